@@ -1,0 +1,61 @@
+//! The two byte orders, told apart by the bytes of the magic alone.
+
+use core::fmt;
+
+/// The byte order of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ByteOrder {
+    /// Least significant byte first: x86, most arm, riscv, loongarch.
+    Little,
+    /// Most significant byte first: s390x, and some mips and powerpc.
+    Big,
+}
+
+impl ByteOrder {
+    /// The order of the machine that this code runs on.
+    pub const NATIVE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
+
+    /// Tells the order from the first two bytes of a `.BTF` or `.BTF.ext`
+    /// section: `9f eb` is little-endian, `eb 9f` big-endian, and anything
+    /// else (`None`) is not BTF.
+    #[must_use]
+    pub const fn of_magic(bytes: [u8; 2]) -> Option<Self> {
+        match bytes {
+            [0x9f, 0xeb] => Some(Self::Little),
+            [0xeb, 0x9f] => Some(Self::Big),
+            _ => None,
+        }
+    }
+
+    /// Whether this is the order of the machine that this code runs on.
+    #[must_use]
+    #[inline]
+    pub const fn is_native(self) -> bool {
+        matches!((self, Self::NATIVE), (Self::Little, Self::Little) | (Self::Big, Self::Big))
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn swapped(self) -> Self {
+        match self {
+            Self::Little => Self::Big,
+            Self::Big => Self::Little,
+        }
+    }
+
+    /// A word read natively from data of this order, put right.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn fix(self, word: u32) -> u32 {
+        if self.is_native() { word } else { word.swap_bytes() }
+    }
+}
+
+impl fmt::Display for ByteOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Little => "little-endian",
+            Self::Big => "big-endian",
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! The info word of a type record: kind, vlen and `kind_flag`.
+//!
+//! Source: `struct btf_type` in `include/uapi/linux/btf.h`.
+
+use core::fmt;
+
+use crate::Kind;
+
+/// The second word of a type record.
+///
+/// | bits | holds |
+/// |---|---|
+/// | 0 to 23 | vlen: how many elements follow, or a FUNC's linkage |
+/// | 24 to 30 | kind |
+/// | 31 | `kind_flag` |
+///
+/// Linux before 7.2 knew 16 bits of vlen (0 to 15) and 5 bits of kind (24 to
+/// 28), and required the bits between to be zero; so this decoding reads what
+/// was written for either.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Info(u32);
+
+impl Info {
+    /// The largest vlen that fits the word.
+    pub const MAX_VLEN: u32 = 0x00ff_ffff;
+    /// The largest vlen that Linux before 7.2 reads.
+    pub const MAX_VLEN_16: u32 = 0xffff;
+    /// The largest kind number that fits the word.
+    pub const MAX_KIND: u8 = 0x7f;
+
+    /// The word from its parts; `None` where one of them does not fit
+    /// ([`Info::MAX_KIND`], [`Info::MAX_VLEN`]).
+    #[must_use]
+    pub const fn new(kind: u8, vlen: u32, kind_flag: bool) -> Option<Self> {
+        if kind > Self::MAX_KIND || vlen > Self::MAX_VLEN {
+            return None;
+        }
+        Some(Self((kind_flag as u32) << 31 | (kind as u32) << 24 | vlen))
+    }
+
+    /// The word as it stands in a record of native byte order.
+    #[must_use]
+    #[inline]
+    pub const fn from_word(word: u32) -> Self {
+        Self(word)
+    }
+
+    /// The word to write into a record of native byte order.
+    #[must_use]
+    #[inline]
+    pub const fn word(self) -> u32 {
+        self.0
+    }
+
+    /// The number of the kind, 0 to 127, known or not.
+    #[must_use]
+    #[inline]
+    pub const fn kind_number(self) -> u8 {
+        (self.0 >> 24) as u8 & Self::MAX_KIND
+    }
+
+    /// The kind, `None` where this library does not model it.
+    #[must_use]
+    #[inline]
+    pub const fn kind(self) -> Option<Kind> {
+        Kind::from_number(self.kind_number())
+    }
+
+    /// The number of elements after the fixed part of the record: members,
+    /// values, parameters or variables. For a FUNC, its linkage.
+    #[must_use]
+    #[inline]
+    pub const fn vlen(self) -> u32 {
+        self.0 & Self::MAX_VLEN
+    }
+
+    /// What the flag means depends on the kind: bitfield encoding of members
+    /// (STRUCT, UNION), a union (FWD), signed values (ENUM, ENUM64), an
+    /// attribute rather than a tag (DECL_TAG, TYPE_TAG). Zero on all others.
+    #[must_use]
+    #[inline]
+    pub const fn kind_flag(self) -> bool {
+        self.0 >> 31 != 0
+    }
+}
+
+impl fmt::Debug for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Info")
+            .field("kind", &self.kind_number())
+            .field("vlen", &self.vlen())
+            .field("kind_flag", &self.kind_flag())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes_24_bit_vlen_and_7_bit_kind() {
+        let info = Info::from_word(0xff12_3456);
+        assert_eq!(info.kind_number(), 0x7f);
+        assert_eq!(info.kind(), None);
+        assert_eq!(info.vlen(), 0x12_3456);
+        assert!(info.kind_flag());
+    }
+
+    #[test]
+    fn decodes_the_older_encoding() {
+        let info = Info::from_word(0x8400_ffff);
+        assert_eq!(info.kind(), Some(Kind::Struct));
+        assert_eq!(info.vlen(), Info::MAX_VLEN_16);
+        assert!(info.kind_flag());
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_refused() {
+        assert_eq!(Info::new(128, 0, false), None);
+        assert_eq!(Info::new(1, Info::MAX_VLEN + 1, false), None);
+        let info = Info::new(127, Info::MAX_VLEN, true).unwrap();
+        assert_eq!(info.word(), u32::MAX);
+        assert_eq!(Info::from_word(info.word()), info);
+    }
+}

@@ -1,0 +1,79 @@
+//! A whole `.BTF` blob, taken apart into its sections.
+
+use crate::{Error, Header, Layout, Records, Strings};
+
+/// A blob of native byte order: its header was checked, its sections lie
+/// where the header says, and its strings are terminated. Its records are
+/// looked at as they are iterated.
+///
+/// What a single blob cannot tell is not looked at here: whether ids and name
+/// offsets are in range depends on the base, if there is one.
+#[derive(Debug, Clone, Copy)]
+pub struct RawBtf<'a> {
+    blob: &'a [u8],
+    header: Header,
+    strings: Strings<'a>,
+}
+
+impl<'a> RawBtf<'a> {
+    /// Takes a blob apart.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Header::parse`] and [`Strings::new`], and
+    /// [`Error::ForeignByteOrder`] if the blob has to be converted first.
+    pub fn parse(blob: &'a [u8]) -> Result<Self, Error> {
+        let header = Header::parse(blob)?;
+        if !header.byte_order().is_native() {
+            return Err(Error::ForeignByteOrder { found: header.byte_order() });
+        }
+        let strings = header.strings();
+        let offset = strings.start as u64;
+        let strings = Strings::new(blob.get(strings).unwrap_or_default(), offset)?;
+        Ok(Self { blob, header, strings })
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The whole blob.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.blob
+    }
+
+    /// The bytes of the type section.
+    #[must_use]
+    pub fn types(&self) -> &'a [u8] {
+        self.blob.get(self.header.types()).unwrap_or_default()
+    }
+
+    /// The strings; of split BTF, its own.
+    #[must_use]
+    pub const fn strings(&self) -> Strings<'a> {
+        self.strings
+    }
+
+    /// The layout section, empty if there is none.
+    #[must_use]
+    pub fn layout(&self) -> Layout<'a> {
+        Layout::new(self.blob.get(self.header.layout()).unwrap_or_default())
+    }
+
+    /// The type records, in the order of their ids; kinds that this library
+    /// does not know are sized by the blob's own layout section.
+    #[must_use]
+    pub fn records(&self) -> Records<'a> {
+        self.records_with(self.layout())
+    }
+
+    /// The same with a layout section from elsewhere: split BTF without one
+    /// goes by its base's.
+    #[must_use]
+    pub fn records_with(&self, layout: Layout<'a>) -> Records<'a> {
+        Records::new(self.types(), self.header.types().start as u64, layout)
+    }
+}

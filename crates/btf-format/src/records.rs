@@ -1,0 +1,413 @@
+//! The structs that the bytes consist of, in the order of the kernel header
+//! that defines them.
+//!
+//! All are alignment 1 and in native byte order: data of the other order goes
+//! through [`convert`](crate::convert) first. They are borrowed from the bytes
+//! as they lie there, never copied; an accessor reads one field.
+//!
+//! Source: `include/uapi/linux/btf.h`; for `.BTF.ext`,
+//! `tools/lib/bpf/libbpf_internal.h` and `Documentation/bpf/btf.rst`.
+
+use zerocopy::{
+    FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
+    native_endian::{I32, U16, U32},
+};
+
+use crate::Info;
+
+/// Defines a record, its constructor and its accessors.
+macro_rules! records {
+    ($(
+        $(#[$doc:meta])*
+        pub struct $name:ident {
+            $($(#[$field_doc:meta])* $field:ident: $raw:ty as $value:ty,)*
+        }
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+        #[repr(C)]
+        pub struct $name {
+            $($field: $raw,)*
+        }
+
+        impl $name {
+            /// The record from its fields, in the order they have in memory.
+            #[must_use]
+            #[inline]
+            pub fn new($($field: $value),*) -> Self {
+                Self { $($field: <$raw>::from($field)),* }
+            }
+
+            $(
+                $(#[$field_doc])*
+                #[must_use]
+                #[inline]
+                pub fn $field(&self) -> $value {
+                    <$value>::from(self.$field)
+                }
+            )*
+
+            /// The record that `bytes` begin with; `None` where they are too
+            /// few.
+            #[must_use]
+            #[inline]
+            pub fn first(bytes: &[u8]) -> Option<&Self> {
+                Self::ref_from_prefix(bytes).ok().map(|(record, _)| record)
+            }
+
+            /// The `count` records that `bytes` begin with; fewer where the
+            /// bytes end before.
+            #[must_use]
+            #[inline]
+            pub fn list(bytes: &[u8], count: u32) -> &[Self] {
+                let count = (count as usize).min(bytes.len() / size_of::<Self>());
+                match <[Self]>::ref_from_prefix_with_elems(bytes, count) {
+                    Ok((records, _)) => records,
+                    Err(_) => &[],
+                }
+            }
+
+            /// The bytes of the record, in native byte order.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8] {
+                IntoBytes::as_bytes(self)
+            }
+        }
+    )*};
+}
+
+records! {
+    /// What `.BTF` and `.BTF.ext` begin with, and what decides how to read on.
+    pub struct Preamble {
+        /// 0xeb9f.
+        magic: U16 as u16,
+        /// 1, so far.
+        version: u8 as u8,
+        /// 0: no flag is defined.
+        flags: u8 as u8,
+        /// Bytes of the whole header; all section offsets count from its end.
+        hdr_len: U32 as u32,
+    }
+
+    /// The first 24 bytes of `.BTF`, `struct btf_header` before Linux 7.1.
+    pub struct HeaderRecord {
+        /// The part that `.BTF` and `.BTF.ext` share.
+        preamble: Preamble as Preamble,
+        /// Start of the type section, in bytes from the end of the header.
+        type_off: U32 as u32,
+        /// Bytes of the type section.
+        type_len: U32 as u32,
+        /// Start of the string section, in bytes from the end of the header.
+        str_off: U32 as u32,
+        /// Bytes of the string section.
+        str_len: U32 as u32,
+    }
+
+    /// Bytes 24 to 31 of a `.BTF` header of 32 bytes or more. Since Linux 7.1.
+    pub struct LayoutHeader {
+        /// Start of the layout section, in bytes from the end of the header.
+        layout_off: U32 as u32,
+        /// Bytes of the layout section; 0 where there is none.
+        layout_len: U32 as u32,
+    }
+
+    /// How large the records of a kind are: `struct btf_layout`, the element
+    /// of the layout section, which is indexed by kind. Since Linux 7.1.
+    pub struct LayoutEntry {
+        /// Bytes of the fixed part after the 12 bytes that all records have.
+        info_sz: u8 as u8,
+        /// Bytes of each of the `vlen` elements.
+        elem_sz: u8 as u8,
+        /// Reserved, 0.
+        flags: U16 as u16,
+    }
+
+    /// The 12 bytes that every type record begins with: `struct btf_type`.
+    pub struct TypeRecord {
+        /// Offset of the name in the string section, in bytes; 0: no name.
+        name_off: U32 as u32,
+        /// The info word; [`TypeRecord::info`] takes it apart.
+        info_word: U32 as u32,
+        /// Bytes of the type (INT, STRUCT, UNION, ENUM, ENUM64, FLOAT,
+        /// DATASEC), or the id of a type (PTR, TYPEDEF, VOLATILE, CONST,
+        /// RESTRICT, FUNC, FUNC_PROTO, VAR, DECL_TAG, TYPE_TAG); 0 for ARRAY
+        /// and FWD.
+        size_or_type: U32 as u32,
+    }
+
+    /// The word after an INT.
+    pub struct IntData {
+        /// The word; [`IntData::bits`] and its like take it apart.
+        word: U32 as u32,
+    }
+
+    /// After an ARRAY: `struct btf_array`.
+    pub struct Array {
+        /// Id of the element type.
+        type_id: U32 as u32,
+        /// Id of the type of the index.
+        index_type_id: U32 as u32,
+        /// Number of elements; 0 for a flexible array.
+        nelems: U32 as u32,
+    }
+
+    /// An element of a STRUCT or UNION: `struct btf_member`.
+    pub struct Member {
+        /// Offset of the name in the string section, in bytes; 0: no name.
+        name_off: U32 as u32,
+        /// Id of the member's type.
+        type_id: U32 as u32,
+        /// Where the member lies. With the record's `kind_flag` clear: its
+        /// offset in bits. Set: bits 0 to 23 are the offset in bits, and bits
+        /// 24 to 31 the size of the bitfield in bits, 0 if it is none.
+        offset: U32 as u32,
+    }
+
+    /// An element of an ENUM: `struct btf_enum`.
+    pub struct EnumValue {
+        /// Offset of the name in the string section, in bytes.
+        name_off: U32 as u32,
+        /// The value; to be read as unsigned if the record's `kind_flag` is
+        /// clear.
+        val: I32 as i32,
+    }
+
+    /// An element of an ENUM64: `struct btf_enum64`.
+    pub struct Enum64Value {
+        /// Offset of the name in the string section, in bytes.
+        name_off: U32 as u32,
+        /// The low 32 bits of the value; the first of the two halves in
+        /// either byte order.
+        val_lo32: U32 as u32,
+        /// The high 32 bits of the value.
+        val_hi32: U32 as u32,
+    }
+
+    /// An element of a FUNC_PROTO: `struct btf_param`.
+    pub struct Param {
+        /// Offset of the name in the string section, in bytes; 0: no name.
+        name_off: U32 as u32,
+        /// Id of the parameter's type; 0 with no name, in the last parameter,
+        /// means `...`.
+        type_id: U32 as u32,
+    }
+
+    /// After a VAR: `struct btf_var`.
+    pub struct Var {
+        /// 0 static, 1 global, 2 extern.
+        linkage: U32 as u32,
+    }
+
+    /// An element of a DATASEC: `struct btf_var_secinfo`.
+    pub struct VarSecinfo {
+        /// Id of a VAR, or in an object's `.ksyms` of a FUNC.
+        type_id: U32 as u32,
+        /// Where the variable lies in the section, in bytes.
+        offset: U32 as u32,
+        /// Bytes of the variable.
+        size: U32 as u32,
+    }
+
+    /// After a DECL_TAG: `struct btf_decl_tag`.
+    pub struct DeclTag {
+        /// Which member or parameter is tagged, counted from 0; -1: the
+        /// declaration itself.
+        component_idx: I32 as i32,
+    }
+
+    /// The first 24 bytes of `.BTF.ext`: `struct btf_ext_header` without the
+    /// CO-RE fields.
+    pub struct ExtHeaderRecord {
+        /// The part that `.BTF` and `.BTF.ext` share.
+        preamble: Preamble as Preamble,
+        /// Start of the function infos, in bytes from the end of the header.
+        func_info_off: U32 as u32,
+        /// Bytes of the function infos; 0 where there are none.
+        func_info_len: U32 as u32,
+        /// Start of the line infos, in bytes from the end of the header.
+        line_info_off: U32 as u32,
+        /// Bytes of the line infos; 0 where there are none.
+        line_info_len: U32 as u32,
+    }
+
+    /// Bytes 24 to 31 of a `.BTF.ext` header of 32 bytes or more.
+    pub struct CoreReloHeader {
+        /// Start of the CO-RE relocations, in bytes from the end of the header.
+        core_relo_off: U32 as u32,
+        /// Bytes of the CO-RE relocations; 0 where there are none.
+        core_relo_len: U32 as u32,
+    }
+
+    /// Before the records that concern one ELF section:
+    /// `struct btf_ext_info_sec`.
+    pub struct ExtSectionRecord {
+        /// Offset of the ELF section's name in `.BTF`'s strings, in bytes.
+        sec_name_off: U32 as u32,
+        /// Number of records that follow, at least 1.
+        num_info: U32 as u32,
+    }
+
+    /// Which function begins at an instruction: `struct bpf_func_info`.
+    pub struct FuncInfo {
+        /// Where in the section: **bytes** in an object file, units of 8
+        /// bytes in what BPF_PROG_LOAD takes.
+        insn_off: U32 as u32,
+        /// Id of a FUNC.
+        type_id: U32 as u32,
+    }
+
+    /// Which source line an instruction comes from: `struct bpf_line_info`.
+    pub struct LineInfo {
+        /// Where in the section: **bytes** in an object file, units of 8
+        /// bytes in what BPF_PROG_LOAD takes.
+        insn_off: U32 as u32,
+        /// Offset of the file's name in `.BTF`'s strings, in bytes.
+        file_name_off: U32 as u32,
+        /// Offset of the text of the line in `.BTF`'s strings, in bytes.
+        line_off: U32 as u32,
+        /// Line and column; [`LineInfo::line`] and [`LineInfo::column`] take
+        /// it apart.
+        line_col: U32 as u32,
+    }
+
+    /// A CO-RE relocation: `struct bpf_core_relo`.
+    pub struct CoreRelo {
+        /// Where in the section, in bytes.
+        insn_off: U32 as u32,
+        /// Id of the local root type.
+        type_id: U32 as u32,
+        /// Offset of the access string (`0:1:2`) in `.BTF`'s strings, in
+        /// bytes.
+        access_str_off: U32 as u32,
+        /// `enum bpf_core_relo_kind`, 0 to 12.
+        kind: U32 as u32,
+    }
+}
+
+impl TypeRecord {
+    /// Kind, vlen and `kind_flag`.
+    #[must_use]
+    #[inline]
+    pub fn info(&self) -> Info {
+        Info::from_word(self.info_word())
+    }
+}
+
+impl IntData {
+    /// Bits of the value, 0 to 255 (the kernel takes at most 128).
+    #[must_use]
+    #[inline]
+    pub fn bits(&self) -> u8 {
+        self.word() as u8
+    }
+
+    /// Where the value begins within the integer's bytes, in bits. Not 0 only
+    /// in bitfields as they were before `kind_flag`, in Linux 4.18 to 4.20.
+    #[must_use]
+    #[inline]
+    pub fn offset(&self) -> u8 {
+        (self.word() >> 16) as u8
+    }
+
+    /// A set of bits: 1 signed, 2 character, 4 boolean.
+    #[must_use]
+    #[inline]
+    pub fn encoding(&self) -> u8 {
+        (self.word() >> 24) as u8 & 0xf
+    }
+}
+
+impl Member {
+    /// Offset from the start of the struct in bits, given the `kind_flag` of
+    /// the struct's record. 0 in a union. Bits are numbered from the least
+    /// significant on little-endian, from the most significant on big-endian.
+    #[must_use]
+    #[inline]
+    pub fn bit_offset(&self, kind_flag: bool) -> u32 {
+        if kind_flag { self.offset() & 0x00ff_ffff } else { self.offset() }
+    }
+
+    /// Size of a bitfield in bits, given the `kind_flag` of the struct's
+    /// record; 0 for an ordinary member, and always without the flag.
+    #[must_use]
+    #[inline]
+    pub fn bitfield_size(&self, kind_flag: bool) -> u8 {
+        if kind_flag { (self.offset() >> 24) as u8 } else { 0 }
+    }
+}
+
+impl Enum64Value {
+    /// Both halves together; to be read as signed if the record's `kind_flag`
+    /// is set.
+    #[must_use]
+    #[inline]
+    pub fn val(&self) -> u64 {
+        u64::from(self.val_hi32()) << 32 | u64::from(self.val_lo32())
+    }
+}
+
+impl LineInfo {
+    /// The line, from 1; at most 22 bits.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.line_col() >> 10
+    }
+
+    /// The column, from 1; at most 10 bits.
+    #[must_use]
+    pub fn column(&self) -> u32 {
+        self.line_col() & 0x3ff
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_alignment_are_the_kernels() {
+        macro_rules! check {
+            ($($record:ty: $size:expr),* $(,)?) => {$(
+                assert_eq!((size_of::<$record>(), align_of::<$record>()), ($size, 1), stringify!($record));
+            )*};
+        }
+        check!(
+            Preamble: 8, HeaderRecord: 24, LayoutHeader: 8, LayoutEntry: 4, TypeRecord: 12, IntData: 4, Array: 12,
+            Member: 12, EnumValue: 8, Enum64Value: 12, Param: 8, Var: 4, VarSecinfo: 12, DeclTag: 4,
+            ExtHeaderRecord: 24, CoreReloHeader: 8, ExtSectionRecord: 8, FuncInfo: 8, LineInfo: 16, CoreRelo: 16,
+        );
+    }
+
+    #[test]
+    fn int_data_is_taken_apart() {
+        let int = IntData::new(0x0105_0020);
+        assert_eq!((int.bits(), int.offset(), int.encoding()), (32, 5, 1));
+        assert_eq!(IntData::new(0xff00_00ff).encoding(), 0xf);
+    }
+
+    #[test]
+    fn member_offset_in_both_encodings() {
+        let member = Member::new(0, 1, 0x0300_0021);
+        assert_eq!((member.bit_offset(true), member.bitfield_size(true)), (0x21, 3));
+        assert_eq!((member.bit_offset(false), member.bitfield_size(false)), (0x0300_0021, 0));
+    }
+
+    #[test]
+    fn enum64_halves_are_low_first() {
+        assert_eq!(Enum64Value::new(0, 0x89ab_cdef, 0x0123_4567).val(), 0x0123_4567_89ab_cdef);
+    }
+
+    #[test]
+    fn line_and_column() {
+        let line = LineInfo::new(0, 0, 0, 77 << 10 | 9);
+        assert_eq!((line.line(), line.column()), (77, 9));
+    }
+
+    #[test]
+    fn slices_never_reach_beyond_the_bytes() {
+        assert_eq!(Param::list(&[0; 23], 5).len(), 2);
+        assert_eq!(Param::list(&[0; 23], 1).len(), 1);
+        assert!(TypeRecord::first(&[0; 11]).is_none());
+    }
+}

@@ -1,0 +1,268 @@
+//! What the words of a record are: the one table, and the one walk, that
+//! checking, byte-order conversion and every operation that rewrites ids or
+//! string offsets share.
+//!
+//! Every record of a known kind consists of 32-bit words: three of them in
+//! every record (`name_off`, `info`, `size_or_type`), then the kind's fixed
+//! words, then `vlen` elements of the kind's element words.
+//!
+//! Source: `tools/lib/bpf/btf_iter.c` (`btf_field_iter_init`) and `btf.c`
+//! (`btf_type_size`) for kinds 1 to 19; the `LOC_*` patches for 20 to 22.
+
+use crate::{Kind, TypeRecord};
+
+/// What a 32-bit word of a record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Word {
+    /// The id of a type.
+    Id,
+    /// The offset of a name, in bytes, in the string section.
+    Name,
+    /// Anything else: a size, a number, a value, flags.
+    Data,
+}
+
+/// What the words of one kind's records hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// The third word of the record, a size or an id.
+    pub size_or_type: Word,
+    /// The words after the first three.
+    pub fixed: &'static [Word],
+    /// The words of each of the `vlen` elements; empty where `vlen` counts
+    /// nothing.
+    pub element: &'static [Word],
+}
+
+impl Shape {
+    /// Bytes of the part after the 12 bytes that all records have.
+    #[must_use]
+    pub const fn fixed_size(&self) -> usize {
+        self.fixed.len() * 4
+    }
+
+    /// Bytes of an element.
+    #[must_use]
+    pub const fn element_size(&self) -> usize {
+        self.element.len() * 4
+    }
+
+    /// The shape of a kind that this library can size: 1 to 22.
+    ///
+    /// Of 20 to 22 (`LOC_PARAM`, `LOC_PROTO`, `LOCSEC`) only the sizes are
+    /// told: all their words are [`Word::Data`].
+    #[must_use]
+    pub const fn of(kind_number: u8) -> Option<Self> {
+        use Word::Data;
+        Some(match kind_number {
+            20 => Self { size_or_type: Data, fixed: &[Data], element: &[Data] },
+            21 => Self { size_or_type: Data, fixed: &[], element: &[Data] },
+            22 => Self { size_or_type: Data, fixed: &[], element: &[Data, Data, Data] },
+            _ => match Kind::from_number(kind_number) {
+                Some(kind) => Self::of_kind(kind),
+                None => return None,
+            },
+        })
+    }
+}
+
+/// A word that [`Record::for_each_field`](crate::Record::for_each_field) and
+/// [`RecordMut::for_each_field`](crate::RecordMut::for_each_field) come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Field {
+    /// [`Word::Id`] or [`Word::Name`], never [`Word::Data`].
+    pub holds: Word,
+    /// Where the word stands: bytes from the start of the record.
+    pub at: usize,
+}
+
+/// Expands the table below into `Shape::of_kind` and both walks.
+macro_rules! shapes {
+    ($($kind:ident: $third:ident, [$($fixed:ident)*], [$($element:ident)*];)*) => {
+        impl Shape {
+            /// The shape of a kind.
+            pub(crate) const fn of_kind(kind: Kind) -> Self {
+                match kind {
+                    $(Kind::$kind => Self {
+                        size_or_type: Word::$third,
+                        fixed: &[$(Word::$fixed),*],
+                        element: &[$(Word::$element),*],
+                    },)*
+                }
+            }
+        }
+
+        /// Calls `visit` with each word of a record that is an id or a name.
+        #[inline(always)]
+        pub(crate) fn walk(kind: Kind, words: &[[u8; 4]], visit: impl FnMut(Field, u32)) {
+            match kind {
+                $(Kind::$kind => each(
+                    Word::$third,
+                    [$(Word::$fixed),*],
+                    [$(Word::$element),*],
+                    words,
+                    visit,
+                ),)*
+            }
+        }
+
+        /// Puts what `change` makes of it in the place of each word of a
+        /// record that is an id or a name.
+        #[inline]
+        pub(crate) fn walk_mut(kind: Kind, words: &mut [[u8; 4]], change: impl FnMut(Field, u32) -> u32) {
+            match kind {
+                $(Kind::$kind => each_mut(
+                    Word::$third,
+                    [$(Word::$fixed),*],
+                    [$(Word::$element),*],
+                    words,
+                    change,
+                ),)*
+            }
+        }
+    };
+}
+
+shapes! {
+    // kind     size_or_type  fixed words     words of an element
+    Int:        Data,         [Data],         [];
+    Ptr:        Id,           [],             [];
+    Array:      Data,         [Id Id Data],   [];
+    Struct:     Data,         [],             [Name Id Data];
+    Union:      Data,         [],             [Name Id Data];
+    Enum:       Data,         [],             [Name Data];
+    Fwd:        Data,         [],             [];
+    Typedef:    Id,           [],             [];
+    Volatile:   Id,           [],             [];
+    Const:      Id,           [],             [];
+    Restrict:   Id,           [],             [];
+    Func:       Id,           [],             [];
+    FuncProto:  Id,           [],             [Name Id];
+    Var:        Id,           [Data],         [];
+    Datasec:    Data,         [],             [Id Data Data];
+    Float:      Data,         [],             [];
+    DeclTag:    Id,           [Data],         [];
+    TypeTag:    Id,           [],             [];
+    Enum64:     Data,         [],             [Name Data Data];
+}
+
+/// Expands to one walk over words that the macro above calls with constants,
+/// for shared and for mutable words: the same steps in the same order.
+macro_rules! walk_over {
+    ($name:ident, $words:ty, $chunks:ident, $iter:ident, $split:ident, $visit:ty, $call:ident) => {
+        #[inline(always)]
+        fn $name<const FIXED: usize, const ELEMENT: usize>(
+            third: Word,
+            fixed: [Word; FIXED],
+            element: [Word; ELEMENT],
+            words: $words,
+            mut visit: $visit,
+        ) {
+            const HEAD: usize = size_of::<TypeRecord>() / 4;
+            if words.len() < HEAD + FIXED {
+                return;
+            }
+            let (head, rest) = words.$split(HEAD);
+            for ((index, word), holds) in head.$iter().enumerate().zip([Word::Name, Word::Data, third]) {
+                $call(word, index, holds, &mut visit);
+            }
+            let (body, elements) = rest.$split(FIXED);
+            for ((index, word), holds) in body.$iter().enumerate().zip(fixed) {
+                $call(word, HEAD + index, holds, &mut visit);
+            }
+            if ELEMENT > 0 {
+                for (number, words) in elements.$chunks(ELEMENT).enumerate() {
+                    let start = HEAD + FIXED + number * ELEMENT;
+                    for ((index, word), holds) in words.$iter().enumerate().zip(element) {
+                        $call(word, start + index, holds, &mut visit);
+                    }
+                }
+            }
+        }
+    };
+}
+
+walk_over!(each, &[[u8; 4]], chunks_exact, iter, split_at, impl FnMut(Field, u32), read);
+walk_over!(each_mut, &mut [[u8; 4]], chunks_exact_mut, iter_mut, split_at_mut, impl FnMut(Field, u32) -> u32, write);
+
+#[inline(always)]
+fn read(word: &[u8; 4], index: usize, holds: Word, visit: &mut impl FnMut(Field, u32)) {
+    if holds != Word::Data {
+        visit(Field { holds, at: index * 4 }, u32::from_ne_bytes(*word));
+    }
+}
+
+#[inline(always)]
+fn write(word: &mut [u8; 4], index: usize, holds: Word, change: &mut impl FnMut(Field, u32) -> u32) {
+    if holds != Word::Data {
+        *word = change(Field { holds, at: index * 4 }, u32::from_ne_bytes(*word)).to_ne_bytes();
+    }
+}
+
+/// Bytes before the elements, and bytes of an element, by kind number: what
+/// the record walk needs of the table above, in the form it needs it.
+/// `(0, 0)` where the kind is not known.
+#[expect(clippy::indexing_slicing, reason = "a constant: the compiler would refuse it")]
+pub(crate) static SIZES: [(u8, u8); 128] = {
+    let mut sizes = [(0, 0); 128];
+    let mut number = 1u8;
+    while number < 128 {
+        if let Some(shape) = Shape::of(number) {
+            sizes[number as usize] = ((size_of::<TypeRecord>() + shape.fixed_size()) as u8, shape.element_size() as u8);
+        }
+        number += 1;
+    }
+    sizes
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FORMAT of `libbpf`'s own layout table: bytes of the fixed part, bytes
+    /// of an element, kinds 0 to 19.
+    const INFO_SZ: [usize; 20] = [0, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4, 0, 0];
+    const ELEM_SZ: [usize; 20] = [0, 0, 0, 0, 12, 12, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12];
+
+    #[test]
+    fn sizes_are_those_of_the_layout_table() {
+        for kind in Kind::ALL {
+            let number = usize::from(kind.number());
+            assert_eq!(kind.shape().fixed_size(), INFO_SZ[number], "{kind}");
+            assert_eq!(kind.shape().element_size(), ELEM_SZ[number], "{kind}");
+        }
+    }
+
+    #[test]
+    fn kinds_20_to_22_are_sized_only() {
+        let sizes = |n| Shape::of(n).map(|s| (s.fixed_size(), s.element_size()));
+        assert_eq!(sizes(20), Some((4, 4)));
+        assert_eq!(sizes(21), Some((0, 4)));
+        assert_eq!(sizes(22), Some((0, 12)));
+        assert_eq!(sizes(23), None);
+        assert_eq!(sizes(0), None);
+    }
+
+    #[test]
+    fn both_walks_come_by_the_same_fields() {
+        for kind in Kind::ALL {
+            let mut words: Vec<[u8; 4]> = (0..30u32).map(u32::to_ne_bytes).collect();
+            let mut seen = Vec::new();
+            walk(kind, &words, |field, value| {
+                assert_eq!(field.at, value as usize * 4, "{kind}");
+                seen.push((field, value));
+            });
+            let mut changed = Vec::new();
+            walk_mut(kind, &mut words, |field, value| {
+                changed.push((field, value));
+                value + 100
+            });
+            assert_eq!(seen, changed, "{kind}");
+            for (index, word) in words.iter().enumerate() {
+                let visited = seen.iter().any(|(field, _)| field.at == index * 4);
+                let expected = index as u32 + if visited { 100 } else { 0 };
+                assert_eq!(u32::from_ne_bytes(*word), expected, "{kind}, word {index}");
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The string section: NUL-terminated strings, found by their offset.
+//!
+//! Source: `Documentation/bpf/btf.rst`, "String Encoding"; `btf_parse_str_sec`
+//! in `tools/lib/bpf/btf.c`.
+
+use core::ffi::CStr;
+
+use crate::{Error, Name};
+
+/// The strings of one blob.
+///
+/// Of split BTF these are only its own: offset 0 here is the offset that
+/// comes after all strings of its base.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Strings<'a>(&'a [u8]);
+
+impl<'a> Strings<'a> {
+    /// Takes the bytes of a string section.
+    ///
+    /// `offset` is where it lies in its blob, for the error's text.
+    ///
+    /// # Errors
+    ///
+    /// If it holds anything and its last byte is not NUL.
+    pub fn new(bytes: &'a [u8], offset: u64) -> Result<Self, Error> {
+        match bytes.last() {
+            None | Some(0) => Ok(Self(bytes)),
+            Some(&found) => Err(Error::StringsUnterminated { offset: offset + (bytes.len() as u64 - 1), found }),
+        }
+    }
+
+    /// The section as it is.
+    #[must_use]
+    #[inline]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Whether the first string is empty, as it must be where offset 0 means
+    /// "no name": in everything but split BTF.
+    #[must_use]
+    pub fn begins_with_empty(self) -> bool {
+        self.0.first() == Some(&0)
+    }
+
+    /// The string that begins at `offset` (in bytes) and goes to the next
+    /// NUL; `None` if the section ends before.
+    ///
+    /// An offset into the middle of a string is as good as any: the kernel
+    /// and libbpf accept suffixes that share their bytes.
+    #[must_use]
+    #[inline]
+    pub fn get(self, offset: u32) -> Option<Name<'a>> {
+        let tail = self.0.get(offset as usize..)?;
+        let text = CStr::from_bytes_until_nul(tail).ok()?;
+        Some(Name::new(text.to_bytes()))
+    }
+
+    /// All strings in the order they lie, each with its offset in bytes.
+    #[must_use]
+    pub const fn iter(self) -> StringsIter<'a> {
+        StringsIter { strings: self, next: 0 }
+    }
+}
+
+impl<'a> IntoIterator for Strings<'a> {
+    type Item = (u32, Name<'a>);
+    type IntoIter = StringsIter<'a>;
+
+    fn into_iter(self) -> StringsIter<'a> {
+        self.iter()
+    }
+}
+
+/// Iterator over all strings of a section, see [`Strings::iter`].
+#[derive(Debug, Clone)]
+pub struct StringsIter<'a> {
+    strings: Strings<'a>,
+    next: u32,
+}
+
+impl<'a> Iterator for StringsIter<'a> {
+    type Item = (u32, Name<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let offset = self.next;
+        let name = self.strings.get(offset)?;
+        self.next = offset + name.as_bytes().len() as u32 + 1;
+        Some((offset, name))
+    }
+}
+
+impl core::iter::FusedIterator for StringsIter<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_by_offset() {
+        let strings = Strings::new(b"\0int\0char\0", 0).unwrap();
+        assert_eq!(strings.get(0).unwrap(), "");
+        assert_eq!(strings.get(1).unwrap(), "int");
+        assert_eq!(strings.get(3).unwrap(), "t");
+        assert_eq!(strings.get(9).unwrap(), "");
+        assert_eq!(strings.get(10), None);
+        assert_eq!(strings.get(u32::MAX), None);
+    }
+
+    #[test]
+    fn strings_in_order() {
+        let strings = Strings::new(b"\0int\0\0char\0", 0).unwrap();
+        let all: Vec<_> = strings.iter().map(|(offset, name)| (offset, name.to_str().unwrap())).collect();
+        assert_eq!(all, [(0, ""), (1, "int"), (5, ""), (6, "char")]);
+    }
+
+    #[test]
+    fn the_last_byte_must_be_nul() {
+        assert!(Strings::new(b"", 0).is_ok());
+        assert_eq!(Strings::new(b"\0int", 100).unwrap_err(), Error::StringsUnterminated { offset: 103, found: b't' });
+    }
+}

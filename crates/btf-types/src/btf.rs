@@ -1,0 +1,299 @@
+//! The holder: the bytes, the index, the base.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::{fmt, iter::FusedIterator, ops::Range};
+
+use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, TypeRecord};
+use bytes::Bytes;
+
+use crate::{Error, Type, open, ty::Handle};
+
+/// The types of a kernel, a module or an object, opened and checked.
+///
+/// Cloning it copies a pointer.
+#[derive(Clone)]
+pub struct Btf(Arc<Inner>);
+
+/// What a [`Btf`] points to.
+pub(crate) struct Inner {
+    /// The whole blob in native byte order.
+    blob: Bytes,
+    /// Its type section.
+    types: Bytes,
+    /// Its string section.
+    strings: Bytes,
+    /// Where in `types` the record of each own id begins.
+    offsets: Box<[u32]>,
+    /// The first own id: 1, or the number of types of the base.
+    first_id: u32,
+    /// The first own string offset: 0, or the bytes of the base's strings.
+    first_string: u32,
+    header: Header,
+    base: Option<Btf>,
+    /// The byte order that the blob had before it was made native.
+    byte_order: ByteOrder,
+}
+
+impl Btf {
+    /// Opens BTF that stands alone: the kernel's, or a BPF object's.
+    ///
+    /// The bytes are held, not copied, unless they are of the other byte
+    /// order, in which case a converted copy is held instead. [`Bytes`] is
+    /// made from a `Vec<u8>`, from a `&'static [u8]`, or with
+    /// [`Bytes::from_owner`] from whatever owns bytes, such as a mapped file.
+    ///
+    /// Everything that later answers rely on is checked here: the header, that
+    /// sections lie inside the blob and apart, that strings are terminated,
+    /// that records fit and use up the type section, that all ids and name
+    /// offsets of known kinds exist, and that each FUNC has a FUNC_PROTO.
+    /// What a *kernel* would accept is another question; vmlinux itself breaks
+    /// some of its rules.
+    ///
+    /// # Errors
+    ///
+    /// If one of these does not hold; [`Error::SplitWithoutBase`] if the BTF
+    /// continues another one.
+    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
+        Self::open(bytes.into(), None)
+    }
+
+    /// Opens split BTF, which continues the ids and strings of `base`: a
+    /// kernel module's, on the kernel's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Btf::parse`]. That the base is the right one does not stand in
+    /// the file: with a wrong one, ids or names usually turn out not to
+    /// exist, and the error says so.
+    pub fn parse_split(bytes: impl Into<Bytes>, base: &Self) -> Result<Self, Error> {
+        Self::open(bytes.into(), Some(base))
+    }
+
+    fn open(mut blob: Bytes, base: Option<&Self>) -> Result<Self, Error> {
+        let byte_order = Header::parse(&blob)?.byte_order();
+        if let Some(base) = base {
+            if base.byte_order() != byte_order {
+                return Err(Error::ByteOrderOfBase { split: byte_order, base: base.byte_order() });
+            }
+        }
+        if !byte_order.is_native() {
+            let mut native = Vec::from(blob);
+            btf_format::convert(&mut native, ByteOrder::NATIVE)?;
+            blob = native.into();
+        }
+        let raw = RawBtf::parse(&blob)?;
+        let header = *raw.header();
+        let offsets = open::check(&raw, base.map(|base| &*base.0))?;
+        Ok(Self(Arc::new(Inner {
+            types: blob.slice(header.types()),
+            strings: blob.slice(header.strings()),
+            offsets,
+            first_id: base.map_or(1, Self::type_count),
+            first_string: base.map_or(0, |base| base.0.strings_len()),
+            header,
+            base: base.cloned(),
+            byte_order,
+            blob,
+        })))
+    }
+
+    /// The BTF that this one continues, if it is split.
+    #[must_use]
+    pub fn base(&self) -> Option<&Self> {
+        self.0.base.as_ref()
+    }
+
+    /// Whether this continues another BTF.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        self.0.base.is_some()
+    }
+
+    /// The number of types: `void`, those of the base, and own ones. All ids
+    /// are below it.
+    #[must_use]
+    #[inline]
+    pub fn type_count(&self) -> u32 {
+        self.0.first_id + self.0.offsets.len() as u32
+    }
+
+    /// The ids of own types: all but `void` (0) if this is not split, and
+    /// those after the base's if it is.
+    #[must_use]
+    #[inline]
+    pub fn own_ids(&self) -> Range<u32> {
+        self.0.first_id..self.type_count()
+    }
+
+    /// The type with this id, own or of the base; 0 is `void`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchId`] if there is none. This is the only step that can
+    /// fail: all that is reached from a type exists.
+    #[inline]
+    pub fn type_by_id(&self, id: u32) -> Result<Type<'_>, Error> {
+        match self.0.type_at(id) {
+            Some(ty) => Ok(ty),
+            None => Err(Error::NoSuchId { id, count: self.type_count() }),
+        }
+    }
+
+    /// The own types, in the order of their ids. Neither `void` nor the types
+    /// of the base are among them.
+    #[must_use]
+    #[inline]
+    pub fn types(&self) -> Types<'_> {
+        Types { btf: &self.0, ids: self.own_ids() }
+    }
+
+    /// The byte order of the bytes that this was opened from.
+    #[must_use]
+    pub fn byte_order(&self) -> ByteOrder {
+        self.0.byte_order
+    }
+
+    /// The header of the blob.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.0.header
+    }
+
+    /// The whole blob in native byte order: what it was opened from, unless
+    /// that was of the other order.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0.blob
+    }
+
+    /// The blob in the given byte order, as a copy.
+    #[must_use]
+    pub fn to_bytes(&self, byte_order: ByteOrder) -> Vec<u8> {
+        let mut bytes = self.0.blob.to_vec();
+        // What is in native order here was either converted before, or can
+        // fail only for kinds and header fields that nobody knows.
+        let _ = btf_format::convert(&mut bytes, byte_order);
+        bytes
+    }
+}
+
+impl fmt::Debug for Btf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Btf")
+            .field("ids", &self.own_ids())
+            .field("bytes", &self.0.blob.len())
+            .field("byte_order", &self.0.byte_order)
+            .field("base", &self.0.base)
+            .finish()
+    }
+}
+
+impl Inner {
+    /// The type with this id, in this layer or the one that owns it.
+    #[inline]
+    pub(crate) fn type_at(&self, id: u32) -> Option<Type<'_>> {
+        if id == 0 {
+            return Some(Type::Void);
+        }
+        let mut layer = self;
+        loop {
+            if let Some(index) = id.checked_sub(layer.first_id) {
+                let offset = *layer.offsets.get(index as usize)?;
+                let record = TypeRecord::first(layer.types.get(offset as usize..)?)?;
+                return Some(Type::of(Handle { btf: layer, record, id }));
+            }
+            layer = &layer.base.as_ref()?.0;
+        }
+    }
+
+    /// The same for an id that was checked at opening.
+    #[inline]
+    pub(crate) fn type_of(&self, id: u32) -> Type<'_> {
+        self.type_at(id).unwrap_or(Type::Void)
+    }
+
+    /// What follows the 12 bytes of the record of an own id, up to the end of
+    /// the type section.
+    #[inline]
+    pub(crate) fn rest_of(&self, id: u32) -> &[u8] {
+        let index = id.wrapping_sub(self.first_id) as usize;
+        let start = self.offsets.get(index).map_or(usize::MAX, |&offset| offset as usize + size_of::<TypeRecord>());
+        self.types.get(start..).unwrap_or_default()
+    }
+
+    /// The name at an offset that was checked at opening.
+    #[inline]
+    pub(crate) fn name_at(&self, offset: u32) -> Name<'_> {
+        let mut layer = self;
+        loop {
+            if let Some(own) = offset.checked_sub(layer.first_string) {
+                let tail = layer.strings.get(own as usize..).unwrap_or_default();
+                let len = memchr::memchr(0, tail).unwrap_or(0);
+                return Name::new(tail.get(..len).unwrap_or_default());
+            }
+            match &layer.base {
+                Some(base) => layer = &base.0,
+                None => return Name::EMPTY,
+            }
+        }
+    }
+
+    /// The number of types, as [`Btf::type_count`].
+    pub(crate) fn type_count(&self) -> u32 {
+        self.first_id + self.offsets.len() as u32
+    }
+
+    /// Bytes of all strings, the base's included.
+    pub(crate) fn strings_len(&self) -> u32 {
+        self.first_string + self.strings.len() as u32
+    }
+
+    /// The layout section, or that of the nearest base that has one.
+    pub(crate) fn layout(&self) -> Layout<'_> {
+        let own = Layout::new(self.blob.get(self.header.layout()).unwrap_or_default());
+        match &self.base {
+            Some(base) if own.is_empty() => base.0.layout(),
+            _ => own,
+        }
+    }
+}
+
+/// Iterator over the own types of a [`Btf`], see [`Btf::types`].
+#[derive(Clone)]
+pub struct Types<'btf> {
+    btf: &'btf Inner,
+    ids: Range<u32>,
+}
+
+impl<'btf> Iterator for Types<'btf> {
+    type Item = Type<'btf>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Type<'btf>> {
+        self.ids.next().map(|id| self.btf.type_of(id))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.ids.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for Types<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.ids.next_back().map(|id| self.btf.type_of(id))
+    }
+}
+
+impl ExactSizeIterator for Types<'_> {
+    fn len(&self) -> usize {
+        (self.ids.end - self.ids.start) as usize
+    }
+}
+
+impl FusedIterator for Types<'_> {}
+
+impl fmt::Debug for Types<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Types").field(&self.ids).finish()
+    }
+}

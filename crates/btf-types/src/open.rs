@@ -1,0 +1,166 @@
+//! The checks at opening, in one walk that also makes the index.
+//!
+//! What holds afterwards, and what all views rely on:
+//!
+//! * each record lies within the type section, which they use up exactly;
+//! * each id in a record of a known kind is below the number of types (that
+//!   of FWD, which means nothing, excepted);
+//! * each name offset is below the number of bytes of strings;
+//! * each FUNC refers to a FUNC_PROTO.
+//!
+//! The walk only takes the largest id and name offset; which record is at
+//! fault is found out in a second walk, if one is.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use btf_format::{Kind, RawBtf, Record, Word};
+
+use crate::{Error, btf::Inner, ty::Type};
+
+/// Checks a blob, and returns where in the type section each record begins.
+pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Box<[u32]>, Error> {
+    if base.is_none() && !raw.strings().begins_with_empty() {
+        return Err(Error::SplitWithoutBase);
+    }
+    let first_id = base.map_or(1, Inner::type_count);
+    let strings_len = u64::from(base.map_or(0, Inner::strings_len)) + raw.strings().as_bytes().len() as u64;
+    let strings_len = u32::try_from(strings_len).map_err(|_| Error::TooLarge { what: "strings" })?;
+    let layout = match base {
+        Some(base) if raw.layout().is_empty() => base.layout(),
+        _ => raw.layout(),
+    };
+
+    let section = raw.types();
+    let start = raw.header().types().start as u64;
+    let mut offsets = Vec::with_capacity(section.len() / 12);
+    let mut largest = Largest::default();
+    let mut protos = Protos::new(section.len() / 12);
+    for record in raw.records_with(layout) {
+        let record = record?;
+        let index = offsets.len();
+        offsets.push((record.offset() - start) as u32);
+        record.for_each_field(|field, value| largest.take(field.holds, value));
+        match record.kind() {
+            Some(Kind::FuncProto) => protos.is_one(index),
+            Some(Kind::Func) => protos.is_wanted(record.head().size_or_type(), first_id),
+            _ => {}
+        }
+    }
+    let count = u64::from(first_id) + offsets.len() as u64;
+    let count = u32::try_from(count).map_err(|_| Error::TooLarge { what: "types" })?;
+    let sound = largest.id < count && largest.name < strings_len && protos.all_there() && !protos.in_base;
+    if !sound {
+        let limits = Limits { first_id, count, strings_len, base };
+        limits.find_fault(raw.records_with(layout).flatten())?;
+    }
+    Ok(offsets.into_boxed_slice())
+}
+
+/// The largest id and the largest name offset of all records.
+#[derive(Default)]
+struct Largest {
+    id: u32,
+    name: u32,
+}
+
+impl Largest {
+    #[inline(always)]
+    fn take(&mut self, holds: Word, value: u32) {
+        let largest = match holds {
+            Word::Id => &mut self.id,
+            _ => &mut self.name,
+        };
+        *largest = value.max(*largest);
+    }
+}
+
+/// Which own types are FUNC_PROTOs, and which are referred to by FUNCs.
+struct Protos {
+    are: Vec<u64>,
+    wanted: Vec<u64>,
+    /// Whether a FUNC refers to a type of the base.
+    in_base: bool,
+}
+
+impl Protos {
+    fn new(most: usize) -> Self {
+        let words = most / 64 + 1;
+        Self { are: vec![0; words], wanted: vec![0; words], in_base: false }
+    }
+
+    #[inline]
+    fn is_one(&mut self, index: usize) {
+        if let Some(word) = self.are.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
+        }
+    }
+
+    #[inline]
+    fn is_wanted(&mut self, id: u32, first_id: u32) {
+        match id.checked_sub(first_id) {
+            Some(index) => {
+                if let Some(word) = self.wanted.get_mut(index as usize / 64) {
+                    *word |= 1 << (index % 64);
+                }
+            }
+            None => self.in_base = true,
+        }
+    }
+
+    fn all_there(&self) -> bool {
+        self.are.iter().zip(&self.wanted).all(|(are, wanted)| wanted & !are == 0)
+    }
+}
+
+struct Limits<'a> {
+    first_id: u32,
+    count: u32,
+    strings_len: u32,
+    base: Option<&'a Inner>,
+}
+
+impl Limits<'_> {
+    /// Looks at each record again for the first that breaks a rule.
+    #[cold]
+    fn find_fault<'a>(&self, records: impl Iterator<Item = Record<'a>> + Clone) -> Result<(), Error> {
+        let protos = self.func_protos(records.clone());
+        for (id, record) in (self.first_id..).zip(records) {
+            let offset = record.offset();
+            let split = self.base.is_some();
+            let mut fault = None;
+            record.for_each_field(|field, found| {
+                let at = offset + field.at as u64;
+                let error = match field.holds {
+                    Word::Id if found >= self.count => {
+                        Error::IdOutOfRange { id, offset, at, found, count: self.count, split }
+                    }
+                    Word::Name if found >= self.strings_len => {
+                        Error::NameOutOfRange { id, offset, at, found, len: self.strings_len, split }
+                    }
+                    _ => return,
+                };
+                fault.get_or_insert(error);
+            });
+            if let Some(fault) = fault {
+                return Err(fault);
+            }
+            let found = record.head().size_or_type();
+            if record.kind() == Some(Kind::Func) && !self.is_func_proto(found, &protos) {
+                return Err(Error::FuncWithoutProto { id, offset, found, split });
+            }
+        }
+        Ok(())
+    }
+
+    fn func_protos<'a>(&self, records: impl Iterator<Item = Record<'a>>) -> Vec<bool> {
+        records.map(|record| record.kind() == Some(Kind::FuncProto)).collect()
+    }
+
+    fn is_func_proto(&self, id: u32, own: &[bool]) -> bool {
+        match (id.checked_sub(self.first_id), self.base) {
+            (Some(index), _) => own.get(index as usize).copied().unwrap_or(false),
+            (None, Some(base)) => matches!(base.type_of(id), Type::FuncProto(_)),
+            (None, None) => false,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! btf-rs, by its documented API, with both of its backends.
+
+use std::path::Path;
+
+use btf_rs::{Backend, Btf, Type};
+use fallible_iterator::FallibleIterator;
+
+use crate::measure::Peer;
+
+/// All types decoded when opened.
+pub struct Cache(Btf);
+
+/// Types decoded from the mapped file when asked for.
+pub struct Mmap(Btf);
+
+impl Peer for Cache {
+    fn open_file(path: &Path) -> Self {
+        Self(Btf::from_file_with_backend(path, Backend::Cache).expect("it is sound"))
+    }
+
+    fn open_bytes(bytes: Vec<u8>) -> Option<Self> {
+        Btf::from_bytes(&bytes).ok().map(Self)
+    }
+
+    fn by_id(&self, ids: &[u32]) -> Option<u64> {
+        Some(by_id(&self.0, ids))
+    }
+
+    fn types(&self) -> Option<u64> {
+        Some(types(&self.0))
+    }
+
+    fn names(&self) -> Option<u64> {
+        Some(names(&self.0))
+    }
+
+    fn members(&self) -> Option<u64> {
+        Some(members(&self.0))
+    }
+
+    fn protos(&self) -> Option<u64> {
+        Some(protos(&self.0))
+    }
+}
+
+impl Peer for Mmap {
+    fn open_file(path: &Path) -> Self {
+        Self(Btf::from_file_with_backend(path, Backend::Mmap).expect("it is sound"))
+    }
+
+    fn open_bytes(_: Vec<u8>) -> Option<Self> {
+        None
+    }
+
+    fn by_id(&self, ids: &[u32]) -> Option<u64> {
+        Some(by_id(&self.0, ids))
+    }
+
+    fn types(&self) -> Option<u64> {
+        Some(types(&self.0))
+    }
+
+    fn names(&self) -> Option<u64> {
+        Some(names(&self.0))
+    }
+
+    fn members(&self) -> Option<u64> {
+        Some(members(&self.0))
+    }
+
+    fn protos(&self) -> Option<u64> {
+        Some(protos(&self.0))
+    }
+}
+
+fn by_id(btf: &Btf, ids: &[u32]) -> u64 {
+    let one = |id| match btf.resolve_type_by_id(id).expect("it exists") {
+        Type::Struct(s) => 4 + s.size() as u64,
+        ty => number(&ty),
+    };
+    ids.iter().map(|&id| one(id)).sum()
+}
+
+fn number(ty: &Type) -> u64 {
+    match ty {
+        Type::Void => 0,
+        Type::Int(_) => 1,
+        Type::Ptr(_) => 2,
+        Type::Array(_) => 3,
+        Type::Struct(_) => 4,
+        Type::Union(_) => 5,
+        Type::Enum(_) => 6,
+        Type::Fwd(_) => 7,
+        Type::Typedef(_) => 8,
+        Type::Volatile(_) => 9,
+        Type::Const(_) => 10,
+        Type::Restrict(_) => 11,
+        Type::Func(_) => 12,
+        Type::FuncProto(_) => 13,
+        Type::Var(_) => 14,
+        Type::Datasec(_) => 15,
+        Type::Float(_) => 16,
+        Type::DeclTag(_) => 17,
+        Type::TypeTag(_) => 18,
+        Type::Enum64(_) => 19,
+        _ => u64::MAX,
+    }
+}
+
+fn types(btf: &Btf) -> u64 {
+    btf.type_iter().iterator().flatten().map(|ty| number(&ty)).sum()
+}
+
+fn names(btf: &Btf) -> u64 {
+    let of = |ty: Type| match ty.as_btf_type() {
+        Some(ty) => btf.resolve_name(ty).map_or(0, |name| name.len() as u64),
+        None => 0,
+    };
+    btf.type_iter().iterator().flatten().map(of).sum()
+}
+
+fn members(btf: &Btf) -> u64 {
+    let of = |ty| match ty {
+        Type::Struct(s) | Type::Union(s) => s.members.iter().map(|member| u64::from(member.bit_offset())).sum(),
+        _ => 0,
+    };
+    btf.type_iter().iterator().flatten().map(of).sum::<u64>()
+}
+
+fn protos(btf: &Btf) -> u64 {
+    let of = |ty| match ty {
+        Type::Func(func) => match btf.resolve_chained_type(&func) {
+            Ok(Type::FuncProto(proto)) => proto.parameters.len() as u64,
+            _ => 0,
+        },
+        _ => 0,
+    };
+    btf.type_iter().iterator().flatten().map(of).sum()
+}

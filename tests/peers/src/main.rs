@@ -1,0 +1,86 @@
+//! Measures this workspace beside other BTF libraries, in one run.
+//!
+//!     cargo run --release -p btf-peers --features peers,peers-c
+//!
+//! Every library runs in a process of its own, three times; each cell of the
+//! table is the fastest. "floor" is a loop that does only what cannot be
+//! avoided: one walk over the records that keeps an offset a type, without a
+//! single check. All answers are summed up and compared, so that nobody is
+//! fast by doing less.
+
+#[cfg(feature = "peers")]
+mod aya;
+#[cfg(feature = "peers")]
+mod btf_rs;
+mod floor;
+#[cfg(feature = "peers-c")]
+mod libbpf;
+mod measure;
+mod ours;
+mod table;
+
+use std::{env, path::Path, process::ExitCode};
+
+use measure::Peer;
+
+#[global_allocator]
+static COUNTING: measure::CountingAllocator = measure::CountingAllocator;
+
+const SYSFS: &str = "/sys/kernel/btf/vmlinux";
+
+/// A library, and what measures it.
+type Entry = (&'static str, fn(&Path));
+
+fn peers() -> Vec<Entry> {
+    let mut peers: Vec<Entry> = vec![("floor", run::<floor::Floor>), ("btf-types", run::<ours::Ours>)];
+    #[cfg(feature = "peers")]
+    peers.extend([
+        ("btf-rs cache", run::<btf_rs::Cache> as fn(&Path)),
+        ("btf-rs mmap", run::<btf_rs::Mmap>),
+        ("aya-obj", run::<aya::Aya>),
+    ]);
+    #[cfg(feature = "peers-c")]
+    peers.push(("libbpf", run::<libbpf::Libbpf>));
+    peers
+}
+
+fn run<P: Peer>(path: &Path) {
+    measure::run::<P>(path);
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        // What the table calls this program with, once a cell.
+        ["--measure", name, path] => {
+            let Some((_, measure)) = peers().into_iter().find(|(peer, _)| peer == name) else {
+                eprintln!("no peer {name}");
+                return ExitCode::from(2);
+            };
+            measure(Path::new(path));
+        }
+        ["--help" | "-h"] => {
+            println!(
+                "usage: btf-peers [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture."
+            );
+        }
+        [] => {
+            if Path::new(SYSFS).exists() {
+                table::print(SYSFS, Path::new(SYSFS), &peers());
+            } else {
+                eprintln!("{SYSFS}: not there, skipped");
+            }
+            let name = format!("kernels/{}/vmlinux.btf", btf_tests::fixtures::SORTED);
+            let path = env::temp_dir().join(format!("btf-peers-{}.btf", std::process::id()));
+            std::fs::write(&path, btf_tests::fixtures::read(&name)).expect("the temporary folder can be written to");
+            table::print(&name, &path, &peers());
+            std::fs::remove_file(&path).expect("what was written can be removed");
+        }
+        files => {
+            for file in files {
+                table::print(file, Path::new(file), &peers());
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}

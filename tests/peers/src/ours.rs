@@ -1,0 +1,58 @@
+//! This workspace.
+
+use std::path::Path;
+
+use btf_types::{Btf, Type};
+use bytes::Bytes;
+
+use crate::{floor, measure::Peer};
+
+/// A [`Btf`].
+pub struct Ours(Btf);
+
+impl Peer for Ours {
+    fn open_file(path: &Path) -> Self {
+        Self(Btf::parse(Bytes::from_owner(floor::map(path))).expect("it is sound"))
+    }
+
+    fn open_bytes(bytes: Vec<u8>) -> Option<Self> {
+        Btf::parse(bytes).ok().map(Self)
+    }
+
+    fn by_id(&self, ids: &[u32]) -> Option<u64> {
+        let one = |id: u32| match self.0.type_by_id(id).expect("it exists") {
+            Type::Struct(s) => 4 + u64::from(s.size()),
+            ty => number(ty),
+        };
+        Some(ids.iter().map(|&id| one(id)).sum())
+    }
+
+    fn types(&self) -> Option<u64> {
+        Some(self.0.types().map(number).sum())
+    }
+
+    fn names(&self) -> Option<u64> {
+        Some(self.0.types().map(|ty| ty.name().as_bytes().len() as u64).sum())
+    }
+
+    fn members(&self) -> Option<u64> {
+        let of = |ty| match ty {
+            Type::Struct(s) => s.members().map(|member| u64::from(member.bit_offset())).sum(),
+            Type::Union(u) => u.members().map(|member| u64::from(member.bit_offset())).sum(),
+            _ => 0,
+        };
+        Some(self.0.types().map(of).sum::<u64>())
+    }
+
+    fn protos(&self) -> Option<u64> {
+        let of = |ty| match ty {
+            Type::Func(func) => func.proto().params().len() as u64,
+            _ => 0,
+        };
+        Some(self.0.types().map(of).sum())
+    }
+}
+
+fn number(ty: Type<'_>) -> u64 {
+    ty.kind().map_or(0, |kind| kind.number().into())
+}

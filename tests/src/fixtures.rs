@@ -1,0 +1,105 @@
+//! The committed test data, read and where necessary decompressed.
+
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+/// The folder `fixtures/` of this checkout.
+#[must_use]
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
+}
+
+/// The contents of a fixture, named by its path below `fixtures/`; `NAME` is
+/// found as `NAME.xz` too, and then decompressed.
+///
+/// # Panics
+///
+/// If there is no such file: all tests rely on what is committed.
+#[must_use]
+pub fn read(name: &str) -> Vec<u8> {
+    let path = folder().join(name);
+    match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(_) => {
+            let packed = folder().join(format!("{name}.xz"));
+            let packed = fs::read(&packed).unwrap_or_else(|error| panic!("{}: {error}", packed.display()));
+            let mut bytes = Vec::new();
+            lzma_rust2::XzReader::new(packed.as_slice(), false)
+                .read_to_end(&mut bytes)
+                .unwrap_or_else(|error| panic!("{name}.xz: {error}"));
+            bytes
+        }
+    }
+}
+
+/// The release of the newest kernel, the name-sorted one.
+pub const SORTED: &str = "7.3.4+deb13-cloud-amd64";
+/// The release of a kernel whose BTF is not sorted.
+pub const UNSORTED: &str = "6.1.0-56-cloud-amd64";
+/// The release of the big-endian kernel.
+pub const BIG_ENDIAN: &str = "7.2.13+deb14-s390x";
+
+/// Raw BTF among the fixtures.
+#[derive(Debug, Clone)]
+pub struct RawFixture {
+    /// The path below `fixtures/`, without `.xz`.
+    pub name: String,
+    /// The path of the base, for split BTF.
+    pub base: Option<String>,
+}
+
+/// All raw BTF that the fixtures hold and that is sound.
+#[must_use]
+pub fn raw_btf() -> Vec<RawFixture> {
+    let mut all = Vec::new();
+    for release in [UNSORTED, SORTED, BIG_ENDIAN] {
+        let vmlinux = format!("kernels/{release}/vmlinux.btf");
+        all.push(RawFixture { name: vmlinux.clone(), base: None });
+        for module in ["veth", "vxlan", "openvswitch", "cast_common"] {
+            let name = format!("kernels/{release}/{module}.btf");
+            all.push(RawFixture { name, base: Some(vmlinux.clone()) });
+        }
+    }
+    for folder_name in ["bpf/pahole32", "golden", "golden/core", "golden/layout", "split"] {
+        for name in files(folder_name) {
+            if name.ends_with(".btf") || name.ends_with(".btf.base") {
+                let base = (folder_name == "split" && name.ends_with(".btf")).then(|| split_base(&name));
+                all.push(RawFixture { name, base });
+            }
+        }
+    }
+    all
+}
+
+/// The names of the files of a folder below `fixtures/`, sorted.
+///
+/// # Panics
+///
+/// If the folder cannot be read.
+#[must_use]
+pub fn files(folder_name: &str) -> Vec<String> {
+    let path = folder().join(folder_name);
+    let entries = fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.expect("the folder can be listed"))
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| format!("{folder_name}/{}", entry.file_name().to_string_lossy()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// The base of a file in `split/`: `X.btf` lies on `X.btf.base`, and
+/// `X__on__ARCH_RELEASE.btf` on that kernel.
+fn split_base(name: &str) -> String {
+    match name.strip_suffix(".btf").and_then(|stem| stem.split_once("__on__")) {
+        Some((_, kernel)) => {
+            let release = kernel.split_once('_').map_or(kernel, |(_, release)| release);
+            format!("kernels/{release}/vmlinux.btf")
+        }
+        None => format!("{name}.base"),
+    }
+}
