@@ -22,7 +22,7 @@ impl<'a> Layout<'a> {
     /// number is a multiple of 4 was checked with the header.)
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self(LayoutEntry::list(bytes, u32::MAX))
+        Self(LayoutEntry::list(bytes, (bytes.len() / size_of::<LayoutEntry>()) as u32))
     }
 
     /// Whether there is no layout section.

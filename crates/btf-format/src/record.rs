@@ -3,8 +3,6 @@
 //! Source: `Documentation/bpf/btf.rst`, "Type Encoding"; `btf_parse_type_sec`
 //! in `tools/lib/bpf/btf.c`.
 
-use zerocopy::FromBytes;
-
 use crate::{
     Array, ByteOrder, DeclTag, Enum64Value, EnumValue, Error, Field, Info, IntData, Kind, Layout, Member, Param,
     TypeRecord, Var, VarSecinfo, Word, shape,
@@ -61,15 +59,22 @@ impl<'a> Record<'a> {
     ///
     /// A FWD refers to nothing, its third word notwithstanding. Of a kind
     /// that this library does not model only the name is known.
-    #[inline(always)]
-    pub fn for_each_field(&self, mut visit: impl FnMut(Field, u32)) {
-        match self.kind() {
-            Some(kind) => {
-                if let Ok(words) = <[[u8; 4]]>::ref_from_bytes(self.bytes) {
-                    shape::walk(kind, words, visit);
-                }
-            }
-            None => visit(Field { holds: Word::Name, at: 0 }, self.head.name_off()),
+    #[inline]
+    pub fn for_each_field(&self, visit: impl FnMut(Field, u32)) {
+        walk(self.head, self.bytes, visit);
+    }
+}
+
+/// Visits the fields of the record that `bytes` begin with; returns its size
+/// if its kind is one that this library models.
+#[inline(always)]
+fn walk(head: &TypeRecord, bytes: &[u8], mut visit: impl FnMut(Field, u32)) -> Option<u64> {
+    let info = head.info();
+    match info.kind() {
+        Some(kind) => Some(shape::walk(kind, info.vlen(), bytes, visit)),
+        None => {
+            visit(Field { kind: None, holds: Word::Name, at: 0 }, head.name_off());
+            None
         }
     }
 }
@@ -99,9 +104,8 @@ impl RecordMut<'_> {
     /// id of a type or the offset of a name, in the order in which they lie:
     /// the same ones that [`Record::for_each_field`] visits.
     pub fn for_each_field(&mut self, change: impl FnMut(Field, u32) -> u32) {
-        if let Ok(words) = <[[u8; 4]]>::mut_from_bytes(self.bytes) {
-            shape::walk_mut(self.kind, words, change);
-        }
+        let vlen = TypeRecord::first(self.bytes).map_or(0, |head| head.info().vlen());
+        shape::walk_mut(self.kind, vlen, self.bytes, change);
     }
 }
 
@@ -185,27 +189,47 @@ impl<'a> Records<'a> {
     }
 }
 
+impl<'a> Records<'a> {
+    /// The next record, as the iterator yields it, after `visit` was called
+    /// with each of its fields: the same as [`Record::for_each_field`] on
+    /// what `next` yields, in a single step.
+    #[inline(always)]
+    pub fn next_visited(&mut self, visit: impl FnMut(Field, u32)) -> Option<Result<Record<'a>, Error>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        Some(self.take(visit).inspect_err(|_| self.rest = &[]))
+    }
+
+    #[inline(always)]
+    fn take(&mut self, visit: impl FnMut(Field, u32)) -> Result<Record<'a>, Error> {
+        let offset = self.offset;
+        let available = self.rest.len() as u64;
+        let Some(head) = TypeRecord::first(self.rest) else {
+            let needed = size_of::<TypeRecord>() as u64;
+            return Err(Error::RecordTruncated { offset, needed, available });
+        };
+        let needed = match walk(head, self.rest, visit) {
+            Some(size) => size,
+            None => self.layout.record_size(head.info(), offset)?,
+        };
+        match usize::try_from(needed).ok().and_then(|size| self.rest.split_at_checked(size)) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                self.offset += needed;
+                Ok(Record { head, bytes, offset })
+            }
+            None => Err(Error::RecordTruncated { offset, needed, available }),
+        }
+    }
+}
+
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, Error>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let offset = self.offset;
-        match measure(self.rest, offset, ByteOrder::NATIVE, self.layout) {
-            Ok((head, size)) => {
-                let (bytes, rest) = self.rest.split_at_checked(size).unwrap_or((self.rest, &[]));
-                self.rest = rest;
-                self.offset += size as u64;
-                Some(Ok(Record { head, bytes, offset }))
-            }
-            Err(error) => {
-                self.rest = &[];
-                Some(Err(error))
-            }
-        }
+        self.next_visited(|_, _| {})
     }
 }
 

@@ -56,13 +56,12 @@ macro_rules! records {
                 Self::ref_from_prefix(bytes).ok().map(|(record, _)| record)
             }
 
-            /// The `count` records that `bytes` begin with; fewer where the
-            /// bytes end before.
+            /// The `count` records that `bytes` begin with; none where they
+            /// are too few.
             #[must_use]
             #[inline]
             pub fn list(bytes: &[u8], count: u32) -> &[Self] {
-                let count = (count as usize).min(bytes.len() / size_of::<Self>());
-                match <[Self]>::ref_from_prefix_with_elems(bytes, count) {
+                match <[Self]>::ref_from_prefix_with_elems(bytes, count as usize) {
                     Ok((records, _)) => records,
                     Err(_) => &[],
                 }
@@ -286,6 +285,9 @@ records! {
 }
 
 impl TypeRecord {
+    /// A record of zeros, which is of no kind.
+    pub const ZERO: Self = Self { name_off: U32::ZERO, info_word: U32::ZERO, size_or_type: U32::ZERO };
+
     /// Kind, vlen and `kind_flag`.
     #[must_use]
     #[inline]
@@ -406,8 +408,9 @@ mod tests {
 
     #[test]
     fn slices_never_reach_beyond_the_bytes() {
-        assert_eq!(Param::list(&[0; 23], 5).len(), 2);
-        assert_eq!(Param::list(&[0; 23], 1).len(), 1);
+        assert_eq!(Param::list(&[0; 23], 2).len(), 2);
+        assert_eq!(Param::list(&[0; 23], 3).len(), 0);
+        assert_eq!(Param::list(&[0; 23], u32::MAX).len(), 0);
         assert!(TypeRecord::first(&[0; 11]).is_none());
     }
 }

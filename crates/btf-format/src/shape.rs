@@ -66,17 +66,19 @@ impl Shape {
     }
 }
 
-/// A word that [`Record::for_each_field`](crate::Record::for_each_field) and
-/// [`RecordMut::for_each_field`](crate::RecordMut::for_each_field) come by.
+/// A word that a walk over the fields of a record comes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Field {
+    /// The kind of the record, `None` if this library does not model it.
+    pub kind: Option<Kind>,
     /// [`Word::Id`] or [`Word::Name`], never [`Word::Data`].
     pub holds: Word,
     /// Where the word stands: bytes from the start of the record.
     pub at: usize,
 }
 
-/// Expands the table below into `Shape::of_kind` and both walks.
+/// Expands the table below into `Shape::of_kind` and both walks. In each arm
+/// all that depends on the kind is a constant, and so are the loops over it.
 macro_rules! shapes {
     ($($kind:ident: $third:ident, [$($fixed:ident)*], [$($element:ident)*];)*) => {
         impl Shape {
@@ -92,30 +94,37 @@ macro_rules! shapes {
             }
         }
 
-        /// Calls `visit` with each word of a record that is an id or a name.
+        /// Calls `visit` with each word that is an id or a name, of the
+        /// record of this kind that `bytes` begin with, and returns the size
+        /// of the record in bytes. If `bytes` end before it does, nothing is
+        /// visited, but the size is still returned.
         #[inline(always)]
-        pub(crate) fn walk(kind: Kind, words: &[[u8; 4]], visit: impl FnMut(Field, u32)) {
+        pub(crate) fn walk(kind: Kind, vlen: u32, bytes: &[u8], visit: impl FnMut(Field, u32)) -> u64 {
             match kind {
                 $(Kind::$kind => each(
+                    Kind::$kind,
                     Word::$third,
                     [$(Word::$fixed),*],
                     [$(Word::$element),*],
-                    words,
+                    vlen,
+                    bytes,
                     visit,
                 ),)*
             }
         }
 
-        /// Puts what `change` makes of it in the place of each word of a
-        /// record that is an id or a name.
-        #[inline]
-        pub(crate) fn walk_mut(kind: Kind, words: &mut [[u8; 4]], change: impl FnMut(Field, u32) -> u32) {
+        /// Puts what `change` makes of it in the place of each word that is
+        /// an id or a name, of the record of this kind that `bytes` begin
+        /// with, under the same conditions.
+        pub(crate) fn walk_mut(kind: Kind, vlen: u32, bytes: &mut [u8], change: impl FnMut(Field, u32) -> u32) -> u64 {
             match kind {
                 $(Kind::$kind => each_mut(
+                    Kind::$kind,
                     Word::$third,
                     [$(Word::$fixed),*],
                     [$(Word::$element),*],
-                    words,
+                    vlen,
+                    bytes,
                     change,
                 ),)*
             }
@@ -146,56 +155,59 @@ shapes! {
     Enum64:     Data,         [],             [Name Data Data];
 }
 
-/// Expands to one walk over words that the macro above calls with constants,
-/// for shared and for mutable words: the same steps in the same order.
-macro_rules! walk_over {
-    ($name:ident, $words:ty, $chunks:ident, $iter:ident, $split:ident, $visit:ty, $call:ident) => {
+/// Expands to the walk over one record, for shared and for mutable bytes: the
+/// same steps in the same order.
+macro_rules! walk_record {
+    ($name:ident, $bytes:ty, $visit:ty, $get:ident, $split_at:ident, $chunks_exact:ident, $call:ident) => {
         #[inline(always)]
         fn $name<const FIXED: usize, const ELEMENT: usize>(
+            kind: Kind,
             third: Word,
             fixed: [Word; FIXED],
             element: [Word; ELEMENT],
-            words: $words,
+            vlen: u32,
+            bytes: $bytes,
             mut visit: $visit,
-        ) {
-            const HEAD: usize = size_of::<TypeRecord>() / 4;
-            if words.len() < HEAD + FIXED {
-                return;
-            }
-            let (head, rest) = words.$split(HEAD);
-            for ((index, word), holds) in head.$iter().enumerate().zip([Word::Name, Word::Data, third]) {
-                $call(word, index, holds, &mut visit);
-            }
-            let (body, elements) = rest.$split(FIXED);
-            for ((index, word), holds) in body.$iter().enumerate().zip(fixed) {
-                $call(word, HEAD + index, holds, &mut visit);
+        ) -> u64 {
+            const HEAD: usize = size_of::<TypeRecord>();
+            let elements_at = HEAD + FIXED * 4;
+            let size = elements_at as u64 + u64::from(vlen) * (ELEMENT * 4) as u64;
+            let Some(record) = usize::try_from(size).ok().and_then(|size| bytes.$get(..size)) else {
+                return size;
+            };
+            let mut field = |word, holds, at| $call(word, Field { kind: Some(kind), holds, at }, &mut visit);
+            let (head, elements) = record.$split_at(elements_at);
+            let roles = [Word::Name, Word::Data, third].into_iter().chain(fixed);
+            for ((index, word), holds) in head.$chunks_exact(4).enumerate().zip(roles) {
+                field(word, holds, index * 4);
             }
             if ELEMENT > 0 {
-                for (number, words) in elements.$chunks(ELEMENT).enumerate() {
-                    let start = HEAD + FIXED + number * ELEMENT;
-                    for ((index, word), holds) in words.$iter().enumerate().zip(element) {
-                        $call(word, start + index, holds, &mut visit);
+                for (number, words) in elements.$chunks_exact(ELEMENT * 4).enumerate() {
+                    let start = elements_at + number * ELEMENT * 4;
+                    for ((index, word), holds) in words.$chunks_exact(4).enumerate().zip(element) {
+                        field(word, holds, start + index * 4);
                     }
                 }
             }
+            size
         }
     };
 }
 
-walk_over!(each, &[[u8; 4]], chunks_exact, iter, split_at, impl FnMut(Field, u32), read);
-walk_over!(each_mut, &mut [[u8; 4]], chunks_exact_mut, iter_mut, split_at_mut, impl FnMut(Field, u32) -> u32, write);
+walk_record!(each, &[u8], impl FnMut(Field, u32), get, split_at, chunks_exact, read);
+walk_record!(each_mut, &mut [u8], impl FnMut(Field, u32) -> u32, get_mut, split_at_mut, chunks_exact_mut, write);
 
 #[inline(always)]
-fn read(word: &[u8; 4], index: usize, holds: Word, visit: &mut impl FnMut(Field, u32)) {
-    if holds != Word::Data {
-        visit(Field { holds, at: index * 4 }, u32::from_ne_bytes(*word));
+fn read(word: &[u8], field: Field, visit: &mut impl FnMut(Field, u32)) {
+    if let (Word::Id | Word::Name, Ok(word)) = (field.holds, word.try_into()) {
+        visit(field, u32::from_ne_bytes(word));
     }
 }
 
 #[inline(always)]
-fn write(word: &mut [u8; 4], index: usize, holds: Word, change: &mut impl FnMut(Field, u32) -> u32) {
-    if holds != Word::Data {
-        *word = change(Field { holds, at: index * 4 }, u32::from_ne_bytes(*word)).to_ne_bytes();
+fn write(word: &mut [u8], field: Field, change: &mut impl FnMut(Field, u32) -> u32) {
+    if let (Word::Id | Word::Name, Ok(word)) = (field.holds, <&mut [u8; 4]>::try_from(word)) {
+        *word = change(field, u32::from_ne_bytes(*word)).to_ne_bytes();
     }
 }
 
@@ -244,24 +256,34 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_fit_is_measured_but_not_visited() {
+        let mut bytes = [0; 12 + 12 * 3 - 1];
+        assert_eq!(walk(Kind::Struct, 3, &bytes, |_, _| panic!("visited")), 48);
+        assert_eq!(walk_mut(Kind::Struct, 3, &mut bytes, |_, _| panic!("visited")), 48);
+        assert_eq!(walk(Kind::Enum64, 0xff_ffff, &[], |_, _| panic!("visited")), 12 + 12 * 0xff_ffff);
+    }
+
+    #[test]
     fn both_walks_come_by_the_same_fields() {
         for kind in Kind::ALL {
-            let mut words: Vec<[u8; 4]> = (0..30u32).map(u32::to_ne_bytes).collect();
+            let mut words: Vec<u8> = (0..30u32).flat_map(u32::to_ne_bytes).collect();
             let mut seen = Vec::new();
-            walk(kind, &words, |field, value| {
+            let size = walk(kind, 4, &words, |field, value| {
                 assert_eq!(field.at, value as usize * 4, "{kind}");
                 seen.push((field, value));
             });
             let mut changed = Vec::new();
-            walk_mut(kind, &mut words, |field, value| {
+            let size_mut = walk_mut(kind, 4, &mut words, |field, value| {
                 changed.push((field, value));
                 value + 100
             });
+            assert_eq!(size, (12 + kind.shape().fixed_size() + 4 * kind.shape().element_size()) as u64, "{kind}");
+            assert_eq!(size, size_mut, "{kind}");
             assert_eq!(seen, changed, "{kind}");
-            for (index, word) in words.iter().enumerate() {
+            for (index, word) in words.chunks_exact(4).enumerate() {
                 let visited = seen.iter().any(|(field, _)| field.at == index * 4);
                 let expected = index as u32 + if visited { 100 } else { 0 };
-                assert_eq!(u32::from_ne_bytes(*word), expected, "{kind}, word {index}");
+                assert_eq!(u32::from_ne_bytes(word.try_into().unwrap()), expected, "{kind}, word {index}");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The holder: the bytes, the index, the base.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::{fmt, iter::FusedIterator, ops::Range};
+use core::{fmt, iter::FusedIterator, ops::Range, slice};
 
 use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, TypeRecord};
 use bytes::Bytes;
@@ -144,7 +144,7 @@ impl Btf {
     #[must_use]
     #[inline]
     pub fn types(&self) -> Types<'_> {
-        Types { btf: &self.0, ids: self.own_ids() }
+        Types { btf: &self.0, offsets: self.0.offsets.iter(), id: self.0.first_id }
     }
 
     /// The byte order of the bytes that this was opened from.
@@ -190,20 +190,47 @@ impl fmt::Debug for Btf {
 
 impl Inner {
     /// The type with this id, in this layer or the one that owns it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn type_at(&self, id: u32) -> Option<Type<'_>> {
-        if id == 0 {
-            return Some(Type::Void);
-        }
         let mut layer = self;
-        loop {
-            if let Some(index) = id.checked_sub(layer.first_id) {
-                let offset = *layer.offsets.get(index as usize)?;
-                let record = TypeRecord::first(layer.types.get(offset as usize..)?)?;
-                return Some(Type::of(Handle { btf: layer, record, id }));
+        let mut offset = self.offset_of(id);
+        if offset.is_none() {
+            if id == 0 {
+                return Some(Type::Void);
             }
+            layer = self.owner(id)?;
+            offset = layer.offset_of(id);
+        }
+        Some(layer.type_in(offset?, id))
+    }
+
+    /// Where the record of an own id begins in the type section.
+    #[inline]
+    fn offset_of(&self, id: u32) -> Option<u32> {
+        self.offsets.get(id.wrapping_sub(self.first_id) as usize).copied()
+    }
+
+    /// The base, near or far, that owns an id.
+    #[inline(never)]
+    fn owner(&self, id: u32) -> Option<&Self> {
+        let mut layer = self;
+        while id < layer.first_id {
             layer = &layer.base.as_ref()?.0;
         }
+        Some(layer)
+    }
+
+    /// The own type whose record lies at `offset` in the type section.
+    #[inline(always)]
+    fn type_in(&self, offset: u32, id: u32) -> Type<'_> {
+        Type::of(Handle { btf: self, offset, id })
+    }
+
+    #[inline(always)]
+    pub(crate) fn record(&self, offset: u32) -> &TypeRecord {
+        static ZERO: TypeRecord = TypeRecord::ZERO;
+        let start = offset as usize;
+        self.types.get(start..start + size_of::<TypeRecord>()).and_then(TypeRecord::first).unwrap_or(&ZERO)
     }
 
     /// The same for an id that was checked at opening.
@@ -212,30 +239,28 @@ impl Inner {
         self.type_at(id).unwrap_or(Type::Void)
     }
 
-    /// What follows the 12 bytes of the record of an own id, up to the end of
+    /// What follows the 12 bytes of the record at `offset`, up to the end of
     /// the type section.
     #[inline]
-    pub(crate) fn rest_of(&self, id: u32) -> &[u8] {
-        let index = id.wrapping_sub(self.first_id) as usize;
-        let start = self.offsets.get(index).map_or(usize::MAX, |&offset| offset as usize + size_of::<TypeRecord>());
-        self.types.get(start..).unwrap_or_default()
+    pub(crate) fn rest_at(&self, offset: u32) -> &[u8] {
+        self.types.get(offset as usize + size_of::<TypeRecord>()..).unwrap_or_default()
     }
 
     /// The name at an offset that was checked at opening.
     #[inline]
     pub(crate) fn name_at(&self, offset: u32) -> Name<'_> {
-        let mut layer = self;
-        loop {
-            if let Some(own) = offset.checked_sub(layer.first_string) {
-                let tail = layer.strings.get(own as usize..).unwrap_or_default();
+        match self.strings.get(offset.wrapping_sub(self.first_string) as usize..) {
+            Some(tail) => {
                 let len = memchr::memchr(0, tail).unwrap_or(0);
-                return Name::new(tail.get(..len).unwrap_or_default());
+                Name::new(tail.get(..len).unwrap_or_default())
             }
-            match &layer.base {
-                Some(base) => layer = &base.0,
-                None => return Name::EMPTY,
-            }
+            None => self.name_elsewhere(offset),
         }
+    }
+
+    #[inline(never)]
+    fn name_elsewhere(&self, offset: u32) -> Name<'_> {
+        self.base.as_ref().map_or(Name::EMPTY, |base| base.0.name_at(offset))
     }
 
     /// The number of types, as [`Btf::type_count`].
@@ -262,7 +287,10 @@ impl Inner {
 #[derive(Clone)]
 pub struct Types<'btf> {
     btf: &'btf Inner,
-    ids: Range<u32>,
+    /// The records that are left.
+    offsets: slice::Iter<'btf, u32>,
+    /// The id of the first of them.
+    id: u32,
 }
 
 impl<'btf> Iterator for Types<'btf> {
@@ -270,30 +298,31 @@ impl<'btf> Iterator for Types<'btf> {
 
     #[inline]
     fn next(&mut self) -> Option<Type<'btf>> {
-        self.ids.next().map(|id| self.btf.type_of(id))
+        let &offset = self.offsets.next()?;
+        let id = self.id;
+        self.id += 1;
+        Some(self.btf.type_in(offset, id))
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.ids.size_hint()
+        self.offsets.size_hint()
     }
 }
 
 impl DoubleEndedIterator for Types<'_> {
+    #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.ids.next_back().map(|id| self.btf.type_of(id))
+        let &offset = self.offsets.next_back()?;
+        Some(self.btf.type_in(offset, self.id + self.offsets.len() as u32))
     }
 }
 
-impl ExactSizeIterator for Types<'_> {
-    fn len(&self) -> usize {
-        (self.ids.end - self.ids.start) as usize
-    }
-}
-
+impl ExactSizeIterator for Types<'_> {}
 impl FusedIterator for Types<'_> {}
 
 impl fmt::Debug for Types<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Types").field(&self.ids).finish()
+        f.debug_list().entries(self.clone()).finish()
     }
 }

@@ -32,19 +32,24 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Box<[u32]>
 
     let section = raw.types();
     let start = raw.header().types().start as u64;
-    let mut offsets = Vec::with_capacity(section.len() / 12);
+    // Kernels have 25 bytes a type: seldom more is needed, and never more than
+    // twice as much.
+    let mut offsets = Vec::with_capacity(section.len() / 24);
     let mut largest = Largest::default();
     let mut protos = Protos::new(section.len() / 12);
-    for record in raw.records_with(layout) {
-        let record = record?;
-        let index = offsets.len();
-        offsets.push((record.offset() - start) as u32);
-        record.for_each_field(|field, value| largest.take(field.holds, value));
-        match record.kind() {
-            Some(Kind::FuncProto) => protos.is_one(index),
-            Some(Kind::Func) => protos.is_wanted(record.head().size_or_type(), first_id),
-            _ => {}
+    let mut records = raw.records_with(layout);
+    while let Some(record) = records.next_visited(|field, value| match (field.kind, field.holds) {
+        (Some(Kind::Func), Word::Id) => {
+            largest.take(Word::Id, value);
+            protos.is_wanted(value, first_id);
         }
+        (Some(Kind::FuncProto), Word::Name) if field.at == 0 => {
+            largest.take(Word::Name, value);
+            protos.is_one(offsets.len());
+        }
+        (_, holds) => largest.take(holds, value),
+    }) {
+        offsets.push((record?.offset() - start) as u32);
     }
     let count = u64::from(first_id) + offsets.len() as u64;
     let count = u32::try_from(count).map_err(|_| Error::TooLarge { what: "types" })?;

@@ -13,26 +13,31 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(crate) struct Handle<'btf> {
     pub(crate) btf: &'btf Inner,
-    pub(crate) record: &'btf TypeRecord,
+    pub(crate) offset: u32,
     pub(crate) id: u32,
 }
 
 impl<'btf> Handle<'btf> {
+    #[inline(always)]
+    pub(crate) fn record(self) -> &'btf TypeRecord {
+        self.btf.record(self.offset)
+    }
+
     #[inline]
     pub(crate) fn name(self) -> Name<'btf> {
-        self.btf.name_at(self.record.name_off())
+        self.btf.name_at(self.record().name_off())
     }
 
     /// The type that the third word of the record refers to.
     #[inline]
     pub(crate) fn referred(self) -> Type<'btf> {
-        self.btf.type_of(self.record.size_or_type())
+        self.btf.type_of(self.record().size_or_type())
     }
 
     /// What follows the record, up to the end of the type section.
     #[inline]
     pub(crate) fn rest(self) -> &'btf [u8] {
-        self.btf.rest_of(self.id)
+        self.btf.rest_at(self.offset)
     }
 }
 
@@ -71,10 +76,12 @@ macro_rules! types {
         }
 
         impl<'btf> Type<'btf> {
-            #[inline]
+            #[inline(always)]
             pub(crate) fn of(handle: Handle<'btf>) -> Self {
-                match handle.record.info().kind() {
-                    $(Some(Kind::$kind) => Self::$kind($kind(handle)),)*
+                #[allow(non_upper_case_globals)]
+                mod number { $(pub(super) const $kind: u8 = super::Kind::$kind.number();)* }
+                match handle.record().info().kind_number() {
+                    $(number::$kind => Self::$kind($kind(handle)),)*
                     _ => Self::Unknown(Unknown(handle)),
                 }
             }
@@ -151,7 +158,7 @@ impl<'btf> Type<'btf> {
     #[must_use]
     #[inline]
     pub fn kind(self) -> Option<Kind> {
-        self.handle().and_then(|handle| handle.record.info().kind())
+        self.handle().and_then(|handle| handle.record().info().kind())
     }
 
     /// The name; empty for what has none.
@@ -174,13 +181,13 @@ impl fmt::Debug for Type<'_> {
 impl fmt::Debug for Handle<'_> {
     /// Never follows a reference: cannot recurse.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let info = self.record.info();
+        let info = self.record().info();
         write!(f, "[{}] ", self.id)?;
         match info.kind() {
             Some(kind) => write!(f, "{kind}")?,
             None => write!(f, "kind {}", info.kind_number())?,
         }
         write!(f, " {:?} vlen={} kind_flag={}", self.name(), info.vlen(), info.kind_flag())?;
-        write!(f, " size_or_type={}", self.record.size_or_type())
+        write!(f, " size_or_type={}", self.record().size_or_type())
     }
 }

@@ -87,7 +87,7 @@ macro_rules! sized {
             #[must_use]
             #[inline]
             pub fn size(self) -> u32 {
-                self.0.record.size_or_type()
+                self.0.record().size_or_type()
             }
         }
     )*};
@@ -144,7 +144,7 @@ macro_rules! elements {
         impl<'btf> $iter<'btf> {
             #[inline]
             fn of(handle: Handle<'btf>) -> Self {
-                let info = handle.record.info();
+                let info = handle.record().info();
                 Self { btf: handle.btf, kind_flag: info.kind_flag(), raw: <$raw>::list(handle.rest(), info.vlen()).iter() }
             }
 
@@ -500,6 +500,6 @@ impl Unknown<'_> {
     /// The number of the kind.
     #[must_use]
     pub fn kind_number(self) -> u8 {
-        self.0.record.info().kind_number()
+        self.0.record().info().kind_number()
     }
 }

@@ -75,8 +75,8 @@ impl Peer for Mmap {
 
 fn by_id(btf: &Btf, ids: &[u32]) -> u64 {
     let one = |id| match btf.resolve_type_by_id(id).expect("it exists") {
-        Type::Struct(s) => 4 + s.size() as u64,
-        ty => number(&ty),
+        Type::Struct(s) => s.size() as u64,
+        _ => 1,
     };
     ids.iter().map(|&id| one(id)).sum()
 }

@@ -72,9 +72,10 @@ impl Peer for Libbpf {
     fn by_id(&self, ids: &[u32]) -> Option<u64> {
         let one = |id| {
             let record = self.record(id);
-            let kind = kind(record);
-            let size = if kind == 4 { size_or_type(record) } else { 0 };
-            u64::from(kind) + u64::from(size)
+            match kind(record) {
+                4 => u64::from(size_or_type(record)),
+                _ => 1,
+            }
         };
         Some(ids.iter().map(|&id| one(id)).sum())
     }

@@ -32,6 +32,7 @@ const SYSFS: &str = "/sys/kernel/btf/vmlinux";
 type Entry = (&'static str, fn(&Path));
 
 fn peers() -> Vec<Entry> {
+    #[allow(unused_mut, reason = "without features there are no others")]
     let mut peers: Vec<Entry> = vec![("floor", run::<floor::Floor>), ("btf-types", run::<ours::Ours>)];
     #[cfg(feature = "peers")]
     peers.extend([

@@ -18,7 +18,7 @@ pub trait Peer: Sized {
     /// Opens BTF that is in memory already; the bytes may be kept.
     fn open_bytes(bytes: Vec<u8>) -> Option<Self>;
 
-    /// For each id, the number of the kind, and the size of what is a struct.
+    /// For each id, the size if it is a struct, else 1.
     fn by_id(&self, _ids: &[u32]) -> Option<u64> {
         None
     }
