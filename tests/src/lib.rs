@@ -1,3 +1,8 @@
 //! What the tests that need more than one crate share.
 
+pub mod blob;
 pub mod fixtures;
+pub mod fuzz;
+pub mod memory;
+pub mod seeds;
+pub mod walk;

@@ -50,6 +50,7 @@
 //! [`convert`], [`convert_ext`].
 
 #![cfg_attr(not(test), no_std)]
+#![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 
 mod byte_order;
 mod convert;

@@ -6,7 +6,7 @@ use core::{fmt, iter::FusedIterator, ops::Range, slice};
 use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, TypeRecord};
 use bytes::Bytes;
 
-use crate::{Error, Type, open, ty::Handle};
+use crate::{Error, Type, open, view::Handle};
 
 /// The types of a kernel, a module or an object, opened and checked.
 ///
@@ -166,14 +166,17 @@ impl Btf {
         &self.0.blob
     }
 
-    /// The blob in the given byte order, as a copy.
-    #[must_use]
-    pub fn to_bytes(&self, byte_order: ByteOrder) -> Vec<u8> {
+    /// A copy of the blob in the given byte order. In the order that it was
+    /// opened from, this is what it was opened from.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`btf_format::convert`]: if there is a type of a kind, or data
+    /// in the header, of which nobody knows how to convert it.
+    pub fn to_bytes(&self, byte_order: ByteOrder) -> Result<Vec<u8>, Error> {
         let mut bytes = self.0.blob.to_vec();
-        // What is in native order here was either converted before, or can
-        // fail only for kinds and header fields that nobody knows.
-        let _ = btf_format::convert(&mut bytes, byte_order);
-        bytes
+        btf_format::convert(&mut bytes, byte_order)?;
+        Ok(bytes)
     }
 }
 
@@ -190,18 +193,28 @@ impl fmt::Debug for Btf {
 
 impl Inner {
     /// The type with this id, in this layer or the one that owns it.
+    ///
+    /// Inlined by force, like what it calls: then a caller who matches on the
+    /// result gets a comparison of the kind, and no `Type` is ever made.
     #[inline(always)]
     pub(crate) fn type_at(&self, id: u32) -> Option<Type<'_>> {
+        match self.handle_at(id) {
+            Some(handle) => Some(Type::of(handle)),
+            None if id == 0 => Some(Type::Void),
+            None => None,
+        }
+    }
+
+    /// The same without asking for the kind; `None` for `void`.
+    #[inline(always)]
+    pub(crate) fn handle_at(&self, id: u32) -> Option<Handle<'_>> {
         let mut layer = self;
         let mut offset = self.offset_of(id);
         if offset.is_none() {
-            if id == 0 {
-                return Some(Type::Void);
-            }
             layer = self.owner(id)?;
             offset = layer.offset_of(id);
         }
-        Some(layer.type_in(offset?, id))
+        Some(Handle { btf: layer, offset: offset?, id })
     }
 
     /// Where the record of an own id begins in the type section.
@@ -220,12 +233,7 @@ impl Inner {
         Some(layer)
     }
 
-    /// The own type whose record lies at `offset` in the type section.
-    #[inline(always)]
-    fn type_in(&self, offset: u32, id: u32) -> Type<'_> {
-        Type::of(Handle { btf: self, offset, id })
-    }
-
+    /// The record at an offset of the index.
     #[inline(always)]
     pub(crate) fn record(&self, offset: u32) -> &TypeRecord {
         static ZERO: TypeRecord = TypeRecord::ZERO;
@@ -301,7 +309,7 @@ impl<'btf> Iterator for Types<'btf> {
         let &offset = self.offsets.next()?;
         let id = self.id;
         self.id += 1;
-        Some(self.btf.type_in(offset, id))
+        Some(Type::of(Handle { btf: self.btf, offset, id }))
     }
 
     #[inline]
@@ -314,7 +322,8 @@ impl DoubleEndedIterator for Types<'_> {
     #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
         let &offset = self.offsets.next_back()?;
-        Some(self.btf.type_in(offset, self.id + self.offsets.len() as u32))
+        let id = self.id + self.offsets.len() as u32;
+        Some(Type::of(Handle { btf: self.btf, offset, id }))
     }
 }
 

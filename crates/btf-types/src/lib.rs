@@ -10,15 +10,14 @@
 //! # fn main() -> Result<(), btf_types::Error> {
 //! use btf_types::{Btf, Type};
 //!
-//! # let bytes: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/point.btf"));
-//! let btf = Btf::parse(bytes.to_vec())?;
-//! for ty in btf.types() {
-//!     if let Type::Struct(s) = ty {
-//!         println!("struct {}, {} bytes", s.name(), s.size());
-//!         for member in s.members() {
-//!             println!("    bit {}: {} {}", member.bit_offset(), member.ty().name(), member.name());
-//!         }
-//!     }
+//! # let bytes: &'static [u8] = include_bytes!("../doc/point.btf");
+//! let btf = Btf::parse(bytes)?;
+//! let Type::Struct(point) = btf.type_by_id(2)? else { panic!("not a struct") };
+//! assert_eq!(point.name(), "point");
+//! for member in point.members() {
+//!     // At bit 0: int x
+//!     // At bit 32: int y
+//!     println!("At bit {}: {} {}", member.bit_offset(), member.ty().name(), member.name());
 //! }
 //! # Ok(())
 //! # }
@@ -38,22 +37,36 @@
 //!   is `no_std` and needs `alloc`.
 
 #![cfg_attr(not(test), no_std)]
+#![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 
 extern crate alloc;
 
+mod array;
 mod btf;
+mod composite;
+mod datasec;
+mod decl_tag;
+mod enumeration;
 mod error;
+mod func;
+mod int;
 mod open;
+mod reference;
 mod ty;
-mod views;
+mod unknown;
+mod view;
 
+pub use array::Array;
 pub use btf::{Btf, Types};
 pub use btf_format::{ByteOrder, Kind, Name};
 pub use bytes::Bytes;
+pub use composite::{Member, Members, Struct, Union};
+pub use datasec::{Datasec, DatasecEntries, DatasecEntry, Var};
+pub use decl_tag::DeclTag;
+pub use enumeration::{Enum, Enum64, EnumValue, EnumValues, EnumValues64};
 pub use error::Error;
+pub use func::{Func, FuncProto, Param, Params};
+pub use int::{Float, Int};
+pub use reference::{Const, Fwd, Ptr, Restrict, TypeTag, Typedef, Volatile};
 pub use ty::Type;
-pub use views::{
-    Array, Const, Datasec, DatasecEntries, DatasecEntry, DeclTag, Enum, Enum64, EnumValue, EnumValues, EnumValues64,
-    Float, Func, FuncProto, Fwd, Int, Member, Members, Param, Params, Ptr, Restrict, Struct, TypeTag, Typedef, Union,
-    Unknown, Var, Volatile,
-};
+pub use unknown::Unknown;

@@ -1,60 +1,13 @@
 //! A type: which kind it is, and the view that belongs to it.
 
-use core::{fmt, ptr};
+use core::fmt;
 
-use btf_format::{Kind, Name, TypeRecord};
+use btf_format::{Kind, Name};
 
 use crate::{
     Array, Const, Datasec, DeclTag, Enum, Enum64, Float, Func, FuncProto, Fwd, Int, Ptr, Restrict, Struct, TypeTag,
-    Typedef, Union, Unknown, Var, Volatile, btf::Inner,
+    Typedef, Union, Unknown, Var, Volatile, view::Handle,
 };
-
-/// What every view is: the layer that owns the type, its record, and its id.
-#[derive(Clone, Copy)]
-pub(crate) struct Handle<'btf> {
-    pub(crate) btf: &'btf Inner,
-    pub(crate) offset: u32,
-    pub(crate) id: u32,
-}
-
-impl<'btf> Handle<'btf> {
-    #[inline(always)]
-    pub(crate) fn record(self) -> &'btf TypeRecord {
-        self.btf.record(self.offset)
-    }
-
-    #[inline]
-    pub(crate) fn name(self) -> Name<'btf> {
-        self.btf.name_at(self.record().name_off())
-    }
-
-    /// The type that the third word of the record refers to.
-    #[inline]
-    pub(crate) fn referred(self) -> Type<'btf> {
-        self.btf.type_of(self.record().size_or_type())
-    }
-
-    /// What follows the record, up to the end of the type section.
-    #[inline]
-    pub(crate) fn rest(self) -> &'btf [u8] {
-        self.btf.rest_at(self.offset)
-    }
-}
-
-impl PartialEq for Handle<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && ptr::eq(self.btf, other.btf)
-    }
-}
-
-impl Eq for Handle<'_> {}
-
-impl core::hash::Hash for Handle<'_> {
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        self.id.hash(state);
-        ptr::from_ref(self.btf).hash(state);
-    }
-}
 
 /// Defines [`Type`] from the list of its views.
 macro_rules! types {
@@ -175,19 +128,5 @@ impl fmt::Debug for Type<'_> {
             None => f.write_str("Void"),
             Some(handle) => handle.fmt(f),
         }
-    }
-}
-
-impl fmt::Debug for Handle<'_> {
-    /// Never follows a reference: cannot recurse.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let info = self.record().info();
-        write!(f, "[{}] ", self.id)?;
-        match info.kind() {
-            Some(kind) => write!(f, "{kind}")?,
-            None => write!(f, "kind {}", info.kind_number())?,
-        }
-        write!(f, " {:?} vlen={} kind_flag={}", self.name(), info.vlen(), info.kind_flag())?;
-        write!(f, " size_or_type={}", self.record().size_or_type())
     }
 }

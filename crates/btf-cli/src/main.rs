@@ -1,0 +1,63 @@
+//! The `btf` command: looks at the BTF of kernels, modules and BPF objects.
+//!
+//! Thin: each file here is one command, and knows how to ask and to print;
+//! what BTF is, the crates know.
+
+mod info;
+mod source;
+
+use std::{error::Error, io, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use source::Source;
+
+/// Looks at BTF, the type information of Linux kernels and BPF objects.
+#[derive(Parser)]
+#[command(name = "btf", version)]
+struct Arguments {
+    /// Without one: `info`.
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Says what BTF holds: byte order, sections, how many types of which kind.
+    Info(Source),
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or(Command::Info(Source::default()));
+    let result = match command {
+        Command::Info(source) => info::run(&source),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("btf: {}", with_causes(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a command fails with.
+type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+/// Whoever reads our output has read enough.
+fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// An error and what caused it, on one line.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

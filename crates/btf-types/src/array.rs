@@ -1,0 +1,34 @@
+//! ARRAY.
+
+use btf_format as raw;
+
+use crate::{Type, view::views};
+
+views! {
+    /// An array.
+    Array;
+}
+
+impl<'btf> Array<'btf> {
+    fn data(self) -> raw::Array {
+        raw::Array::first(self.0.rest()).copied().unwrap_or(raw::Array::new(0, 0, 0))
+    }
+
+    /// The type of the elements.
+    #[must_use]
+    pub fn element(self) -> Type<'btf> {
+        self.0.btf.type_of(self.data().type_id())
+    }
+
+    /// The type of the index.
+    #[must_use]
+    pub fn index(self) -> Type<'btf> {
+        self.0.btf.type_of(self.data().index_type_id())
+    }
+
+    /// The number of elements; 0 for a flexible array.
+    #[must_use]
+    pub fn count(self) -> u32 {
+        self.data().nelems()
+    }
+}

@@ -1,0 +1,198 @@
+//! What all views have in common, and the macros that define them.
+//!
+//! A view is the layer that owns the type, the offset of its record, and its
+//! id: 16 bytes, `Copy`. Nothing is decoded before it is asked for.
+
+use core::{fmt, ptr};
+
+use btf_format::{Name, TypeRecord};
+
+use crate::{Type, btf::Inner};
+
+/// What every view is.
+#[derive(Clone, Copy)]
+pub(crate) struct Handle<'btf> {
+    /// The layer that owns the type.
+    pub(crate) btf: &'btf Inner,
+    /// Where its record begins in the layer's type section.
+    pub(crate) offset: u32,
+    pub(crate) id: u32,
+}
+
+impl<'btf> Handle<'btf> {
+    #[inline(always)]
+    pub(crate) fn record(self) -> &'btf TypeRecord {
+        self.btf.record(self.offset)
+    }
+
+    /// What follows the first 12 bytes of the record, up to the end of the
+    /// type section.
+    #[inline]
+    pub(crate) fn rest(self) -> &'btf [u8] {
+        self.btf.rest_at(self.offset)
+    }
+
+    #[inline]
+    pub(crate) fn name(self) -> Name<'btf> {
+        self.btf.name_at(self.record().name_off())
+    }
+
+    /// The type that the third word of the record refers to.
+    #[inline]
+    pub(crate) fn referred(self) -> Type<'btf> {
+        self.btf.type_of(self.record().size_or_type())
+    }
+}
+
+/// The same type of the same layer.
+impl PartialEq for Handle<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && ptr::eq(self.btf, other.btf)
+    }
+}
+
+impl Eq for Handle<'_> {}
+
+impl core::hash::Hash for Handle<'_> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+        ptr::from_ref(self.btf).hash(state);
+    }
+}
+
+impl fmt::Debug for Handle<'_> {
+    /// Shows the record alone: follows no reference, cannot recurse.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = self.record();
+        let info = record.info();
+        write!(f, "[{}] ", self.id)?;
+        match info.kind() {
+            Some(kind) => write!(f, "{kind}")?,
+            None => write!(f, "kind {}", info.kind_number())?,
+        }
+        write!(f, " {:?} vlen={} kind_flag={}", self.name(), info.vlen(), info.kind_flag())?;
+        write!(f, " size_or_type={}", record.size_or_type())
+    }
+}
+
+/// Defines views.
+macro_rules! views {
+    ($($(#[$doc:meta])* $kind:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $kind<'btf>(pub(crate) $crate::view::Handle<'btf>);
+
+        impl<'btf> $kind<'btf> {
+            /// The id.
+            #[must_use]
+            #[inline]
+            pub fn id(self) -> u32 {
+                self.0.id
+            }
+
+            /// The name; empty for what has none.
+            #[must_use]
+            #[inline]
+            pub fn name(self) -> $crate::Name<'btf> {
+                self.0.name()
+            }
+        }
+
+        impl core::fmt::Debug for $kind<'_> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+/// Gives views the size that stands in their record.
+macro_rules! sized {
+    ($($kind:ident)*) => {$(
+        impl $kind<'_> {
+            /// Size in bytes.
+            #[must_use]
+            #[inline]
+            pub fn size(self) -> u32 {
+                self.0.record().size_or_type()
+            }
+        }
+    )*};
+}
+
+/// Gives views the type that their record refers to.
+macro_rules! referring {
+    ($($(#[$doc:meta])* $kind:ident.$method:ident;)*) => {$(
+        impl<'btf> $kind<'btf> {
+            $(#[$doc])*
+            #[must_use]
+            #[inline]
+            pub fn $method(self) -> $crate::Type<'btf> {
+                self.0.referred()
+            }
+        }
+    )*};
+}
+
+/// Defines an iterator over the elements of a record: exact, from both ends.
+macro_rules! elements {
+    ($(#[$doc:meta])* $iter:ident over $element:ident of $raw:ty) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $iter<'btf> {
+            btf: &'btf $crate::btf::Inner,
+            kind_flag: bool,
+            raw: core::slice::Iter<'btf, $raw>,
+        }
+
+        impl<'btf> $iter<'btf> {
+            #[inline]
+            fn of(handle: $crate::view::Handle<'btf>) -> Self {
+                let info = handle.record().info();
+                Self { btf: handle.btf, kind_flag: info.kind_flag(), raw: <$raw>::list(handle.rest(), info.vlen()).iter() }
+            }
+
+            #[inline]
+            fn view(&self, raw: &'btf $raw) -> $element<'btf> {
+                $element { btf: self.btf, kind_flag: self.kind_flag, raw: raw.into() }
+            }
+        }
+
+        impl<'btf> Iterator for $iter<'btf> {
+            type Item = $element<'btf>;
+
+            #[inline]
+            fn next(&mut self) -> Option<Self::Item> {
+                self.raw.next().map(|raw| self.view(raw))
+            }
+
+            #[inline]
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                self.raw.size_hint()
+            }
+
+            #[inline]
+            fn nth(&mut self, n: usize) -> Option<Self::Item> {
+                self.raw.nth(n).map(|raw| self.view(raw))
+            }
+        }
+
+        impl DoubleEndedIterator for $iter<'_> {
+            #[inline]
+            fn next_back(&mut self) -> Option<Self::Item> {
+                self.raw.next_back().map(|raw| self.view(raw))
+            }
+        }
+
+        impl ExactSizeIterator for $iter<'_> {}
+        impl core::iter::FusedIterator for $iter<'_> {}
+
+        impl core::fmt::Debug for $iter<'_> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_list().entries(self.clone()).finish()
+            }
+        }
+    };
+}
+
+pub(crate) use {elements, referring, sized, views};

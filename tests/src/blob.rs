@@ -1,0 +1,99 @@
+//! Writes small blobs for tests, sound ones and others.
+
+use btf_format::{Header, HeaderRecord, Info, LayoutEntry, LayoutHeader, MAGIC, Preamble, TypeRecord, VERSION};
+
+/// A blob in the making. What is added is not checked: a test may want any
+/// nonsense.
+#[derive(Debug, Clone)]
+pub struct Blob {
+    types: Vec<u8>,
+    strings: Vec<u8>,
+    layout: Vec<u8>,
+}
+
+impl Default for Blob {
+    fn default() -> Self {
+        Self { types: Vec::new(), strings: vec![0], layout: Vec::new() }
+    }
+}
+
+impl Blob {
+    /// A blob with no types and the empty string.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A blob with no types and no strings, as split BTF may be.
+    #[must_use]
+    pub fn split() -> Self {
+        Self { strings: Vec::new(), ..Self::default() }
+    }
+
+    /// Adds a string; returns its offset in this blob's strings.
+    pub fn string(&mut self, text: impl AsRef<[u8]>) -> u32 {
+        let offset = self.strings.len() as u32;
+        self.strings.extend_from_slice(text.as_ref());
+        self.strings.push(0);
+        offset
+    }
+
+    /// Adds a record: name offset, kind, vlen, `kind_flag`, size or type, and
+    /// the words that follow.
+    ///
+    /// # Panics
+    ///
+    /// If kind or vlen do not fit their bits.
+    pub fn record(&mut self, name: u32, kind: u8, vlen: u32, flag: bool, third: u32, rest: &[u32]) -> &mut Self {
+        let info = Info::new(kind, vlen, flag).expect("kind and vlen fit");
+        self.types.extend_from_slice(TypeRecord::new(name, info.word(), third).as_bytes());
+        self.types.extend(rest.iter().flat_map(|word| word.to_ne_bytes()));
+        self
+    }
+
+    /// Adds `int`, 4 bytes, signed.
+    pub fn int(&mut self) -> &mut Self {
+        let name = self.string("int");
+        self.record(name, 1, 0, false, 4, &[0x0100_0020])
+    }
+
+    /// Adds a pointer.
+    pub fn ptr(&mut self, target: u32) -> &mut Self {
+        self.record(0, 2, 0, false, target, &[])
+    }
+
+    /// Adds bytes to the type section as they are.
+    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        self.types.extend_from_slice(bytes);
+        self
+    }
+
+    /// Adds a layout section with these sizes, by kind from 0.
+    pub fn layout(&mut self, entries: impl IntoIterator<Item = (u8, u8)>) -> &mut Self {
+        for (info_sz, elem_sz) in entries {
+            self.layout.extend_from_slice(LayoutEntry::new(info_sz, elem_sz, 0).as_bytes());
+        }
+        self
+    }
+
+    /// The string section, to be spoilt.
+    pub fn strings_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.strings
+    }
+
+    /// The blob: header, types, layout if there is one, strings.
+    #[must_use]
+    pub fn build(&self) -> Vec<u8> {
+        let (types, layout, strings) = (self.types.len() as u32, self.layout.len() as u32, self.strings.len() as u32);
+        let hdr_len = if layout == 0 { Header::SIZE } else { Header::SIZE_WITH_LAYOUT };
+        let preamble = Preamble::new(MAGIC, VERSION, 0, hdr_len);
+        let mut blob = HeaderRecord::new(preamble, 0, types, types + layout, strings).as_bytes().to_vec();
+        if layout != 0 {
+            blob.extend_from_slice(LayoutHeader::new(types, layout).as_bytes());
+        }
+        blob.extend_from_slice(&self.types);
+        blob.extend_from_slice(&self.layout);
+        blob.extend_from_slice(&self.strings);
+        blob
+    }
+}

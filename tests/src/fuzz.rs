@@ -1,0 +1,133 @@
+//! What the fuzz targets do with their input. They are plain functions, so
+//! that `cargo test` runs them on stable over the seeds and over mutations of
+//! the fixtures; `tests/fuzz` hands them to the fuzzer.
+//!
+//! Any input is good; a panic is a finding.
+
+use std::sync::OnceLock;
+
+use btf_format::{ByteOrder, Data, Header, RawBtf, RawBtfExt, Records, RecordsMut, convert, convert_ext};
+use btf_types::Btf;
+
+use crate::{blob::Blob, walk};
+
+/// A fuzz target: its name, and what it does with its input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 4] = [("open", open), ("walk", walk), ("swap", swap), ("ext", ext)];
+
+/// Opens the input as BTF that stands alone and as split BTF, and asks
+/// everything of what opens.
+pub fn open(input: &[u8]) {
+    let alone = Btf::parse(input.to_vec());
+    if let Ok(btf) = &alone {
+        let _ = walk::everything(btf);
+        assert!(!btf.is_split());
+        assert_eq!(btf.to_bytes(btf.byte_order()).as_deref(), Ok(input), "opened and written again");
+    }
+    if let Ok(split) = Btf::parse_split(input.to_vec(), base()) {
+        let _ = walk::everything(&split);
+        assert_eq!(split.own_ids().start, base().type_count());
+    }
+    if let Err(error) = alone {
+        let _ = format!("{error} {error:?}");
+    }
+}
+
+/// Walks the raw records and strings, whether or not the whole would open.
+pub fn walk(input: &[u8]) {
+    if let Ok(raw) = RawBtf::parse(input) {
+        let mut bytes = 0;
+        let mut sound = true;
+        for record in raw.records() {
+            let Ok(record) = record else {
+                sound = false;
+                break;
+            };
+            bytes += record.as_bytes().len();
+            record.for_each_field(|field, _| assert!(field.at + 4 <= record.as_bytes().len()));
+            match record.data() {
+                Data::Members(members) => assert_eq!(members.len(), record.head().info().vlen() as usize),
+                Data::Params(params) => assert_eq!(params.len(), record.head().info().vlen() as usize),
+                _ => {}
+            }
+        }
+        assert!(bytes <= raw.types().len());
+        assert!(!sound || bytes == raw.types().len(), "the records use up the section");
+        let strings: usize = raw.strings().iter().map(|(_, name)| name.as_bytes().len() + 1).sum();
+        assert_eq!(strings, raw.strings().as_bytes().len());
+        let _ = Btf::parse(input.to_vec());
+    }
+    // As nothing but records, too.
+    let mut copy = input.to_vec();
+    let shared = Records::new(input, 0, btf_format::Layout::NONE).take_while(Result::is_ok).count();
+    let changed = RecordsMut::new(&mut copy, 0)
+        .map_while(Result::ok)
+        .map(|mut record| record.for_each_field(|_, value| value))
+        .count();
+    assert!(changed <= shared);
+    assert_eq!(copy, input, "what was put back changes nothing");
+}
+
+/// Converts the input to the other byte order and back.
+pub fn swap(input: &[u8]) {
+    let Ok(header) = Header::parse(input) else {
+        let mut copy = input.to_vec();
+        assert!(convert(&mut copy, ByteOrder::Little).is_err());
+        assert_eq!(copy, input);
+        return;
+    };
+    let order = header.byte_order();
+    let mut copy = input.to_vec();
+    assert_eq!(convert(&mut copy, order), Ok(()));
+    assert_eq!(copy, input, "nothing to do");
+    match convert(&mut copy, order.swapped()) {
+        Err(_) => assert_eq!(copy, input, "an error changes nothing"),
+        Ok(()) => {
+            let header = Header::parse(&copy).expect("still a header");
+            assert_eq!(header.byte_order(), order.swapped());
+            let both = [Btf::parse(input.to_vec()), Btf::parse(copy.clone())];
+            if let [Ok(one), Ok(other)] = &both {
+                assert_eq!(one.as_bytes(), other.as_bytes());
+                assert_eq!(walk::everything(one), walk::everything(other));
+            } else {
+                assert!(both[0].is_err() && both[1].is_err(), "both open, or neither");
+            }
+            convert(&mut copy, order).expect("there and back");
+            assert_eq!(copy, input);
+        }
+    }
+}
+
+/// Reads the input as `.BTF.ext`, and converts it there and back.
+pub fn ext(input: &[u8]) {
+    if let Ok(ext) = RawBtfExt::parse(input) {
+        let records = ext.func_infos().map(|block| block.records().len()).sum::<usize>()
+            + ext.line_infos().flat_map(|block| block.records()).filter(|line| line.line() < 1 << 22).count()
+            + ext.core_relos().map(|block| block.records().count()).sum::<usize>();
+        assert!(records * 8 <= input.len());
+    }
+    let mut copy = input.to_vec();
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        let before = copy.clone();
+        if convert_ext(&mut copy, order).is_err() {
+            assert_eq!(copy, before, "an error changes nothing");
+        } else if copy != before {
+            let mut back = copy.clone();
+            convert_ext(&mut back, order.swapped()).expect("there and back");
+            assert_eq!(back, before);
+        }
+    }
+}
+
+/// A small base for split BTF: `int`, a pointer to it, and a function of it.
+pub fn base() -> &'static Btf {
+    static BASE: OnceLock<Btf> = OnceLock::new();
+    BASE.get_or_init(|| {
+        let mut blob = Blob::new();
+        let name = blob.string("f");
+        blob.int().ptr(1).record(0, 13, 1, false, 1, &[name, 2]).record(name, 12, 1, false, 3, &[]);
+        Btf::parse(blob.build()).expect("it is sound")
+    })
+}

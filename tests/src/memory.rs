@@ -1,0 +1,78 @@
+//! Counts what is allocated, so that a test can bound it.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+/// The system's allocator, counting for each thread by itself.
+///
+/// A test or benchmark that wants figures makes it its `#[global_allocator]`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CountingAllocator;
+
+/// What a thread has allocated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Heap {
+    /// Calls that made or grew an allocation.
+    pub allocations: u64,
+    /// Bytes that were alive at most at one time, beyond those alive before.
+    pub peak: u64,
+}
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static LIVE: Cell<i64> = const { Cell::new(0) };
+    static PEAK: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Runs `work`, and tells what it allocated on this thread. (Nothing is
+/// counted unless [`CountingAllocator`] is the global allocator.)
+pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Heap) {
+    let (allocations, live) = (ALLOCATIONS.get(), LIVE.get());
+    PEAK.set(live);
+    let result = work();
+    let heap = Heap { allocations: ALLOCATIONS.get() - allocations, peak: (PEAK.get() - live).unsigned_abs() };
+    (result, heap)
+}
+
+fn grown(size: usize) {
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    LIVE.set(LIVE.get() + size as i64);
+    PEAK.set(PEAK.get().max(LIVE.get()));
+}
+
+fn shrunk(size: usize) {
+    LIVE.set(LIVE.get() - size as i64);
+}
+
+#[allow(unsafe_code, reason = "the trait is unsafe to implement")]
+// SAFETY: every call goes to the system's allocator with the caller's
+// arguments unchanged; the counters are plain cells without destructors.
+unsafe impl GlobalAlloc for CountingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        grown(layout.size());
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        grown(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // While it moves, both are alive.
+        grown(new_size);
+        shrunk(layout.size());
+        // SAFETY: as above.
+        unsafe { System.realloc(ptr, layout, new_size) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        shrunk(layout.size());
+        // SAFETY: as above.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}

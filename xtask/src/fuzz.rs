@@ -1,0 +1,48 @@
+//! Runs the fuzz targets of `tests/fuzz`.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::{Result, cargo, root, succeed};
+
+pub(crate) fn run(arguments: &[&str]) -> Result {
+    let (targets, seconds) = parse(arguments)?;
+    let folder = root().join("tests/fuzz");
+    let targets = if targets.is_empty() { all(&folder)? } else { targets.iter().map(|&name| name.into()).collect() };
+    for target in targets {
+        let corpus = folder.join("corpus").join(&target);
+        // The seeds come from the fixtures, by way of the crate that knows
+        // what each target reads.
+        succeed(cargo().args(["run", "--quiet", "--package", "btf-tests", "--", &target]).arg(&corpus))?;
+        // Not the cargo that runs this, but rustup's, which knows `+nightly`.
+        let mut fuzz = Command::new("cargo");
+        fuzz.current_dir(&folder).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+        fuzz.args(["+nightly", "fuzz", "run", "--fuzz-dir", ".", &target]).arg(&corpus);
+        fuzz.args(["--", &format!("-max_total_time={seconds}"), "-max_len=65536", "-timeout=10"]);
+        succeed(&mut fuzz)?;
+    }
+    Ok(())
+}
+
+fn parse<'a>(arguments: &[&'a str]) -> Result<(Vec<&'a str>, u32)> {
+    let (mut targets, mut seconds) = (Vec::new(), 60);
+    let mut arguments = arguments.iter();
+    while let Some(&argument) = arguments.next() {
+        if argument == "--seconds" {
+            seconds = arguments.next().ok_or("--seconds needs a number")?.parse()?;
+        } else {
+            targets.push(argument);
+        }
+    }
+    Ok((targets, seconds))
+}
+
+/// The names of all targets.
+fn all(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder.join("fuzz_targets"))? {
+        let path = entry?.path();
+        names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+    }
+    names.sort();
+    Ok(names)
+}
