@@ -2,6 +2,7 @@
 
 mod fuzz;
 mod layers;
+mod oldest;
 
 use std::{
     env,
@@ -15,6 +16,8 @@ usage: cargo xtask CHORE
     layers                          check that crates depend on each other only as Cargo.toml's table allows
     fuzz [TARGET] [--seconds N]     fuzz one target, or all of them, each for N seconds (default 60);
                                     needs a nightly toolchain and cargo-fuzz
+    oldest                          check that the workspace compiles with Cargo-minimal.lock
+    oldest --renew                  make that lockfile anew; needs a nightly toolchain
 ";
 
 fn main() -> ExitCode {
@@ -23,6 +26,8 @@ fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         ["layers"] => layers::run(),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["oldest"] => oldest::check(),
+        ["oldest", "--renew"] => oldest::renew(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -21,10 +21,11 @@ mod table;
 
 use std::{env, path::Path, process::ExitCode};
 
+use btf_tests::memory::CountingAllocator;
 use measure::Peer;
 
 #[global_allocator]
-static COUNTING: measure::CountingAllocator = measure::CountingAllocator;
+static COUNTING: CountingAllocator = CountingAllocator;
 
 const SYSFS: &str = "/sys/kernel/btf/vmlinux";
 

@@ -1,13 +1,13 @@
 //! What is measured, and how: inside the process of one library.
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     fs,
     hint::black_box,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
+
+use btf_tests::memory;
 
 /// A library. Each question returns a sum that all libraries agree on, `None`
 /// if it cannot be asked.
@@ -63,14 +63,12 @@ pub const ROWS: [(&str, &str); 11] = [
 /// picoseconds, memory in bytes.
 pub fn run<P: Peer>(path: &Path) {
     let resident = resident();
-    let (allocations, live) = (ALLOCATIONS.load(Relaxed), LIVE.load(Relaxed));
-    PEAK.store(live, Relaxed);
     let start = Instant::now();
-    let peer = P::open_file(path);
+    let (peer, heap) = memory::measure(|| P::open_file(path));
     print("first", start.elapsed(), 0);
     println!("resident\t{}\t0", self::resident().saturating_sub(resident));
-    println!("peak\t{}\t0", PEAK.load(Relaxed) - live);
-    println!("allocations\t{}\t0", ALLOCATIONS.load(Relaxed) - allocations);
+    println!("peak\t{}\t0", heap.peak);
+    println!("allocations\t{}\t0", heap.allocations);
 
     let warm = (0..20).map(|_| {
         let start = Instant::now();
@@ -137,49 +135,4 @@ fn resident() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or_default();
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap_or_default();
     kib * 1024
-}
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-static LIVE: AtomicU64 = AtomicU64::new(0);
-static PEAK: AtomicU64 = AtomicU64::new(0);
-
-/// The system's allocator, counting. (What libbpf takes from malloc is not
-/// seen here.)
-pub struct CountingAllocator;
-
-impl CountingAllocator {
-    fn count(size: usize) {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        let live = LIVE.fetch_add(size as u64, Relaxed) + size as u64;
-        PEAK.fetch_max(live, Relaxed);
-    }
-}
-
-// SAFETY: every call goes to the system's allocator with the caller's
-// arguments unchanged.
-unsafe impl GlobalAlloc for CountingAllocator {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        Self::count(layout.size());
-        // SAFETY: the caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        Self::count(layout.size());
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        Self::count(new_size);
-        LIVE.fetch_sub(layout.size() as u64, Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(ptr, layout, new_size) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as u64, Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(ptr, layout) }
-    }
 }

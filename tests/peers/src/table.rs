@@ -32,6 +32,7 @@ pub fn print(title: &str, path: &Path, peers: &[Entry]) {
 
 fn cell(name: &str, key: &str, cells: &Cells, floor: Option<(u64, u64)>) -> String {
     let Some(&(value, sum)) = cells.get(key) else { return "-".into() };
+    // What C takes from malloc is not seen by Rust's allocator.
     if name == "libbpf" && matches!(key, "peak" | "allocations") {
         return "-".into();
     }

@@ -1,0 +1,47 @@
+//! The oldest dependencies that the manifests allow: they must work too.
+//!
+//! `Cargo-minimal.lock` is a lockfile with the least version of each direct
+//! dependency. Cargo takes a lockfile only under its own name, beside the
+//! manifest, so the workspace is copied into `target/oldest` for this.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use crate::{Result, cargo, root, succeed};
+
+const LOCKFILE: &str = "Cargo-minimal.lock";
+
+/// Checks that the workspace compiles with what the lockfile says.
+pub(crate) fn check() -> Result {
+    let copy = copy_workspace()?;
+    fs::copy(root().join(LOCKFILE), copy.join("Cargo.lock"))?;
+    succeed(cargo().current_dir(&copy).args(["check", "--workspace", "--locked", "--target-dir", "../oldest-build"]))
+}
+
+/// Makes the lockfile anew; for this cargo must be nightly's.
+pub(crate) fn renew() -> Result {
+    let copy = copy_workspace()?;
+    // Not the cargo that runs this, but rustup's, which knows `+nightly`.
+    let mut update = Command::new("cargo");
+    update.current_dir(&copy).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+    succeed(update.args(["+nightly", "update", "-Z", "direct-minimal-versions"]))?;
+    fs::copy(copy.join("Cargo.lock"), root().join(LOCKFILE))?;
+    check()
+}
+
+/// Copies what git knows of the workspace, but for fixtures and lockfile.
+fn copy_workspace() -> Result<PathBuf> {
+    let copy = root().join("target/oldest");
+    if copy.exists() {
+        fs::remove_dir_all(&copy)?;
+    }
+    let output = Command::new("git")
+        .current_dir(root())
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "--", ".", ":!fixtures", ":!Cargo.lock"])
+        .output()?;
+    for name in String::from_utf8(output.stdout)?.lines() {
+        let to = copy.join(name);
+        fs::create_dir_all(to.parent().ok_or("a file lies in a folder")?)?;
+        fs::copy(root().join(name), to)?;
+    }
+    Ok(copy)
+}
