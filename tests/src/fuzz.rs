@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 
 use btf_format::{ByteOrder, Data, Header, RawBtf, RawBtfExt, Records, RecordsMut, convert, convert_ext};
-use btf_types::Btf;
+use btf_types::{Btf, BtfExt, Collection, Type};
 
 use crate::{blob::Blob, walk};
 
@@ -15,7 +15,15 @@ use crate::{blob::Blob, walk};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 4] = [("open", open), ("walk", walk), ("swap", swap), ("ext", ext)];
+pub const TARGETS: [Target; 7] = [
+    ("open", open),
+    ("walk", walk),
+    ("swap", swap),
+    ("ext", ext),
+    ("query", query),
+    ("split", split),
+    ("rebase", rebase),
+];
 
 /// Opens the input as BTF that stands alone and as split BTF, and asks
 /// everything of what opens.
@@ -100,8 +108,15 @@ pub fn swap(input: &[u8]) {
     }
 }
 
-/// Reads the input as `.BTF.ext`, and converts it there and back.
+/// Reads the input as `.BTF.ext`, by itself and of the small base below, and
+/// converts it there and back.
 pub fn ext(input: &[u8]) {
+    if let Ok(ext) = BtfExt::parse(input.to_vec(), base()) {
+        let funcs = ext.func_infos().flatten().map(|info| format!("{info:?} {}", info.func().name())).count();
+        let lines = ext.line_infos().flatten().map(|info| format!("{info:?} {}", info.text())).count();
+        let relos = ext.core_relos().flatten().map(|relo| format!("{relo:?} {:?}", relo.access().max())).count();
+        assert!((funcs + lines + relos) * 8 <= input.len());
+    }
     if let Ok(ext) = RawBtfExt::parse(input) {
         let records = ext.func_infos().map(|block| block.records().len()).sum::<usize>()
             + ext.line_infos().flat_map(|block| block.records()).filter(|line| line.line() < 1 << 22).count()
@@ -119,6 +134,69 @@ pub fn ext(input: &[u8]) {
             assert_eq!(back, before);
         }
     }
+}
+
+/// Asks what opens all that may take long: sizes, alignment, names, paths, ways
+/// through the graph.
+pub fn query(input: &[u8]) {
+    if let Ok(btf) = Btf::parse(input.to_vec()) {
+        walk::questions(&btf, 40);
+        let _ = (btf.find::<Type<'_>>("int"), btf.path("a.b.c"), btf.pointer_size(), btf.is_name_sorted());
+    }
+}
+
+/// Opens the second half of the input as split BTF on the first. (A byte says
+/// where it begins.)
+pub fn split(input: &[u8]) {
+    let Some((base, split)) = halves(input) else { return };
+    let Ok(base) = Btf::parse(base.to_vec()) else { return };
+    if let Ok(split) = Btf::parse_split(split.to_vec(), &base) {
+        let _ = walk::everything(&split);
+        walk::questions(&split, 20);
+        for ty in split.types().take(20) {
+            assert!(split.layer_of(ty).is_some_and(|layer| layer.is_same(&split)));
+        }
+        let mut collection = Collection::new("base", base);
+        collection.add("split", split.clone()).expect("it is split from that base");
+        for ty in split.types().take(20) {
+            let found = collection.find_all::<Type<'_>>(ty.name());
+            assert!(ty.name().is_empty() || found.iter().any(|found| found.ty == ty && found.object.name() == "split"));
+        }
+    }
+}
+
+/// Takes the input for split BTF on a distilled base, as [`split`] does, and
+/// rebases it onto something else.
+pub fn rebase(input: &[u8]) {
+    let Some((distilled, split)) = halves(input) else { return };
+    let Ok(distilled) = Btf::parse(distilled.to_vec()) else { return };
+    let Ok(split) = Btf::parse_split(split.to_vec(), &distilled) else { return };
+    let before = split.as_bytes().to_vec();
+    for target in [base(), &distilled] {
+        if let Ok(rebased) = split.rebase(target) {
+            assert!(rebased.base().is_some_and(|base| base.is_same(target)));
+            assert_eq!(rebased.types().len(), split.types().len());
+            let _ = walk::everything(&rebased);
+        }
+    }
+    assert_eq!(split.as_bytes(), before);
+}
+
+/// Two inputs in one: the first two bytes say where the second begins.
+fn halves(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (at, rest) = input.split_first_chunk()?;
+    rest.split_at_checked(u16::from_le_bytes(*at).into())
+}
+
+/// Makes one input of two.
+///
+/// # Panics
+///
+/// If the first is too long.
+#[must_use]
+pub fn pair(first: &[u8], second: &[u8]) -> Vec<u8> {
+    let at = u16::try_from(first.len()).expect("the first is short");
+    [&at.to_le_bytes(), first, second].concat()
 }
 
 /// A small base for split BTF: `int`, a pointer to it, and a function of it.

@@ -19,6 +19,47 @@ pub fn everything(btf: &Btf) -> u64 {
     sum.0
 }
 
+/// Asks the questions that may take long, of the first `most` own types: those
+/// that branch, and those by name.
+pub fn questions(btf: &Btf, most: usize) {
+    for ty in btf.types().take(most) {
+        let align = ty.align_of();
+        assert!(align.as_ref().map_or(true, |align| align.is_power_of_two()), "{ty:?}");
+        let _ = format!("{} {align:?} {:?} {:?}", ty, ty.size_of(), ty.resolve());
+        let _ = ty.declare("name").to_string();
+        assert!(ty.chain().count() <= 64);
+        let references = ty.references().count();
+        assert!(ty.references().all(|reference| reference.id() < btf.type_count()));
+        let reachable = ty.post_order().count();
+        assert!(reachable >= 1 && (references == 0) <= (reachable == 1), "{ty:?}");
+        assert_eq!(ty.post_order().last(), Some(ty));
+        let _ = (ty.find_member("next"), ty.path("next[0].next->next"), ty.path("[1]"));
+        match ty {
+            Type::Struct(s) => {
+                let _ = (s.is_packed(), s.padding());
+                for hole in s.holes() {
+                    assert!(hole.bits > 0);
+                }
+            }
+            Type::Union(u) => {
+                let _ = (u.is_packed(), u.padding());
+            }
+            _ => {}
+        }
+        let _ = ty.decl_tags().count();
+        if !ty.name().is_empty() {
+            let name = ty.name();
+            let all = btf.find_all::<Type<'_>>(name);
+            assert!(all.contains(&ty), "{ty:?} is found by its name");
+            assert!(btf.find_own::<Type<'_>>(name).contains(&ty));
+            let first = btf.find_first::<Type<'_>>(name);
+            assert_eq!(first.map(Type::id), all.iter().map(|ty| ty.id()).min(), "the lowest id");
+            assert_eq!(btf.find::<Type<'_>>(name).is_ok(), btf.find_own::<Type<'_>>(name).len() == 1);
+            assert!(btf.find_flavors::<Type<'_>>(name.essential()).contains(&ty));
+        }
+    }
+}
+
 struct Sum(u64);
 
 impl Sum {
@@ -61,10 +102,16 @@ impl Sum {
                 self.add(e.size());
                 e.values().for_each(|value| self.text(&format!("{value:?}")));
             }
-            Type::Func(func) => self.reference(func.proto().into()),
+            Type::Func(func) => {
+                self.reference(func.proto().into());
+                self.text(&func.linkage().to_string());
+                assert!(func.params().map(|param| param.ty()).eq(func.proto().params().map(|param| param.ty())));
+                self.add(func.params().map(|param| param.decl_tags().count()).sum::<usize>() as u64);
+            }
             Type::FuncProto(proto) => {
                 self.reference(proto.return_type());
                 self.add(proto.params().len() as u64);
+                self.add(proto.is_variadic());
                 for param in proto.params() {
                     self.reference(param.ty());
                     self.text(&format!("{param:?}"));
@@ -84,8 +131,16 @@ impl Sum {
             Type::Const(view) => self.reference(view.target()),
             Type::Restrict(view) => self.reference(view.target()),
             Type::TypeTag(view) => self.reference(view.target()),
-            Type::DeclTag(view) => self.reference(view.target()),
-            Type::Var(var) => self.reference(var.ty()),
+            Type::DeclTag(view) => {
+                self.reference(view.target());
+                self.add(view.component().unwrap_or(u32::MAX));
+                self.add(view.is_attribute());
+            }
+            Type::Fwd(fwd) => self.text(&fwd.declares().to_string()),
+            Type::Var(var) => {
+                self.reference(var.ty());
+                self.text(&var.linkage().to_string());
+            }
             Type::Unknown(unknown) => self.add(unknown.kind_number()),
             _ => {}
         }
@@ -98,7 +153,8 @@ impl Sum {
         for member in members {
             self.reference(member.ty());
             self.add(member.bit_offset());
-            self.add(member.bitfield_size());
+            self.add(member.bitfield_size().unwrap_or(0));
+            self.add(member.decl_tags().count() as u64);
             self.text(&format!("{member:?}"));
         }
     }

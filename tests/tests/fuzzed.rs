@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*, sample::Index, test_runner::Config};
 fn seeds_pass_their_targets() {
     for (target, run) in fuzz::TARGETS {
         let seeds = seeds::of(target);
-        assert!(seeds.len() > 10, "{target} has seeds");
+        assert!(seeds.len() > 5, "{target} has seeds");
         for (_, bytes) in seeds {
             run(&bytes);
         }
@@ -106,7 +106,7 @@ fn mutate(mut bytes: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
 }
 
 fn seed(target: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
-    let small = seeds::of(target).into_iter().map(|(_, bytes)| bytes).filter(|bytes| bytes.len() < 8192);
+    let small = seeds::of(target).into_iter().map(|(_, bytes)| bytes).filter(|bytes| bytes.len() < 20_000);
     proptest::sample::select(small.collect::<Vec<_>>())
 }
 
@@ -120,6 +120,13 @@ proptest! {
         for (_, run) in fuzz::TARGETS {
             run(&bytes);
         }
+    }
+
+    #[test]
+    fn mutated_splits_fail_or_can_be_walked(bytes in seed("split"), mutations in vec(mutation(), 1..6)) {
+        let bytes = mutate(bytes, &mutations);
+        fuzz::split(&bytes);
+        fuzz::rebase(&bytes);
     }
 
     #[test]

@@ -116,6 +116,14 @@ impl<'a> RawBtfExt<'a> {
         Ok(Self { blob, header })
     }
 
+    /// Takes a blob apart that was parsed before, and of which the header was
+    /// kept; nothing is checked again. With any other blob the iterators end
+    /// early or show records that are none, and that is all.
+    #[must_use]
+    pub const fn again(blob: &'a [u8], header: ExtHeader) -> Self {
+        Self { blob, header }
+    }
+
     /// The header.
     #[must_use]
     pub const fn header(&self) -> &ExtHeader {

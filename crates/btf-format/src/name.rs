@@ -48,6 +48,34 @@ impl<'a> Name<'a> {
     }
 }
 
+impl<'a> Name<'a> {
+    /// The name without its flavour, which is what CO-RE compares: `foo` of
+    /// `foo___v2`.
+    ///
+    /// It is cut at the last `___` that has something other than `_` on both
+    /// sides: `a____b`, `___a` and `a___` are whole.
+    ///
+    /// Source: `bpf_core_essential_name_len` in `tools/lib/bpf/relo_core.c`.
+    #[must_use]
+    pub fn essential(self) -> Self {
+        let is_flavor = |window: &[u8]| match window {
+            [before, b'_', b'_', b'_', after] => *before != b'_' && *after != b'_',
+            _ => false,
+        };
+        match self.0.windows(5).rposition(is_flavor) {
+            Some(at) => Self(self.0.get(..=at).unwrap_or(self.0)),
+            None => self,
+        }
+    }
+
+    /// The flavour: `v2` of `foo___v2`.
+    #[must_use]
+    pub fn flavor(self) -> Option<Self> {
+        let rest = self.0.get(self.essential().0.len()..)?;
+        rest.strip_prefix(b"___").map(Self)
+    }
+}
+
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Most names are printable as they are, and then padding works.
@@ -135,6 +163,23 @@ mod tests {
         assert_eq!(name, b"sk_buff"[..]);
         assert_ne!(name, "sk_buf");
         assert!(Name::from("a") < Name::from("b"));
+    }
+
+    #[test]
+    fn essential_names_are_libbpfs() {
+        for (name, essential, flavor) in [
+            ("a___b", "a", Some("b")),
+            ("foo___v2___x", "foo___v2", Some("x")),
+            ("a____b", "a____b", None),
+            ("___a", "___a", None),
+            ("a___", "a___", None),
+            ("a____b___c", "a____b", Some("c")),
+            ("", "", None),
+            ("a__b", "a__b", None),
+        ] {
+            assert_eq!(Name::from(name).essential(), essential, "{name}");
+            assert_eq!(Name::from(name).flavor(), flavor.map(Name::from), "{name}");
+        }
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! ARRAY.
+//!
+//! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_ARRAY`".
 
 use btf_format as raw;
 
 use crate::{Type, view::views};
 
 views! {
-    /// An array.
+    /// An array. Of more than one dimension it is an array of arrays, outermost
+    /// first; pahole before 1.31 writes those flat, as one array of all
+    /// elements.
     Array;
 }
 
@@ -20,7 +24,7 @@ impl<'btf> Array<'btf> {
         self.0.btf.type_of(self.data().type_id())
     }
 
-    /// The type of the index.
+    /// The type of the index, of no meaning in C.
     #[must_use]
     pub fn index(self) -> Type<'btf> {
         self.0.btf.type_of(self.data().index_type_id())

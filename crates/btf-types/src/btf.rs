@@ -5,8 +5,9 @@ use core::{fmt, iter::FusedIterator, ops::Range, slice};
 
 use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, TypeRecord};
 use bytes::Bytes;
+use once_cell::race::OnceBox;
 
-use crate::{Error, Type, open, view::Handle};
+use crate::{DeclTags, Error, Type, decl_tag::TagTable, names::Names, open, view::Handle};
 
 /// The types of a kernel, a module or an object, opened and checked.
 ///
@@ -32,6 +33,13 @@ pub(crate) struct Inner {
     base: Option<Btf>,
     /// The byte order that the blob had before it was made native.
     byte_order: ByteOrder,
+    /// Bytes of a pointer, as far as that is known.
+    pointer_size: Option<u8>,
+    /// Whether there is an INT, here or below, that does not fill its bytes.
+    irregular_ints: bool,
+    /// What is made on the first question for it.
+    pub(crate) names: Names,
+    tags: OnceBox<TagTable>,
 }
 
 impl Btf {
@@ -54,7 +62,7 @@ impl Btf {
     /// If one of these does not hold; [`Error::SplitWithoutBase`] if the BTF
     /// continues another one.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
-        Self::open(bytes.into(), None)
+        Self::open(bytes.into(), None, None)
     }
 
     /// Opens split BTF, which continues the ids and strings of `base`: a
@@ -66,10 +74,28 @@ impl Btf {
     /// the file: with a wrong one, ids or names usually turn out not to
     /// exist, and the error says so.
     pub fn parse_split(bytes: impl Into<Bytes>, base: &Self) -> Result<Self, Error> {
-        Self::open(bytes.into(), Some(base))
+        Self::open(bytes.into(), Some(base), None)
     }
 
-    fn open(mut blob: Bytes, base: Option<&Self>) -> Result<Self, Error> {
+    /// Opens BTF whose pointers are known to have this many bytes, 4 or 8:
+    /// an ELF file's class says it. Otherwise as [`Btf::parse`], or with a
+    /// base as [`Btf::parse_split`].
+    ///
+    /// # Errors
+    ///
+    /// As for those; [`Error::PointerSize`] if it is neither 4 nor 8.
+    pub fn parse_with_pointer_size(
+        bytes: impl Into<Bytes>,
+        base: Option<&Self>,
+        pointer_size: u8,
+    ) -> Result<Self, Error> {
+        match pointer_size {
+            4 | 8 => Self::open(bytes.into(), base, Some(pointer_size)),
+            found => Err(Error::PointerSize { found }),
+        }
+    }
+
+    fn open(mut blob: Bytes, base: Option<&Self>, pointer_size: Option<u8>) -> Result<Self, Error> {
         let byte_order = Header::parse(&blob)?.byte_order();
         if let Some(base) = base {
             if base.byte_order() != byte_order {
@@ -83,11 +109,15 @@ impl Btf {
         }
         let raw = RawBtf::parse(&blob)?;
         let header = *raw.header();
-        let offsets = open::check(&raw, base.map(|base| &*base.0))?;
+        let index = open::check(&raw, base.map(|base| &*base.0))?;
         Ok(Self(Arc::new(Inner {
             types: blob.slice(header.types()),
             strings: blob.slice(header.strings()),
-            offsets,
+            offsets: index.offsets,
+            pointer_size: pointer_size.or(base.and_then(Self::known_pointer_size)).or(index.pointer_size),
+            irregular_ints: index.irregular_ints || base.is_some_and(|base| base.0.irregular_ints),
+            names: Names::default(),
+            tags: OnceBox::new(),
             first_id: base.map_or(1, Self::type_count),
             first_string: base.map_or(0, |base| base.0.strings_len()),
             header,
@@ -107,6 +137,43 @@ impl Btf {
     #[must_use]
     pub fn is_split(&self) -> bool {
         self.0.base.is_some()
+    }
+
+    /// This BTF, its base, the base of that, and so on.
+    pub fn layers(&self) -> impl Iterator<Item = &Self> {
+        core::iter::successors(Some(self), |btf| btf.base())
+    }
+
+    /// Whether this is the same BTF: a clone, and not just one that is equal.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Which of [`Btf::layers`] owns a type; `None` for `void`, and for a type
+    /// of another BTF.
+    #[must_use]
+    pub fn layer_of<'btf>(&self, ty: impl Into<Type<'btf>>) -> Option<&Self> {
+        let owner = ty.into().handle()?.btf;
+        self.layers().find(|layer| core::ptr::eq(&*layer.0, owner))
+    }
+
+    /// Bytes of a pointer: as set when this was opened, or else as the BTF
+    /// shows by the size of its `long`, or else 8, as in BPF objects.
+    #[must_use]
+    pub fn pointer_size(&self) -> u8 {
+        self.0.pointer_size()
+    }
+
+    /// The same without the guess at the end.
+    #[must_use]
+    pub fn known_pointer_size(&self) -> Option<u8> {
+        self.0.pointer_size
+    }
+
+    /// The tags that *this* BTF puts on a declaration, which may be its base's.
+    pub fn decl_tags_of<'btf>(&'btf self, ty: impl Into<Type<'btf>>) -> DeclTags<'btf> {
+        self.0.decl_tags(ty.into().id(), None)
     }
 
     /// The number of types: `void`, those of the base, and own ones. All ids
@@ -191,7 +258,59 @@ impl fmt::Debug for Btf {
     }
 }
 
+impl Btf {
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+}
+
 impl Inner {
+    /// This layer, its base, the base of that, and so on.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &Self> {
+        core::iter::successors(Some(self), |layer| layer.base.as_ref().map(|base| &*base.0))
+    }
+
+    /// The number of own types.
+    pub(crate) fn own_count(&self) -> u32 {
+        self.offsets.len() as u32
+    }
+
+    /// An own type by its number among own types, from 0.
+    #[inline]
+    pub(crate) fn own(&self, number: u32) -> Option<Handle<'_>> {
+        let offset = *self.offsets.get(number as usize)?;
+        Some(Handle { btf: self, offset, id: self.first_id + number })
+    }
+
+    /// Own strings.
+    pub(crate) fn strings(&self) -> &[u8] {
+        &self.strings
+    }
+
+    /// The offset of the first own string.
+    pub(crate) fn first_string(&self) -> u32 {
+        self.first_string
+    }
+
+    /// Bytes of a pointer, known or not.
+    pub(crate) fn pointer_size(&self) -> u8 {
+        self.pointer_size.unwrap_or(8)
+    }
+
+    #[inline]
+    pub(crate) fn has_irregular_ints(&self) -> bool {
+        self.irregular_ints
+    }
+
+    /// The tags of a declaration, or of one of its components.
+    pub(crate) fn decl_tags(&self, target: u32, component: Option<u32>) -> DeclTags<'_> {
+        let table = self.tags.get_or_init(|| {
+            let types = (0..self.own_count()).filter_map(|own| self.own(own));
+            Box::new(TagTable::new(types.map(Type::of)))
+        });
+        table.of(self, target, component)
+    }
+
     /// The type with this id, in this layer or the one that owns it.
     ///
     /// Inlined by force, like what it calls: then a caller who matches on the

@@ -1,12 +1,14 @@
 //! STRUCT and UNION, and their members.
+//!
+//! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_STRUCT`"; `btf_member_*` in
+//! `include/linux/btf.h`.
 
 use core::fmt;
 
 use btf_format as raw;
 
 use crate::{
-    Name, Type,
-    btf::Inner,
+    DeclTags, Int, Name, Type,
     view::{elements, sized, views},
 };
 
@@ -26,7 +28,14 @@ macro_rules! composite {
             #[must_use]
             #[inline]
             pub fn members(self) -> Members<'btf> {
-                Members::of(self.0)
+                Members::new(self.0, self.0)
+            }
+
+            /// The member of this name, among the direct members only.
+            #[must_use]
+            pub fn member(self, name: impl AsRef<[u8]>) -> Option<Member<'btf>> {
+                let name = Name::new(name.as_ref());
+                self.members().find(|member| member.name() == name)
             }
         }
     )*};
@@ -36,15 +45,9 @@ composite!(Struct Union);
 
 elements! {
     /// Iterator over the members of a struct or union.
-    Members over Member of raw::Member
-}
-
-/// A member of a struct or union.
-#[derive(Clone, Copy)]
-pub struct Member<'btf> {
-    btf: &'btf Inner,
-    raw: &'btf raw::Member,
-    kind_flag: bool,
+    Members over
+    /// A member of a struct or union.
+    Member of raw::Member
 }
 
 impl<'btf> Member<'btf> {
@@ -53,34 +56,70 @@ impl<'btf> Member<'btf> {
     #[must_use]
     #[inline]
     pub fn name(self) -> Name<'btf> {
-        self.btf.name_at(self.raw.name_off())
+        self.owner.btf.name_at(self.raw.name_off())
     }
 
     /// The type.
     #[must_use]
     #[inline]
     pub fn ty(self) -> Type<'btf> {
-        self.btf.type_of(self.raw.type_id())
+        self.owner.btf.type_of(self.raw.type_id())
     }
 
-    /// Offset from the start of the struct in **bits**.
+    /// Offset from the start of the struct in **bits**; 0 in a union.
+    ///
+    /// Bits are counted from the least significant one on little-endian, and
+    /// from the most significant one on big-endian. What BTF from before Linux
+    /// 5.0 says with an integer type of its own for each bitfield is folded in.
     #[must_use]
     #[inline]
     pub fn bit_offset(self) -> u32 {
-        self.raw.bit_offset(self.kind_flag)
+        let offset = self.raw.bit_offset(self.kind_flag);
+        match self.legacy_bitfield() {
+            Some(int) => offset.saturating_add(int.bit_offset().into()),
+            None => offset,
+        }
     }
 
-    /// Size of a bitfield in **bits**, as the member's record gives it; 0 for
-    /// an ordinary member.
+    /// Width in **bits** if the member is a bitfield, by either encoding.
     #[must_use]
     #[inline]
-    pub fn bitfield_size(self) -> u8 {
-        self.raw.bitfield_size(self.kind_flag)
+    pub fn bitfield_size(self) -> Option<u8> {
+        match self.raw.bitfield_size(self.kind_flag) {
+            0 => self.legacy_bitfield().map(Int::bits),
+            size => Some(size),
+        }
+    }
+
+    /// The tags that were put on this member (`btf_decl_tag`).
+    #[must_use]
+    pub fn decl_tags(self) -> DeclTags<'btf> {
+        self.owner.btf.decl_tags(self.owner.id, Some(self.index))
+    }
+
+    /// The integer that makes this member a bitfield, as it was before
+    /// `kind_flag`: one that does not fill its bytes. Few BTF has any such
+    /// integer, and that is known from opening.
+    #[inline]
+    fn legacy_bitfield(self) -> Option<Int<'btf>> {
+        if self.kind_flag || !self.owner.btf.has_irregular_ints() { None } else { self.irregular_int() }
+    }
+
+    #[cold]
+    fn irregular_int(self) -> Option<Int<'btf>> {
+        match self.ty().peel_modifiers() {
+            Type::Int(int) if !int.is_regular() => Some(int),
+            _ => None,
+        }
     }
 }
 
 impl fmt::Debug for Member<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} type={} bit_offset={}", self.name(), self.raw.type_id(), self.bit_offset())
+        write!(f, "{:?} type={} bit_offset={}", self.name(), self.raw.type_id(), self.bit_offset())?;
+        match self.bitfield_size() {
+            Some(size) => write!(f, " bitfield_size={size}"),
+            None => Ok(()),
+        }
     }
 }

@@ -1,14 +1,118 @@
-//! DECL_TAG.
+//! DECL_TAG, and the way from what is tagged to its tags.
+//!
+//! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_DECL_TAG`".
 
-use crate::view::{referring, views};
+use alloc::{boxed::Box, vec::Vec};
+use core::{fmt, iter::FusedIterator, slice};
+
+use btf_format as raw;
+
+use crate::{
+    Type,
+    btf::Inner,
+    view::{referring, views},
+};
 
 views! {
-    /// A tag of a declaration, member or parameter.
+    /// A tag of a declaration, member or parameter (`btf_decl_tag`); its name
+    /// is the tag.
     DeclTag;
 }
 
 referring! {
-    /// The declaration that it tags, or that has the member or parameter that
-    /// it tags.
+    /// The declaration that is tagged, or whose member or parameter is.
     DeclTag.target;
+}
+
+impl DeclTag<'_> {
+    /// Which member or parameter of [`DeclTag::target`] is tagged, counted
+    /// from 0; `None` for the declaration itself.
+    #[must_use]
+    pub fn component(self) -> Option<u32> {
+        let data = raw::DeclTag::first(self.0.rest())?;
+        u32::try_from(data.component_idx()).ok()
+    }
+
+    /// Whether the name is any attribute, `__attribute__((NAME))`, and not a
+    /// `btf_decl_tag("NAME")`. Since Linux 6.15.
+    #[must_use]
+    pub fn is_attribute(self) -> bool {
+        self.0.record().info().kind_flag()
+    }
+}
+
+/// The tags of one layer, by what they tag: made when first asked for.
+pub(crate) struct TagTable(Box<[Entry]>);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    target: u32,
+    /// `None` sorts first: the declaration before its components.
+    component: Option<u32>,
+    tag: u32,
+}
+
+impl TagTable {
+    /// Of all own types of a layer: one walk, and memory for the tags alone.
+    pub(crate) fn new<'btf>(types: impl Iterator<Item = Type<'btf>>) -> Self {
+        let mut entries: Vec<Entry> = types
+            .filter_map(|ty| match ty {
+                Type::DeclTag(tag) => {
+                    Some(Entry { target: tag.target().id(), component: tag.component(), tag: tag.id() })
+                }
+                _ => None,
+            })
+            .collect();
+        entries.sort_unstable();
+        Self(entries.into_boxed_slice())
+    }
+
+    /// The tags of a declaration, or of one of its components, by rising id.
+    pub(crate) fn of<'btf>(&'btf self, btf: &'btf Inner, target: u32, component: Option<u32>) -> DeclTags<'btf> {
+        let wanted = (target, component);
+        let start = self.0.partition_point(|entry| (entry.target, entry.component) < wanted);
+        let end = self.0.partition_point(|entry| (entry.target, entry.component) <= wanted);
+        DeclTags { btf, entries: self.0.get(start..end).unwrap_or_default().iter() }
+    }
+}
+
+/// Iterator over the tags of a declaration, member or parameter, by rising id.
+#[derive(Clone)]
+pub struct DeclTags<'btf> {
+    btf: &'btf Inner,
+    entries: slice::Iter<'btf, Entry>,
+}
+
+impl<'btf> Iterator for DeclTags<'btf> {
+    type Item = DeclTag<'btf>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let btf = self.btf;
+        self.entries.find_map(|entry| btf.handle_at(entry.tag).map(DeclTag))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.entries.size_hint()
+    }
+}
+
+impl ExactSizeIterator for DeclTags<'_> {}
+impl FusedIterator for DeclTags<'_> {}
+
+impl fmt::Debug for DeclTags<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl<'btf> Type<'btf> {
+    /// The tags that were put on this declaration (`btf_decl_tag`), by rising
+    /// id; those of its members and parameters are theirs.
+    ///
+    /// Only tags of the BTF that owns the type are found. (What a module says
+    /// of a type of its base, [`Btf::decl_tags_of`](crate::Btf::decl_tags_of)
+    /// the module finds.)
+    pub fn decl_tags(self) -> impl Iterator<Item = DeclTag<'btf>> {
+        self.handle().map(|handle| handle.btf.decl_tags(handle.id, None)).into_iter().flatten()
+    }
 }

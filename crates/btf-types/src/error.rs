@@ -1,6 +1,11 @@
 //! What can go wrong: at opening, or in asking for an id that is not there.
 
-use btf_format::ByteOrder;
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
+
+use btf_format::{ByteOrder, Kind};
+
+use crate::OwnedName;
 
 /// Why BTF could not be opened, or has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +76,94 @@ pub enum Error {
         /// Whether it is split BTF, so that a wrong base may be the reason.
         split: bool,
     },
+    /// `.BTF.ext` has another byte order than the `.BTF` beside it.
+    #[error(".BTF.ext is {ext}, but the .BTF that it was opened with is {btf}")]
+    ByteOrderOfExt {
+        /// The order of `.BTF.ext`.
+        ext: ByteOrder,
+        /// The order of `.BTF`.
+        btf: ByteOrder,
+    },
+    /// `.BTF.ext` names a type or a string that `.BTF` does not have.
+    #[error(".BTF.ext has {what} {found}, which .BTF does not have: there are {limit}")]
+    ExtReference {
+        /// What is named.
+        what: &'static str,
+        /// The id, or the offset in bytes.
+        found: u32,
+        /// The number of types, or of bytes of strings.
+        limit: u32,
+    },
+    /// The access string of a CO-RE relocation is none.
+    #[error(
+        "CO-RE relocation at byte {insn_off} of its section has the access string {found:?}, expected up to 64 numbers such as 0:1:2"
+    )]
+    AccessString {
+        /// Where the instruction is, in bytes.
+        insn_off: u32,
+        /// The string.
+        found: OwnedName,
+    },
+    /// It was to be rebased, and is not split.
+    #[error("not split BTF: it has no base to be exchanged")]
+    NotSplit,
+    /// The base that was to be exchanged has a type that no distilled base has.
+    #[error("type {id} of the base, {} {name:?}, expected a named INT, FLOAT, ENUM, STRUCT, UNION or FWD: not a distilled base", kind_or_void(.kind))]
+    NotDistilled {
+        /// The id of the type.
+        id: u32,
+        /// Its kind.
+        kind: Option<Kind>,
+        /// Its name.
+        name: OwnedName,
+    },
+    /// A type of the distilled base is not in the new base.
+    #[error("the new base has no counterpart of {} {name}", kind_or_type(.kind))]
+    NoCounterpart {
+        /// Its kind.
+        kind: Option<Kind>,
+        /// Its name.
+        name: OwnedName,
+    },
+    /// A type of the distilled base could be any of several in the new base.
+    #[error("the new base has several counterparts of {} {name}: {}", kind_or_type(.kind), List(.ids))]
+    SeveralCounterparts {
+        /// Its kind.
+        kind: Option<Kind>,
+        /// Its name.
+        name: OwnedName,
+        /// The ids in the new base, rising.
+        ids: Vec<u32>,
+    },
+    /// A string of the distilled base is the name of none of its types, so
+    /// that nothing tells where the new base has it.
+    #[error("string at offset {offset} of the distilled base is the name of none of its types")]
+    NoCounterpartString {
+        /// Its offset in bytes.
+        offset: u32,
+    },
+    /// Split BTF was added to a collection of another base.
+    #[error("{name} is not split from the base of the collection")]
+    NotOfCollection {
+        /// The name that it was to be added under.
+        name: Box<str>,
+    },
+    /// A collection has an object of this name.
+    #[error("there is a {name} already")]
+    NameTaken {
+        /// The name.
+        name: Box<str>,
+    },
+    /// Several modules have a type of this name and kind.
+    #[error("{} types are named {name}, of {}; which {}?", .objects.len(), List(.objects), kind_or_type(.kind))]
+    AmbiguousObjects {
+        /// The name that was asked for.
+        name: OwnedName,
+        /// The kind that was asked for; `None`: any.
+        kind: Option<Kind>,
+        /// The modules, once for each of their types.
+        objects: Vec<Box<str>>,
+    },
     /// There is no type with this id.
     #[error("no type {id}, there are {count} (0 to {})", .count.saturating_sub(1))]
     NoSuchId {
@@ -79,6 +172,98 @@ pub enum Error {
         /// The number of types, `void` and those of the base included.
         count: u32,
     },
+    /// There is no type of this name and kind.
+    #[error("no {} is named {name}", kind_or_type(.kind))]
+    NoSuchName {
+        /// The name that was asked for.
+        name: OwnedName,
+        /// The kind that was asked for; `None`: any.
+        kind: Option<Kind>,
+    },
+    /// There are several types of this name and kind, none nearer than the
+    /// others.
+    #[error("{} types are named {name}: {}; which {}?", .ids.len(), List(.ids), kind_or_type(.kind))]
+    Ambiguous {
+        /// The name that was asked for.
+        name: OwnedName,
+        /// The kind that was asked for; `None`: any.
+        kind: Option<Kind>,
+        /// The ids of those that there are, rising.
+        ids: Vec<u32>,
+    },
+    /// A path leads nowhere: there is no such member or element, or it is no
+    /// path.
+    #[error("type {id} has no {rest}, of the path {path}")]
+    NoSuchMember {
+        /// The id of the type where the path ends.
+        id: u32,
+        /// The whole path.
+        path: OwnedName,
+        /// What was not found, and all that would have followed.
+        rest: OwnedName,
+    },
+    /// No machine has pointers of this size.
+    #[error("pointers of {found} bytes, expected 4 or 8")]
+    PointerSize {
+        /// The size in bytes.
+        found: u8,
+    },
+    /// The type has no size: it is `void`, a function, a forward declaration,
+    /// or made of one.
+    #[error("type {id} has no size: it is {}", kind_or_void(.kind))]
+    Unsized {
+        /// The id of what has none.
+        id: u32,
+        /// Its kind; `None` for `void` and unknown kinds.
+        kind: Option<Kind>,
+    },
+    /// What was asked of the type cannot be told of so large a one.
+    #[error("type {id} has more than {limit} bytes")]
+    TooBig {
+        /// The id of the type.
+        id: u32,
+        /// The most bytes that it could have.
+        limit: u64,
+    },
+    /// A chain of types, each made of the next, is longer than any that a
+    /// compiler writes, or closes in a loop.
+    #[error("type {id} goes on for more than {limit} types")]
+    TooDeep {
+        /// The id of the type where the chain begins.
+        id: u32,
+        /// The most types that are followed.
+        limit: u32,
+    },
+    /// Type information that was asked about would take more steps than are
+    /// taken for one question.
+    #[error("type {id} takes more than {limit} steps")]
+    TooMuch {
+        /// The id of the type that was asked about.
+        id: u32,
+        /// The most steps that are taken.
+        limit: u32,
+    },
+}
+
+fn kind_or_type(kind: &Option<Kind>) -> &'static str {
+    kind.map_or("type", Kind::as_str)
+}
+
+fn kind_or_void(kind: &Option<Kind>) -> &'static str {
+    kind.map_or("void or of an unknown kind", Kind::as_str)
+}
+
+/// A list in a text: the first of them, if there are many.
+struct List<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for List<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        for (index, item) in self.0.iter().take(SHOWN).enumerate() {
+            write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
+        }
+        if self.0.len() > SHOWN { f.write_str(", ...") } else { Ok(()) }
+    }
 }
 
 fn wrong_base(split: &bool) -> &'static str {

@@ -1,12 +1,14 @@
 //! FUNC, FUNC_PROTO, and parameters.
+//!
+//! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_FUNC`" and
+//! "`BTF_KIND_FUNC_PROTO`".
 
 use core::fmt;
 
 use btf_format as raw;
 
 use crate::{
-    Name, Type,
-    btf::Inner,
+    DeclTags, Linkage, Name, Type,
     view::{elements, referring, views},
 };
 
@@ -31,29 +33,42 @@ impl<'btf> Func<'btf> {
         // none, taken for one, harms nobody.
         FuncProto(self.0.btf.handle_at(self.0.record().size_or_type()).unwrap_or(self.0))
     }
+
+    /// The parameters, as [`FuncProto::params`]; these know which function
+    /// they belong to, and so have [`Param::decl_tags`].
+    #[must_use]
+    pub fn params(self) -> Params<'btf> {
+        Params::new(self.0, self.proto().0)
+    }
+
+    /// Who can see the function.
+    #[must_use]
+    pub fn linkage(self) -> Linkage {
+        self.0.record().info().vlen().into()
+    }
 }
 
 impl<'btf> FuncProto<'btf> {
-    /// The parameters, in the order of their declaration.
+    /// The parameters, in the order of their declaration. For `...` there is
+    /// one too, the last, which [`Param::is_vararg`].
     #[must_use]
     #[inline]
     pub fn params(self) -> Params<'btf> {
-        Params::of(self.0)
+        Params::new(self.0, self.0)
+    }
+
+    /// Whether the parameters end with `...`.
+    #[must_use]
+    pub fn is_variadic(self) -> bool {
+        self.params().next_back().is_some_and(Param::is_vararg)
     }
 }
 
 elements! {
     /// Iterator over the parameters of a function.
-    Params over Param of raw::Param
-}
-
-/// A parameter of a function.
-#[derive(Clone, Copy)]
-pub struct Param<'btf> {
-    btf: &'btf Inner,
-    raw: &'btf raw::Param,
-    #[expect(dead_code, reason = "of no meaning in a FUNC_PROTO")]
-    kind_flag: bool,
+    Params over
+    /// A parameter of a function.
+    Param of raw::Param
 }
 
 impl<'btf> Param<'btf> {
@@ -61,14 +76,29 @@ impl<'btf> Param<'btf> {
     #[must_use]
     #[inline]
     pub fn name(self) -> Name<'btf> {
-        self.btf.name_at(self.raw.name_off())
+        self.owner.btf.name_at(self.raw.name_off())
     }
 
-    /// The type; `void` with no name, in the last parameter, means `...`.
+    /// The type; `void` for `...`.
     #[must_use]
     #[inline]
     pub fn ty(self) -> Type<'btf> {
-        self.btf.type_of(self.raw.type_id())
+        self.owner.btf.type_of(self.raw.type_id())
+    }
+
+    /// Whether this stands for `...`: it has neither name nor type. (It means
+    /// that only of the last parameter.)
+    #[must_use]
+    pub fn is_vararg(self) -> bool {
+        self.raw.name_off() == 0 && self.raw.type_id() == 0
+    }
+
+    /// The tags that were put on this parameter (`btf_decl_tag`). They belong
+    /// to a function, so there are none unless the parameter came from
+    /// [`Func::params`].
+    #[must_use]
+    pub fn decl_tags(self) -> DeclTags<'btf> {
+        self.owner.btf.decl_tags(self.owner.id, Some(self.index))
     }
 }
 

@@ -1,4 +1,6 @@
 //! INT and FLOAT: what is made of bits.
+//!
+//! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_INT`" and "`BTF_KIND_FLOAT`".
 
 use btf_format as raw;
 
@@ -18,23 +20,50 @@ impl Int<'_> {
         raw::IntData::first(self.0.rest()).copied().unwrap_or(raw::IntData::new(0))
     }
 
-    /// Bits of the value: 8 x size, but in bitfields as they were written
-    /// before Linux 5.0.
+    /// Width of the value in **bits**: 8 x [`Int::size`], but in bitfields as
+    /// they were written before Linux 5.0.
     #[must_use]
     pub fn bits(self) -> u8 {
         self.data().bits()
     }
 
-    /// Where the value begins within its bytes, in bits: 0, but in bitfields
-    /// as they were written before Linux 5.0.
+    /// Where the value begins within its bytes, in **bits**: 0, but in
+    /// bitfields as they were written before Linux 5.0.
     #[must_use]
     pub fn bit_offset(self) -> u8 {
         self.data().offset()
     }
 
-    /// A set of bits: 1 signed, 2 character, 4 boolean.
+    /// The encoding as it stands in the record, a set of bits: 1 signed, 2
+    /// character, 4 boolean. Kernels allow one of them at most.
     #[must_use]
     pub fn encoding(self) -> u8 {
         self.data().encoding()
+    }
+
+    /// Whether the value is signed. (clang says so of `char`, pahole does not.)
+    #[must_use]
+    pub fn is_signed(self) -> bool {
+        self.encoding() & 1 != 0
+    }
+
+    /// Whether it is marked as a character. Few producers do that.
+    #[must_use]
+    pub fn is_char(self) -> bool {
+        self.encoding() & 2 != 0
+    }
+
+    /// Whether it is a boolean.
+    #[must_use]
+    pub fn is_bool(self) -> bool {
+        self.encoding() & 4 != 0
+    }
+
+    /// Whether the value fills its bytes, as in all BTF since Linux 5.0: if
+    /// not, a member of this type is a bitfield.
+    #[must_use]
+    pub fn is_regular(self) -> bool {
+        let data = self.data();
+        data.offset() == 0 && u32::from(data.bits()) == self.size().saturating_mul(8)
     }
 }

@@ -8,17 +8,30 @@
 //! * each name offset is below the number of bytes of strings;
 //! * each FUNC refers to a FUNC_PROTO.
 //!
+//! Besides, it notes the INTs, which tell the size of a pointer and whether
+//! there are bitfields of the old style.
+//!
 //! The walk only takes the largest id and name offset; which record is at
 //! fault is found out in a second walk, if one is.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use btf_format::{Kind, RawBtf, Record, Word};
+use btf_format::{IntData, Kind, Name, RawBtf, Record, TypeRecord, Word};
 
 use crate::{Error, btf::Inner, ty::Type};
 
-/// Checks a blob, and returns where in the type section each record begins.
-pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Box<[u32]>, Error> {
+/// What was learned of a blob while checking it.
+pub(crate) struct Index {
+    /// Where in the type section each record begins.
+    pub(crate) offsets: Box<[u32]>,
+    /// Bytes of a pointer, if an INT's name tells.
+    pub(crate) pointer_size: Option<u8>,
+    /// Whether there is an INT that does not fill its bytes.
+    pub(crate) irregular_ints: bool,
+}
+
+/// Checks a blob.
+pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Index, Error> {
     if base.is_none() && !raw.strings().begins_with_empty() {
         return Err(Error::SplitWithoutBase);
     }
@@ -37,6 +50,7 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Box<[u32]>
     let mut offsets = Vec::with_capacity(section.len() / 24);
     let mut largest = Largest::default();
     let mut protos = Protos::new(section.len() / 12);
+    let mut ints = Vec::new();
     let mut records = raw.records_with(layout);
     while let Some(record) = records.next_visited(|field, value| match (field.kind, field.holds) {
         (Some(Kind::Func), Word::Id) => {
@@ -46,6 +60,10 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Box<[u32]>
         (Some(Kind::FuncProto), Word::Name) if field.at == 0 => {
             largest.take(Word::Name, value);
             protos.is_one(offsets.len());
+        }
+        (Some(Kind::Int), Word::Name) => {
+            largest.take(Word::Name, value);
+            ints.push(offsets.len());
         }
         (_, holds) => largest.take(holds, value),
     }) {
@@ -58,7 +76,56 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Box<[u32]>
         let limits = Limits { first_id, count, strings_len, base };
         limits.find_fault(raw.records_with(layout).flatten())?;
     }
-    Ok(offsets.into_boxed_slice())
+    let ints = ints.into_iter().filter_map(|index| OpenedInt::new(raw, section.get(*offsets.get(index)? as usize..)?));
+    let (mut pointer_size, mut irregular_ints) = (None, false);
+    for int in ints {
+        pointer_size = pointer_size.or_else(|| int.pointer_size());
+        irregular_ints |= !int.is_regular();
+    }
+    Ok(Index { offsets: offsets.into_boxed_slice(), pointer_size, irregular_ints })
+}
+
+/// An INT, as it can be seen before there is a [`Btf`](crate::Btf).
+struct OpenedInt<'a> {
+    /// Empty if it lies in the base.
+    name: Name<'a>,
+    size: u32,
+    data: IntData,
+}
+
+impl<'a> OpenedInt<'a> {
+    fn new(raw: &RawBtf<'a>, record: &'a [u8]) -> Option<Self> {
+        let head = TypeRecord::first(record)?;
+        let data = *IntData::first(record.get(size_of::<TypeRecord>()..)?)?;
+        let name = raw.strings().get(head.name_off()).unwrap_or_default();
+        Some(Self { name, size: head.size_or_type(), data })
+    }
+
+    /// The size of a pointer is that of the first integer that has one of the
+    /// names of `long`.
+    ///
+    /// Source: `determine_ptr_size` in `tools/lib/bpf/btf.c`.
+    fn pointer_size(&self) -> Option<u8> {
+        const NAMES: [&str; 11] = [
+            "long",
+            "long int",
+            "int long",
+            "unsigned long",
+            "long unsigned",
+            "unsigned long int",
+            "unsigned int long",
+            "long unsigned int",
+            "long int unsigned",
+            "int unsigned long",
+            "int long unsigned",
+        ];
+        let is_long = NAMES.iter().any(|name| self.name == *name);
+        (is_long && matches!(self.size, 4 | 8)).then_some(self.size as u8)
+    }
+
+    fn is_regular(&self) -> bool {
+        self.data.offset() == 0 && u32::from(self.data.bits()) == self.size.saturating_mul(8)
+    }
 }
 
 /// The largest id and the largest name offset of all records.

@@ -1,5 +1,9 @@
 //! The kinds that only refer to another type: PTR, TYPEDEF, the qualifiers,
 //! TYPE_TAG; and FWD, which refers to what is not there.
+//!
+//! Source: `Documentation/bpf/btf.rst`, the kinds of these names.
+
+use core::fmt;
 
 use crate::view::{referring, views};
 
@@ -14,7 +18,7 @@ views! {
     Const;
     /// The qualifier `restrict`.
     Restrict;
-    /// A tag of a type.
+    /// A tag of a type (`btf_type_tag`); its name is the tag.
     TypeTag;
     /// A forward declaration of a structure or union.
     Fwd;
@@ -33,4 +37,39 @@ referring! {
     Restrict.target;
     /// The type that it tags.
     TypeTag.target;
+}
+
+impl TypeTag<'_> {
+    /// Whether the name is any attribute, `__attribute__((NAME))`, and not a
+    /// `btf_type_tag("NAME")`. Since Linux 6.15.
+    #[must_use]
+    pub fn is_attribute(self) -> bool {
+        self.0.record().info().kind_flag()
+    }
+}
+
+impl Fwd<'_> {
+    /// What is declared.
+    #[must_use]
+    pub fn declares(self) -> FwdKind {
+        if self.0.record().info().kind_flag() { FwdKind::Union } else { FwdKind::Struct }
+    }
+}
+
+/// What a FWD declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FwdKind {
+    /// A structure.
+    Struct,
+    /// A union.
+    Union,
+}
+
+impl fmt::Display for FwdKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Struct => "struct",
+            Self::Union => "union",
+        })
+    }
 }

@@ -6,7 +6,9 @@ use btf_format::{Kind, Name};
 
 use crate::{
     Array, Const, Datasec, DeclTag, Enum, Enum64, Float, Func, FuncProto, Fwd, Int, Ptr, Restrict, Struct, TypeTag,
-    Typedef, Union, Unknown, Var, Volatile, view::Handle,
+    Typedef, Union, Unknown, Var, Volatile,
+    find::{View, sealed},
+    view::Handle,
 };
 
 /// Defines [`Type`] from the list of its views.
@@ -50,11 +52,39 @@ macro_rules! types {
             }
         }
 
-        $(impl<'btf> From<$kind<'btf>> for Type<'btf> {
-            fn from(view: $kind<'btf>) -> Self {
-                Self::$kind(view)
+        $(
+            impl<'btf> From<$kind<'btf>> for Type<'btf> {
+                #[inline]
+                fn from(view: $kind<'btf>) -> Self {
+                    Self::$kind(view)
+                }
             }
-        })*
+
+            impl<'btf> TryFrom<Type<'btf>> for $kind<'btf> {
+                type Error = WrongKind;
+
+                fn try_from(ty: Type<'btf>) -> Result<Self, WrongKind> {
+                    match ty {
+                        Type::$kind(view) => Ok(view),
+                        _ => Err(WrongKind { expected: Kind::$kind, found: ty.kind() }),
+                    }
+                }
+            }
+
+            impl sealed::Sealed for $kind<'_> {}
+
+            impl<'btf> View<'btf> for $kind<'btf> {
+                const KIND: Option<Kind> = Some(Kind::$kind);
+
+                #[inline]
+                fn of(ty: Type<'btf>) -> Option<Self> {
+                    match ty {
+                        Type::$kind(view) => Some(view),
+                        _ => None,
+                    }
+                }
+            }
+        )*
     };
 }
 
@@ -97,6 +127,16 @@ types! {
     TypeTag,
     /// An enumeration with 64-bit values.
     Enum64,
+}
+
+/// A type is of another kind than the view that it was to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}, found {}", .found.map_or("void or an unknown kind", Kind::as_str))]
+pub struct WrongKind {
+    /// The kind of the view.
+    pub expected: Kind,
+    /// The kind of the type; `None` for `void` and unknown kinds.
+    pub found: Option<Kind>,
 }
 
 impl<'btf> Type<'btf> {

@@ -134,27 +134,53 @@ macro_rules! referring {
     )*};
 }
 
-/// Defines an iterator over the elements of a record: exact, from both ends.
+/// Defines the elements of a kind's records, and the iterator over them:
+/// exact, from both ends. An element knows which type it belongs to (`owner`)
+/// and which of its elements it is.
 macro_rules! elements {
-    ($(#[$doc:meta])* $iter:ident over $element:ident of $raw:ty) => {
+    (
+        $(#[$iter_doc:meta])*
+        $iter:ident over
+        $(#[$doc:meta])*
+        $element:ident of $raw:ty
+    ) => {
         $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $element<'btf> {
+            owner: $crate::view::Handle<'btf>,
+            raw: &'btf $raw,
+            index: u32,
+            #[allow(dead_code, reason = "not of meaning in all kinds")]
+            kind_flag: bool,
+        }
+
+        impl $element<'_> {
+            /// Which one it is, counted from 0.
+            #[must_use]
+            #[inline]
+            pub fn index(self) -> u32 {
+                self.index
+            }
+        }
+
+        $(#[$iter_doc])*
         #[derive(Clone)]
         pub struct $iter<'btf> {
-            btf: &'btf $crate::btf::Inner,
-            kind_flag: bool,
+            owner: $crate::view::Handle<'btf>,
             raw: core::slice::Iter<'btf, $raw>,
+            /// Of the next one from the front.
+            index: u32,
+            kind_flag: bool,
         }
 
         impl<'btf> $iter<'btf> {
+            /// The elements of the record of `handle`, which are to say that
+            /// they belong to `owner`.
             #[inline]
-            fn of(handle: $crate::view::Handle<'btf>) -> Self {
+            fn new(owner: $crate::view::Handle<'btf>, handle: $crate::view::Handle<'btf>) -> Self {
                 let info = handle.record().info();
-                Self { btf: handle.btf, kind_flag: info.kind_flag(), raw: <$raw>::list(handle.rest(), info.vlen()).iter() }
-            }
-
-            #[inline]
-            fn view(&self, raw: &'btf $raw) -> $element<'btf> {
-                $element { btf: self.btf, kind_flag: self.kind_flag, raw: raw.into() }
+                let raw = <$raw>::list(handle.rest(), info.vlen()).iter();
+                Self { owner, raw, index: 0, kind_flag: info.kind_flag() }
             }
         }
 
@@ -163,24 +189,24 @@ macro_rules! elements {
 
             #[inline]
             fn next(&mut self) -> Option<Self::Item> {
-                self.raw.next().map(|raw| self.view(raw))
+                let raw = self.raw.next()?;
+                let index = self.index;
+                self.index += 1;
+                Some($element { owner: self.owner, raw, index, kind_flag: self.kind_flag })
             }
 
             #[inline]
             fn size_hint(&self) -> (usize, Option<usize>) {
                 self.raw.size_hint()
             }
-
-            #[inline]
-            fn nth(&mut self, n: usize) -> Option<Self::Item> {
-                self.raw.nth(n).map(|raw| self.view(raw))
-            }
         }
 
         impl DoubleEndedIterator for $iter<'_> {
             #[inline]
             fn next_back(&mut self) -> Option<Self::Item> {
-                self.raw.next_back().map(|raw| self.view(raw))
+                let raw = self.raw.next_back()?;
+                let index = self.index + self.raw.len() as u32;
+                Some($element { owner: self.owner, raw, index, kind_flag: self.kind_flag })
             }
         }
 

@@ -1,0 +1,137 @@
+//! A base and any number of split BTF on it, asked as one.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use crate::{Btf, Error, Type, find::View};
+
+/// A kernel's BTF and that of its modules, or of some of them.
+///
+/// The ids of all modules begin where the base's end, and so mean different
+/// types in each; an answer therefore comes with the object that it is of. The
+/// base is the first object.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    base: Object,
+    modules: Vec<Object>,
+}
+
+/// One of the BTFs of a [`Collection`], and its name.
+#[derive(Debug, Clone)]
+pub struct Object {
+    name: Box<str>,
+    btf: Btf,
+}
+
+impl Object {
+    /// The name that it was added under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The BTF; its own types are the object's.
+    #[must_use]
+    pub fn btf(&self) -> &Btf {
+        &self.btf
+    }
+}
+
+/// A type, and the object that it is of.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'btf, K> {
+    /// The object.
+    pub object: &'btf Object,
+    /// The type, one of the object's own.
+    pub ty: K,
+}
+
+impl Collection {
+    /// A collection of a base alone, under a name such as `vmlinux`.
+    #[must_use]
+    pub fn new(name: impl Into<Box<str>>, base: Btf) -> Self {
+        Self { base: Object { name: name.into(), btf: base }, modules: Vec::new() }
+    }
+
+    /// Adds split BTF under a name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOfCollection`] if it was not opened on this base (the same
+    /// one, not one that is equal); [`Error::NameTaken`].
+    pub fn add(&mut self, name: impl Into<Box<str>>, btf: Btf) -> Result<(), Error> {
+        let name = name.into();
+        if !btf.base().is_some_and(|base| base.is_same(self.base())) {
+            return Err(Error::NotOfCollection { name });
+        }
+        if self.get(&name).is_some() {
+            return Err(Error::NameTaken { name });
+        }
+        self.modules.push(Object { name, btf });
+        Ok(())
+    }
+
+    /// The base.
+    #[must_use]
+    pub fn base(&self) -> &Btf {
+        &self.base.btf
+    }
+
+    /// The objects, the base first, then in the order in which they were added.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        core::iter::once(&self.base).chain(&self.modules)
+    }
+
+    /// The object of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Object> {
+        self.objects().find(|object| &*object.name == name)
+    }
+
+    /// The object that owns a type; `None` for `void`, and for a type that is
+    /// of none of them.
+    #[must_use]
+    pub fn object_of<'btf>(&self, ty: impl Into<Type<'btf>>) -> Option<&Object> {
+        let owner = ty.into().handle()?.btf;
+        self.objects().find(|object| core::ptr::eq(object.btf.inner(), owner))
+    }
+
+    /// The type of this name and kind: of the base if that has any, else of
+    /// the modules.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchName`]; [`Error::Ambiguous`] if one object has several,
+    /// and [`Error::AmbiguousObjects`] if several modules have one.
+    pub fn find<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Result<Found<'btf, K>, Error> {
+        let name = name.as_ref();
+        for objects in [core::slice::from_ref(&self.base), &self.modules] {
+            let found: Vec<_> = find_in(objects, name).collect();
+            match found.as_slice() {
+                [] => {}
+                [one] => return Ok(*one),
+                [first, rest @ ..] if rest.iter().all(|other| core::ptr::eq(other.object, first.object)) => {
+                    let ids = found.iter().map(|found| found.ty.into().id()).collect();
+                    return Err(Error::Ambiguous { name: name.into(), kind: K::KIND, ids });
+                }
+                _ => {
+                    let objects = found.iter().map(|found| found.object.name.clone()).collect();
+                    return Err(Error::AmbiguousObjects { name: name.into(), kind: K::KIND, objects });
+                }
+            }
+        }
+        Err(Error::NoSuchName { name: name.into(), kind: K::KIND })
+    }
+
+    /// All types of this name and kind, of all objects, the base's first; of
+    /// each by rising id.
+    #[must_use]
+    pub fn find_all<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Vec<Found<'btf, K>> {
+        let name = name.as_ref();
+        let of_base = find_in(core::slice::from_ref(&self.base), name);
+        of_base.chain(find_in(&self.modules, name)).collect()
+    }
+}
+
+fn find_in<'btf, K: View<'btf>>(objects: &'btf [Object], name: &[u8]) -> impl Iterator<Item = Found<'btf, K>> {
+    objects.iter().flat_map(move |object| object.btf.find_own(name).into_iter().map(move |ty| Found { object, ty }))
+}

@@ -1,0 +1,63 @@
+//! Holes: what of a struct belongs to no member.
+
+use alloc::vec::Vec;
+
+use crate::{Member, Struct, Union};
+
+/// Bits between the members of a struct that belong to none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Hole {
+    /// The member before it, counted from 0; `None` if it is at the start.
+    pub after: Option<u32>,
+    /// Offset from the start of the struct in **bits**.
+    pub bit_offset: u64,
+    /// Size in **bits**; no multiple of 8 if a bitfield is beside it.
+    pub bits: u64,
+}
+
+/// Where a member begins and ends, in bits. One without a size, such as a
+/// flexible array, takes none.
+fn extent(member: Member<'_>) -> (u64, u64) {
+    let start = u64::from(member.bit_offset());
+    let bits = match member.bitfield_size() {
+        Some(bits) => bits.into(),
+        None => member.ty().size_of().map_or(0, |size| size * 8),
+    };
+    (start, start.saturating_add(bits))
+}
+
+impl Struct<'_> {
+    /// The holes, by rising offset; padding at the end is not one of them.
+    #[must_use]
+    pub fn holes(self) -> Vec<Hole> {
+        let mut extents: Vec<_> = self.members().map(|member| (extent(member), member.index())).collect();
+        // C has them in order; Rust, for one, has them not.
+        extents.sort_by_key(|&((start, _), _)| start);
+        let mut holes = Vec::new();
+        let (mut end, mut after) = (0, None);
+        for ((start, member_end), index) in extents {
+            if start > end {
+                holes.push(Hole { after, bit_offset: end, bits: start - end });
+            }
+            if member_end >= end {
+                (end, after) = (member_end, Some(index));
+            }
+        }
+        holes
+    }
+}
+
+macro_rules! padding {
+    ($($kind:ident)*) => {$(
+        impl $kind<'_> {
+            /// What there is after the last member, in **bits**.
+            #[must_use]
+            pub fn padding(self) -> u64 {
+                let end = self.members().map(|member| extent(member).1).max().unwrap_or(0);
+                (u64::from(self.size()) * 8).saturating_sub(end)
+            }
+        }
+    )*};
+}
+
+padding!(Struct Union);

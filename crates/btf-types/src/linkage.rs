@@ -1,0 +1,54 @@
+//! Linkage of functions and variables.
+
+use core::fmt;
+
+/// Who can see a function or variable.
+///
+/// Source: `enum btf_func_linkage` and `BTF_VAR_*` in
+/// `include/uapi/linux/btf.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Linkage {
+    /// Its own object only. In the BTF of kernels, and of all functions before
+    /// Linux 5.6, it says nothing.
+    Static,
+    /// All objects.
+    Global,
+    /// Declared here, defined elsewhere.
+    Extern,
+    /// A number that nothing is known of.
+    Unknown(u32),
+}
+
+impl From<u32> for Linkage {
+    fn from(number: u32) -> Self {
+        match number {
+            0 => Self::Static,
+            1 => Self::Global,
+            2 => Self::Extern,
+            number => Self::Unknown(number),
+        }
+    }
+}
+
+impl From<Linkage> for u32 {
+    fn from(linkage: Linkage) -> Self {
+        match linkage {
+            Linkage::Static => 0,
+            Linkage::Global => 1,
+            Linkage::Extern => 2,
+            Linkage::Unknown(number) => number,
+        }
+    }
+}
+
+impl fmt::Display for Linkage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Static => "static",
+            Self::Global => "global",
+            Self::Extern => "extern",
+            Self::Unknown(_) => "(unknown)",
+        })
+    }
+}

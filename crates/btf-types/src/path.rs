@@ -1,0 +1,221 @@
+//! Named paths into types: `task_struct.mm.pgd`.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+
+use crate::{Btf, Error, Member, Members, Name, Struct, Type, Typedef, Union};
+
+/// The way from an object to something inside it, or behind its pointers: see
+/// [`Type::path`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path<'btf> {
+    steps: Vec<Step<'btf>>,
+}
+
+/// A part of a path that needs no dereference: from the start of one object to
+/// something inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step<'btf> {
+    /// The type of the object.
+    pub from: Type<'btf>,
+    /// Offset from its start in **bits**.
+    pub bit_offset: u64,
+    /// Width in **bits**, if what is there is a bitfield.
+    pub bitfield_size: Option<u8>,
+    /// The type of what is there: of all steps but the last, a pointer to the
+    /// object that the next step begins at.
+    pub to: Type<'btf>,
+}
+
+impl<'btf> Path<'btf> {
+    /// The steps: one, and one more for each pointer that is followed.
+    #[must_use]
+    pub fn steps(&self) -> &[Step<'btf>] {
+        &self.steps
+    }
+
+    /// The type of what the path leads to.
+    #[must_use]
+    pub fn ty(&self) -> Type<'btf> {
+        self.steps.last().map_or(Type::Void, |step| step.to)
+    }
+}
+
+/// A part of the text of a path.
+enum Part<'p> {
+    Member(&'p [u8]),
+    Index(u64),
+}
+
+/// Takes the next part off the text, which is not empty; `first` if nothing
+/// stands before it. `None` if it is none.
+fn next_part<'p>(text: &mut &'p [u8], first: bool) -> Option<Part<'p>> {
+    if let Some(rest) = text.strip_prefix(b"[") {
+        let end = memchr::memchr(b']', rest)?;
+        let (number, rest) = rest.split_at_checked(end)?;
+        *text = rest.get(1..)?;
+        return core::str::from_utf8(number).ok()?.parse().ok().map(Part::Index);
+    }
+    let rest = match text.strip_prefix(b".").or(text.strip_prefix(b"->")) {
+        Some(rest) => rest,
+        None if first => text,
+        None => return None,
+    };
+    let end = rest.iter().enumerate().position(|(at, byte)| {
+        matches!(byte, b'.' | b'[') || rest.get(at..).is_some_and(|rest| rest.starts_with(b"->"))
+    });
+    let (name, rest) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+    *text = rest;
+    (!name.is_empty()).then_some(Part::Member(name))
+}
+
+impl<'btf> Type<'btf> {
+    /// The member of this name, of this struct or union or of an anonymous one
+    /// inside it, to any depth, and its offset from the start of this one in
+    /// **bits**. The first in the order of declaration; typedefs and qualifiers
+    /// are seen through.
+    ///
+    /// Cost: a look at each member on the way; each anonymous type is searched
+    /// once, however often it stands there.
+    #[must_use]
+    pub fn find_member(self, name: impl AsRef<[u8]>) -> Option<(Member<'btf>, u64)> {
+        let name = Name::new(name.as_ref());
+        if name.is_empty() {
+            return None;
+        }
+        let mut searched = BTreeSet::new();
+        let mut open = Vec::from([(members(self)?, 0u64)]);
+        while let Some((members_left, start)) = open.last_mut() {
+            let Some(member) = members_left.next() else {
+                open.pop();
+                continue;
+            };
+            let offset = *start + u64::from(member.bit_offset());
+            let found = member.name();
+            if found == name {
+                return Some((member, offset));
+            }
+            if found.is_empty() {
+                let inner = member.ty().peel_modifiers();
+                if let Some(members) = members(inner) {
+                    if searched.insert(inner.id()) {
+                        open.push((members, offset));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Follows a path: names of members (through anonymous structs and
+    /// unions), indices of arrays and pointers in brackets, and with each
+    /// pointer on the way a new step. `.` and `->` mean the same, as the types
+    /// say which it is.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// # use btf_types::{Btf, Type};
+    /// # let bytes: &'static [u8] = include_bytes!("../doc/point.btf");
+    /// # let btf = Btf::parse(bytes)?;
+    /// let point: Type<'_> = btf.find("point")?;
+    /// let path = point.path("y")?;
+    /// assert_eq!(path.steps()[0].bit_offset, 32);
+    /// assert_eq!(path.ty().name(), "int");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMember`] if there is no such thing there, or the text is
+    /// no path; those of [`Type::size_of`] where an index is used.
+    pub fn path(self, path: impl AsRef<[u8]>) -> Result<Path<'btf>, Error> {
+        let whole = path.as_ref();
+        let mut text = whole;
+        let mut steps = Vec::new();
+        let mut step = Step { from: self.peel_modifiers(), bit_offset: 0, bitfield_size: None, to: self };
+        while !text.is_empty() {
+            let before = text;
+            let error = |ty: Type<'_>| Error::NoSuchMember { id: ty.id(), path: whole.into(), rest: before.into() };
+            let first = text.len() == whole.len();
+            let part = next_part(&mut text, first).ok_or(error(step.to))?;
+            let mut object = step.to.peel_modifiers();
+            if let Type::Ptr(ptr) = object {
+                steps.push(step);
+                object = ptr.target().peel_modifiers();
+                step = Step { from: object, bit_offset: 0, bitfield_size: None, to: object };
+                if let Part::Index(index) = part {
+                    // A pointer is as good as an array that goes on.
+                    step.bit_offset = bits(index, object)?;
+                    continue;
+                }
+            }
+            match part {
+                Part::Member(name) => {
+                    let (member, offset) = object.find_member(name).ok_or(error(object))?;
+                    step.bit_offset += offset;
+                    step.bitfield_size = member.bitfield_size();
+                    step.to = member.ty();
+                }
+                Part::Index(index) => {
+                    let Type::Array(array) = object else { return Err(error(object)) };
+                    // One of no elements is flexible.
+                    if array.count() != 0 && index >= array.count().into() {
+                        return Err(error(object));
+                    }
+                    step.bit_offset += bits(index, array.element())?;
+                    step.to = array.element();
+                }
+            }
+        }
+        steps.push(step);
+        Ok(Path { steps })
+    }
+}
+
+/// Offset of an element in bits.
+fn bits(index: u64, element: Type<'_>) -> Result<u64, Error> {
+    let limit = u32::MAX.into();
+    let bytes = element.size_of()?.checked_mul(index).filter(|&bytes| bytes <= limit);
+    bytes.map(|bytes| bytes * 8).ok_or(Error::TooBig { id: element.id(), limit })
+}
+
+/// The members of a struct or union, through typedefs and qualifiers.
+fn members(ty: Type<'_>) -> Option<Members<'_>> {
+    match ty.peel_modifiers() {
+        Type::Struct(s) => Some(s.members()),
+        Type::Union(u) => Some(u.members()),
+        _ => None,
+    }
+}
+
+impl Btf {
+    /// Follows a path that begins with the name of a struct, union or typedef:
+    /// `task_struct.mm.pgd`, as [`Type::path`] does.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// # use btf_types::Btf;
+    /// # let bytes: &'static [u8] = include_bytes!("../doc/point.btf");
+    /// # let btf = Btf::parse(bytes)?;
+    /// assert_eq!(btf.path("point.y")?.ty().name(), "int");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Btf::find`] and [`Type::path`].
+    pub fn path(&self, path: impl AsRef<[u8]>) -> Result<Path<'_>, Error> {
+        let path = path.as_ref();
+        let end = path.iter().position(|byte| matches!(byte, b'.' | b'[' | b'-')).unwrap_or(path.len());
+        let (name, rest) = path.split_at_checked(end).unwrap_or((path, &[]));
+        let root = match self.find::<Struct<'_>>(name) {
+            Err(Error::NoSuchName { .. }) => match self.find::<Union<'_>>(name) {
+                Err(Error::NoSuchName { .. }) => self.find::<Typedef<'_>>(name)?.into(),
+                found => found?.into(),
+            },
+            found => Type::from(found?),
+        };
+        root.path(rest)
+    }
+}

@@ -1,0 +1,95 @@
+//! Linear chains: what a type is behind qualifiers, typedefs and tags.
+//!
+//! A chain is followed for at most [`HOPS`] types. No compiler writes one that
+//! long; damaged BTF may, or may close it in a loop.
+
+use crate::{Error, Type};
+
+/// How many types of a chain are followed.
+pub(crate) const HOPS: u32 = 64;
+
+impl<'btf> Type<'btf> {
+    /// The one type that this is made of, if there is just one: what a pointer
+    /// points to, a typedef names, a qualifier qualifies, a tag tags, an array
+    /// has as elements, a variable has as type; of a function its prototype, of
+    /// a prototype what it returns.
+    #[must_use]
+    pub fn target(self) -> Option<Self> {
+        Some(match self {
+            Type::Ptr(view) => view.target(),
+            Type::Typedef(view) => view.target(),
+            Type::Volatile(view) => view.target(),
+            Type::Const(view) => view.target(),
+            Type::Restrict(view) => view.target(),
+            Type::TypeTag(view) => view.target(),
+            Type::DeclTag(view) => view.target(),
+            Type::Array(array) => array.element(),
+            Type::Var(var) => var.ty(),
+            Type::Func(func) => func.proto().into(),
+            Type::FuncProto(proto) => proto.return_type(),
+            _ => return None,
+        })
+    }
+
+    /// The types that one comes by from [`Type::target`] to target, this one
+    /// not included: of `const char *` that is `const char`, `char`. At most 64.
+    pub fn chain(self) -> impl Iterator<Item = Self> {
+        core::iter::successors(self.target(), |ty| ty.target()).take(HOPS as usize)
+    }
+
+    /// What is qualified: the type behind `const`, `volatile` and `restrict`.
+    ///
+    /// Like all that peel, this returns the type at which it stopped if there
+    /// is no end to it within 64 types.
+    #[must_use]
+    pub fn peel_qualifiers(self) -> Self {
+        self.peel(|ty| matches!(ty, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_)))
+    }
+
+    /// What is named: the type behind typedefs.
+    #[must_use]
+    pub fn peel_typedefs(self) -> Self {
+        self.peel(|ty| matches!(ty, Type::Typedef(_)))
+    }
+
+    /// What is tagged: the type behind TYPE_TAGs.
+    #[must_use]
+    pub fn peel_tags(self) -> Self {
+        self.peel(|ty| matches!(ty, Type::TypeTag(_)))
+    }
+
+    /// What it really is: the type behind qualifiers, typedefs and TYPE_TAGs.
+    #[must_use]
+    pub fn peel_modifiers(self) -> Self {
+        self.peel(Self::is_modifier)
+    }
+
+    /// The same, but an error if there is no end to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooDeep`] after 64 types.
+    pub fn resolve(self) -> Result<Self, Error> {
+        let end = self.peel_modifiers();
+        if end.is_modifier() { Err(Error::TooDeep { id: self.id(), limit: HOPS }) } else { Ok(end) }
+    }
+
+    /// Whether this only modifies or names another type: `const`, `volatile`,
+    /// `restrict`, TYPE_TAG, `typedef`.
+    #[must_use]
+    pub fn is_modifier(self) -> bool {
+        matches!(self, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) | Type::Typedef(_))
+    }
+
+    #[inline]
+    fn peel(self, is_peel: impl Fn(Self) -> bool) -> Self {
+        let mut ty = self;
+        for _ in 0..HOPS {
+            match ty.target() {
+                Some(target) if is_peel(ty) => ty = target,
+                _ => break,
+            }
+        }
+        ty
+    }
+}

@@ -1,0 +1,54 @@
+//! Sizes: how many bytes an object of a type takes.
+//!
+//! Source: `btf__resolve_size` in `tools/lib/bpf/btf.c`.
+
+use crate::{Error, Type, peel::HOPS};
+
+/// The most bytes that a type can have: what the kernel and libbpf allow.
+const LIMIT: u64 = u32::MAX as u64;
+
+impl Type<'_> {
+    /// Size in **bytes**: of what has a size in its record, that; of a pointer
+    /// [`Btf::pointer_size`](crate::Btf::pointer_size); of an array that of all
+    /// its elements; behind qualifiers, typedefs, tags and variables, of what
+    /// is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsized`] for `void`, functions and forward declarations;
+    /// [`Error::TooBig`] beyond 4 GiB; [`Error::TooDeep`] after 64 types.
+    pub fn size_of(self) -> Result<u64, Error> {
+        let mut count = 1u64;
+        let mut ty = self;
+        for _ in 0..=HOPS {
+            let size = match ty {
+                Type::Int(view) => view.size().into(),
+                Type::Float(view) => view.size().into(),
+                Type::Struct(view) => view.size().into(),
+                Type::Union(view) => view.size().into(),
+                Type::Enum(view) => view.size().into(),
+                Type::Enum64(view) => view.size().into(),
+                Type::Datasec(view) => view.size().into(),
+                Type::Ptr(view) => view.0.btf.pointer_size().into(),
+                Type::Array(array) => {
+                    // Elements of an array without any may be as large as they
+                    // like; that they have a size is looked at all the same.
+                    count = count.checked_mul(array.count().into()).ok_or(self.too_big())?;
+                    ty = array.element();
+                    continue;
+                }
+                _ if ty.is_modifier() || matches!(ty, Type::Var(_) | Type::DeclTag(_)) => {
+                    ty = ty.target().unwrap_or(Type::Void);
+                    continue;
+                }
+                _ => return Err(Error::Unsized { id: ty.id(), kind: ty.kind() }),
+            };
+            return count.checked_mul(size).filter(|&size| size <= LIMIT).ok_or(self.too_big());
+        }
+        Err(Error::TooDeep { id: self.id(), limit: HOPS })
+    }
+
+    fn too_big(self) -> Error {
+        Error::TooBig { id: self.id(), limit: LIMIT }
+    }
+}
