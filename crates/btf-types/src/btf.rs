@@ -7,7 +7,7 @@ use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, TypeRecord};
 use bytes::Bytes;
 use once_cell::race::OnceBox;
 
-use crate::{DeclTags, Error, Type, decl_tag::TagTable, names::Names, open, view::Handle};
+use crate::{DeclTags, Error, Type, align::WideAlign, decl_tag::TagTable, names::Names, open, view::Handle};
 
 /// The types of a kernel, a module or an object, opened and checked.
 ///
@@ -39,6 +39,7 @@ pub(crate) struct Inner {
     irregular_ints: bool,
     /// What is made on the first question for it.
     pub(crate) names: Names,
+    pub(crate) wide_align: WideAlign,
     tags: OnceBox<TagTable>,
 }
 
@@ -117,6 +118,7 @@ impl Btf {
             pointer_size: pointer_size.or(base.and_then(Self::known_pointer_size)).or(index.pointer_size),
             irregular_ints: index.irregular_ints || base.is_some_and(|base| base.0.irregular_ints),
             names: Names::default(),
+            wide_align: WideAlign::default(),
             tags: OnceBox::new(),
             first_id: base.map_or(1, Self::type_count),
             first_string: base.map_or(0, |base| base.0.strings_len()),
