@@ -35,6 +35,21 @@ pub fn read(name: &str) -> Vec<u8> {
     }
 }
 
+/// A section of a fixture that is an object file; `None` if it has none of
+/// that name.
+///
+/// # Panics
+///
+/// If there is no such file, or it is no object file.
+#[must_use]
+pub fn section(file: &str, name: &str) -> Option<Vec<u8>> {
+    use object::{Object, ObjectSection};
+    let bytes = read(file);
+    let object = object::File::parse(bytes.as_slice()).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let section = object.section_by_name(name)?;
+    Some(section.data().unwrap_or_else(|error| panic!("{file}: {name}: {error}")).to_vec())
+}
+
 /// The release of the newest kernel, the name-sorted one.
 pub const SORTED: &str = "7.3.4+deb13-cloud-amd64";
 /// The release of a kernel whose BTF is not sorted.

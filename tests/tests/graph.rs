@@ -1,0 +1,330 @@
+//! What the views say, and the ways through the graph.
+
+use std::collections::BTreeSet;
+
+use btf_tests::{blob::Blob, fixtures};
+use btf_types::{
+    Btf, Enum, Enum64, Error, Func, FwdKind, Kind, Linkage, Struct, Type, TypeTag, Typedef, Union, WrongKind,
+};
+
+fn kernel(release: &str) -> Btf {
+    Btf::parse(fixtures::read(&format!("kernels/{release}/vmlinux.btf"))).unwrap()
+}
+
+/// The example of the design, on each kernel.
+#[test]
+fn the_example_reads_as_it_should() {
+    for release in [fixtures::UNSORTED, fixtures::SORTED, fixtures::BIG_ENDIAN] {
+        let vmlinux = kernel(release);
+        let sk_buff: Struct<'_> = vmlinux.find("sk_buff").unwrap();
+        assert!(sk_buff.members().len() > 20);
+        let f: Func<'_> = vmlinux.find_first("kfree_skb_reason").or(vmlinux.find_first("consume_skb")).unwrap();
+        let skb = f.proto().params().next().unwrap();
+        assert_eq!(skb.name(), "skb");
+        let Type::Ptr(p) = skb.ty().peel_modifiers() else { panic!("no pointer") };
+        assert_eq!(p.target().name(), "sk_buff");
+        assert_eq!(p.target(), sk_buff.into());
+        assert_eq!(skb.ty().to_string(), "struct sk_buff *");
+    }
+}
+
+#[test]
+fn enums_of_both_widths_are_signed_or_not() {
+    let mut blob = Blob::new();
+    let n = blob.string("e");
+    blob.record(n, 6, 2, false, 4, &[n, u32::MAX, n, 1])
+        .record(n, 6, 2, true, 4, &[n, u32::MAX, n, 1])
+        .record(n, 19, 2, false, 8, &[n, 1, u32::MAX, n, 5, 0])
+        .record(n, 19, 1, true, 8, &[n, 0, 1 << 31])
+        .record(n, 6, 0, false, 4, &[]);
+    let btf = Btf::parse(blob.build()).unwrap();
+    let values = |id| match btf.type_by_id(id).unwrap() {
+        Type::Enum(e) => e.values().map(|value| value.value()).collect::<Vec<_>>(),
+        Type::Enum64(e) => e.values().map(|value| value.value()).collect(),
+        _ => panic!("no enum"),
+    };
+    assert_eq!(values(1), [i128::from(u32::MAX), 1]);
+    assert_eq!(values(2), [-1, 1]);
+    assert_eq!(values(3), [0xffff_ffff_0000_0001, 5]);
+    assert_eq!(values(4), [i128::from(i64::MIN)]);
+    assert!(values(5).is_empty());
+    assert!(Enum::try_from(btf.type_by_id(2).unwrap()).unwrap().is_signed());
+    assert_eq!(
+        Enum64::try_from(btf.type_by_id(2).unwrap()).unwrap_err(),
+        WrongKind { expected: Kind::Enum64, found: Some(Kind::Enum) }
+    );
+}
+
+#[test]
+fn linkage_forward_declarations_and_varargs() {
+    let mut blob = Blob::new();
+    let n = blob.string("n");
+    blob.record(n, 7, 0, false, 0, &[])
+        .record(n, 7, 0, true, 0, &[])
+        .record(0, 13, 2, false, 0, &[n, 1, 0, 0])
+        .record(0, 13, 1, false, 0, &[n, 0])
+        .record(n, 12, 0, false, 3, &[])
+        .record(n, 12, 2, false, 3, &[])
+        .record(n, 12, 9, false, 3, &[])
+        .record(n, 14, 0, false, 1, &[1]);
+    let btf = Btf::parse(blob.build()).unwrap();
+    let ty = |id| btf.type_by_id(id).unwrap();
+    let declares = |id| if let Type::Fwd(fwd) = ty(id) { fwd.declares() } else { panic!("no FWD") };
+    assert_eq!((declares(1), declares(2)), (FwdKind::Struct, FwdKind::Union));
+    let is_variadic = |id| if let Type::FuncProto(proto) = ty(id) { proto.is_variadic() } else { panic!("no proto") };
+    assert!(is_variadic(3) && !is_variadic(4), "a name without a type is no `...`");
+    let linkage = |id| match ty(id) {
+        Type::Func(func) => func.linkage(),
+        Type::Var(var) => var.linkage(),
+        _ => panic!("neither"),
+    };
+    assert_eq!([5, 6, 7, 8].map(linkage), [Linkage::Static, Linkage::Extern, Linkage::Unknown(9), Linkage::Global]);
+}
+
+#[test]
+fn tags_are_found_from_what_they_tag() {
+    let btf = Btf::parse(fixtures::read("golden/layout/tags-el.layout.btf")).unwrap();
+    let mut tags = 0;
+    for ty in btf.types() {
+        let Type::DeclTag(tag) = ty else { continue };
+        tags += 1;
+        let found: Vec<_> = match (tag.target(), tag.component()) {
+            (target, None) => target.decl_tags().collect(),
+            (Type::Struct(s), Some(index)) => s.members().nth(index as usize).unwrap().decl_tags().collect(),
+            (Type::Union(u), Some(index)) => u.members().nth(index as usize).unwrap().decl_tags().collect(),
+            (Type::Func(f), Some(index)) => f.params().nth(index as usize).unwrap().decl_tags().collect(),
+            other => panic!("{other:?}"),
+        };
+        assert!(found.contains(&tag), "{tag:?}");
+        assert!(found.iter().all(|found| found.target() == tag.target() && found.component() == tag.component()));
+    }
+    assert!(tags > 3);
+    assert!(btf.types().any(|ty| matches!(ty, Type::TypeTag(tag) if !tag.is_attribute())));
+    // kfuncs of a kernel, and what a module says of its own.
+    let vmlinux = kernel(fixtures::SORTED);
+    let acquire: Func<'_> = vmlinux.find("bpf_task_acquire").unwrap();
+    assert!(Type::from(acquire).decl_tags().any(|tag| tag.name() == "bpf_kfunc"));
+    assert!(vmlinux.types().filter_map(|ty| TypeTag::try_from(ty).ok()).any(TypeTag::is_attribute), "since 6.15");
+    // A split BTF that tags a type of its base: found from there.
+    let id = acquire.id();
+    let split = Btf::parse_split(Blob::split().record(1, 17, 0, true, id, &[u32::MAX]).build(), &vmlinux).unwrap();
+    let found: Vec<_> = split.decl_tags_of(acquire).collect();
+    assert_eq!(found.len(), 1);
+    assert!(found[0].is_attribute() && found[0].component().is_none());
+    assert!(!Type::from(acquire).decl_tags().any(|tag| tag == found[0]), "the base knows nothing of it");
+}
+
+#[test]
+fn peeling_stops_where_it_is_told() {
+    let mut blob = Blob::new();
+    let n = blob.string("n");
+    // int <- TYPE_TAG <- typedef <- volatile <- const <- ptr
+    blob.int()
+        .record(n, 18, 0, false, 1, &[])
+        .record(n, 8, 0, false, 2, &[])
+        .record(0, 9, 0, false, 3, &[])
+        .record(0, 10, 0, false, 4, &[])
+        .ptr(5)
+        .record(0, 11, 0, false, 7, &[]);
+    let btf = Btf::parse(blob.build()).unwrap();
+    let ty = |id| btf.type_by_id(id).unwrap();
+    assert_eq!(ty(5).peel_qualifiers().id(), 3);
+    assert_eq!(ty(3).peel_typedefs().id(), 2);
+    assert_eq!(ty(2).peel_tags().id(), 1);
+    assert_eq!(ty(5).peel_modifiers().id(), 1);
+    assert_eq!(ty(5).resolve().unwrap().id(), 1);
+    assert_eq!(ty(6).peel_modifiers().id(), 6, "a pointer is no modifier");
+    assert_eq!(ty(6).chain().map(Type::id).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
+    assert_eq!(ty(7).peel_modifiers().id(), 7, "of itself");
+    assert_eq!(ty(7).resolve(), Err(Error::TooDeep { id: 7, limit: 64 }));
+    assert_eq!(ty(7).size_of(), Err(Error::TooDeep { id: 7, limit: 64 }));
+    assert_eq!(ty(7).chain().count(), 64);
+    assert_eq!(ty(0).peel_modifiers(), Type::Void);
+}
+
+#[test]
+fn references_are_the_ids_of_the_record_in_order() {
+    for release in [fixtures::SORTED, fixtures::BIG_ENDIAN] {
+        let mut bytes = fixtures::read(&format!("kernels/{release}/vmlinux.btf"));
+        btf_format::convert(&mut bytes, btf_format::ByteOrder::NATIVE).unwrap();
+        let raw = btf_format::RawBtf::parse(&bytes).unwrap();
+        let btf = Btf::parse(bytes.clone()).unwrap();
+        for (record, ty) in raw.records().map(Result::unwrap).zip(btf.types()) {
+            let mut ids = Vec::new();
+            record.for_each_field(|field, value| {
+                if field.holds == btf_format::Word::Id {
+                    ids.push(value);
+                }
+            });
+            assert_eq!(ty.references().map(Type::id).collect::<Vec<_>>(), ids, "{ty:?}");
+        }
+    }
+}
+
+#[test]
+fn post_order_comes_by_each_once_and_after_what_it_is_made_of() {
+    let btf = kernel(fixtures::SORTED);
+    let task: Struct<'_> = btf.find("task_struct").unwrap();
+    let order: Vec<_> = Type::from(task).post_order().collect();
+    assert_eq!(order.last(), Some(&task.into()));
+    let place: std::collections::HashMap<_, _> = order.iter().enumerate().map(|(place, ty)| (*ty, place)).collect();
+    assert_eq!(place.len(), order.len(), "each once");
+    let reachable: BTreeSet<_> = order.iter().map(|ty| ty.id()).collect();
+    let mut cycles = 0;
+    for ty in &order {
+        for reference in ty.references().filter(|reference| *reference != Type::Void) {
+            assert!(reachable.contains(&reference.id()), "closed");
+            // Only what leads back through a pointer may come later.
+            if !matches!(ty, Type::Ptr(_)) && place[&reference] > place[ty] && cycles < 30 {
+                cycles += 1;
+                assert!(reference.post_order().any(|reached| reached == *ty), "{ty:?} {reference:?}: a cycle");
+            }
+        }
+    }
+    assert_eq!(Type::Void.post_order().count(), 0);
+}
+
+/// Offsets as `pahole -C` and `bpftool` show them of these files.
+#[test]
+fn paths_lead_through_pointers_arrays_and_anonymous_members() {
+    let mut blob = Blob::new();
+    let mut name = |text: &str| blob.string(text);
+    let (outer, inner, a, b, c) = (name("outer"), name("inner"), name("a"), name("b"), name("c"));
+    let (grid, next) = (name("grid"), name("next"));
+    // 2: union { int a; struct { int b; int c:3; } (3) }, 4: struct inner { union; int grid[5][2]; struct inner *next; }
+    blob.int()
+        .record(0, 5, 2, false, 8, &[a, 1, 0, 0, 3, 0])
+        .record(0, 4, 2, true, 8, &[b, 1, 0, c, 1, 3 << 24 | 32])
+        .record(inner, 4, 3, false, 56, &[0, 2, 0, grid, 6, 64, next, 7, 384])
+        .record(0, 3, 0, false, 0, &[1, 1, 2])
+        .record(0, 3, 0, false, 0, &[5, 1, 5])
+        .ptr(8)
+        .record(0, 10, 0, false, 4, &[])
+        .record(outer, 8, 0, false, 8, &[]);
+    let btf = Btf::parse(blob.build()).unwrap();
+    let steps = |path: &str| {
+        let path = btf.path(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        path.steps().iter().map(|step| (step.bit_offset, step.bitfield_size)).collect::<Vec<_>>()
+    };
+    assert_eq!(steps("inner.a"), [(0, None)]);
+    assert_eq!(steps("inner.c"), [(32, Some(3))], "through two without a name");
+    assert_eq!(steps("inner.grid[3][1]"), [(64 + (3 * 2 + 1) * 32, None)]);
+    assert_eq!(steps("outer.next->next.c"), [(384, None), (384, None), (32, Some(3))]);
+    assert_eq!(steps("inner.next[2].a"), [(384, None), (2 * 56 * 8, None)]);
+    assert_eq!(steps("inner"), [(0, None)]);
+    for wrong in [
+        "inner.d",
+        "inner.a.b",
+        "inner.b[5]",
+        "inner.b[1][2]",
+        "inner[0]",
+        "inner.",
+        "inner..a",
+        "inner.b[x]",
+        "inner.b[1",
+        "inner-a",
+    ] {
+        assert!(matches!(btf.path(wrong), Err(Error::NoSuchMember { .. })), "{wrong}: {:?}", btf.path(wrong));
+    }
+    assert!(matches!(btf.path("nothing.a"), Err(Error::NoSuchName { .. })));
+
+    let vmlinux = kernel(fixtures::UNSORTED);
+    let path = vmlinux.path("task_struct.mm.pgd").unwrap();
+    assert_eq!(path.steps().len(), 2);
+    let mm: Struct<'_> = vmlinux.find("mm_struct").unwrap();
+    assert_eq!(path.steps()[1].from, mm.into());
+    assert_eq!(path.ty().to_string(), "pgd_t *");
+    let task: Struct<'_> = vmlinux.find("task_struct").unwrap();
+    assert_eq!(path.steps()[0].bit_offset, u64::from(task.member("mm").unwrap().bit_offset()));
+    assert_eq!(vmlinux.path("task_struct.comm[3]").unwrap().ty().to_string(), "char");
+}
+
+#[test]
+fn types_are_written_as_c_declares_them() {
+    let mut blob = Blob::new();
+    let mut name = |text: &str| blob.string(text);
+    let (void_ptr, ch, long, skb, f, x, tag) =
+        (0, name("char"), name("long"), name("sk_buff"), name("f"), name("x"), name("rcu"));
+    let arr = |of: u32, count: u32| [of, 1, count];
+    blob.int()
+        .record(void_ptr, 2, 0, false, 0, &[]) // 2: void *
+        .record(ch, 1, 0, false, 1, &[8]) // 3: char
+        .record(long, 1, 0, false, 8, &[64]) // 4: long
+        .record(skb, 4, 0, false, 8, &[]) // 5: struct sk_buff
+        .record(0, 10, 0, false, 5, &[]) // 6: const struct sk_buff
+        .ptr(6) // 7
+        .record(0, 13, 2, false, 1, &[0, 2, 0, 4]) // 8: int (void *, long)
+        .ptr(8) // 9
+        .record(0, 3, 0, false, 0, &arr(3, 16)) // 10: char[16]
+        .ptr(10) // 11: char (*)[16]
+        .record(0, 3, 0, false, 0, &arr(11, 4)) // 12: char (*[4])[16]
+        .record(0, 10, 0, false, 7, &[]) // 13: const struct sk_buff *const
+        .ptr(13) // 14
+        .record(0, 13, 2, false, 0, &[x, 1, 0, 0]) // 15: void (int x, ...)
+        .record(f, 12, 1, false, 15, &[]) // 16: void f(int x, ...)
+        .record(tag, 18, 0, false, 5, &[]) // 17
+        .ptr(17) // 18
+        .record(0, 13, 0, false, 9, &[]) // 19: int (*(void))(void *, long)
+        .ptr(19) // 20
+        .record(0, 3, 0, false, 0, &arr(20, 3)) // 21
+        .record(x, 14, 0, false, 12, &[1]) // 22: char (*x[4])[16]
+        .record(0, 4, 0, false, 0, &[]) // 23
+        .record(x, 7, 0, true, 0, &[]) // 24
+        .record(0, 3, 0, false, 0, &arr(7, 0)) // 25
+        .record(0, 9, 0, false, 6, &[]) // 26: volatile const
+        .record(tag, 18, 0, true, 5, &[]); // 27
+    let btf = Btf::parse(blob.build()).unwrap();
+    let ty = |id| btf.type_by_id(id).unwrap();
+    for (id, plain, named) in [
+        (0, "void", "void n"),
+        (1, "int", "int n"),
+        (2, "void *", "void *n"),
+        (5, "struct sk_buff", "struct sk_buff n"),
+        (7, "const struct sk_buff *", "const struct sk_buff *n"),
+        (8, "int (void *, long)", "int n(void *, long)"),
+        (9, "int (*)(void *, long)", "int (*n)(void *, long)"),
+        (10, "char[16]", "char n[16]"),
+        (11, "char (*)[16]", "char (*n)[16]"),
+        (12, "char (*[4])[16]", "char (*n[4])[16]"),
+        (13, "const struct sk_buff *const", "const struct sk_buff *const n"),
+        (14, "const struct sk_buff *const *", "const struct sk_buff *const *n"),
+        (16, "void f(int x, ...)", "void f(int x, ...)"),
+        (
+            18,
+            r#"struct sk_buff __attribute__((btf_type_tag("rcu"))) *"#,
+            r#"struct sk_buff __attribute__((btf_type_tag("rcu"))) *n"#,
+        ),
+        (20, "int (*(*)(void))(void *, long)", "int (*(*n)(void))(void *, long)"),
+        (21, "int (*(*[3])(void))(void *, long)", "int (*(*n[3])(void))(void *, long)"),
+        (22, "char (*x[4])[16]", "char (*x[4])[16]"),
+        (23, "struct {...}", "struct {...} n"),
+        (24, "union x", "union x n"),
+        (25, "const struct sk_buff *[]", "const struct sk_buff *n[]"),
+        (26, "volatile const struct sk_buff", "volatile const struct sk_buff n"),
+        (27, "struct sk_buff __attribute__((rcu))", "struct sk_buff __attribute__((rcu)) n"),
+    ] {
+        assert_eq!(ty(id).to_string(), plain, "{id}");
+        assert_eq!(ty(id).declare("n").to_string(), named, "{id}");
+    }
+    assert_eq!(format!("{:>8}|{:<8}|", ty(1), ty(1)), "     int|int     |");
+}
+
+#[test]
+fn members_and_kinds_convert() {
+    let btf = kernel(fixtures::UNSORTED);
+    let list: Struct<'_> = btf.find("list_head").unwrap();
+    assert_eq!(list.members().map(|member| member.name().to_string()).collect::<Vec<_>>(), ["next", "prev"]);
+    assert_eq!(list.member("prev").unwrap().index(), 1);
+    assert!(list.member("nothing").is_none());
+    assert!(Union::try_from(Type::from(list)).is_err());
+    assert_eq!(Struct::try_from(Type::from(list)), Ok(list));
+    let typedef: Typedef<'_> = btf.find("u8").unwrap();
+    assert_eq!(Type::from(typedef).size_of(), Ok(1));
+    assert_eq!(Type::from(typedef).peel_modifiers().to_string(), "unsigned char");
+    let sizes = btf.types().filter(|ty| ty.size_of().is_ok()).count();
+    assert!(sizes > 30_000, "{sizes}");
+    // S-30: an iterator that has ended stays so.
+    let mut types = btf.types();
+    assert_eq!(types.by_ref().count(), btf.own_ids().len());
+    assert!(types.next().is_none() && types.next().is_none());
+}

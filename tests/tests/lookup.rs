@@ -1,0 +1,261 @@
+//! Questions by name, on kernels sorted and unsorted, on modules, and on what
+//! no kernel would have; each way of looking against a walk over everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use btf_tests::{blob::Blob, fixtures, fuzz};
+use btf_types::{Btf, Collection, Error, Func, FuncProto, Int, Kind, Struct, Type, Typedef, Union, View};
+
+fn kernel(release: &str) -> Btf {
+    Btf::parse(fixtures::read(&format!("kernels/{release}/vmlinux.btf"))).unwrap()
+}
+
+fn module(release: &str, name: &str, base: &Btf) -> Btf {
+    Btf::parse_split(fixtures::read(&format!("kernels/{release}/{name}.btf")), base).unwrap()
+}
+
+const RELEASES: [&str; 3] = [fixtures::UNSORTED, fixtures::SORTED, fixtures::BIG_ENDIAN];
+
+/// All named own types by name, by the plainest of ways.
+fn by_name(btf: &Btf) -> BTreeMap<String, Vec<u32>> {
+    let mut names: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for ty in btf.types().filter(|ty| !ty.name().is_empty()) {
+        names.entry(ty.name().to_string()).or_default().push(ty.id());
+    }
+    names
+}
+
+fn ids<'btf>(types: Vec<impl View<'btf>>) -> Vec<u32> {
+    types.into_iter().map(|ty| ty.into().id()).collect()
+}
+
+#[test]
+fn sortedness_is_looked_at() {
+    for release in RELEASES {
+        assert_eq!(kernel(release).is_name_sorted(), release != fixtures::UNSORTED, "{release}");
+    }
+    let sorted = |names: &[&str]| {
+        let mut blob = Blob::new();
+        for name in names {
+            let name = if name.is_empty() { 0 } else { blob.string(name) };
+            blob.record(name, 16, 0, false, 4, &[]);
+        }
+        Btf::parse(blob.build()).unwrap().is_name_sorted()
+    };
+    assert!(sorted(&["", "a", "a", "b"]));
+    assert!(!sorted(&["a", "", "b"]), "those without a name come first");
+    assert!(!sorted(&["b", "a"]));
+    assert!(!sorted(&[]) && !sorted(&[""]), "there is nothing to find");
+}
+
+/// Every 50th name: the first ones by a scan or by halving, the rest by the
+/// index. And all of them, so that the index is looked at as a whole.
+#[test]
+fn every_name_is_found() {
+    for release in RELEASES {
+        let btf = kernel(release);
+        let names = by_name(&btf);
+        for (name, expected) in names.iter().step_by(50).chain(&names) {
+            assert_eq!(ids(btf.find_all::<Type<'_>>(name)), *expected, "{release}: {name}");
+        }
+        for missing in ["", "no such name", "task_struct\0", "task_struc", "ask_struct", "\u{e9}", "zzzzzzzz"] {
+            assert!(btf.find_all::<Type<'_>>(missing).is_empty(), "{release}: {missing}");
+        }
+    }
+}
+
+#[test]
+fn a_scan_and_the_index_agree() {
+    let bytes = fixtures::read(&format!("kernels/{}/vmlinux.btf", fixtures::UNSORTED));
+    let warm = Btf::parse(bytes.clone()).unwrap();
+    (0..100).for_each(|_| assert!(warm.find_first::<Type<'_>>("task_struct").is_some()));
+    // `list` ends a great many names, `x` even more.
+    for name in ["task_struct", "list_head", "list", "x", "file", "sk_buff", "nothing_like_it", "t", "int"] {
+        let cold = Btf::parse(bytes.clone()).unwrap();
+        assert_eq!(ids(cold.find_all::<Type<'_>>(name)), ids(warm.find_all::<Type<'_>>(name)), "{name}");
+    }
+}
+
+#[test]
+fn s_29_find_wants_just_one_of_the_kind() {
+    let btf = kernel(fixtures::UNSORTED);
+    let task: Struct<'_> = btf.find("task_struct").unwrap();
+    assert_eq!(task.name(), "task_struct");
+    assert_eq!(Type::from(task).kind(), Some(Kind::Struct));
+    assert!(matches!(btf.find::<Union<'_>>("task_struct"), Err(Error::NoSuchName { kind: Some(Kind::Union), .. })));
+    assert!(matches!(btf.find::<Type<'_>>("no such"), Err(Error::NoSuchName { kind: None, .. })));
+    assert!(matches!(btf.find::<FuncProto<'_>>(""), Err(Error::NoSuchName { .. })));
+    // Names that several structs have.
+    let twice: Vec<_> =
+        by_name(&btf).into_iter().filter(|(name, _)| btf.find_all::<Struct<'_>>(name).len() > 1).collect();
+    assert!(!twice.is_empty());
+    for (name, _) in twice {
+        let all = ids(btf.find_all::<Struct<'_>>(&name));
+        match btf.find::<Struct<'_>>(&name) {
+            Err(Error::Ambiguous { ids, kind: Some(Kind::Struct), .. }) => assert_eq!(ids, all, "{name}"),
+            other => panic!("{name}: {other:?}"),
+        }
+        assert_eq!(btf.find_first::<Struct<'_>>(&name).unwrap().id(), all[0], "{name}");
+    }
+    let error = btf.find::<Struct<'_>>("no_such").unwrap_err();
+    assert_eq!(error.to_string(), "no STRUCT is named no_such");
+}
+
+/// cilium/ebpf panics, or returns what was not asked for.
+#[test]
+fn s_27_s_28_flavors_are_not_the_name() {
+    let mut blob = Blob::new();
+    for name in ["foo___v2", "foo", "foo___old", "foo____x", "___foo", "foobar"] {
+        let name = blob.string(name);
+        blob.record(name, 4, 0, false, 0, &[]);
+    }
+    let btf = Btf::parse(blob.build()).unwrap();
+    assert_eq!(ids(btf.find_all::<Struct<'_>>("foo")), [2]);
+    assert_eq!(ids(btf.find_all::<Struct<'_>>("foo___v2")), [1]);
+    assert_eq!(ids(btf.find_all::<Struct<'_>>("___foo")), [5]);
+    assert_eq!(ids(btf.find_flavors::<Struct<'_>>("foo")), [1, 2, 3]);
+    assert_eq!(ids(btf.find_flavors::<Type<'_>>("foo____x")), [4]);
+    assert!(btf.find_flavors::<Type<'_>>("").is_empty());
+    let mut only_flavor = Blob::new();
+    let name = only_flavor.string("foo___v1");
+    only_flavor.record(name, 4, 0, false, 0, &[]);
+    let btf = Btf::parse(only_flavor.build()).unwrap();
+    assert!(matches!(btf.find::<Type<'_>>("foo"), Err(Error::NoSuchName { .. })));
+}
+
+#[test]
+fn the_nearest_layer_answers_first_and_libbpf_s_answer_is_the_lowest() {
+    let mut base = Blob::new();
+    let name = base.string("int");
+    base.record(name, 1, 0, false, 4, &[32]).record(name, 8, 0, false, 1, &[]);
+    let base = Btf::parse(base.build()).unwrap();
+    let split = Btf::parse_split(Blob::split().record(name, 1, 0, false, 8, &[64]).build(), &base).unwrap();
+    assert_eq!(split.find::<Int<'_>>("int").unwrap().id(), 3);
+    assert_eq!(split.find::<Typedef<'_>>("int").unwrap().id(), 2, "of which there is none nearer");
+    assert_eq!(split.find_first::<Int<'_>>("int").unwrap().id(), 1);
+    assert_eq!(split.find_first::<Type<'_>>("int").unwrap().id(), 1);
+    assert_eq!(ids(split.find_all::<Type<'_>>("int")), [3, 1, 2]);
+    assert_eq!(ids(split.find_own::<Type<'_>>("int")), [3]);
+    let all = split.find_all::<Type<'_>>("int");
+    assert!(split.layer_of(all[0]).unwrap().is_same(&split));
+    assert!(split.layer_of(all[1]).unwrap().is_same(&base));
+    assert!(split.layer_of(Type::Void).is_none());
+    assert!(base.layer_of(all[0]).is_none(), "not of the base");
+}
+
+/// btf-rs#4: types of a module whose name stands in the base's strings.
+#[test]
+fn names_of_a_module_may_stand_in_the_base() {
+    for release in RELEASES {
+        let vmlinux = kernel(release);
+        let mut in_base = 0;
+        for name in ["veth", "vxlan", "openvswitch", "cast_common"] {
+            let module = module(release, name, &vmlinux);
+            let strings: BTreeSet<_> = {
+                let raw = module.as_bytes()[module.header().strings()].to_vec();
+                raw.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect()
+            };
+            for (name, expected) in by_name(&module) {
+                assert_eq!(ids(module.find_own::<Type<'_>>(&name)), expected, "{release}: {name}");
+                in_base += usize::from(!strings.contains(name.as_bytes()));
+            }
+        }
+        assert!(in_base > 5, "{release}: {in_base}");
+    }
+}
+
+#[test]
+fn suffixes_that_share_their_bytes_are_names() {
+    let mut blob = Blob::new();
+    let name = blob.string("struct_list");
+    blob.record(name, 4, 0, false, 0, &[]).record(name + 7, 4, 0, false, 0, &[]);
+    let btf = Btf::parse(blob.build()).unwrap();
+    for _ in 0..40 {
+        assert_eq!(btf.find::<Struct<'_>>("list").unwrap().id(), 2, "by a scan, and by the index");
+        assert_eq!(btf.find::<Struct<'_>>("struct_list").unwrap().id(), 1);
+    }
+}
+
+#[test]
+fn by_regular_expression() {
+    let vmlinux = kernel(fixtures::SORTED);
+    let ovs = module(fixtures::SORTED, "openvswitch", &vmlinux);
+    let regex = regex::bytes::Regex::new("^ovs_.*_cmd_").unwrap();
+    let found: Vec<_> = ovs.find_matching(&regex).collect();
+    assert!(found.len() > 5);
+    assert!(found.iter().all(|ty| ty.name().as_bytes().starts_with(b"ovs_")));
+    assert!(found.windows(2).all(|pair| pair[0].id() < pair[1].id()), "in the order of ids");
+    assert!(vmlinux.find_matching(&regex).next().is_none());
+    let everything = regex::bytes::Regex::new("").unwrap();
+    assert!(vmlinux.find_matching(&everything).all(|ty| !ty.name().is_empty()));
+}
+
+#[test]
+fn a_collection_tells_whose_each_answer_is() {
+    let release = fixtures::UNSORTED;
+    let vmlinux = kernel(release);
+    let mut kernel_and_modules = Collection::new("vmlinux", vmlinux.clone());
+    for name in ["veth", "vxlan", "openvswitch"] {
+        kernel_and_modules.add(name, module(release, name, &vmlinux)).unwrap();
+    }
+    let veth = kernel_and_modules.get("veth").unwrap();
+    let found = kernel_and_modules.find::<Func<'_>>("veth_xmit").unwrap();
+    assert_eq!(found.object.name(), "veth");
+    assert_eq!(kernel_and_modules.object_of(found.ty).unwrap().name(), "veth");
+    assert_eq!(kernel_and_modules.find::<Struct<'_>>("sk_buff").unwrap().object.name(), "vmlinux");
+    assert!(matches!(kernel_and_modules.find::<Struct<'_>>("no_such"), Err(Error::NoSuchName { .. })));
+    // The same id means another type in each.
+    let id = vmlinux.type_count();
+    let types: Vec<_> =
+        kernel_and_modules.objects().skip(1).map(|object| object.btf().type_by_id(id).unwrap()).collect();
+    assert!(types[0] != types[1] && types[1] != types[2]);
+    for (ty, object) in types.iter().zip(kernel_and_modules.objects().skip(1)) {
+        assert_eq!(kernel_and_modules.object_of(*ty).unwrap().name(), object.name());
+    }
+    // Reached through a module, a type of the base is the base's.
+    let skb = found.ty.params().next().unwrap().ty().chain().last().unwrap();
+    assert_eq!(kernel_and_modules.object_of(skb).unwrap().name(), "vmlinux");
+    // In several modules, and in none but them.
+    let in_two = by_name(veth.btf()).into_keys().find(|name| {
+        kernel_and_modules.find_all::<Func<'_>>(name).len() > 1 && vmlinux.find_all::<Func<'_>>(name).is_empty()
+    });
+    if let Some(name) = in_two {
+        assert!(matches!(kernel_and_modules.find::<Func<'_>>(&name), Err(Error::AmbiguousObjects { .. })), "{name}");
+    }
+    let (other, veth) = (kernel(release), veth.btf().clone());
+    assert!(matches!(
+        kernel_and_modules.add("dummy", module(release, "veth", &other)),
+        Err(Error::NotOfCollection { .. })
+    ));
+    assert!(matches!(kernel_and_modules.add("veth", veth), Err(Error::NameTaken { .. })));
+}
+
+/// cilium/ebpf: split BTF that shares a base races on the base's types.
+#[test]
+fn one_btf_is_shared_by_many_threads_whose_first_questions_race() {
+    let bytes = fixtures::read(&format!("kernels/{}/vmlinux.btf", fixtures::UNSORTED));
+    let veth = fixtures::read(&format!("kernels/{}/veth.btf", fixtures::UNSORTED));
+    for _ in 0..4 {
+        let vmlinux = Btf::parse(bytes.clone()).unwrap();
+        let barrier = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (vmlinux, veth, barrier) = (vmlinux.clone(), veth.clone(), &barrier);
+                scope.spawn(move || {
+                    let split = Btf::parse_split(veth, &vmlinux).unwrap();
+                    barrier.wait();
+                    for round in 0..40 {
+                        let btf = if (thread + round) % 2 == 0 { &vmlinux } else { &split };
+                        let task: Struct<'_> = btf.find("task_struct").unwrap();
+                        assert_eq!(task.id(), vmlinux.find::<Struct<'_>>("task_struct").unwrap().id());
+                        assert!(!btf.is_name_sorted());
+                        assert!(Type::from(task).align_of().is_ok());
+                        assert_eq!(Type::from(task).decl_tags().count(), 0, "and so for the table of tags");
+                    }
+                });
+            }
+        });
+    }
+    fn is_shared<T: Send + Sync + Clone + 'static>(_: &T) {}
+    is_shared(fuzz::base());
+}
