@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
-use crate::{Btf, Error, Member, Members, Name, Struct, Type, Typedef, Union};
+use crate::{Btf, Error, Member, Members, Name, Struct, Type, Typedef, Union, peel::HOPS};
 
 /// The way from an object to something inside it, or behind its pointers: see
 /// [`Type::path`].
@@ -70,7 +70,7 @@ fn next_part<'p>(text: &mut &'p [u8], first: bool) -> Option<Part<'p>> {
 
 impl<'btf> Type<'btf> {
     /// The member of this name, of this struct or union or of an anonymous one
-    /// inside it, to any depth, and its offset from the start of this one in
+    /// inside it (64 of them inside each other), and its offset from the start of this one in
     /// **bits**. The first in the order of declaration; typedefs and qualifiers
     /// are seen through.
     ///
@@ -84,7 +84,9 @@ impl<'btf> Type<'btf> {
         }
         let mut searched = BTreeSet::new();
         let mut open = Vec::from([(members(self)?, 0u64)]);
-        while let Some((members_left, start)) = open.last_mut() {
+        loop {
+            let depth = open.len();
+            let (members_left, start) = open.last_mut()?;
             let Some(member) = members_left.next() else {
                 open.pop();
                 continue;
@@ -94,7 +96,7 @@ impl<'btf> Type<'btf> {
             if found == name {
                 return Some((member, offset));
             }
-            if found.is_empty() {
+            if found.is_empty() && depth < HOPS as usize {
                 let inner = member.ty().peel_modifiers();
                 if let Some(members) = members(inner) {
                     if searched.insert(inner.id()) {
@@ -103,7 +105,6 @@ impl<'btf> Type<'btf> {
                 }
             }
         }
-        None
     }
 
     /// Follows a path: names of members (through anonymous structs and

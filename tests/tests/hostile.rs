@@ -1,0 +1,263 @@
+//! BTF that opens, and was made to hurt whoever asks it something: each
+//! question in less than a second, and in memory in proportion to the file.
+//! (What does not open is in `opening.rs`.)
+
+use std::time::{Duration, Instant};
+
+use btf_tests::{
+    blob::Blob,
+    memory::{self, CountingAllocator},
+};
+use btf_types::{Btf, Error, Struct, Type};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+const STRUCT: u8 = 4;
+const UNION: u8 = 5;
+const TYPEDEF: u8 = 8;
+const CONST: u8 = 10;
+const FUNC_PROTO: u8 = 13;
+const ARRAY: u8 = 3;
+
+/// Asks; what it returns, and how it is bounded.
+fn bounded<T>(question: &str, btf: &Btf, ask: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let (answer, heap) = memory::measure(ask);
+    let time = start.elapsed();
+    assert!(time < Duration::from_secs(1), "{question}: {time:?}");
+    let limit = 4 * btf.as_bytes().len() as u64 + 65_536;
+    assert!(heap.peak < limit, "{question}: {} bytes of heap for {}", heap.peak, btf.as_bytes().len());
+    answer
+}
+
+/// Asks everything of one type.
+fn everything(btf: &Btf, id: u32) {
+    let ty = btf.type_by_id(id).unwrap();
+    let all = |question: &str| format!("{question} of {ty:?}");
+    let _ = bounded(&all("size"), btf, || ty.size_of());
+    let _ = bounded(&all("align"), btf, || ty.align_of());
+    let _ = bounded(&all("resolve"), btf, || ty.resolve());
+    bounded(&all("chain"), btf, || ty.chain().count());
+    bounded(&all("peel"), btf, || ty.peel_modifiers());
+    let text = bounded(&all("display"), btf, || ty.to_string());
+    assert!(text.len() < 1 << 20);
+    bounded(&all("declare"), btf, || ty.declare("name").to_string());
+    bounded(&all("references"), btf, || ty.references().count());
+    let reached = bounded(&all("post-order"), btf, || ty.post_order().count());
+    assert!(reached < btf.type_count() as usize);
+    bounded(&all("tags"), btf, || ty.decl_tags().count());
+    bounded(&all("member"), btf, || ty.find_member("no such member"));
+    let _ = bounded(&all("path"), btf, || ty.path("no.such[3]->member"));
+    match ty {
+        Type::Struct(s) => {
+            let _ = bounded(&all("packed"), btf, || s.is_packed());
+            bounded(&all("holes"), btf, || s.holes());
+            bounded(&all("padding"), btf, || s.padding());
+        }
+        Type::Union(u) => {
+            let _ = bounded(&all("packed"), btf, || u.is_packed());
+            bounded(&all("padding"), btf, || u.padding());
+        }
+        _ => {}
+    }
+}
+
+fn open(blob: &Blob) -> Btf {
+    Btf::parse(blob.build()).unwrap()
+}
+
+#[test]
+fn types_of_themselves() {
+    // Of each kind that can, one that refers to itself in every id.
+    for kind in [2, TYPEDEF, 9, CONST, 11, 14, 17, 18] {
+        let rest: &[u32] = if matches!(kind, 14 | 17) { &[0] } else { &[] };
+        let btf = open(Blob::new().record(0, kind, 0, false, 1, rest));
+        everything(&btf, 1);
+    }
+    everything(&open(Blob::new().record(0, ARRAY, 0, false, 0, &[1, 1, 2])), 1);
+    for kind in [STRUCT, UNION] {
+        let btf = open(Blob::new().record(0, kind, 2, false, 8, &[0, 1, 0, 0, 1, 32]));
+        everything(&btf, 1);
+        assert_eq!(btf.type_by_id(1).unwrap().align_of(), Err(Error::TooDeep { id: 1, limit: 64 }));
+    }
+    everything(&open(Blob::new().record(0, FUNC_PROTO, 2, false, 1, &[0, 1, 0, 1])), 1);
+    everything(&open(Blob::new().record(0, 15, 1, false, 0, &[1, 0, 0])), 1);
+}
+
+#[test]
+fn cycles_of_many() {
+    const COUNT: u32 = 1000;
+    for kinds in [&[TYPEDEF][..], &[TYPEDEF, CONST], &[2, CONST], &[14, TYPEDEF]] {
+        let mut blob = Blob::new();
+        for id in 1..=COUNT {
+            let kind = kinds[id as usize % kinds.len()];
+            let rest: &[u32] = if kind == 14 { &[0] } else { &[] };
+            blob.record(0, kind, 0, false, id % COUNT + 1, rest);
+        }
+        let btf = open(&blob);
+        everything(&btf, 1);
+        everything(&btf, COUNT);
+    }
+}
+
+#[test]
+fn chains_of_a_million_forwards_and_backwards() {
+    const COUNT: u32 = 1_000_000;
+    for kind in [CONST, 2, ARRAY, STRUCT] {
+        for forwards in [true, false] {
+            let mut blob = Blob::new();
+            for id in 1..=COUNT {
+                let next = if forwards { (id + 1) % (COUNT + 1) } else { id - 1 };
+                match kind {
+                    ARRAY => blob.record(0, kind, 0, false, 0, &[next, 0, 1]),
+                    STRUCT => blob.record(0, kind, 1, false, 8, &[0, next, 0]),
+                    _ => blob.record(0, kind, 0, false, next, &[]),
+                };
+            }
+            let btf = open(&blob);
+            let start = if forwards { 1 } else { COUNT };
+            everything(&btf, start);
+            assert_eq!(btf.type_by_id(start).unwrap().post_order().count(), COUNT as usize);
+        }
+    }
+}
+
+/// 40 structs with two members each of the next: 2^40 ways in 1.5 KB.
+#[test]
+fn a_dag_that_doubles() {
+    let mut blob = Blob::new();
+    let name = blob.string("end");
+    const DEPTH: u32 = 40;
+    for kind in [STRUCT, UNION] {
+        let mut blob = blob.clone();
+        for id in 1..=DEPTH {
+            blob.record(0, kind, 2, false, 8, &[0, id + 1, 0, 0, id + 1, 0]);
+        }
+        blob.record(name, STRUCT, 1, false, 4, &[name, DEPTH + 2, 0]);
+        blob.int();
+        let btf = open(&blob);
+        everything(&btf, 1);
+        assert_eq!(btf.type_by_id(1).unwrap().align_of(), Ok(4));
+        assert!(btf.type_by_id(1).unwrap().find_member("end").is_some());
+        assert_eq!(btf.type_by_id(1).unwrap().post_order().count(), DEPTH as usize + 2);
+    }
+    // Through arrays and typedefs as well, and with no end to it.
+    let mut blob = Blob::new();
+    let name = blob.string("t");
+    for level in 0..DEPTH {
+        let next = (3 * level + 3) % (3 * DEPTH) + 1;
+        blob.record(0, STRUCT, 2, false, 8, &[0, 3 * level + 2, 0, 0, 3 * level + 3, 0])
+            .record(0, ARRAY, 0, false, 0, &[next, 1, 2])
+            .record(name, TYPEDEF, 0, false, next, &[]);
+    }
+    everything(&open(&blob), 1);
+}
+
+#[test]
+fn a_prototype_that_doubles() {
+    let mut blob = Blob::new();
+    const DEPTH: u32 = 40;
+    for level in 0..DEPTH {
+        let next = 2 * level + 3;
+        blob.record(0, FUNC_PROTO, 3, false, next, &[0, next, 0, next, 0, next]).ptr(2 * level + 1);
+    }
+    blob.int();
+    let btf = open(&blob);
+    everything(&btf, 1);
+    everything(&btf, 2);
+    assert!(btf.type_by_id(2).unwrap().to_string().contains("..."));
+    // And one with a great many parameters.
+    let params: Vec<u32> = (0..100_000).flat_map(|_| [0, 2]).collect();
+    let btf = open(Blob::new().int().record(0, FUNC_PROTO, 100_000, false, 1, &params));
+    everything(&btf, 2);
+}
+
+#[test]
+fn a_struct_of_a_million_members() {
+    const COUNT: u32 = 1 << 20;
+    let mut blob = Blob::new();
+    let name = blob.string("m");
+    blob.int();
+    // Backwards, overlapping, beyond the end, and all of one name.
+    let members: Vec<u32> = (0..COUNT).flat_map(|index| [name, 1, (COUNT - index).wrapping_mul(0x9e37_79b9)]).collect();
+    blob.record(name, STRUCT, COUNT, false, u32::MAX, &members);
+    let bits: Vec<u32> = (0..COUNT).flat_map(|index| [0, 1, 1 << 24 | index]).collect();
+    blob.record(name, STRUCT, COUNT, true, 1 << 21, &bits);
+    let btf = open(&blob);
+    everything(&btf, 2);
+    everything(&btf, 3);
+    let Type::Struct(bits) = btf.type_by_id(3).unwrap() else { panic!("no struct") };
+    assert_eq!(bits.members().last().unwrap().bitfield_size(), Some(1));
+    assert_eq!(bits.padding(), (1 << 24) - u64::from(COUNT));
+}
+
+/// A bucket of the index holds them all.
+#[test]
+fn a_million_types_of_one_name() {
+    const COUNT: u32 = 1 << 20;
+    let mut blob = Blob::new();
+    let name = blob.string("same");
+    let other = blob.string("other");
+    // Not sorted by name, for the index to be made.
+    blob.record(other, TYPEDEF, 0, false, 0, &[]);
+    (1..COUNT).for_each(|_| _ = blob.record(name, TYPEDEF, 0, false, 0, &[]));
+    blob.record(other, STRUCT, 0, false, 0, &[]);
+    let btf = open(&blob);
+    for round in 0..20 {
+        let found = bounded("find", &btf, || btf.find::<Struct<'_>>("same"));
+        assert!(matches!(found, Err(Error::NoSuchName { .. })));
+        assert_eq!(bounded("find", &btf, || btf.find::<Struct<'_>>("other")).unwrap().id(), COUNT + 1);
+        assert_eq!(bounded("find_first", &btf, || btf.find_first::<Type<'_>>("same")).unwrap().id(), 2);
+        if round % 10 == 0 {
+            // Their ids are what is returned: more than the file has of them.
+            assert_eq!(btf.find_all::<Type<'_>>("same").len(), COUNT as usize - 1);
+            assert!(matches!(btf.find::<Type<'_>>("same"), Err(Error::Ambiguous { ids, .. }) if ids.len() > 1000));
+        }
+    }
+    let error = btf.find::<Type<'_>>("same").unwrap_err().to_string();
+    assert!(error.len() < 200, "{error}");
+}
+
+/// Strings that end in each other, a million of them.
+#[test]
+fn a_name_that_ends_a_million_others() {
+    let mut blob = Blob::new();
+    *blob.strings_mut() = [vec![0], b"a\0".repeat(1 << 20)].concat();
+    let names: Vec<u32> = (0..100_000).map(|index| 1 + 2 * index).collect();
+    names.iter().rev().for_each(|name| _ = blob.record(*name, TYPEDEF, 0, false, 0, &[]));
+    let end = blob.string("b");
+    blob.record(end, STRUCT, 0, false, 0, &[]).record(1, STRUCT, 0, false, 0, &[]);
+    let btf = open(&blob);
+    for _ in 0..20 {
+        assert!(bounded("find", &btf, || btf.find::<Struct<'_>>("b")).is_ok());
+        assert!(bounded("find", &btf, || btf.find::<Struct<'_>>("a")).is_ok());
+    }
+}
+
+#[test]
+fn one_string_of_four_megabytes_is_everybodys_name() {
+    let mut blob = Blob::new();
+    let name = blob.string("x".repeat(4 << 20));
+    (0..100).for_each(|at| _ = blob.record(name + at, STRUCT, 0, false, 0, &[]));
+    let btf = open(&blob);
+    let long = "x".repeat((4 << 20) - 50);
+    for _ in 0..4 {
+        assert_eq!(bounded("find", &btf, || btf.find::<Struct<'_>>(&long)).unwrap().id(), 51);
+    }
+    bounded("member", &btf, || btf.type_by_id(1).unwrap().find_member(&long));
+    // A text that shows the name has its length.
+    assert!(btf.type_by_id(1).unwrap().to_string().len() > 4 << 20);
+}
+
+#[test]
+fn a_path_of_a_megabyte() {
+    let mut blob = Blob::new();
+    let next = blob.string("n");
+    blob.record(next, STRUCT, 1, false, 8, &[next, 2, 0]).ptr(1);
+    let btf = open(&blob);
+    let path = format!("n{}", ".n".repeat(100_000));
+    assert_eq!(btf.path(&path).unwrap().steps().len(), 100_000);
+    let wrong = format!("n{}", "[".repeat(1 << 20));
+    assert!(matches!(btf.path(&wrong), Err(Error::NoSuchMember { .. })));
+}
