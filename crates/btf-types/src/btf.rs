@@ -284,14 +284,9 @@ impl Inner {
         Some(Handle { btf: self, offset, id: self.first_id + number })
     }
 
-    /// Own strings.
-    pub(crate) fn strings(&self) -> &[u8] {
-        &self.strings
-    }
-
-    /// The offset of the first own string.
-    pub(crate) fn first_string(&self) -> u32 {
-        self.first_string
+    /// The name offset of each own type.
+    pub(crate) fn own_name_offsets(&self) -> impl Iterator<Item = u32> {
+        self.offsets.iter().map(|&offset| self.record(offset).name_off())
     }
 
     /// Bytes of a pointer, known or not.
@@ -378,18 +373,23 @@ impl Inner {
     /// The name at an offset that was checked at opening.
     #[inline]
     pub(crate) fn name_at(&self, offset: u32) -> Name<'_> {
+        let tail = self.string_at(offset);
+        let len = memchr::memchr(0, tail).unwrap_or(0);
+        Name::new(tail.get(..len).unwrap_or_default())
+    }
+
+    /// The strings of the layer that owns an offset, from that offset on.
+    #[inline]
+    pub(crate) fn string_at(&self, offset: u32) -> &[u8] {
         match self.strings.get(offset.wrapping_sub(self.first_string) as usize..) {
-            Some(tail) => {
-                let len = memchr::memchr(0, tail).unwrap_or(0);
-                Name::new(tail.get(..len).unwrap_or_default())
-            }
-            None => self.name_elsewhere(offset),
+            Some(tail) => tail,
+            None => self.string_elsewhere(offset),
         }
     }
 
     #[inline(never)]
-    fn name_elsewhere(&self, offset: u32) -> Name<'_> {
-        self.base.as_ref().map_or(Name::EMPTY, |base| base.0.name_at(offset))
+    fn string_elsewhere(&self, offset: u32) -> &[u8] {
+        self.base.as_ref().map_or(&[], |base| base.0.string_at(offset))
     }
 
     /// The number of types, as [`Btf::type_count`].

@@ -1,12 +1,9 @@
-//! Own types of one layer by their name: three ways, and when which.
+//! Own types of one layer by their name.
 //!
-//! * A layer whose types are sorted by name (kernels since 7.0) is searched by
-//!   halving. Nothing in the file says that it is sorted: it is looked at once,
-//!   all over, on the first question.
-//! * Otherwise the first questions are answered by a scan: where in the strings
-//!   does the name stand, and which types have one of those offsets.
-//! * Once [`SCANS`] have been paid for, an index is made, about as expensive as
-//!   that many scans together, and kept.
+//! A layer whose types are sorted by name (kernels since 7.0) is searched by
+//! halving. Nothing in the file says that it is sorted: it is looked at once,
+//! all over, on the first question. For any other layer an index is made on
+//! the first question, and kept.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::{
@@ -14,17 +11,9 @@ use core::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-use memchr::memmem::Finder;
 use once_cell::race::OnceBox;
 
-use crate::{btf::Inner, view::Handle};
-
-/// How many questions are answered by a scan before the index is made.
-const SCANS: u32 = 16;
-
-/// In how many places a name may end in the strings, as the end of a longer
-/// one, for a scan to be worth its while.
-const PLACES: usize = 64;
+use crate::{Name, btf::Inner, view::Handle};
 
 /// What is known of the order of names, and what was made to find them.
 #[derive(Default)]
@@ -32,7 +21,6 @@ pub(crate) struct Names {
     /// [`UNKNOWN`], [`UNSORTED`], or [`SORTED`] and the number of own types
     /// without a name.
     order: AtomicU32,
-    scans: AtomicU32,
     index: OnceBox<Index>,
 }
 
@@ -41,8 +29,8 @@ const UNSORTED: u32 = 1;
 const SORTED: u32 = 2;
 
 impl Inner {
-    /// Whether own types are sorted by name, those without one first; with
-    /// one, ties aside, in the order of their bytes.
+    /// Whether own types are sorted by name: those without one first, then
+    /// those with one in the order of its bytes.
     ///
     /// If so, how many have no name.
     pub(crate) fn sorted(&self) -> Option<u32> {
@@ -60,7 +48,7 @@ impl Inner {
 
     fn look_whether_sorted(&self) -> Option<u32> {
         let mut unnamed = 0;
-        let mut last = crate::Name::EMPTY;
+        let mut last = Name::EMPTY;
         for index in 0..self.own_count() {
             let name = self.own(index).map_or(last, Handle::name);
             if name < last {
@@ -76,24 +64,15 @@ impl Inner {
     /// Calls `found` with each own type of this name, by rising id, until it
     /// breaks.
     pub(crate) fn named<'btf>(&'btf self, name: &[u8], mut found: impl FnMut(Handle<'btf>) -> ControlFlow<()>) {
-        // No name is no name, and none has a NUL in it.
-        if name.is_empty() || memchr::memchr(0, name).is_some() {
+        if name.is_empty() {
             return;
         }
         if let Some(unnamed) = self.sorted() {
             return self.named_by_halving(unnamed, name, found);
         }
-        if self.names.index.get().is_none() && self.names.scans.fetch_add(1, Relaxed) < SCANS {
-            if let Some(places) = self.places_of(name) {
-                if !places.is_empty() {
-                    self.named_at(&places, found);
-                }
-                return;
-            }
-        }
         let index = self.names.index.get_or_init(|| Box::new(Index::new(self)));
         for handle in index.candidates(name).filter_map(|own| self.own(own)) {
-            if handle.has_name(name) && found(handle).is_break() {
+            if self.is_named(handle, name) && found(handle).is_break() {
                 return;
             }
         }
@@ -114,52 +93,17 @@ impl Inner {
             }
         }
         for handle in (low..self.own_count()).map_while(|own| self.own(own)) {
-            if !handle.has_name(name) || found(handle).is_break() {
+            if !self.is_named(handle, name) || found(handle).is_break() {
                 return;
             }
         }
     }
 
-    /// The offsets at which `name` stands in the strings of this layer and all
-    /// below, by rising offset; `None` if there are too many. It may be the
-    /// end of a longer string, which is a name as good as any.
-    fn places_of(&self, name: &[u8]) -> Option<Vec<u32>> {
-        let mut terminated = Vec::with_capacity(name.len() + 1);
-        terminated.extend_from_slice(name);
-        terminated.push(0);
-        let finder = Finder::new(&terminated);
-        let mut places = Vec::new();
-        for layer in self.layers() {
-            let first = layer.first_string();
-            for at in finder.find_iter(layer.strings()) {
-                if places.len() == PLACES {
-                    return None;
-                }
-                places.push(first + at as u32);
-            }
-        }
-        places.sort_unstable();
-        Some(places)
-    }
-
-    /// Calls `found` with each own type whose name stands at one of these
-    /// offsets.
-    fn named_at<'btf>(&'btf self, places: &[u32], mut found: impl FnMut(Handle<'btf>) -> ControlFlow<()>) {
-        let (Some(&first), Some(&last)) = (places.first(), places.last()) else { return };
-        for handle in (0..self.own_count()).map_while(|own| self.own(own)) {
-            let name = handle.record().name_off();
-            let is_it = first <= name && name <= last && (first == last || places.binary_search(&name).is_ok());
-            if is_it && found(handle).is_break() {
-                return;
-            }
-        }
-    }
-}
-
-impl Handle<'_> {
-    /// Whether this is its name; `name` has no NUL.
-    fn has_name(self, name: &[u8]) -> bool {
-        self.name() == *name
+    /// Whether this is the type's name: without looking for the end of it.
+    fn is_named(&self, handle: Handle<'_>, name: &[u8]) -> bool {
+        let tail = self.string_at(handle.record().name_off());
+        // That no name has a NUL in it is looked at last, as few ask for one.
+        tail.get(..name.len()) == Some(name) && tail.get(name.len()) == Some(&0) && !name.contains(&0)
     }
 }
 
@@ -182,19 +126,11 @@ impl Index {
     fn new(layer: &Inner) -> Self {
         let count = layer.own_count();
         let number_bits = (u32::BITS - count.leading_zeros()).clamp(1, u32::BITS - 1);
-        // Hashes are kept while it is made, as to find the end of a name and to
-        // hash it is what costs. 0 stands for no name.
-        let hashes: Vec<u32> = (0..count)
-            .map(|own| match layer.own(own).map(Handle::name) {
-                Some(name) if !name.is_empty() => hash(name.as_bytes()) | 1,
-                _ => 0,
-            })
-            .collect();
-        let named = hashes.iter().filter(|&&hash| hash != 0).count();
-        let buckets = (named / 2).next_power_of_two().max(1);
-        let mut starts = vec![0u32; buckets + 1];
+        let named = Self::hashed(layer);
+        let buckets = (named.len() / 4).next_power_of_two();
         let mask = buckets - 1;
-        for &hash in hashes.iter().filter(|&&hash| hash != 0) {
+        let mut starts = vec![0u32; buckets + 1];
+        for &(_, hash) in &named {
             if let Some(start) = starts.get_mut(bucket(hash, mask)) {
                 *start += 1;
             }
@@ -205,21 +141,40 @@ impl Index {
             *start = end;
         }
         // Each start is an end now; filled backwards, it becomes a start.
-        let mut entries = vec![0u32; named];
-        for (own, &hash) in hashes.iter().enumerate().rev().filter(|&(_, &hash)| hash != 0) {
+        let mut entries = vec![0u32; named.len()];
+        for &(own, hash) in named.iter().rev() {
             if let Some(start) = starts.get_mut(bucket(hash, mask)) {
                 *start -= 1;
                 if let Some(entry) = entries.get_mut(*start as usize) {
-                    *entry = own as u32 | tag(hash, number_bits);
+                    *entry = own | tag(hash, number_bits);
                 }
             }
         }
         Self { starts: starts.into_boxed_slice(), entries: entries.into_boxed_slice(), number_bits }
     }
 
+    /// The numbers of own types with a name, rising, each with its hash.
+    fn hashed(layer: &Inner) -> Vec<(u32, u32)> {
+        // Half of all types have none, and no branch could foresee which: all
+        // are written, and the next over those that are not wanted.
+        let mut named = vec![(0, 0); layer.own_count() as usize + 1];
+        let mut count = 0;
+        for (own, name_off) in layer.own_name_offsets().enumerate() {
+            if let Some(place) = named.get_mut(count) {
+                *place = (own as u32, name_off);
+            }
+            count += usize::from(name_off != 0);
+        }
+        named.truncate(count);
+        for (_, name) in &mut named {
+            *name = hash_terminated(layer.string_at(*name));
+        }
+        named
+    }
+
     /// The numbers of the own types that may have this name, rising.
     fn candidates(&self, name: &[u8]) -> impl Iterator<Item = u32> {
-        let hash = hash(name) | 1;
+        let hash = hash(name);
         let number_bits = self.number_bits;
         let bucket = bucket(hash, self.starts.len().wrapping_sub(2));
         let range = match (self.starts.get(bucket), self.starts.get(bucket + 1)) {
@@ -237,9 +192,9 @@ impl Index {
     }
 }
 
-/// The bucket of a hash: its low bits, but for the lowest, which is always set.
+/// The bucket of a hash: its low bits.
 fn bucket(hash: u32, mask: usize) -> usize {
-    (hash >> 1) as usize & mask
+    hash as usize & mask
 }
 
 /// The high bits of a hash, where an entry has room for them.
@@ -247,20 +202,76 @@ fn tag(hash: u32, number_bits: u32) -> u32 {
     hash & !((1 << number_bits) - 1)
 }
 
-/// A hash of a name: eight bytes at a step, as most names have fewer than 24.
-/// (That names can be chosen to collide does no harm: see [`Index`].)
+/// How many words of a name are hashed, of 8 bytes: few names agree in so much
+/// and go on differently.
+const WORDS: usize = 4;
+
+/// A hash of a name. (That names can be chosen to collide does no harm: see
+/// [`Index`].)
 fn hash(name: &[u8]) -> u32 {
-    const K: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut hash = name.len() as u64;
-    let mut chunks = name.chunks_exact(8);
-    for chunk in &mut chunks {
-        let word = chunk.try_into().map_or(0, u64::from_le_bytes);
-        hash = (hash.rotate_left(23) ^ word).wrapping_mul(K);
+    let mut words = [0; WORDS];
+    for (word, bytes) in words.iter_mut().zip(name.chunks(8)) {
+        *word = match bytes.try_into() {
+            Ok(bytes) => u64::from_le_bytes(bytes),
+            Err(_) => bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        };
     }
-    let mut last = [0; 8];
-    for (to, from) in last.iter_mut().zip(chunks.remainder()) {
-        *to = *from;
+    mix(words)
+}
+
+/// The hash of the name that `text` begins with, which ends with its first NUL.
+///
+/// Without a branch, as those that the length of a name decides cannot be
+/// foreseen.
+fn hash_terminated(text: &[u8]) -> u32 {
+    let Some(text) = text.first_chunk::<{ 8 * WORDS }>() else {
+        // The last names of a section.
+        return hash(text.split(|&byte| byte == 0).next().unwrap_or_default());
+    };
+    let mut words = [0; WORDS];
+    let mut going_on = u64::MAX;
+    for (word, bytes) in words.iter_mut().zip(text.chunks_exact(8)) {
+        let bytes = bytes.try_into().map_or(0, u64::from_le_bytes) & going_on;
+        // The high bit of each NUL, the lowest of which is right.
+        let nul = bytes.wrapping_sub(0x0101_0101_0101_0101) & !bytes & 0x8080_8080_8080_8080;
+        let before_nul = ((nul & nul.wrapping_neg()) >> 7).wrapping_sub(1);
+        *word = bytes & before_nul;
+        going_on &= u64::from(nul != 0).wrapping_sub(1);
     }
-    hash = (hash.rotate_left(23) ^ u64::from_le_bytes(last)).wrapping_mul(K);
-    (hash ^ hash >> 29).wrapping_mul(K).wrapping_shr(32) as u32
+    mix(words)
+}
+
+#[inline(always)]
+fn mix(words: [u64; WORDS]) -> u32 {
+    // Each word is multiplied by itself, for none to wait for the one before.
+    const KEYS: [u64; WORDS] =
+        [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb, 0xd6e8_feb8_6659_fd93];
+    let hash = words.into_iter().zip(KEYS).fold(0, |hash, (word, key)| {
+        let product = word.wrapping_mul(key);
+        hash ^ product ^ product >> 32
+    });
+    (hash.wrapping_mul(KEYS[0]) >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_of_the_name_alone() {
+        let mut seen = alloc::collections::BTreeSet::new();
+        for len in 0..=8 * WORDS {
+            let name = &b"abcdefghijklmnopqrstuvwxyz0123456789"[..len];
+            let expected = hash(name);
+            for rest in [&b""[..], b"x", b"\0\0\0\0", &[0x80; 40], &[1; 40], &[0xff; 40]] {
+                assert_eq!(hash_terminated(&[name, b"\0", rest].concat()), expected, "{len} {rest:?}");
+            }
+            seen.insert(expected);
+        }
+        assert_eq!(seen.len(), 8 * WORDS + 1, "all different");
+        for name in [&b"\x80\x01"[..], b"\x01\x80", b"\xff\xff\xff\xff\xff\xff\xff\xff\x01"] {
+            assert_eq!(hash_terminated(&[name, &[0; 40]].concat()), hash(name));
+            assert_ne!(hash(name), hash(&name[..name.len() - 1]));
+        }
+    }
 }

@@ -3,16 +3,21 @@
 
 use std::path::Path;
 
-use aya_obj::btf::Btf;
+use aya_obj::btf::{Btf, BtfKind};
 
 use crate::measure::Peer;
 
 /// Its parsed BTF.
-pub struct Aya(#[expect(dead_code, reason = "held, to be dropped when the others are")] Btf);
+pub struct Aya(Btf);
 
 impl Peer for Aya {
     fn open_file(path: &Path) -> Self {
         Self(Btf::parse_file(path, Default::default()).expect("it is sound"))
+    }
+
+    fn find(&self, names: &[&str]) -> Option<u64> {
+        let id = |name: &str| self.0.id_by_type_name_kind(name, BtfKind::Struct).map_or(0, u64::from);
+        Some(names.iter().map(|name| id(name)).sum())
     }
 
     fn open_bytes(bytes: Vec<u8>) -> Option<Self> {

@@ -22,6 +22,18 @@ impl Peer for Cache {
         Btf::from_bytes(&bytes).ok().map(Self)
     }
 
+    fn open_split(&self, bytes: Vec<u8>) -> Option<Self> {
+        Btf::from_split_bytes(&bytes, &self.0).ok().map(Self)
+    }
+
+    fn find(&self, names: &[&str]) -> Option<u64> {
+        Some(find(&self.0, names))
+    }
+
+    fn matching(&self, regex: &str) -> Option<u64> {
+        Some(matching(&self.0, regex))
+    }
+
     fn by_id(&self, ids: &[u32]) -> Option<u64> {
         Some(by_id(&self.0, ids))
     }
@@ -52,6 +64,18 @@ impl Peer for Mmap {
         None
     }
 
+    fn open_split(&self, bytes: Vec<u8>) -> Option<Self> {
+        Btf::from_split_bytes(&bytes, &self.0).ok().map(Self)
+    }
+
+    fn find(&self, names: &[&str]) -> Option<u64> {
+        Some(find(&self.0, names))
+    }
+
+    fn matching(&self, regex: &str) -> Option<u64> {
+        Some(matching(&self.0, regex))
+    }
+
     fn by_id(&self, ids: &[u32]) -> Option<u64> {
         Some(by_id(&self.0, ids))
     }
@@ -71,6 +95,17 @@ impl Peer for Mmap {
     fn protos(&self) -> Option<u64> {
         Some(protos(&self.0))
     }
+}
+
+/// All ids of the name, which is one.
+fn find(btf: &Btf, names: &[&str]) -> u64 {
+    let id = |name: &str| btf.resolve_ids_by_name(name).map_or(0, |ids| ids.into_iter().map(u64::from).sum());
+    names.iter().map(|name| -> u64 { id(name) }).sum()
+}
+
+fn matching(btf: &Btf, regex: &str) -> u64 {
+    let regex = regex::Regex::new(regex).expect("it is one");
+    btf.resolve_ids_by_regex(&regex).map_or(0, |ids| ids.into_iter().map(u64::from).sum())
 }
 
 fn by_id(btf: &Btf, ids: &[u32]) -> u64 {

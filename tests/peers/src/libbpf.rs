@@ -7,8 +7,8 @@ use std::{
 };
 
 use libbpf_sys::{
-    btf, btf__free, btf__load_vmlinux_btf, btf__name_by_offset, btf__new, btf__parse_raw, btf__type_by_id,
-    btf__type_cnt, btf_type,
+    btf, btf__find_by_name_kind, btf__free, btf__load_vmlinux_btf, btf__name_by_offset, btf__new, btf__new_split,
+    btf__parse_raw, btf__type_by_id, btf__type_cnt, btf_type,
 };
 
 use crate::measure::Peer;
@@ -67,6 +67,22 @@ impl Peer for Libbpf {
     fn open_bytes(bytes: Vec<u8>) -> Option<Self> {
         // SAFETY: libbpf copies the bytes.
         NonNull::new(unsafe { btf__new(bytes.as_ptr().cast(), bytes.len() as u32) }).map(Self)
+    }
+
+    fn open_split(&self, bytes: Vec<u8>) -> Option<Self> {
+        // SAFETY: libbpf copies the bytes; whoever asks for this drops it
+        // before the base.
+        NonNull::new(unsafe { btf__new_split(bytes.as_ptr().cast(), bytes.len() as u32, self.0.as_ptr()) }).map(Self)
+    }
+
+    fn find(&self, names: &[&str]) -> Option<u64> {
+        let id = |name: &str| {
+            let name = CString::new(name).expect("no NUL");
+            // SAFETY: the BTF is alive, the name a C string.
+            let id = unsafe { btf__find_by_name_kind(self.0.as_ptr(), name.as_ptr(), 4) };
+            u64::try_from(id).unwrap_or(0)
+        };
+        Some(names.iter().map(|name| id(name)).sum())
     }
 
     fn by_id(&self, ids: &[u32]) -> Option<u64> {

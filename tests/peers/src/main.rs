@@ -30,14 +30,14 @@ static COUNTING: CountingAllocator = CountingAllocator;
 const SYSFS: &str = "/sys/kernel/btf/vmlinux";
 
 /// A library, and what measures it.
-type Entry = (&'static str, fn(&Path));
+type Entry = (&'static str, fn(&Path, Option<&Path>));
 
 fn peers() -> Vec<Entry> {
     #[allow(unused_mut, reason = "without features there are no others")]
     let mut peers: Vec<Entry> = vec![("floor", run::<floor::Floor>), ("btf-types", run::<ours::Ours>)];
     #[cfg(feature = "peers")]
     peers.extend([
-        ("btf-rs cache", run::<btf_rs::Cache> as fn(&Path)),
+        ("btf-rs cache", run::<btf_rs::Cache> as fn(&Path, Option<&Path>)),
         ("btf-rs mmap", run::<btf_rs::Mmap>),
         ("aya-obj", run::<aya::Aya>),
     ]);
@@ -46,20 +46,20 @@ fn peers() -> Vec<Entry> {
     peers
 }
 
-fn run<P: Peer>(path: &Path) {
-    measure::run::<P>(path);
+fn run<P: Peer>(path: &Path, module: Option<&Path>) {
+    measure::run::<P>(path, module);
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         // What the table calls this program with, once a cell.
-        ["--measure", name, path] => {
+        ["--measure", name, path, module @ ..] => {
             let Some((_, measure)) = peers().into_iter().find(|(peer, _)| peer == name) else {
                 eprintln!("no peer {name}");
                 return ExitCode::from(2);
             };
-            measure(Path::new(path));
+            measure(Path::new(path), module.first().map(Path::new));
         }
         ["--help" | "-h"] => {
             println!(
@@ -67,20 +67,26 @@ fn main() -> ExitCode {
             );
         }
         [] => {
+            let folder = env::temp_dir().join(format!("btf-peers-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).expect("the temporary folder can be written to");
             if Path::new(SYSFS).exists() {
-                table::print(SYSFS, Path::new(SYSFS), &peers());
+                table::print(SYSFS, Path::new(SYSFS), None, &peers(), &folder);
             } else {
                 eprintln!("{SYSFS}: not there, skipped");
             }
-            let name = format!("kernels/{}/vmlinux.btf", btf_tests::fixtures::SORTED);
-            let path = env::temp_dir().join(format!("btf-peers-{}.btf", std::process::id()));
-            std::fs::write(&path, btf_tests::fixtures::read(&name)).expect("the temporary folder can be written to");
-            table::print(&name, &path, &peers());
-            std::fs::remove_file(&path).expect("what was written can be removed");
+            let fixture = |name: &str| {
+                let name = format!("kernels/{}/{name}.btf", btf_tests::fixtures::SORTED);
+                let path = folder.join(name.replace('/', "-"));
+                std::fs::write(&path, btf_tests::fixtures::read(&name)).expect("the folder can be written to");
+                (name, path)
+            };
+            let ((name, path), (_, module)) = (fixture("vmlinux"), fixture("openvswitch"));
+            table::print(&name, &path, Some(&module), &peers(), &folder);
+            std::fs::remove_dir_all(&folder).expect("what was written can be removed");
         }
         files => {
             for file in files {
-                table::print(file, Path::new(file), &peers());
+                table::print(file, Path::new(file), None, &peers(), &env::temp_dir());
             }
         }
     }

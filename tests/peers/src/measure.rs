@@ -18,6 +18,32 @@ pub trait Peer: Sized {
     /// Opens BTF that is in memory already; the bytes may be kept.
     fn open_bytes(bytes: Vec<u8>) -> Option<Self>;
 
+    /// Opens split BTF that is in memory on this base; the bytes may be kept.
+    fn open_split(&self, _bytes: Vec<u8>) -> Option<Self> {
+        None
+    }
+
+    /// For each name, the id of the struct of that name, 0 if there is none.
+    fn find(&self, _names: &[&str]) -> Option<u64> {
+        None
+    }
+
+    /// The same of names that nothing has, by whatever tells so best.
+    fn find_none(&self, names: &[&str]) -> Option<u64> {
+        self.find(names)
+    }
+
+    /// How long it takes to make what [`Peer::find`] uses to be fast when much
+    /// is asked, if it is not made by opening.
+    fn make_index(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The ids of all types whose name matches a regular expression.
+    fn matching(&self, _regex: &str) -> Option<u64> {
+        None
+    }
+
     /// For each id, the size if it is a struct, else 1.
     fn by_id(&self, _ids: &[u32]) -> Option<u64> {
         None
@@ -45,59 +71,110 @@ pub trait Peer: Sized {
 }
 
 /// Lines of the table: what is printed for a key.
-pub const ROWS: [(&str, &str); 11] = [
+pub const ROWS: [(&str, &str); 19] = [
     ("first", "open the file, first in process"),
     ("warm", "open the file, warm"),
     ("bytes", "open bytes in memory"),
+    ("ten", "open, then find ten names, first in process"),
+    ("split", "open a module on its base, from memory"),
+    ("split_ten", "open it, then find ten of its names"),
+    ("find", "find by name, when many are asked"),
+    ("missing", "no such name, when many are asked"),
+    ("index", "make the index for that"),
     ("by_id", "type by id, random, matched on"),
     ("types", "iterate all types"),
     ("names", "iterate with all names"),
     ("members", "iterate with all members"),
     ("protos", "every FUNC to its FUNC_PROTO"),
+    ("matching", "ids by regular expression"),
     ("resident", "resident memory after open"),
+    ("resident_index", "resident memory after many names"),
     ("peak", "heap at most while opening"),
     ("allocations", "heap allocations to open"),
 ];
 
+/// The variable that names a file with names to look for.
+pub const NAMES: &str = "BTF_PEERS_NAMES";
+
 /// Measures everything, and prints `key<TAB>value<TAB>sum` a line: times in
-/// picoseconds, memory in bytes.
-pub fn run<P: Peer>(path: &Path) {
-    let resident = resident();
+/// picoseconds, memory in bytes. With a module, that on the file as its base.
+pub fn run<P: Peer>(path: &Path, module: Option<&Path>) {
+    // First of all, so that nothing is warm: and without even a look at what
+    // there is to ask for.
+    let ten = std::env::var_os(NAMES).and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+    let ten: Vec<&str> = ten.lines().collect();
+    let resident_before = resident();
     let start = Instant::now();
     let (peer, heap) = memory::measure(|| P::open_file(path));
-    print("first", start.elapsed(), 0);
-    println!("resident\t{}\t0", self::resident().saturating_sub(resident));
+    let first = start.elapsed();
+    print("first", first, 0);
+    println!("resident\t{}\t0", resident().saturating_sub(resident_before));
     println!("peak\t{}\t0", heap.peak);
     println!("allocations\t{}\t0", heap.allocations);
-
-    let warm = (0..20).map(|_| {
-        let start = Instant::now();
-        let peer = black_box(P::open_file(path));
-        let time = start.elapsed();
-        drop(peer);
-        time
-    });
-    print("warm", warm.min().unwrap_or_default(), 0);
-
-    let bytes = fs::read(path).expect("the file can be read");
-    if P::open_bytes(bytes.clone()).is_some() {
-        let times = (0..20).map(|_| {
-            let bytes = bytes.clone();
-            let start = Instant::now();
-            let peer = black_box(P::open_bytes(bytes));
-            let time = start.elapsed();
-            drop(peer);
-            time
-        });
-        print("bytes", times.min().unwrap_or_default(), 0);
+    let start = Instant::now();
+    if let Some(sum) = peer.find(&ten) {
+        print("ten", first + start.elapsed(), sum);
     }
 
-    let ids = random_ids(&bytes);
+    best("warm", 20, || (), |()| Some(P::open_file(path)));
+    let bytes = fs::read(path).expect("the file can be read");
+    best("bytes", 20, || bytes.clone(), P::open_bytes);
+    if let Some(module) = module {
+        let module = fs::read(module).expect("the module can be read");
+        best("split", 20, || module.clone(), |module| peer.open_split(module));
+        let kernel = btf_types::Btf::parse(bytes.clone()).expect("the file is sound");
+        let of_module = btf_types::Btf::parse_split(module.clone(), &kernel).expect("the module is sound");
+        let names = names(&of_module, 10);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        best("split_ten", 20, || module.clone(), |module| peer.open_split(module)?.find(&names));
+    }
+
+    let btf = btf_types::Btf::parse(bytes).expect("the file is sound");
+    let ids = random_ids(&btf);
+    let names = names(&btf, 64);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    drop(btf);
+    if let Some(time) = (0..20).map_while(|_| peer.make_index()).min() {
+        print("index", time, 0);
+    }
+    let before = resident();
+    (0..4).for_each(|_| _ = peer.find(&names));
+    println!("resident_index\t{}\t0", resident().saturating_sub(before));
+    question("find", names.len() as u32, || peer.find(&names));
+    let missing: Vec<String> = names.iter().map(|name| format!("{name}_is_missing")).collect();
+    let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+    question("missing", missing.len() as u32, || peer.find_none(&missing));
     question("by_id", ids.len() as u32, || peer.by_id(&ids));
     question("types", 1, || peer.types());
     question("names", 1, || peer.names());
     question("members", 1, || peer.members());
     question("protos", 1, || peer.protos());
+    question("matching", 1, || peer.matching("^tcp_.*sock$"));
+}
+
+/// The least time of some rounds, what `prepare` takes not counted.
+fn best<I, T>(key: &str, rounds: usize, mut prepare: impl FnMut() -> I, mut work: impl FnMut(I) -> Option<T>) {
+    let times = (0..rounds).map_while(|_| {
+        let input = prepare();
+        let start = Instant::now();
+        let result = black_box(work(input));
+        let time = start.elapsed();
+        result.map(|_| time)
+    });
+    if let Some(time) = times.min() {
+        print(key, time, 0);
+    }
+}
+
+/// Names of own structs that no other type has, all over the file.
+pub fn names(btf: &btf_types::Btf, count: usize) -> Vec<String> {
+    let names: Vec<String> = btf
+        .types()
+        .filter_map(|ty| btf_types::Struct::try_from(ty).ok())
+        .filter(|s| btf.find_all::<btf_types::Type<'_>>(s.name()).len() == 1)
+        .map(|s| s.name().to_string())
+        .collect();
+    names.iter().step_by((names.len() / count).max(1)).take(count).cloned().collect()
 }
 
 fn question(key: &str, parts: u32, mut ask: impl FnMut() -> Option<u64>) {
@@ -116,8 +193,8 @@ fn print(key: &str, time: Duration, sum: u64) {
 }
 
 /// 100,000 ids that exist, the same in every process.
-fn random_ids(bytes: &[u8]) -> Vec<u32> {
-    let count = btf_types::Btf::parse(bytes.to_vec()).expect("the file is sound").type_count();
+fn random_ids(btf: &btf_types::Btf) -> Vec<u32> {
+    let count = btf.type_count();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         state ^= state << 13;

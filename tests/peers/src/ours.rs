@@ -1,8 +1,11 @@
 //! This workspace.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use btf_types::{Btf, Type};
+use btf_types::{Btf, Struct, Type};
 use bytes::Bytes;
 
 use crate::{floor, measure::Peer};
@@ -17,6 +20,34 @@ impl Peer for Ours {
 
     fn open_bytes(bytes: Vec<u8>) -> Option<Self> {
         Btf::parse(bytes).ok().map(Self)
+    }
+
+    fn open_split(&self, bytes: Vec<u8>) -> Option<Self> {
+        Btf::parse_split(bytes, &self.0).ok().map(Self)
+    }
+
+    fn find(&self, names: &[&str]) -> Option<u64> {
+        Some(names.iter().map(|name| self.0.find::<Struct<'_>>(name).map_or(0, |s| u64::from(s.id()))).sum())
+    }
+
+    fn find_none(&self, names: &[&str]) -> Option<u64> {
+        // `find` would make an error that has the name.
+        Some(names.iter().map(|name| self.0.find_first::<Struct<'_>>(name).map_or(0, |s| u64::from(s.id()))).sum())
+    }
+
+    fn make_index(&self) -> Option<Duration> {
+        if self.0.is_name_sorted() {
+            return None;
+        }
+        let fresh = Btf::parse(self.0.as_bytes().to_vec()).ok()?;
+        let start = Instant::now();
+        let _ = fresh.find::<Struct<'_>>("nothing");
+        Some(start.elapsed())
+    }
+
+    fn matching(&self, regex: &str) -> Option<u64> {
+        let regex = regex::bytes::Regex::new(regex).expect("it is one");
+        Some(self.0.find_matching(&regex).map(|ty| u64::from(ty.id())).sum())
     }
 
     fn by_id(&self, ids: &[u32]) -> Option<u64> {

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, env, path::Path, process::Command};
 
-use crate::{Entry, measure::ROWS};
+use crate::{
+    Entry,
+    measure::{self, NAMES, ROWS},
+};
 
 const ROUNDS: usize = 3;
 
@@ -10,11 +13,15 @@ const ROUNDS: usize = 3;
 type Cells = HashMap<String, (u64, u64)>;
 
 /// Measures all libraries on a file and prints a table in Markdown.
-pub fn print(title: &str, path: &Path, peers: &[Entry]) {
+pub fn print(title: &str, path: &Path, module: Option<&Path>, peers: &[Entry], folder: &Path) {
+    let names = folder.join("names");
+    let btf = btf_types::Btf::parse(std::fs::read(path).expect("the file can be read")).expect("the file is sound");
+    std::fs::write(&names, measure::names(&btf, 10).join("\n")).expect("the folder can be written to");
+    drop(btf);
     let mut columns: Vec<(&str, Cells)> = peers.iter().map(|&(name, _)| (name, Cells::new())).collect();
     for _ in 0..ROUNDS {
         for (name, cells) in &mut columns {
-            for (key, value, sum) in measure(name, path) {
+            for (key, value, sum) in measured(name, path, module, &names) {
                 let cell = cells.entry(key).or_insert((value, sum));
                 cell.0 = cell.0.min(value);
             }
@@ -23,7 +30,7 @@ pub fn print(title: &str, path: &Path, peers: &[Entry]) {
     println!("\n{title}: fastest of {ROUNDS} rounds; in brackets the ratio to the floor\n");
     println!("| operation |{}", columns.iter().map(|(name, _)| format!(" {name} |")).collect::<String>());
     println!("|---|{}", "---|".repeat(columns.len()));
-    for (key, label) in ROWS {
+    for (key, label) in ROWS.into_iter().filter(|(key, _)| columns.iter().any(|(_, cells)| cells.contains_key(*key))) {
         let floor = columns.iter().find(|(name, _)| *name == "floor").and_then(|(_, cells)| cells.get(key)).copied();
         let row: String = columns.iter().map(|(name, cells)| format!(" {} |", cell(name, key, cells, floor))).collect();
         println!("| {label} |{row}");
@@ -40,16 +47,18 @@ fn cell(name: &str, key: &str, cells: &Cells, floor: Option<(u64, u64)>) -> Stri
     assert_eq!(sum, expected, "{name} has another answer for {key} than the floor");
     let text = match key {
         "allocations" => return value.to_string(),
-        "resident" | "peak" => format!("{:.2} MB", value as f64 / 1e6),
+        "resident" | "resident_index" | "peak" => format!("{:.2} MB", value as f64 / 1e6),
         _ if value < 1_000_000 => format!("{:.1} ns", value as f64 / 1e3),
         _ => format!("{:.3} ms", value as f64 / 1e9),
     };
-    format!("{text} ({:.2})", value as f64 / floor as f64)
+    if floor == 0 { text } else { format!("{text} ({:.2})", value as f64 / floor as f64) }
 }
 
-fn measure(name: &str, path: &Path) -> Vec<(String, u64, u64)> {
+fn measured(name: &str, path: &Path, module: Option<&Path>, names: &Path) -> Vec<(String, u64, u64)> {
     let program = env::current_exe().expect("the program knows where it is");
-    let output = Command::new(program).arg("--measure").arg(name).arg(path).output().expect("the program runs");
+    let mut command = Command::new(program);
+    command.env(NAMES, names).arg("--measure").arg(name).arg(path).args(module);
+    let output = command.output().expect("the program runs");
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("text");
     let field = |field: Option<&str>| field.and_then(|field| field.parse().ok()).expect("a number");
