@@ -84,5 +84,5 @@ pub use records::{
     HeaderRecord, IntData, LayoutEntry, LayoutHeader, LineInfo, Member, Param, Preamble, TypeRecord, Var, VarSecinfo,
 };
 pub use section::Section;
-pub use shape::{Field, Shape, Word};
+pub use shape::{Field, Shape, Visitor, Word};
 pub use strings::{Strings, StringsIter};

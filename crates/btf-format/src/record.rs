@@ -5,7 +5,7 @@
 
 use crate::{
     Array, ByteOrder, DeclTag, Enum64Value, EnumValue, Error, Field, Info, IntData, Kind, Layout, Member, Param,
-    TypeRecord, Var, VarSecinfo, Word, shape,
+    TypeRecord, Var, VarSecinfo, Visitor, Word, shape,
 };
 
 /// A type record, borrowed from its blob: the 12 bytes that every record has,
@@ -54,26 +54,26 @@ impl<'a> Record<'a> {
         Data::of(self.head.info(), rest)
     }
 
-    /// Calls `visit` with each word of the record that is the id of a type or
+    /// Calls `visitor` with each word of the record that is the id of a type or
     /// the offset of a name, in the order in which they lie.
     ///
     /// A FWD refers to nothing, its third word notwithstanding. Of a kind
     /// that this library does not model only the name is known.
     #[inline]
-    pub fn for_each_field(&self, visit: impl FnMut(Field, u32)) {
-        walk(self.head, self.bytes, visit);
+    pub fn for_each_field(&self, mut visitor: impl FnMut(Field, u32)) {
+        walk(self.head, self.bytes, &mut visitor);
     }
 }
 
 /// Visits the fields of the record that `bytes` begin with; returns its size
 /// if its kind is one that this library models.
 #[inline(always)]
-fn walk(head: &TypeRecord, bytes: &[u8], mut visit: impl FnMut(Field, u32)) -> Option<u64> {
+fn walk(head: &TypeRecord, bytes: &[u8], visitor: &mut impl Visitor) -> Option<u64> {
     let info = head.info();
     match info.kind() {
-        Some(kind) => Some(shape::walk(kind, info.vlen(), bytes, visit)),
+        Some(kind) => Some(shape::walk(kind, info.vlen(), bytes, visitor)),
         None => {
-            visit(Field { kind: None, holds: Word::Name, at: 0 }, head.name_off());
+            visitor.visit(Field { kind: None, holds: Word::Name, at: 0 }, head.name_off());
             None
         }
     }
@@ -103,9 +103,9 @@ impl RecordMut<'_> {
     /// Puts what `change` makes of it in the place of each word that is the
     /// id of a type or the offset of a name, in the order in which they lie:
     /// the same ones that [`Record::for_each_field`] visits.
-    pub fn for_each_field(&mut self, change: impl FnMut(Field, u32) -> u32) {
+    pub fn for_each_field(&mut self, mut change: impl FnMut(Field, u32) -> u32) {
         let vlen = TypeRecord::first(self.bytes).map_or(0, |head| head.info().vlen());
-        shape::walk_mut(self.kind, vlen, self.bytes, change);
+        shape::walk_mut(self.kind, vlen, self.bytes, &mut change);
     }
 }
 
@@ -190,26 +190,26 @@ impl<'a> Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// The next record, as the iterator yields it, after `visit` was called
+    /// The next record, as the iterator yields it, after `visitor` was called
     /// with each of its fields: the same as [`Record::for_each_field`] on
     /// what `next` yields, in a single step.
     #[inline(always)]
-    pub fn next_visited(&mut self, visit: impl FnMut(Field, u32)) -> Option<Result<Record<'a>, Error>> {
+    pub fn next_visited(&mut self, visitor: &mut impl Visitor) -> Option<Result<Record<'a>, Error>> {
         if self.rest.is_empty() {
             return None;
         }
-        Some(self.take(visit).inspect_err(|_| self.rest = &[]))
+        Some(self.take(visitor).inspect_err(|_| self.rest = &[]))
     }
 
     #[inline(always)]
-    fn take(&mut self, visit: impl FnMut(Field, u32)) -> Result<Record<'a>, Error> {
+    fn take(&mut self, visitor: &mut impl Visitor) -> Result<Record<'a>, Error> {
         let offset = self.offset;
         let available = self.rest.len() as u64;
         let Some(head) = TypeRecord::first(self.rest) else {
             let needed = size_of::<TypeRecord>() as u64;
             return Err(Error::RecordTruncated { offset, needed, available });
         };
-        let needed = match walk(head, self.rest, visit) {
+        let needed = match walk(head, self.rest, visitor) {
             Some(size) => size,
             None => self.layout.record_size(head.info(), offset)?,
         };
@@ -229,7 +229,7 @@ impl<'a> Iterator for Records<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_visited(|_, _| {})
+        self.next_visited(&mut |_: Field, _| {})
     }
 }
 

@@ -284,9 +284,9 @@ impl Inner {
         Some(Handle { btf: self, offset, id: self.first_id + number })
     }
 
-    /// The name offset of each own type.
-    pub(crate) fn own_name_offsets(&self) -> impl Iterator<Item = u32> {
-        self.offsets.iter().map(|&offset| self.record(offset).name_off())
+    /// The record of each own type.
+    pub(crate) fn own_records(&self) -> impl Iterator<Item = &TypeRecord> {
+        self.offsets.iter().map(|&offset| self.record(offset))
     }
 
     /// Bytes of a pointer, known or not.

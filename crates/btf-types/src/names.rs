@@ -3,7 +3,8 @@
 //! A layer whose types are sorted by name (kernels since 7.0) is searched by
 //! halving. Nothing in the file says that it is sorted: it is looked at once,
 //! all over, on the first question. For any other layer an index is made on
-//! the first question, and kept.
+//! the first question, and kept: one of functions, which are most of the names
+//! in a kernel, and one of everything else. Few ask for both.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::{
@@ -13,7 +14,7 @@ use core::{
 
 use once_cell::race::OnceBox;
 
-use crate::{Name, btf::Inner, view::Handle};
+use crate::{Kind, Name, btf::Inner, view::Handle};
 
 /// What is known of the order of names, and what was made to find them.
 #[derive(Default)]
@@ -21,7 +22,8 @@ pub(crate) struct Names {
     /// [`UNKNOWN`], [`UNSORTED`], or [`SORTED`] and the number of own types
     /// without a name.
     order: AtomicU32,
-    index: OnceBox<Index>,
+    functions: OnceBox<Index>,
+    others: OnceBox<Index>,
 }
 
 const UNKNOWN: u32 = 0;
@@ -62,16 +64,35 @@ impl Inner {
     }
 
     /// Calls `found` with each own type of this name, by rising id, until it
-    /// breaks.
-    pub(crate) fn named<'btf>(&'btf self, name: &[u8], mut found: impl FnMut(Handle<'btf>) -> ControlFlow<()>) {
+    /// breaks. Those that are not of the kind, if one is given, may be passed
+    /// over.
+    pub(crate) fn named<'btf>(
+        &'btf self,
+        name: &[u8],
+        kind: Option<Kind>,
+        mut found: impl FnMut(Handle<'btf>) -> ControlFlow<()>,
+    ) {
         if name.is_empty() {
             return;
         }
         if let Some(unnamed) = self.sorted() {
             return self.named_by_halving(unnamed, name, found);
         }
-        let index = self.names.index.get_or_init(|| Box::new(Index::new(self)));
-        for handle in index.candidates(name).filter_map(|own| self.own(own)) {
+        let hash = hash(name);
+        let candidates = |index: &'btf OnceBox<Index>, functions| {
+            index.get_or_init(|| Box::new(Index::new(self, functions))).candidates(hash)
+        };
+        let functions = matches!(kind, None | Some(Kind::Func)).then(|| candidates(&self.names.functions, true));
+        let others = (kind != Some(Kind::Func)).then(|| candidates(&self.names.others, false));
+        let (mut functions, mut others) =
+            (functions.into_iter().flatten().peekable(), others.into_iter().flatten().peekable());
+        loop {
+            let next = match (functions.peek(), others.peek()) {
+                (Some(function), Some(other)) if function < other => functions.next(),
+                (Some(_), None) => functions.next(),
+                _ => others.next(),
+            };
+            let Some(handle) = next.and_then(|own| self.own(own)) else { return };
             if self.is_named(handle, name) && found(handle).is_break() {
                 return;
             }
@@ -88,7 +109,7 @@ impl Inner {
         while low < high {
             let middle = low + (high - low) / 2;
             match self.own(middle) {
-                Some(handle) if handle.name() < name.into() => low = middle + 1,
+                Some(handle) if self.is_before(handle, name) => low = middle + 1,
                 _ => high = middle,
             }
         }
@@ -99,7 +120,16 @@ impl Inner {
         }
     }
 
+    /// Whether the type's name sorts before this one. Its end need not be
+    /// looked for, as a NUL is less than all that names consist of.
+    #[inline]
+    fn is_before(&self, handle: Handle<'_>, name: &[u8]) -> bool {
+        let tail = self.string_at(handle.record().name_off());
+        tail.get(..name.len()).unwrap_or(tail) < name
+    }
+
     /// Whether this is the type's name: without looking for the end of it.
+    #[inline]
     fn is_named(&self, handle: Handle<'_>, name: &[u8]) -> bool {
         let tail = self.string_at(handle.record().name_off());
         // That no name has a NUL in it is looked at last, as few ask for one.
@@ -107,7 +137,8 @@ impl Inner {
     }
 }
 
-/// The named own types of a layer by a hash of their name.
+/// The named own types of a layer, functions or others, by a hash of their
+/// name.
 ///
 /// Buckets lie one after the other, each with its types by rising id. So
 /// nothing is slow that many types share: equal names only make their bucket
@@ -123,10 +154,10 @@ struct Index {
 }
 
 impl Index {
-    fn new(layer: &Inner) -> Self {
+    fn new(layer: &Inner, functions: bool) -> Self {
         let count = layer.own_count();
         let number_bits = (u32::BITS - count.leading_zeros()).clamp(1, u32::BITS - 1);
-        let named = Self::hashed(layer);
+        let named = Self::hashed(layer, functions);
         let buckets = (named.len() / 4).next_power_of_two();
         let mask = buckets - 1;
         let mut starts = vec![0u32; buckets + 1];
@@ -154,16 +185,17 @@ impl Index {
     }
 
     /// The numbers of own types with a name, rising, each with its hash.
-    fn hashed(layer: &Inner) -> Vec<(u32, u32)> {
-        // Half of all types have none, and no branch could foresee which: all
-        // are written, and the next over those that are not wanted.
+    fn hashed(layer: &Inner, functions: bool) -> Vec<(u32, u32)> {
+        // Most are not wanted, and no branch could foresee which: all are
+        // written, and the next over those that are not.
         let mut named = vec![(0, 0); layer.own_count() as usize + 1];
         let mut count = 0;
-        for (own, name_off) in layer.own_name_offsets().enumerate() {
+        for (own, record) in layer.own_records().enumerate() {
             if let Some(place) = named.get_mut(count) {
-                *place = (own as u32, name_off);
+                *place = (own as u32, record.name_off());
             }
-            count += usize::from(name_off != 0);
+            let is_function = record.info().kind_number() == Kind::Func.number();
+            count += usize::from((record.name_off() != 0) & (is_function == functions));
         }
         named.truncate(count);
         for (_, name) in &mut named {
@@ -172,9 +204,8 @@ impl Index {
         named
     }
 
-    /// The numbers of the own types that may have this name, rising.
-    fn candidates(&self, name: &[u8]) -> impl Iterator<Item = u32> {
-        let hash = hash(name);
+    /// The numbers of the own types whose name may have this hash, rising.
+    fn candidates(&self, hash: u32) -> impl Iterator<Item = u32> {
         let number_bits = self.number_bits;
         let bucket = bucket(hash, self.starts.len().wrapping_sub(2));
         let range = match (self.starts.get(bucket), self.starts.get(bucket + 1)) {

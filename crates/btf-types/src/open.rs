@@ -16,7 +16,7 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use btf_format::{IntData, Kind, Name, RawBtf, Record, TypeRecord, Word};
+use btf_format::{Field, IntData, Kind, Name, RawBtf, Record, TypeRecord, Visitor, Word};
 
 use crate::{Error, btf::Inner, ty::Type};
 
@@ -48,30 +48,16 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Index, Err
     // Kernels have 25 bytes a type: seldom more is needed, and never more than
     // twice as much.
     let mut offsets = Vec::with_capacity(section.len() / 24);
-    let mut largest = Largest::default();
-    let mut protos = Protos::new(section.len() / 12);
-    let mut ints = Vec::new();
+    let mut seen = Seen::new(Protos::new(section.len() / 12, first_id, base));
     let mut records = raw.records_with(layout);
-    while let Some(record) = records.next_visited(|field, value| match (field.kind, field.holds) {
-        (Some(Kind::Func), Word::Id) => {
-            largest.take(Word::Id, value);
-            protos.is_wanted(value, first_id);
-        }
-        (Some(Kind::FuncProto), Word::Name) if field.at == 0 => {
-            largest.take(Word::Name, value);
-            protos.is_one(offsets.len());
-        }
-        (Some(Kind::Int), Word::Name) => {
-            largest.take(Word::Name, value);
-            ints.push(offsets.len());
-        }
-        (_, holds) => largest.take(holds, value),
-    }) {
+    while let Some(record) = records.next_visited(&mut seen) {
         offsets.push((record?.offset() - start) as u32);
+        seen.records += 1;
     }
+    let Seen { largest, protos, ints, .. } = seen;
     let count = u64::from(first_id) + offsets.len() as u64;
     let count = u32::try_from(count).map_err(|_| Error::TooLarge { what: "types" })?;
-    let sound = largest.id < count && largest.name < strings_len && protos.all_there() && !protos.in_base;
+    let sound = largest.id < count && largest.name < strings_len && protos.all_there();
     if !sound {
         let limits = Limits { first_id, count, strings_len, base };
         limits.find_fault(raw.records_with(layout).flatten())?;
@@ -128,6 +114,35 @@ impl<'a> OpenedInt<'a> {
     }
 }
 
+/// What the walk over the records has come by.
+struct Seen<'a> {
+    /// How many records.
+    records: usize,
+    largest: Largest,
+    protos: Protos<'a>,
+    /// Which records are INTs.
+    ints: Vec<usize>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(protos: Protos<'a>) -> Self {
+        Self { records: 0, largest: Largest::default(), protos, ints: Vec::new() }
+    }
+}
+
+impl Visitor for Seen<'_> {
+    #[inline(always)]
+    fn visit(&mut self, field: Field, value: u32) {
+        self.largest.take(field.holds, value);
+        match (field.kind, field.holds) {
+            (Some(Kind::Func), Word::Id) => self.protos.is_wanted(value),
+            (Some(Kind::FuncProto), Word::Name) if field.at == 0 => self.protos.is_one(self.records),
+            (Some(Kind::Int), Word::Name) => self.ints.push(self.records),
+            _ => {}
+        }
+    }
+}
+
 /// The largest id and the largest name offset of all records.
 #[derive(Default)]
 struct Largest {
@@ -147,17 +162,19 @@ impl Largest {
 }
 
 /// Which own types are FUNC_PROTOs, and which are referred to by FUNCs.
-struct Protos {
+struct Protos<'a> {
+    first_id: u32,
+    base: Option<&'a Inner>,
     are: Vec<u64>,
     wanted: Vec<u64>,
-    /// Whether a FUNC refers to a type of the base.
-    in_base: bool,
+    /// Whether a FUNC refers to a type of the base that is none.
+    is_wrong_in_base: bool,
 }
 
-impl Protos {
-    fn new(most: usize) -> Self {
+impl<'a> Protos<'a> {
+    fn new(most: usize, first_id: u32, base: Option<&'a Inner>) -> Self {
         let words = most / 64 + 1;
-        Self { are: vec![0; words], wanted: vec![0; words], in_base: false }
+        Self { first_id, base, are: vec![0; words], wanted: vec![0; words], is_wrong_in_base: false }
     }
 
     #[inline]
@@ -168,19 +185,19 @@ impl Protos {
     }
 
     #[inline]
-    fn is_wanted(&mut self, id: u32, first_id: u32) {
-        match id.checked_sub(first_id) {
+    fn is_wanted(&mut self, id: u32) {
+        match id.checked_sub(self.first_id) {
             Some(index) => {
                 if let Some(word) = self.wanted.get_mut(index as usize / 64) {
                     *word |= 1 << (index % 64);
                 }
             }
-            None => self.in_base = true,
+            None => self.is_wrong_in_base |= !is_proto_of(self.base, id),
         }
     }
 
     fn all_there(&self) -> bool {
-        self.are.iter().zip(&self.wanted).all(|(are, wanted)| wanted & !are == 0)
+        !self.is_wrong_in_base && self.are.iter().zip(&self.wanted).all(|(are, wanted)| wanted & !are == 0)
     }
 }
 
@@ -229,10 +246,16 @@ impl Limits<'_> {
     }
 
     fn is_func_proto(&self, id: u32, own: &[bool]) -> bool {
-        match (id.checked_sub(self.first_id), self.base) {
-            (Some(index), _) => own.get(index as usize).copied().unwrap_or(false),
-            (None, Some(base)) => matches!(base.type_of(id), Type::FuncProto(_)),
-            (None, None) => false,
+        match id.checked_sub(self.first_id) {
+            Some(index) => own.get(index as usize).copied().unwrap_or(false),
+            None => is_proto_of(self.base, id),
         }
     }
+}
+
+/// Whether an id of the base is that of a FUNC_PROTO. Out of line, for the walk
+/// over the records to be inlined.
+#[inline(never)]
+fn is_proto_of(base: Option<&Inner>, id: u32) -> bool {
+    base.is_some_and(|base| matches!(base.type_of(id), Type::FuncProto(_)))
 }

@@ -130,8 +130,13 @@ impl Peer for Floor {
     }
 
     fn open_split(&self, bytes: Vec<u8>) -> Option<Self> {
-        // The same walk: what it does not check, it need not be told.
+        // The same walk: what it does not check, it need not be told. (And so
+        // it cannot be asked for names.)
         Some(Self::open(Bytes::Owned(bytes)))
+    }
+
+    fn find_in_split(&self, _: &[&str]) -> Option<u64> {
+        None
     }
 
     fn find(&self, names: &[&str]) -> Option<u64> {
