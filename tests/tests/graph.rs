@@ -323,7 +323,19 @@ fn members_and_kinds_convert() {
     assert_eq!(Type::from(typedef).peel_modifiers().to_string(), "unsigned char");
     let sizes = btf.types().filter(|ty| ty.size_of().is_ok()).count();
     assert!(sizes > 30_000, "{sizes}");
-    // S-30: an iterator that has ended stays so.
+}
+
+#[test]
+fn s_24_s_25_s_26_s_30_clones_share_ids_are_ids_and_iterators_end() {
+    let btf = kernel(fixtures::UNSORTED);
+    let clone = btf.clone();
+    assert!(clone.is_same(&btf));
+    assert_eq!(clone.as_bytes().as_ptr(), btf.as_bytes().as_ptr());
+    assert_eq!(clone.type_by_id(77), btf.type_by_id(77), "the same types, not equal ones");
+    let count = btf.type_count();
+    assert_eq!(btf.type_by_id(count), Err(Error::NoSuchId { id: count, count }));
+    assert_eq!(btf.type_by_id(0).map(Type::id), Ok(0));
+    assert!(btf.types().zip(1..).all(|(ty, id)| ty.id() == id));
     let mut types = btf.types();
     assert_eq!(types.by_ref().count(), btf.own_ids().len());
     assert!(types.next().is_none() && types.next().is_none());

@@ -77,7 +77,7 @@ fn a_scan_and_the_index_agree() {
 }
 
 #[test]
-fn s_29_find_wants_just_one_of_the_kind() {
+fn s_01_s_29_find_wants_just_one_of_the_kind() {
     let btf = kernel(fixtures::UNSORTED);
     let task: Struct<'_> = btf.find("task_struct").unwrap();
     assert_eq!(task.name(), "task_struct");

@@ -71,7 +71,7 @@ fn a_24_bit_vlen_and_a_7_bit_kind_are_read() {
 }
 
 #[test]
-fn unknown_kinds_need_a_layout_section_their_own_or_their_bases() {
+fn s_06_unknown_kinds_need_a_layout_section_their_own_or_their_bases() {
     let mut blob = Blob::new();
     blob.record(0, 30, 2, false, 0, &[1, 2, 3, 4, 5]).int();
     assert_eq!(open(&blob.build()).unwrap_err(), Format::UnknownKind { offset: 24, kind: 30 }.into());
@@ -97,7 +97,7 @@ fn unknown_kinds_need_a_layout_section_their_own_or_their_bases() {
 
 /// `cilium/ebpf` refuses any unknown kind; kinds 20 to 22 need no layout here.
 #[test]
-fn kinds_20_to_22_are_carried_along() {
+fn s_06_kinds_20_to_22_are_carried_along() {
     let mut blob = Blob::new();
     blob.record(0, 20, 2, false, 4, &[8, 1, 2]).record(0, 21, 1, false, 0, &[1]).record(0, 22, 1, false, 0, &[1, 2, 3]);
     let bytes = blob.build();
@@ -109,7 +109,7 @@ fn kinds_20_to_22_are_carried_along() {
 }
 
 #[test]
-fn headers_may_be_longer_than_known() {
+fn s_03_headers_may_be_longer_than_known() {
     let mut blob = Blob::new();
     let bytes = blob.int().build();
     for hdr_len in [25, 31, 32, 33, 40, 4096] {
@@ -153,7 +153,7 @@ fn sections_may_lie_in_any_order_with_gaps_and_a_tail() {
 
 /// aya-obj looks at neither magic nor version.
 #[test]
-fn magic_version_and_flags_are_looked_at() {
+fn s_03_magic_version_and_flags_are_looked_at() {
     let good = Blob::new().int().build();
     let spoilt = |at: usize, byte: u8| {
         let mut bytes = good.clone();
@@ -169,7 +169,7 @@ fn magic_version_and_flags_are_looked_at() {
 
 /// aya-obj refuses big-endian BTF even when told that it is.
 #[test]
-fn byte_order_is_told_by_the_bytes_alone() {
+fn s_04_byte_order_is_told_by_the_bytes_alone() {
     let mut blob = Blob::new();
     let native = blob.int().build();
     let mut foreign = native.clone();
@@ -203,7 +203,7 @@ fn records_use_up_the_type_section_exactly() {
 
 /// FORMAT of the fields: every word that is an id or a name is looked at.
 #[test]
-fn every_id_and_every_name_exists() {
+fn s_18_every_id_and_every_name_exists() {
     use btf_format::{Kind, Word};
     for kind in Kind::ALL {
         let shape = kind.shape();
@@ -298,7 +298,7 @@ fn base_strings() -> u32 {
 }
 
 #[test]
-fn s_21_split_btf_continues_ids_and_strings_to_any_depth() {
+fn s_11_s_21_split_btf_continues_ids_and_strings_to_any_depth() {
     let base = fuzz::base();
     let mut split = Blob::split();
     let t = split.string("t");

@@ -25,7 +25,7 @@ fn open(fixture: &RawFixture, swapped: bool) -> Btf {
 }
 
 #[test]
-fn what_was_opened_is_written_again_in_either_order() {
+fn s_31_what_was_opened_is_written_again_in_either_order() {
     let fixtures = fixtures::raw_btf();
     assert!(fixtures.len() > 40, "the fixtures are there");
     for fixture in fixtures {

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn sections_are_relative_to_the_end_of_the_header() {
+    fn s_02_sections_are_relative_to_the_end_of_the_header() {
         for hdr_len in [24, 25, 31, 32, 40, 4096] {
             let header = Header::parse(&blob(hdr_len, [4, 16, 20, 1], 21)).unwrap();
             let end = hdr_len as usize;
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_refused() {
+    fn s_03_what_is_no_header_is_refused() {
         assert!(matches!(error(b""), Error::HeaderTruncated { size: 0, .. }));
         assert!(matches!(error(b"\x9f\xeb\x01"), Error::HeaderTruncated { size: 3, .. }));
         assert_eq!(error(b"\x7fELF"), Error::NotBtf { found: *b"\x7fE" });

@@ -8,33 +8,78 @@
 //!
 //! ```
 //! # fn main() -> Result<(), btf_types::Error> {
-//! use btf_types::{Btf, Type};
+//! use btf_types::{Btf, Func, Struct, Type};
 //!
-//! # let bytes: &'static [u8] = include_bytes!("../doc/point.btf");
-//! let btf = Btf::parse(bytes)?;
-//! let Type::Struct(point) = btf.type_by_id(2)? else { panic!("not a struct") };
-//! assert_eq!(point.name(), "point");
-//! for member in point.members() {
-//!     // At bit 0: int x
-//!     // At bit 32: int y
-//!     println!("At bit {}: {} {}", member.bit_offset(), member.ty().name(), member.name());
+//! # /*
+//! let bytes = std::fs::read("/sys/kernel/btf/vmlinux")?;
+//! # */
+//! # let bytes: &'static [u8] = include_bytes!("../doc/socket.btf");
+//! let vmlinux = Btf::parse(bytes)?;
+//!
+//! let sk_buff: Struct<'_> = vmlinux.find("sk_buff")?;
+//! for m in sk_buff.members() {
+//!     println!("{:>6} {} {}", m.bit_offset(), m.ty(), m.name()); //      0 struct net_device * dev
+//! }
+//!
+//! let f: Func<'_> = vmlinux.find("kfree_skb_reason")?;
+//! let skb = f.proto().params().next().expect("it has parameters");
+//! assert_eq!(skb.name(), "skb");
+//! if let Type::Ptr(p) = skb.ty().peel_modifiers() {
+//!     assert_eq!(p.target().name(), "sk_buff");
 //! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What can be asked
+//!
+//! * by id: [`Btf::type_by_id`], [`Btf::types`];
+//! * by name: [`Btf::find`] for the one type of a kind, [`Btf::find_first`]
+//!   for libbpf's answer, [`Btf::find_all`], [`Btf::find_flavors`],
+//!   `Btf::find_matching` (feature `regex`);
+//! * the kind of a [`Type`]: match on it; each kind has a view with what its
+//!   record holds;
+//! * what is behind: [`Type::peel_modifiers`] and its like, [`Type::target`],
+//!   [`Type::chain`], [`Type::references`], [`Type::post_order`],
+//!   [`Btf::path`];
+//! * in bytes: [`Type::size_of`], [`Type::align_of`], [`Struct::is_packed`],
+//!   [`Struct::holes`], [`Struct::padding`];
+//! * as C writes it: `Display` of [`Type`], [`Type::declare`].
+//!
+//! Offsets of members are in **bits**, sizes and all other offsets in bytes,
+//! but where a name says `bits`.
 //!
 //! # Split BTF
 //!
 //! The BTF of a kernel module continues the ids and strings of the kernel's.
 //! It is opened with its base ([`Btf::parse_split`]), to any depth, and then
 //! answers for both: an id or a name that belongs to the base is looked up
-//! there, and the type that comes back is the base's own.
+//! there, and the type that comes back is the base's own. A [`Collection`] asks
+//! a kernel and its modules as one. [`Btf::rebase`] moves split BTF that was
+//! made for another kernel.
+//!
+//! # What it costs
+//!
+//! Opening takes a walk over all records, 1.2 ms for a kernel of 126,585
+//! types, and four bytes a type; the bytes themselves are not copied. Asking
+//! allocates nothing, but for what a description says so of. The index of names
+//! is made on the first question by name, the table of tags on the first for
+//! tags, and both are kept. The figures, and those of others, are in the
+//! README of the repository.
+//!
+//! # Damaged BTF
+//!
+//! No input panics, overflows the stack, or takes long. Chains of types are
+//! followed for 64 of them; what branches looks at each type once, or counts
+//! its steps. Where something has no end, there is an error, or in a text
+//! `...`.
 //!
 //! # Features
 //!
 //! * `std` (default): finds the ends of names with the best vector
 //!   instructions of the machine, detected as it runs. Without it the crate
 //!   is `no_std` and needs `alloc`.
+//! * `regex`: names by regular expression; needs `std`.
 
 #![cfg_attr(not(test), no_std)]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]

@@ -3,11 +3,14 @@
 
 #![cfg(feature = "peers-c")]
 
-use std::{ffi::CStr, ptr, slice};
+use std::{
+    ffi::{CStr, CString},
+    ptr, slice,
+};
 
 use btf_format::{ByteOrder, Data, Header, RawBtf};
 use btf_tests::fixtures::{self, RawFixture};
-use btf_types::Btf;
+use btf_types::{Btf, Type};
 use libbpf_sys as sys;
 
 /// A `struct btf *` on its base.
@@ -87,6 +90,62 @@ fn compare(RawFixture { name, base }: &RawFixture) -> bool {
         }
     }
     true
+}
+
+/// Sizes, alignment, names and what lies behind modifiers, of whole kernels and
+/// of 32-bit BTF. Where they differ on purpose, how is said here.
+#[test]
+fn questions_are_answered_as_libbpf_answers_them() {
+    let kernel = |release: &str| format!("kernels/{release}/vmlinux.btf");
+    let mut files: Vec<String> = [fixtures::UNSORTED, fixtures::SORTED, fixtures::BIG_ENDIAN].map(kernel).to_vec();
+    files.extend(["armv7", "i686", "mips", "powerpc"].map(|arch| format!("bpf/pahole32/types32-{arch}.btf")));
+    for file in files {
+        let bytes = fixtures::read(&file);
+        let theirs = Libbpf::open(&bytes, None);
+        let ours = Btf::parse(bytes).unwrap();
+        // SAFETY: the BTF is alive.
+        assert_eq!(u64::from(ours.pointer_size()), unsafe { sys::btf__pointer_size(theirs.btf) }, "{file}");
+        let (mut sizes, mut aligns, mut finer) = (0, 0, 0);
+        for ty in ours.types() {
+            // SAFETY: the BTF is alive, and the id exists.
+            let size = unsafe { sys::btf__resolve_size(theirs.btf, ty.id()) };
+            // libbpf sees through no FUNC, and neither does this.
+            match ty.size_of() {
+                Ok(found) => {
+                    assert_eq!(found, u64::try_from(size).unwrap_or(u64::MAX), "{file}: {ty:?}");
+                    sizes += 1;
+                }
+                Err(error) => assert!(size < 0, "{file}: {ty:?}: {error}, {size}"),
+            }
+            // SAFETY: as above.
+            let align = u64::try_from(unsafe { sys::btf__align_of(theirs.btf, ty.id()) }).unwrap_or(0);
+            // It has no answer for VARs, and one for some that have no size.
+            if let (Ok(found), 1..) = (ty.align_of(), align) {
+                aligns += 1;
+                // 16-byte integers count as 8 there, 8-byte ones as 4 with
+                // 4-byte pointers; and a struct is not packed by its bitfields.
+                if found != align {
+                    finer += 1;
+                    let is_wider = found > align || found == 1;
+                    assert!(is_wider, "{file}: {ty:?}: {found} instead of {align}");
+                }
+            }
+        }
+        assert!(sizes > 50 && aligns > 50, "{file}");
+        assert!(finer * 50 < aligns || !file.starts_with("kernels"), "{file}: {finer} of {aligns}");
+        for s in ours.types().step_by(17).filter(|ty| !ty.name().is_empty()) {
+            let name = CString::new(s.name().as_bytes()).unwrap();
+            // SAFETY: the BTF is alive, the name a C string.
+            let id = unsafe { sys::btf__find_by_name(theirs.btf, name.as_ptr()) };
+            assert_eq!(ours.find_first::<Type<'_>>(s.name()).map(|ty| ty.id() as i32), Some(id), "{file}: {s:?}");
+            let kind = s.kind().unwrap().number().into();
+            // SAFETY: as above.
+            let id = unsafe { sys::btf__find_by_name_kind(theirs.btf, name.as_ptr(), kind) };
+            let of_kind: Vec<Type<'_>> = ours.find_all(s.name());
+            let first = of_kind.into_iter().find(|ty| ty.kind() == s.kind());
+            assert_eq!(first.map(|ty| ty.id() as i32), Some(id), "{file}: {s:?}");
+        }
+    }
 }
 
 #[test]

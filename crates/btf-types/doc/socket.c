@@ -1,0 +1,4 @@
+struct net_device { int ifindex; char name[16]; };
+struct sk_buff { struct net_device *dev; unsigned int len, data_len; unsigned char cloned:1, nohdr:1; const unsigned char *data; struct sk_buff *next; };
+enum skb_drop_reason { SKB_NOT_DROPPED_YET, SKB_CONSUMED };
+void kfree_skb_reason(struct sk_buff *skb, enum skb_drop_reason reason) { __builtin_memset(skb->dev, reason, 4); }
