@@ -43,7 +43,7 @@ fn cell(name: &str, key: &str, cells: &Cells, floor: Option<(u64, u64)>) -> Stri
     if name == "libbpf" && matches!(key, "peak" | "allocations") {
         return "-".into();
     }
-    let (floor, expected) = floor.unwrap_or((value, sum));
+    let (floor, expected) = floor.unwrap_or((0, sum));
     assert_eq!(sum, expected, "{name} has another answer for {key} than the floor");
     let text = match key {
         "allocations" => return value.to_string(),
