@@ -28,6 +28,9 @@ impl Drop for Libbpf {
 
 impl Libbpf {
     fn open(bytes: &[u8], base: Option<Libbpf>) -> Self {
+        // It would tell of each type that has no alignment.
+        // SAFETY: nothing is asked of the caller.
+        unsafe { sys::libbpf_set_print(None) };
         let base_btf = base.as_ref().map_or(ptr::null_mut(), |base| base.btf);
         // SAFETY: libbpf copies the bytes; the base lives as long as the split.
         let btf = unsafe { sys::btf__new_split(bytes.as_ptr().cast(), bytes.len() as u32, base_btf) };
