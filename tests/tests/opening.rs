@@ -1,5 +1,8 @@
 //! What opening refuses and what it accepts: FORMAT by FORMAT, and the faults
-//! that other libraries were found to have. Each case has a bound on memory.
+//! that other libraries were found to have. Each case has a bound on time and
+//! memory.
+
+use std::time::{Duration, Instant};
 
 use btf_format::{ByteOrder, Error as Format, Header, convert};
 use btf_tests::{
@@ -24,7 +27,9 @@ fn open_split(bytes: &[u8], base: &Btf) -> Result<Btf, Error> {
 }
 
 fn bounded<T>(bytes: &[u8], work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
     let (result, heap) = memory::measure(work);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?} for {} bytes", start.elapsed(), bytes.len());
     let limit = 3 * bytes.len() as u64 + 4096;
     assert!(heap.peak <= limit, "{} bytes of heap for {} of input", heap.peak, bytes.len());
     assert!(heap.allocations <= 32, "{} allocations", heap.allocations);

@@ -9,7 +9,7 @@ use btf_format as raw;
 
 use crate::{
     DeclTags, Int, Name, Type,
-    view::{elements, sized, views},
+    view::{elements, named, sized, views},
 };
 
 views! {
@@ -50,22 +50,11 @@ elements! {
     Member of raw::Member
 }
 
+named! {
+    Member: "an anonymous struct or union, or a bitfield that only pads", "";
+}
+
 impl<'btf> Member<'btf> {
-    /// The name; empty for an anonymous struct or union, or a bitfield that
-    /// only pads.
-    #[must_use]
-    #[inline]
-    pub fn name(self) -> Name<'btf> {
-        self.owner.btf.name_at(self.raw.name_off())
-    }
-
-    /// The type.
-    #[must_use]
-    #[inline]
-    pub fn ty(self) -> Type<'btf> {
-        self.owner.btf.type_of(self.raw.type_id())
-    }
-
     /// Offset from the start of the struct in **bits**; 0 in a union.
     ///
     /// Bits are counted from the least significant one on little-endian, and

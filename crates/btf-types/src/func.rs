@@ -8,8 +8,8 @@ use core::fmt;
 use btf_format as raw;
 
 use crate::{
-    DeclTags, Linkage, Name, Type,
-    view::{elements, referring, views},
+    DeclTags, Linkage,
+    view::{elements, named, referring, views},
 };
 
 views! {
@@ -71,21 +71,11 @@ elements! {
     Param of raw::Param
 }
 
+named! {
+    Param: "what has none, and for `...`", "; `void` for `...`";
+}
+
 impl<'btf> Param<'btf> {
-    /// The name; may be empty.
-    #[must_use]
-    #[inline]
-    pub fn name(self) -> Name<'btf> {
-        self.owner.btf.name_at(self.raw.name_off())
-    }
-
-    /// The type; `void` for `...`.
-    #[must_use]
-    #[inline]
-    pub fn ty(self) -> Type<'btf> {
-        self.owner.btf.type_of(self.raw.type_id())
-    }
-
     /// Whether this stands for `...`: it has neither name nor type. (It means
     /// that only of the last parameter.)
     #[must_use]

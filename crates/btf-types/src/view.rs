@@ -221,4 +221,25 @@ macro_rules! elements {
     };
 }
 
-pub(crate) use {elements, referring, sized, views};
+/// Gives elements the name and the type that their record refers to.
+macro_rules! named {
+    ($($element:ident: $unnamed:literal, $type:literal;)*) => {$(
+        impl<'btf> $element<'btf> {
+            #[doc = concat!("The name; empty for ", $unnamed, ".")]
+            #[must_use]
+            #[inline]
+            pub fn name(self) -> $crate::Name<'btf> {
+                self.owner.btf.name_at(self.raw.name_off())
+            }
+
+            #[doc = concat!("The type", $type, ".")]
+            #[must_use]
+            #[inline]
+            pub fn ty(self) -> $crate::Type<'btf> {
+                self.owner.btf.type_of(self.raw.type_id())
+            }
+        }
+    )*};
+}
+
+pub(crate) use {elements, named, referring, sized, views};

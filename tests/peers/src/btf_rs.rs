@@ -7,61 +7,24 @@ use fallible_iterator::FallibleIterator;
 
 use crate::measure::Peer;
 
+/// BTF with one of the two backends.
+pub struct Backed<const MAPPED: bool>(Btf);
+
 /// All types decoded when opened.
-pub struct Cache(Btf);
+pub type Cache = Backed<false>;
 
 /// Types decoded from the mapped file when asked for.
-pub struct Mmap(Btf);
+pub type Mmap = Backed<true>;
 
-impl Peer for Cache {
+impl<const MAPPED: bool> Peer for Backed<MAPPED> {
     fn open_file(path: &Path) -> Self {
-        Self(Btf::from_file_with_backend(path, Backend::Cache).expect("it is sound"))
+        let backend = if MAPPED { Backend::Mmap } else { Backend::Cache };
+        Self(Btf::from_file_with_backend(path, backend).expect("it is sound"))
     }
 
     fn open_bytes(bytes: Vec<u8>) -> Option<Self> {
-        Btf::from_bytes(&bytes).ok().map(Self)
-    }
-
-    fn open_split(&self, bytes: Vec<u8>) -> Option<Self> {
-        Btf::from_split_bytes(&bytes, &self.0).ok().map(Self)
-    }
-
-    fn find(&self, names: &[&str]) -> Option<u64> {
-        Some(find(&self.0, names))
-    }
-
-    fn matching(&self, regex: &str) -> Option<u64> {
-        Some(matching(&self.0, regex))
-    }
-
-    fn by_id(&self, ids: &[u32]) -> Option<u64> {
-        Some(by_id(&self.0, ids))
-    }
-
-    fn types(&self) -> Option<u64> {
-        Some(types(&self.0))
-    }
-
-    fn names(&self) -> Option<u64> {
-        Some(names(&self.0))
-    }
-
-    fn members(&self) -> Option<u64> {
-        Some(members(&self.0))
-    }
-
-    fn protos(&self) -> Option<u64> {
-        Some(protos(&self.0))
-    }
-}
-
-impl Peer for Mmap {
-    fn open_file(path: &Path) -> Self {
-        Self(Btf::from_file_with_backend(path, Backend::Mmap).expect("it is sound"))
-    }
-
-    fn open_bytes(_: Vec<u8>) -> Option<Self> {
-        None
+        // Bytes in memory cannot be mapped.
+        if MAPPED { None } else { Btf::from_bytes(&bytes).ok().map(Self) }
     }
 
     fn open_split(&self, bytes: Vec<u8>) -> Option<Self> {
