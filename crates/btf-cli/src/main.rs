@@ -3,6 +3,7 @@
 //! Thin: each file here is one command, and knows how to ask and to print;
 //! what BTF is, the crates know.
 
+mod dump;
 mod info;
 mod source;
 
@@ -23,6 +24,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Prints all types, a record a line, or as JSON.
+    Dump(dump::Arguments),
     /// Says what BTF holds: byte order, sections, how many types of which kind.
     Info(Source),
 }
@@ -30,6 +33,7 @@ enum Command {
 fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Info(Source::default()));
     let result = match command {
+        Command::Dump(arguments) => dump::run(&arguments),
         Command::Info(source) => info::run(&source),
     };
     match result {

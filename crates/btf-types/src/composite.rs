@@ -80,6 +80,14 @@ impl<'btf> Member<'btf> {
         }
     }
 
+    /// Offset and, if it is a bitfield, width in **bits**, as the record gives
+    /// both: nothing of an integer type folded in. What `bpftool` prints.
+    #[must_use]
+    pub fn encoded(self) -> (u32, Option<u8>) {
+        let size = self.raw.bitfield_size(self.kind_flag);
+        (self.raw.bit_offset(self.kind_flag), (size > 0).then_some(size))
+    }
+
     /// The tags that were put on this member (`btf_decl_tag`).
     #[must_use]
     pub fn decl_tags(self) -> DeclTags<'btf> {

@@ -1,0 +1,199 @@
+//! `btf dump`: all own types, in one of several forms.
+//!
+//! Text and JSON are the same document, which this walk over the types writes
+//! into a [`Writer`].
+
+mod json;
+mod raw;
+
+use std::io::{self, Write};
+
+use btf_types::{Btf, EnumValues, Kind, Members, Name, Type};
+use clap::{Args, ValueEnum};
+
+use crate::{Result, source::Source};
+
+/// What `btf dump` takes.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The form of what is printed.
+    #[arg(long, value_enum, default_value_t = Format::Raw)]
+    format: Format,
+    #[command(flatten)]
+    source: Source,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// A line for each type and one for each of its parts, as bpftool has them.
+    Raw,
+    /// The same as one JSON document.
+    Json,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result {
+    let btf = arguments.source.open()?;
+    match arguments.format {
+        Format::Raw => write(&btf, &mut raw::Raw::default())?,
+        Format::Json => write(&btf, &mut json::Json::default())?,
+    }
+    Ok(())
+}
+
+/// One form of the document. What a type consists of comes in the order in
+/// which it is to be written.
+trait Writer {
+    /// What is to be printed, to be taken from time to time.
+    fn text(&mut self) -> &mut Vec<u8>;
+
+    /// Before all types.
+    fn begin(&mut self) {}
+    /// After all types.
+    fn end(&mut self) {}
+
+    /// A type begins.
+    fn ty(&mut self, id: u32, kind: &str, name: Name<'_>);
+    /// It ends.
+    fn end_ty(&mut self);
+
+    /// Something that is told of a type or of a part.
+    fn number(&mut self, key: &str, value: i128);
+    /// The same in a word that needs no escapes.
+    fn word(&mut self, key: &str, value: &str);
+    /// What only bpftool's text has between a VAR's type and its linkage.
+    fn comma(&mut self) {}
+
+    /// The parts of a type begin.
+    fn parts(&mut self, key: &str);
+    /// A part begins, which has a name or is of a kind that has none.
+    fn part(&mut self, name: Option<Name<'_>>);
+    /// The value of an enumerator; with its suffix in C.
+    fn value(&mut self, value: i128, suffix: &str);
+    /// What lies in a section, besides its id.
+    fn entry(&mut self, ty: Type<'_>);
+    /// A part ends.
+    fn end_part(&mut self);
+    /// All parts have ended.
+    fn end_parts(&mut self);
+}
+
+fn write(btf: &Btf, to: &mut impl Writer) -> io::Result<()> {
+    /// How much is gathered before it is handed on, in bytes.
+    const CHUNK: usize = 1 << 16;
+    let mut out = io::stdout().lock();
+    to.begin();
+    for ty in btf.types() {
+        to.ty(ty.id(), ty.kind().map_or("UNKNOWN", Kind::as_str), ty.name());
+        write_type(ty, to);
+        to.end_ty();
+        if to.text().len() >= CHUNK {
+            out.write_all(to.text())?;
+            to.text().clear();
+        }
+    }
+    to.end();
+    out.write_all(to.text())?;
+    out.flush()
+}
+
+fn write_type(ty: Type<'_>, to: &mut impl Writer) {
+    match ty {
+        Type::Int(int) => {
+            to.number("size", int.size().into());
+            to.number("bits_offset", int.bit_offset().into());
+            to.number("nr_bits", int.bits().into());
+            let encoding = match int.encoding() {
+                0 => "(none)",
+                1 => "SIGNED",
+                2 => "CHAR",
+                4 => "BOOL",
+                _ => "UNKN",
+            };
+            to.word("encoding", encoding);
+        }
+        Type::Array(array) => {
+            to.number("type_id", array.element().id().into());
+            to.number("index_type_id", array.index().id().into());
+            to.number("nr_elems", array.count().into());
+        }
+        Type::Struct(s) => write_members(s.size(), s.members(), to),
+        Type::Union(u) => write_members(u.size(), u.members(), to),
+        Type::Enum(e) => write_values(e.is_signed(), e.size(), e.values(), "", to),
+        Type::Enum64(e) => {
+            let suffix = if e.is_signed() { "LL" } else { "ULL" };
+            write_values(e.is_signed(), e.size(), e.values(), suffix, to);
+        }
+        Type::Fwd(fwd) => to.word("fwd_kind", &fwd.declares().to_string()),
+        Type::Func(func) => {
+            to.number("type_id", func.proto().id().into());
+            to.word("linkage", &func.linkage().to_string());
+        }
+        Type::FuncProto(proto) => {
+            to.number("ret_type_id", proto.return_type().id().into());
+            to.number("vlen", proto.params().len() as i128);
+            to.parts("params");
+            for param in proto.params() {
+                to.part(Some(param.name()));
+                to.number("type_id", param.ty().id().into());
+                to.end_part();
+            }
+            to.end_parts();
+        }
+        Type::Var(var) => {
+            to.number("type_id", var.ty().id().into());
+            to.comma();
+            to.word("linkage", &var.linkage().to_string());
+        }
+        Type::Datasec(section) => {
+            to.number("size", section.size().into());
+            to.number("vlen", section.entries().len() as i128);
+            to.parts("vars");
+            for entry in section.entries() {
+                to.part(None);
+                to.number("type_id", entry.ty().id().into());
+                to.number("offset", entry.offset().into());
+                to.number("size", entry.size().into());
+                to.entry(entry.ty());
+                to.end_part();
+            }
+            to.end_parts();
+        }
+        Type::Float(float) => to.number("size", float.size().into()),
+        Type::DeclTag(tag) => {
+            to.number("type_id", tag.target().id().into());
+            to.number("component_idx", tag.component().map_or(-1, Into::into));
+        }
+        Type::Unknown(_) => {}
+        _ => to.number("type_id", ty.target().map_or(0, Type::id).into()),
+    }
+}
+
+fn write_members(size: u32, members: Members<'_>, to: &mut impl Writer) {
+    to.number("size", size.into());
+    to.number("vlen", members.len() as i128);
+    to.parts("members");
+    for member in members {
+        let (bit_offset, bitfield_size) = member.encoded();
+        to.part(Some(member.name()));
+        to.number("type_id", member.ty().id().into());
+        to.number("bits_offset", bit_offset.into());
+        if let Some(size) = bitfield_size {
+            to.number("bitfield_size", size.into());
+        }
+        to.end_part();
+    }
+    to.end_parts();
+}
+
+fn write_values(is_signed: bool, size: u32, values: EnumValues<'_>, suffix: &str, to: &mut impl Writer) {
+    to.word("encoding", if is_signed { "SIGNED" } else { "UNSIGNED" });
+    to.number("size", size.into());
+    to.number("vlen", values.len() as i128);
+    to.parts("values");
+    for value in values {
+        to.part(Some(value.name()));
+        to.value(value.value(), suffix);
+        to.end_part();
+    }
+    to.end_parts();
+}

@@ -1,0 +1,109 @@
+//! `btf dump` against bpftool's output, by its checksum.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use btf_tests::fixtures;
+use regex::bytes::{Captures, Regex};
+use sha2::{Digest, Sha256};
+
+fn btf(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_btf")).args(arguments).output().unwrap()
+}
+
+/// What the command prints of a file on its base.
+fn dump(format: &str, file: &Path, base: Option<&Path>) -> Vec<u8> {
+    let mut arguments = vec!["dump", "--format", format, file.to_str().unwrap()];
+    if let Some(base) = base {
+        arguments.extend(["--base", base.to_str().unwrap()]);
+    }
+    let output = btf(&arguments);
+    assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+fn checksum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// bpftool's fault, put into what has it not: values of unsigned ENUMs that do
+/// not fit 31 bits come out as 64 bits of their sign.
+fn with_the_fault_of_bpftool(json: &[u8]) -> Vec<u8> {
+    let of_enum = Regex::new(r#""kind":"ENUM","name":"[^"]*","encoding":"UNSIGNED"[^\]]*\]"#).unwrap();
+    let value = Regex::new(r#""val":(\d+)"#).unwrap();
+    let extend = |captures: &Captures<'_>| {
+        let value: u32 = std::str::from_utf8(&captures[1]).unwrap().parse().unwrap();
+        format!("\"val\":{}", i64::from(value as i32) as u64).into_bytes()
+    };
+    of_enum
+        .replace_all(json, |captures: &Captures<'_>| value.replace_all(&captures[0], extend).into_owned())
+        .into_owned()
+}
+
+#[test]
+fn text_and_json_are_bpftools() {
+    let table = String::from_utf8(fixtures::read("golden/dump.tsv")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // A file of raw BTF, or until the command reads ELF, its section.
+    let written = |name: &str| {
+        let path = folder.path().join(name.replace('/', "-"));
+        if !path.exists() {
+            let bytes = match name.ends_with(".o") {
+                true => fixtures::section(name, ".BTF").unwrap(),
+                false => fixtures::read(name),
+            };
+            std::fs::write(&path, bytes).unwrap();
+        }
+        path
+    };
+    let mut compared = 0;
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [file, base, raw, _, json] = fields.as_slice() else { panic!("{line}") };
+        if !file.ends_with(".btf") && !file.ends_with(".o") {
+            continue;
+        }
+        let base = (*base != "-").then(|| written(base));
+        let text = dump("raw", &written(file), base.as_deref());
+        assert_eq!(checksum(&text), *raw, "{file}");
+        let document = dump("json", &written(file), base.as_deref());
+        assert!(serde_json::from_slice::<serde_json::Value>(&document).is_ok(), "{file}");
+        assert_eq!(checksum(&with_the_fault_of_bpftool(&document)), *json, "{file}");
+        compared += 1;
+    }
+    assert!(compared > 70, "{compared}");
+}
+
+#[test]
+fn names_that_json_must_escape_are_escaped() {
+    let mut blob = btf_tests::blob::Blob::new();
+    let name = blob.string(b"a\"\\\x01\xff\x7f\xc3\xa9");
+    blob.record(name, 16, 0, false, 4, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("names.btf");
+    std::fs::write(&path, blob.build()).unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&dump("json", &path, None)).unwrap();
+    assert_eq!(document["types"][0]["name"], "a\"\\\u{1}\u{fffd}\u{7f}\u{e9}");
+    assert_eq!(dump("raw", &path, None), b"[1] FLOAT 'a\"\\\x01\xff\x7f\xc3\xa9' size=4\n");
+}
+
+#[test]
+fn what_cannot_be_dumped_says_so_in_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.btf");
+    std::fs::write(&path, &fixtures::read("bpf/pahole32/types32-mips.btf")[..1000]).unwrap();
+    for (arguments, code) in [
+        (&["dump", path.to_str().unwrap()][..], 1),
+        (&["dump", "/nonexistent"], 1),
+        (&["dump", "--format", "xml"], 2),
+        (&["no-such-command"], 2),
+    ] {
+        let output = btf(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+        let lines = String::from_utf8(output.stderr).unwrap().lines().count();
+        assert!(lines == 1 || code == 2, "{arguments:?}");
+    }
+}
