@@ -10,7 +10,7 @@ pub(crate) fn run(source: &Source) -> Result {
     let btf = source.open()?;
     let header = btf.header();
     let mut out = io::BufWriter::new(io::stdout().lock());
-    writeln!(out, "source      {}", source.path().display())?;
+    writeln!(out, "source      {}", source.name())?;
     writeln!(out, "byte order  {}", btf.byte_order())?;
     writeln!(out, "header      {} bytes", header.hdr_len())?;
     let own = btf.own_ids();

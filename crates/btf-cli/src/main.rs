@@ -4,7 +4,9 @@
 //! what BTF is, the crates know.
 
 mod dump;
+mod find;
 mod info;
+mod show;
 mod source;
 
 use std::{error::Error, io, process::ExitCode};
@@ -26,6 +28,10 @@ struct Arguments {
 enum Command {
     /// Prints all types, a record a line, or as JSON.
     Dump(dump::Arguments),
+    /// Shows types as C declares them, with offsets, sizes, holes and cache lines.
+    Show(show::Arguments),
+    /// Finds types by name.
+    Find(find::Arguments),
     /// Says what BTF holds: byte order, sections, how many types of which kind.
     Info(Source),
 }
@@ -34,6 +40,8 @@ fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Info(Source::default()));
     let result = match command {
         Command::Dump(arguments) => dump::run(&arguments),
+        Command::Show(arguments) => show::run(&arguments),
+        Command::Find(arguments) => find::run(&arguments),
         Command::Info(source) => info::run(&source),
     };
     match result {

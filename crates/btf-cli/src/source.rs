@@ -1,14 +1,13 @@
-//! Where BTF comes from: a file, or the running kernel.
+//! Where BTF comes from: a file, the running kernel, or one of its modules.
 
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
 };
 
+use btf_kernel::Kernel;
 use btf_types::Btf;
 use clap::Args;
-
-const RUNNING_KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
 /// A source as given on the command line.
 #[derive(Args, Debug, Clone, Default)]
@@ -19,65 +18,97 @@ pub(crate) struct Source {
     /// the lowest first.
     #[arg(long, value_name = "FILE")]
     base: Vec<PathBuf>,
+    /// A module of the running kernel.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["source", "base"])]
+    module: Option<String>,
 }
 
 impl Source {
-    /// The file.
-    pub(crate) fn path(&self) -> &Path {
-        self.source.as_deref().unwrap_or(Path::new(RUNNING_KERNEL))
+    /// A file on the bases that were given: of a command that has other
+    /// arguments before it.
+    pub(crate) fn of(source: Option<&Path>, options: &Options) -> Self {
+        Self { source: source.map(Into::into), base: options.base.clone(), module: options.module.clone() }
     }
 
-    /// Reads and opens it, on its bases.
-    pub(crate) fn open(&self) -> Result<Btf, SourceError> {
-        let mut base: Option<Btf> = None;
-        for path in self.base.iter().map(PathBuf::as_path).chain([self.path()]) {
-            let bytes = fs::read(path).map_err(|error| SourceError::new(path, Cause::Read(error)))?;
-            let opened = match &base {
-                None => Btf::parse(bytes),
-                Some(base) => Btf::parse_split(bytes, base),
-            };
-            base = Some(opened.map_err(|error| SourceError::new(path, Cause::Open(error)))?);
+    /// What it is called.
+    pub(crate) fn name(&self) -> String {
+        match (&self.source, &self.module) {
+            (Some(path), _) => path.display().to_string(),
+            (None, Some(module)) => format!("module {module}"),
+            (None, None) => Kernel::running().path().display().to_string(),
         }
-        base.ok_or_else(|| SourceError::new(self.path(), Cause::Read(io::ErrorKind::NotFound.into())))
     }
+
+    /// Opens it, on its bases.
+    pub(crate) fn open(&self) -> Result<Btf, SourceError> {
+        let kernel = Kernel::running();
+        let Some(source) = &self.source else {
+            return Ok(match &self.module {
+                None => kernel.btf()?,
+                Some(module) => kernel.module(module)?,
+            });
+        };
+        let mut base: Option<Btf> = None;
+        for path in &self.base {
+            base = Some(open_file(path, base.as_ref())?);
+        }
+        open_file(source, base.as_ref())
+    }
+}
+
+/// What says where BTF comes from, but for the file.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// What split BTF is split from; more than once for more than one level,
+    /// the lowest first.
+    #[arg(long, value_name = "FILE")]
+    base: Vec<PathBuf>,
+    /// A module of the running kernel.
+    #[arg(long, value_name = "NAME", conflicts_with = "base")]
+    module: Option<String>,
+}
+
+fn open_file(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
+    let bytes = fs::read(path).map_err(|error| SourceError::Read(path.into(), error))?;
+    let opened = match base {
+        None => Btf::parse(bytes),
+        Some(base) => Btf::parse_split(bytes, base),
+    };
+    opened.map_err(|error| SourceError::Open(path.into(), error))
 }
 
 /// Why a source could not be opened.
 #[derive(Debug)]
-pub(crate) struct SourceError {
-    path: PathBuf,
-    cause: Cause,
+pub(crate) enum SourceError {
+    Read(PathBuf, io::Error),
+    Open(PathBuf, btf_types::Error),
+    Kernel(btf_kernel::Error),
 }
 
-#[derive(Debug)]
-enum Cause {
-    Read(io::Error),
-    Open(btf_types::Error),
-}
-
-impl SourceError {
-    fn new(path: &Path, cause: Cause) -> Self {
-        Self { path: path.to_owned(), cause }
+impl From<btf_kernel::Error> for SourceError {
+    fn from(error: btf_kernel::Error) -> Self {
+        Self::Kernel(error)
     }
 }
 
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        match &self.cause {
-            Cause::Read(error) if error.kind() == io::ErrorKind::NotFound && self.path == Path::new(RUNNING_KERNEL) => {
-                write!(f, ": this kernel has no BTF there; name a file to look at")
+        match self {
+            Self::Read(path, _) | Self::Open(path, _) => write!(f, "{}", path.display()),
+            Self::Kernel(error @ btf_kernel::Error::NotFound { path }) if path.ends_with("vmlinux") => {
+                write!(f, "{error}; name a file to look at")
             }
-            _ => Ok(()),
+            Self::Kernel(error) => write!(f, "{error}"),
         }
     }
 }
 
 impl std::error::Error for SourceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(match &self.cause {
-            Cause::Read(error) => error,
-            Cause::Open(error) => error,
-        })
+        match self {
+            Self::Read(_, error) => Some(error),
+            Self::Open(_, error) => Some(error),
+            Self::Kernel(error) => error.source(),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `btf dump` against bpftool's output, by its checksum.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
 use std::{
     path::Path,
     process::{Command, Output},
