@@ -1,6 +1,7 @@
 //! The chores of this workspace, so that nothing needs a shell script.
 
 mod fuzz;
+mod golden;
 mod layers;
 mod oldest;
 
@@ -16,6 +17,7 @@ usage: cargo xtask CHORE
     layers                          check that crates depend on each other only as Cargo.toml's table allows
     fuzz [TARGET] [--seconds N]     fuzz one target, or all of them, each for N seconds (default 60);
                                     needs a nightly toolchain and cargo-fuzz
+    golden                          renew the golden files of what the btf command prints
     oldest                          check that the workspace compiles with Cargo-minimal.lock
     oldest --renew                  make that lockfile anew; needs a nightly toolchain
 ";
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         ["layers"] => layers::run(),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["golden"] => golden::run(),
         ["oldest"] => oldest::check(),
         ["oldest", "--renew"] => oldest::renew(),
         ["help" | "--help" | "-h"] => {

@@ -2,42 +2,123 @@
 
 use std::io::{self, Write};
 
-use btf_types::{Kind, Type};
+use btf_types::{Btf, Kind, Type};
+use clap::Args;
+use serde_json::json;
 
 use crate::{Result, source::Source};
 
-pub(crate) fn run(source: &Source) -> Result {
+/// What `btf info` takes.
+#[derive(Args, Default)]
+#[command(after_help = "Examples:\n  btf info\n  btf info --json vmlinux.btf\n  btf info --module veth")]
+pub(crate) struct Arguments {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// How many of the largest types are told of.
+const LARGEST: usize = 5;
+
+pub(crate) fn run(arguments: &Arguments) -> Result {
+    let source = &arguments.source;
     let btf = source.open()?;
-    let header = btf.header();
     let mut out = io::BufWriter::new(io::stdout().lock());
-    writeln!(out, "source      {}", source.name())?;
-    writeln!(out, "byte order  {}", btf.byte_order())?;
-    writeln!(out, "header      {} bytes", header.hdr_len())?;
-    let own = btf.own_ids();
-    if own.is_empty() {
-        writeln!(out, "types       none")?;
+    if arguments.json {
+        writeln!(out, "{}", as_json(&btf, source))?;
     } else {
-        let (first, last) = (own.start, own.end - 1);
-        writeln!(out, "types       {} ({first} to {last}), {} bytes", own.len(), header.types().len())?;
-    }
-    writeln!(out, "strings     {} bytes", header.strings().len())?;
-    if !header.layout().is_empty() {
-        writeln!(out, "layout      {} kinds", header.layout().len() / 4)?;
-    }
-    if let Some(base) = btf.base() {
-        writeln!(out, "base        {} types", base.type_count())?;
-    }
-    writeln!(out)?;
-    for kind in Kind::ALL {
-        let count = btf.types().filter(|ty| ty.kind() == Some(kind)).count();
-        if count > 0 {
-            writeln!(out, "{kind:<12}{count:>8}")?;
-        }
-    }
-    let unknown = btf.types().filter(|ty| matches!(ty, Type::Unknown(_))).count();
-    if unknown > 0 {
-        writeln!(out, "{:<12}{unknown:>8}", "unknown")?;
+        write_text(&btf, source, &mut out)?;
     }
     out.flush()?;
     Ok(())
+}
+
+/// The kinds that there are, each with the number of its types.
+fn counts(btf: &Btf) -> Vec<(&'static str, usize)> {
+    let mut counts = [0usize; 128];
+    for ty in btf.types() {
+        let number = ty.kind().map_or(0, Kind::number);
+        if let Some(count) = counts.get_mut(usize::from(number)) {
+            *count += 1;
+        }
+    }
+    let unknown = counts.first().copied().unwrap_or(0);
+    let known = Kind::ALL.into_iter().map(|kind| {
+        let count = counts.get(usize::from(kind.number())).copied().unwrap_or(0);
+        (kind.as_str(), count)
+    });
+    known.chain([("UNKNOWN", unknown)]).filter(|(_, count)| *count > 0).collect()
+}
+
+/// The largest structs and unions with a name.
+fn largest(btf: &Btf) -> Vec<(u64, Type<'_>)> {
+    let mut sizes: Vec<_> = btf
+        .types()
+        .filter(|ty| matches!(ty, Type::Struct(_) | Type::Union(_)) && !ty.name().is_empty())
+        .filter_map(|ty| ty.size_of().ok().map(|size| (size, ty)))
+        .collect();
+    sizes.sort_by_key(|(size, ty)| (std::cmp::Reverse(*size), ty.id()));
+    sizes.truncate(LARGEST);
+    sizes
+}
+
+fn write_text(btf: &Btf, source: &Source, out: &mut impl Write) -> Result {
+    let header = btf.header();
+    writeln!(out, "source       {}", source.name())?;
+    writeln!(out, "byte order   {}", btf.byte_order())?;
+    writeln!(out, "pointers     {} bytes", btf.pointer_size())?;
+    writeln!(out, "header       {} bytes", header.hdr_len())?;
+    let own = btf.own_ids();
+    if own.is_empty() {
+        writeln!(out, "types        none")?;
+    } else {
+        let (first, last) = (own.start, own.end - 1);
+        writeln!(out, "types        {} ({first} to {last}), {} bytes", own.len(), header.types().len())?;
+    }
+    writeln!(out, "name-sorted  {}", if btf.is_name_sorted() { "yes" } else { "no" })?;
+    writeln!(out, "strings      {} bytes", header.strings().len())?;
+    if !header.layout().is_empty() {
+        writeln!(out, "layout       {} kinds", header.layout().len() / 4)?;
+    }
+    if let Some(base) = btf.base() {
+        writeln!(out, "base         {} types", base.type_count())?;
+    }
+    let counts = counts(btf);
+    if !counts.is_empty() {
+        writeln!(out)?;
+    }
+    for (kind, count) in counts {
+        writeln!(out, "{kind:<12}{count:>8}")?;
+    }
+    let largest = largest(btf);
+    if !largest.is_empty() {
+        writeln!(out, "\nlargest, in bytes")?;
+    }
+    for (size, ty) in largest {
+        writeln!(out, "{size:>12}  {ty}")?;
+    }
+    Ok(())
+}
+
+fn as_json(btf: &Btf, source: &Source) -> serde_json::Value {
+    let header = btf.header();
+    let largest =
+        largest(btf).into_iter().map(|(size, ty)| json!({"id": ty.id(), "type": ty.to_string(), "size": size}));
+    json!({
+        "source": source.name(),
+        "byte_order": btf.byte_order().to_string(),
+        "pointer_size": btf.pointer_size(),
+        "header_bytes": header.hdr_len(),
+        "first_id": btf.own_ids().start,
+        "types": btf.own_ids().len(),
+        "type_bytes": header.types().len(),
+        "name_sorted": btf.is_name_sorted(),
+        "string_bytes": header.strings().len(),
+        "layout_kinds": header.layout().len() / 4,
+        "base_types": btf.base().map(Btf::type_count),
+        "kinds": counts(btf).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "largest": largest.collect::<Vec<_>>(),
+    })
 }

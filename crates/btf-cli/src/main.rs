@@ -11,13 +11,15 @@ mod source;
 
 use std::{error::Error, io, process::ExitCode};
 
-use clap::{Parser, Subcommand};
-
-use source::Source;
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Looks at BTF, the type information of Linux kernels and BPF objects.
 #[derive(Parser)]
-#[command(name = "btf", version)]
+#[command(
+    name = "btf",
+    version,
+    after_help = "Without a file, all commands look at the running kernel.\n\nExamples:\n  btf\n  btf show sk_buff\n  btf find 'tcp_*' --kind func\n  btf dump --format json vmlinux.btf\n  btf show vport --base vmlinux.btf ./openvswitch.btf"
+)]
 struct Arguments {
     /// Without one: `info`.
     #[command(subcommand)]
@@ -33,16 +35,25 @@ enum Command {
     /// Finds types by name.
     Find(find::Arguments),
     /// Says what BTF holds: byte order, sections, how many types of which kind.
-    Info(Source),
+    Info(info::Arguments),
+    /// Prints what a shell needs to complete this command's arguments.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command.unwrap_or(Command::Info(Source::default()));
+    let command = Arguments::parse().command.unwrap_or_else(|| Command::Info(info::Arguments::default()));
     let result = match command {
         Command::Dump(arguments) => dump::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
         Command::Find(arguments) => find::run(&arguments),
-        Command::Info(source) => info::run(&source),
+        Command::Info(arguments) => info::run(&arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "btf", &mut io::stdout());
+            Ok(())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

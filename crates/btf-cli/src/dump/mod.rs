@@ -15,6 +15,9 @@ use crate::{Result, source::Source};
 
 /// What `btf dump` takes.
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  btf dump\n  btf dump --format json vmlinux.btf\n  btf dump --base vmlinux.btf veth.btf"
+)]
 pub(crate) struct Arguments {
     /// The form of what is printed.
     #[arg(long, value_enum, default_value_t = Format::Raw)]

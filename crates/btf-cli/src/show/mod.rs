@@ -4,7 +4,7 @@ mod layout;
 
 use std::{
     fmt::Write as _,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
@@ -42,13 +42,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     let source = Source::of(file.as_deref(), &arguments.options);
     let btf = source.open()?;
     let mut text = String::new();
-    for name in names {
-        show(&btf, name, arguments.expand, &mut text)?;
-    }
+    // What was found before an error is shown all the same.
+    let result = names.iter().try_for_each(|name| show(&btf, name, arguments.expand, &mut text));
     let mut out = io::stdout().lock();
+    if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
+        text = with_dim_comments(&text);
+    }
     out.write_all(text.as_bytes())?;
     out.flush()?;
-    Ok(())
+    result
+}
+
+/// The text with its comments dimmed, for a terminal.
+fn with_dim_comments(text: &str) -> String {
+    text.replace("/*", "\x1b[2m/*").replace("*/", "*/\x1b[0m")
 }
 
 /// Shows all that a name means.
@@ -150,7 +157,7 @@ fn show_type(ty: Type<'_>, expand: bool, text: &mut String) -> Result {
             for tag in ty.decl_tags() {
                 writeln!(text, "/* {} */", tag.name())?;
             }
-            writeln!(text, "{} {ty};", func.linkage())?;
+            writeln!(text, "{ty}; /* {} */", func.linkage())?;
         }
         Type::Datasec(section) => show_section(section, text)?,
         ty => {

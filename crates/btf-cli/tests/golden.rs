@@ -1,0 +1,75 @@
+//! What the command prints, against files that `cargo xtask golden` renews: a
+//! change of them is a change that somebody will see, and is to be read.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::{env, fs, path::Path, process::Command};
+
+use btf_tests::fixtures;
+
+/// The name of the file, and the arguments, with files of the folder that the
+/// command runs in.
+const CASES: &[(&str, &[&str])] = &[
+    ("help", &["--help"]),
+    ("help-show", &["show", "--help"]),
+    ("help-find", &["find", "--help"]),
+    ("help-dump", &["dump", "--help"]),
+    ("help-info", &["info", "--help"]),
+    ("info", &["info", "./vmlinux.btf"]),
+    ("info-json", &["info", "--json", "./vmlinux.btf"]),
+    ("info-big-endian", &["info", "./s390x.btf"]),
+    ("info-split", &["info", "--base", "vmlinux.btf", "./openvswitch.btf"]),
+    ("info-bare-header", &["info", "--base", "vmlinux.btf", "./cast_common.btf"]),
+    ("show-sk_buff", &["show", "sk_buff", "./vmlinux.btf"]),
+    ("show-expand", &["show", "--expand", "task_struct", "./s390x.btf"]),
+    ("show-path", &["show", "task_struct.mm.pgd", "sk_buff.cb[3]", "task_struct.mm->mm_mt", "./vmlinux.btf"]),
+    ("show-holes", &["show", "bits_middle", "packed_int128", "bits_after_byte", "union packed_union", "./layout.btf"]),
+    ("show-several", &["show", "enum pid_type", "tcp_sendmsg", "atomic_t", "u8", "#1", "./vmlinux.btf"]),
+    ("show-split", &["show", "vport", "sk_buff_head", "--base", "vmlinux.btf", "./openvswitch.btf"]),
+    ("show-datasec", &["show", ".data..percpu", "./s390x.btf"]),
+    ("show-near-miss", &["show", "list_head", "task_strct", "./vmlinux.btf"]),
+    ("find", &["find", "sk_buff", "./vmlinux.btf"]),
+    ("find-glob", &["find", "tcp_?ock", "--kind", "struct", "./vmlinux.btf"]),
+    ("find-regex", &["find", "--regex", "^ovs_vport", "--base", "vmlinux.btf", "./openvswitch.btf"]),
+    ("find-json", &["find", "--json", "list_head", "./vmlinux.btf"]),
+    ("find-nothing", &["find", "no_such_type", "./vmlinux.btf"]),
+    ("damaged", &["info", "./damaged.btf"]),
+    ("empty", &["info", "./empty.btf"]),
+    ("no-base", &["info", "./openvswitch.btf"]),
+];
+
+#[test]
+fn what_is_printed_is_what_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    for name in ["vmlinux", "openvswitch", "cast_common"] {
+        write(&format!("{name}.btf"), &fixtures::read(&format!("kernels/{}/{name}.btf", fixtures::SORTED)));
+    }
+    write("s390x.btf", &fixtures::read(&format!("kernels/{}/vmlinux.btf", fixtures::BIG_ENDIAN)));
+    write("layout.btf", &fixtures::read("layout/x86_64.btf"));
+    write("damaged.btf", &fixtures::read("layout/x86_64.btf")[..999]);
+    write("empty.btf", b"");
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let renew = env::var_os("BTF_GOLDEN").is_some_and(|value| value == "renew");
+    let mut differing = Vec::new();
+    for (name, arguments) in CASES {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_btf")).args(*arguments).current_dir(folder.path()).output().unwrap();
+        let text = format!(
+            "$ btf {}\n{}{}exit status {}\n",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+            output.status.code().unwrap(),
+        );
+        let path = goldens.join(format!("{name}.txt"));
+        if renew {
+            fs::create_dir_all(&goldens).unwrap();
+            fs::write(&path, text).unwrap();
+        } else if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+            println!("{}:\n{text}", path.display());
+            differing.push(*name);
+        }
+    }
+    assert!(differing.is_empty(), "{differing:?}; `cargo xtask golden` renews them");
+}
