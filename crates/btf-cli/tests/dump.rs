@@ -109,3 +109,32 @@ fn what_cannot_be_dumped_says_so_in_a_line() {
         assert!(lines == 1 || code == 2, "{arguments:?}");
     }
 }
+
+/// 40 structs with two members each of the next: 2^40 lines, were there no end.
+#[test]
+fn what_doubles_without_end_is_shown_to_an_end() {
+    let mut blob = btf_tests::blob::Blob::new();
+    let name = blob.string("top");
+    for id in 1..=40 {
+        let name = if id == 1 { name } else { 0 };
+        blob.record(name, 4, 2, false, 8, &[0, id + 1, 0, 0, id + 1, 32]);
+    }
+    blob.int();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("doubling.btf");
+    std::fs::write(&path, blob.build()).unwrap();
+    let output = btf(&["show", "top", path.to_str().unwrap()]);
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\t...\n") && text.lines().count() < 250_000, "{} lines", text.lines().count());
+    // Of itself, and by value.
+    let mut blob = btf_tests::blob::Blob::new();
+    let name = blob.string("top");
+    blob.record(name, 4, 2, false, 8, &[0, 2, 0, 0, 2, 32]).record(0, 4, 2, false, 8, &[0, 2, 0, 0, 1, 32]);
+    std::fs::write(&path, blob.build()).unwrap();
+    for arguments in [&["show", "--expand", "top"][..], &["show", "top"], &["find", "top"], &["dump"], &["info"]] {
+        let mut arguments = arguments.to_vec();
+        arguments.push(path.to_str().unwrap());
+        assert!(btf(&arguments).status.success(), "{arguments:?}");
+    }
+}

@@ -1,3 +1,5 @@
+// The example of the documentation: clang -target bpfel -g -O2 -c, and of that
+// object the .BTF section, is socket.btf.
 struct net_device { int ifindex; char name[16]; };
 struct sk_buff { struct net_device *dev; unsigned int len, data_len; unsigned char cloned:1, nohdr:1; const unsigned char *data; struct sk_buff *next; };
 enum skb_drop_reason { SKB_NOT_DROPPED_YET, SKB_CONSUMED };
