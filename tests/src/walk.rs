@@ -47,7 +47,8 @@ pub fn questions(btf: &Btf, most: usize) {
             _ => {}
         }
         let _ = ty.decl_tags().count();
-        if !ty.name().is_empty() {
+        assert_eq!(ty.is_anonymous(), ty.name().is_empty());
+        if !ty.is_anonymous() {
             let name = ty.name();
             let all = btf.find_all::<Type<'_>>(name);
             assert!(all.contains(&ty), "{ty:?} is found by its name");

@@ -261,3 +261,44 @@ fn a_path_of_a_megabyte() {
     let wrong = format!("n{}", "[".repeat(1 << 20));
     assert!(matches!(btf.path(&wrong), Err(Error::NoSuchMember { .. })));
 }
+
+/// Half of the string section, and a quarter of it, are everybody's names, by
+/// turns; and every place in it is somebody's.
+#[test]
+fn names_of_megabytes_shared_by_a_million_types() {
+    const LEN: usize = 2 << 20;
+    let mut shared = Blob::new();
+    let (one, other) = (shared.string("x".repeat(LEN)), shared.string("x".repeat(LEN - 1)));
+    let b = shared.string("b");
+    let mut each = shared.clone();
+    for index in 0..500_000 {
+        shared.record(if index % 2 == 0 { other } else { one }, TYPEDEF, 0, false, 0, &[]);
+        each.record(one + index, TYPEDEF, 0, false, 0, &[]);
+    }
+    for blob in [&mut shared, &mut each] {
+        let btf = open(blob.record(b, STRUCT, 0, false, 0, &[]));
+        let long = "x".repeat(LEN - 1);
+        let start = Instant::now();
+        assert!(btf.find::<Struct<'_>>("b").is_ok());
+        assert!(btf.find_first::<Type<'_>>(&long).is_some());
+        assert!(btf.find_first::<Struct<'_>>(&long).is_none());
+        assert!(btf.find_first::<Type<'_>>(&long[..LEN - 9]).is_some() || btf.types().len() == 500_001);
+        assert_eq!(btf.find_flavors::<Type<'_>>("b").len(), 1);
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    }
+}
+
+/// A distilled base and a new one with a great many types of one name.
+#[test]
+fn rebasing_what_has_a_million_types_of_one_name() {
+    let of_sizes = |count: u32| {
+        let mut blob = Blob::new();
+        let name = blob.string("same");
+        (0..count).for_each(|size| _ = blob.record(name, 16, 0, false, size, &[]));
+        open(&blob)
+    };
+    let (distilled, base) = (of_sizes(100_000), of_sizes(200_000));
+    let split = Btf::parse_split(Blob::split().ptr(1).build(), &distilled).unwrap();
+    let result = bounded("rebase", &base, || split.rebase(&base));
+    assert!(matches!(result, Err(Error::TooMuch { .. })), "{result:?}");
+}

@@ -56,7 +56,7 @@ fn counts(btf: &Btf) -> Vec<(&'static str, usize)> {
 fn largest(btf: &Btf) -> Vec<(u64, Type<'_>)> {
     let mut sizes: Vec<_> = btf
         .types()
-        .filter(|ty| matches!(ty, Type::Struct(_) | Type::Union(_)) && !ty.name().is_empty())
+        .filter(|ty| matches!(ty, Type::Struct(_) | Type::Union(_)) && !ty.is_anonymous())
         .filter_map(|ty| ty.size_of().ok().map(|size| (size, ty)))
         .collect();
     sizes.sort_by_key(|(size, ty)| (std::cmp::Reverse(*size), ty.id()));

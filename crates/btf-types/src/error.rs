@@ -267,5 +267,5 @@ impl<T: fmt::Display> fmt::Display for List<'_, T> {
 }
 
 fn wrong_base(split: &bool) -> &'static str {
-    if *split { ": damaged, or not split from this base" } else { "" }
+    if *split { ": damaged, or not split from this base" } else { ": damaged, or split BTF without its base" }
 }

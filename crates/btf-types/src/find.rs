@@ -31,6 +31,19 @@ impl<'btf> View<'btf> for Type<'btf> {
     }
 }
 
+/// How long a name may be to be looked at where all are, in bytes. A million
+/// types may share one of megabytes.
+const LONGEST: usize = 4096;
+
+/// The name; empty if it is too long to be looked at.
+fn short_name(ty: Type<'_>) -> Name<'_> {
+    let Some(handle) = ty.handle() else { return Name::EMPTY };
+    let tail = handle.btf.string_at(handle.record().name_off());
+    let tail = tail.get(..=LONGEST).unwrap_or(tail);
+    let end = memchr::memchr(0, tail).unwrap_or(0);
+    Name::new(tail.get(..end).unwrap_or_default())
+}
+
 /// The view of a handle, if it is of the right kind.
 fn view<'btf, K: View<'btf>>(handle: Handle<'btf>) -> Option<K> {
     // Most types of a name are of another kind: that is told by the record.
@@ -133,6 +146,9 @@ impl Btf {
     /// by: `foo` finds `foo`, `foo___v2` and `foo___old`. In the order of
     /// [`Btf::find_all`].
     ///
+    /// Names of more than 4,096 bytes are passed over: no kernel allows more than
+    /// 512.
+    ///
     /// Cost: a walk over all types, even if they are sorted.
     #[must_use]
     pub fn find_flavors<'btf, K: View<'btf>>(&'btf self, essential: impl AsRef<[u8]>) -> Vec<K> {
@@ -143,7 +159,7 @@ impl Btf {
         self.layers()
             .flat_map(Btf::types)
             .filter(|ty| {
-                let name = ty.name();
+                let name = short_name(*ty);
                 name.as_bytes().starts_with(essential.as_bytes()) && name.essential() == essential
             })
             .filter_map(K::of)
@@ -151,11 +167,12 @@ impl Btf {
     }
 
     /// All types whose name a regular expression matches, of any kind, own
-    /// ones and then those of the base, each by rising id.
+    /// ones and then those of the base, each by rising id. Names of more than
+    /// 4,096 bytes are passed over: no kernel allows more than 512.
     #[cfg(feature = "regex")]
     pub fn find_matching<'btf>(&'btf self, regex: &regex::bytes::Regex) -> impl Iterator<Item = Type<'btf>> {
         self.layers().flat_map(Btf::types).filter(move |ty| {
-            let name = ty.name();
+            let name = short_name(*ty);
             !name.is_empty() && regex.is_match(name.as_bytes())
         })
     }

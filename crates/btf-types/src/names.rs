@@ -6,15 +6,16 @@
 //! the first question, and kept: one of functions, which are most of the names
 //! in a kernel, and one of everything else. Few ask for both.
 
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec, vec::Vec};
 use core::{
+    cmp::Ordering,
     ops::ControlFlow,
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 use once_cell::race::OnceBox;
 
-use crate::{Kind, Name, btf::Inner, view::Handle};
+use crate::{Kind, btf::Inner, view::Handle};
 
 /// What is known of the order of names, and what was made to find them.
 #[derive(Default)]
@@ -25,6 +26,9 @@ pub(crate) struct Names {
     functions: OnceBox<Index>,
     others: OnceBox<Index>,
 }
+
+/// Up to how many bytes a name is short: cheaper to compare than to remember.
+const SHORT: usize = 64;
 
 const UNKNOWN: u32 = 0;
 const UNSORTED: u32 = 1;
@@ -49,15 +53,23 @@ impl Inner {
     }
 
     fn look_whether_sorted(&self) -> Option<u32> {
+        // Names of megabytes, each compared with the next, could take hours.
+        // What is sorted by such names is none the worse for an index.
+        let mut budget = 4 * (u64::from(self.strings_len()) + u64::from(self.own_count()));
         let mut unnamed = 0;
-        let mut last = Name::EMPTY;
-        for index in 0..self.own_count() {
-            let name = self.own(index).map_or(last, Handle::name);
-            if name < last {
-                return None;
+        let (mut last, mut last_offset) = (&[0][..], 0);
+        for record in self.own_records() {
+            let offset = record.name_off();
+            let name = if offset == 0 { &[0][..] } else { self.string_at(offset) };
+            if offset != last_offset {
+                let (order, compared) = compare_terminated(last, name);
+                budget = budget.checked_sub(compared)?;
+                if order == Ordering::Greater {
+                    return None;
+                }
             }
-            unnamed += u32::from(name.is_empty());
-            last = name;
+            unnamed += u32::from(name.first() == Some(&0));
+            (last, last_offset) = (name, offset);
         }
         // All of it unnamed: there is nothing to find either way.
         (unnamed < self.own_count()).then_some(unnamed)
@@ -75,8 +87,24 @@ impl Inner {
         if name.is_empty() {
             return;
         }
+        // Many types may share a long name: it is compared once for each place
+        // where it stands.
+        let mut known = BTreeMap::new();
+        let mut is_named = |handle: Handle<'_>| match name.len() {
+            0..=SHORT => self.is_named(handle, name),
+            // What ends elsewhere need not be remembered.
+            len if self.string_at(handle.record().name_off()).get(len) != Some(&0) => false,
+            _ => *known.entry(handle.record().name_off()).or_insert_with(|| self.is_named(handle, name)),
+        };
         if let Some(unnamed) = self.sorted() {
-            return self.named_by_halving(unnamed, name, found);
+            let first = self.first_not_before(unnamed, name);
+            let named = (first..self.own_count()).map_while(|own| self.own(own));
+            for handle in named.take_while(|handle| is_named(*handle)) {
+                if found(handle).is_break() {
+                    return;
+                }
+            }
+            return;
         }
         let hash = hash(name);
         let candidates = |index: &'btf OnceBox<Index>, functions| {
@@ -93,18 +121,15 @@ impl Inner {
                 _ => others.next(),
             };
             let Some(handle) = next.and_then(|own| self.own(own)) else { return };
-            if self.is_named(handle, name) && found(handle).is_break() {
+            if is_named(handle) && found(handle).is_break() {
                 return;
             }
         }
     }
 
-    fn named_by_halving<'btf>(
-        &'btf self,
-        unnamed: u32,
-        name: &[u8],
-        mut found: impl FnMut(Handle<'btf>) -> ControlFlow<()>,
-    ) {
+    /// The first own type, of those that are sorted by name, whose name does not
+    /// sort before this one.
+    fn first_not_before(&self, unnamed: u32, name: &[u8]) -> u32 {
         let (mut low, mut high) = (unnamed, self.own_count());
         while low < high {
             let middle = low + (high - low) / 2;
@@ -113,11 +138,7 @@ impl Inner {
                 _ => high = middle,
             }
         }
-        for handle in (low..self.own_count()).map_while(|own| self.own(own)) {
-            if !self.is_named(handle, name) || found(handle).is_break() {
-                return;
-            }
-        }
+        low
     }
 
     /// Whether the type's name sorts before this one. Its end need not be
@@ -132,9 +153,21 @@ impl Inner {
     #[inline]
     fn is_named(&self, handle: Handle<'_>, name: &[u8]) -> bool {
         let tail = self.string_at(handle.record().name_off());
-        // That no name has a NUL in it is looked at last, as few ask for one.
-        tail.get(..name.len()) == Some(name) && tail.get(name.len()) == Some(&0) && !name.contains(&0)
+        // What ends elsewhere need not be compared; that no name has a NUL in it
+        // is looked at last, as few ask for one.
+        tail.get(name.len()) == Some(&0) && tail.get(..name.len()) == Some(name) && !name.contains(&0)
     }
+}
+
+/// The order of the names that two texts begin with, each up to its first NUL,
+/// and how many bytes of them had to be compared.
+fn compare_terminated(a: &[u8], b: &[u8]) -> (Ordering, u64) {
+    for (at, (a, b)) in (1..).zip(a.iter().zip(b)) {
+        if a != b || *a == 0 {
+            return (a.cmp(b), at);
+        }
+    }
+    (Ordering::Equal, a.len().min(b.len()) as u64)
 }
 
 /// The named own types of a layer, functions or others, by a hash of their

@@ -16,6 +16,9 @@ use btf_format::{ByteOrder, RecordsMut, Word};
 
 use crate::{Btf, Error, FwdKind, Type, peel::HOPS, view::Handle};
 
+/// How many types of the same names are looked at.
+const STEPS: u32 = 1_000_000;
+
 impl Btf {
     /// This split BTF on another base than the one that it was opened with,
     /// which must be a distilled one: nothing but named integers, floats,
@@ -29,7 +32,8 @@ impl Btf {
     /// base has other types; [`Error::NoCounterpart`] and
     /// [`Error::SeveralCounterparts`] of a type that the new base does not
     /// have, or has more than once; [`Error::Format`] if this has types of
-    /// kinds that are not known; [`Error::ByteOrderOfBase`].
+    /// kinds that are not known; [`Error::ByteOrderOfBase`]; [`Error::TooMuch`]
+    /// if millions of types share their names.
     pub fn rebase(&self, base: &Self) -> Result<Self, Error> {
         let distilled = self.base().ok_or(Error::NotSplit)?;
         if base.byte_order() != self.byte_order() {
@@ -80,8 +84,9 @@ impl Map {
         let embedded = embedded(split, distilled);
         let mut ids = vec![0];
         let mut strings = BTreeMap::from([(0, 0)]);
+        let mut steps = STEPS;
         for (ty, is_embedded) in distilled.types().zip(embedded.into_iter().skip(1)) {
-            let counterpart = counterpart(ty, is_embedded, base)?;
+            let counterpart = counterpart(ty, is_embedded, base, &mut steps)?;
             ids.push(counterpart.id);
             if let Some(old) = ty.handle() {
                 strings.insert(old.record().name_off(), counterpart.record().name_off());
@@ -139,7 +144,7 @@ fn embedded(split: &Btf, distilled: &Btf) -> Vec<bool> {
 }
 
 /// The one type of `base` that a type of a distilled base stands for.
-fn counterpart<'btf>(ty: Type<'_>, is_embedded: bool, base: &'btf Btf) -> Result<Handle<'btf>, Error> {
+fn counterpart<'btf>(ty: Type<'_>, is_embedded: bool, base: &'btf Btf, steps: &mut u32) -> Result<Handle<'btf>, Error> {
     let name = ty.name();
     let is_distilled = match ty {
         Type::Int(_) | Type::Float(_) | Type::Enum(_) | Type::Struct(_) | Type::Union(_) | Type::Fwd(_) => {
@@ -151,6 +156,8 @@ fn counterpart<'btf>(ty: Type<'_>, is_embedded: bool, base: &'btf Btf) -> Result
         return Err(Error::NotDistilled { id: ty.id(), kind: ty.kind(), name: name.into() });
     }
     let candidates: Vec<Type<'btf>> = base.find_all(name);
+    let too_much = Error::TooMuch { id: ty.id(), limit: STEPS };
+    *steps = u32::try_from(candidates.len()).ok().and_then(|count| steps.checked_sub(count)).ok_or(too_much)?;
     let composites = candidates.iter().filter(|ty| matches!(ty, Type::Struct(_) | Type::Union(_))).count();
     let size_matters = is_embedded || composites > 1;
     let fits = |candidate: &Type<'_>| match (ty, candidate) {

@@ -154,6 +154,13 @@ impl<'btf> Type<'btf> {
         self.handle().and_then(|handle| handle.record().info().kind())
     }
 
+    /// Whether it has no name: without looking for the end of one.
+    #[must_use]
+    pub fn is_anonymous(self) -> bool {
+        let string = |handle: Handle<'btf>| handle.btf.string_at(handle.record().name_off());
+        self.handle().is_none_or(|handle| string(handle).first() == Some(&0))
+    }
+
     /// The name; empty for what has none.
     #[must_use]
     #[inline]

@@ -10,6 +10,7 @@ use std::{
 
 use btf_types::{Btf, Datasec, EnumValues, Error, Kind, Type};
 use clap::Args;
+use regex::bytes::Regex;
 
 use crate::{
     Result,
@@ -98,8 +99,10 @@ fn is_declared(ty: Type<'_>, word: Option<&str>) -> bool {
 
 /// The error for a name that nothing has, with those that are like it.
 fn not_found(btf: &Btf, name: &str, bare: &str) -> String {
+    // Everything, but for names that are too long for anyone to mean them.
+    let Ok(everything) = Regex::new("") else { return format!("no type is named {name}") };
     let mut like: Vec<(f64, String)> = btf
-        .types()
+        .find_matching(&everything)
         .map(|ty| ty.name().to_string())
         .filter(|other| other.len().abs_diff(bare.len()) < 4)
         .map(|other| (strsim::jaro_winkler(bare, &other), other))
