@@ -13,47 +13,10 @@ use clap::Args;
 #[derive(Args, Debug, Clone, Default)]
 pub(crate) struct Source {
     /// A file of raw BTF; without one, the running kernel's.
+    #[arg(conflicts_with = "module")]
     source: Option<PathBuf>,
-    /// What split BTF is split from; more than once for more than one level,
-    /// the lowest first.
-    #[arg(long, value_name = "FILE")]
-    base: Vec<PathBuf>,
-    /// A module of the running kernel.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["source", "base"])]
-    module: Option<String>,
-}
-
-impl Source {
-    /// A file on the bases that were given: of a command that has other
-    /// arguments before it.
-    pub(crate) fn of(source: Option<&Path>, options: &Options) -> Self {
-        Self { source: source.map(Into::into), base: options.base.clone(), module: options.module.clone() }
-    }
-
-    /// What it is called.
-    pub(crate) fn name(&self) -> String {
-        match (&self.source, &self.module) {
-            (Some(path), _) => path.display().to_string(),
-            (None, Some(module)) => format!("module {module}"),
-            (None, None) => Kernel::running().path().display().to_string(),
-        }
-    }
-
-    /// Opens it, on its bases.
-    pub(crate) fn open(&self) -> Result<Btf, SourceError> {
-        let kernel = Kernel::running();
-        let Some(source) = &self.source else {
-            return Ok(match &self.module {
-                None => kernel.btf()?,
-                Some(module) => kernel.module(module)?,
-            });
-        };
-        let mut base: Option<Btf> = None;
-        for path in &self.base {
-            base = Some(open_file(path, base.as_ref())?);
-        }
-        open_file(source, base.as_ref())
-    }
+    #[command(flatten)]
+    options: Options,
 }
 
 /// What says where BTF comes from, but for the file.
@@ -66,6 +29,39 @@ pub(crate) struct Options {
     /// A module of the running kernel.
     #[arg(long, value_name = "NAME", conflicts_with = "base")]
     module: Option<String>,
+}
+
+impl Source {
+    /// A file with these options: of a command that has other arguments before
+    /// it.
+    pub(crate) fn of(source: Option<&Path>, options: &Options) -> Self {
+        Self { source: source.map(Into::into), options: options.clone() }
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> String {
+        match (&self.source, &self.options.module) {
+            (Some(path), _) => path.display().to_string(),
+            (None, Some(module)) => format!("module {module}"),
+            (None, None) => Kernel::running().path().display().to_string(),
+        }
+    }
+
+    /// Opens it, on its bases.
+    pub(crate) fn open(&self) -> Result<Btf, SourceError> {
+        let kernel = Kernel::running();
+        let Some(source) = &self.source else {
+            return Ok(match &self.options.module {
+                None => kernel.btf()?,
+                Some(module) => kernel.module(module)?,
+            });
+        };
+        let mut base: Option<Btf> = None;
+        for path in &self.options.base {
+            base = Some(open_file(path, base.as_ref())?);
+        }
+        open_file(source, base.as_ref())
+    }
 }
 
 fn open_file(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {

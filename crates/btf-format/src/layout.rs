@@ -31,6 +31,13 @@ impl<'a> Layout<'a> {
         self.0.is_empty()
     }
 
+    /// This one, or the other where this says nothing: split BTF's, or its
+    /// base's.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        if self.is_empty() { other } else { self }
+    }
+
     /// What is said of a kind, if anything.
     #[must_use]
     pub fn get(self, kind_number: u8) -> Option<&'a LayoutEntry> {

@@ -312,6 +312,13 @@ impl IntData {
         (self.word() >> 16) as u8
     }
 
+    /// Whether the value fills an integer of `size` bytes, as in all BTF since
+    /// Linux 5.0: if not, members of it are bitfields.
+    #[must_use]
+    pub fn is_regular(&self, size: u32) -> bool {
+        self.offset() == 0 && u32::from(self.bits()) == size.saturating_mul(8)
+    }
+
     /// A set of bits: 1 signed, 2 character, 4 boolean.
     #[must_use]
     #[inline]

@@ -86,8 +86,7 @@ impl Inner {
     /// 4 or 8, if own structs show it.
     fn look_at_wide(&self) -> Option<u8> {
         let (mut to_4, mut to_8) = (0u32, 0u32);
-        let own = (0..self.own_count()).filter_map(|own| self.own(own).map(Type::of));
-        for members in own.filter_map(|ty| if let Type::Struct(s) = ty { Some(s.members()) } else { None }) {
+        for members in self.types().filter_map(|ty| if let Type::Struct(s) = ty { Some(s.members()) } else { None }) {
             let mut end = 0;
             for member in members {
                 let offset = u64::from(member.bit_offset());
@@ -169,7 +168,7 @@ impl Aligner {
             is_multiple && members.clone().zip(&aligns).all(|(member, align)| is_in_place(member, by(align)))
         };
         let align = if fits(|align| align.may) {
-            Align { must: align.must, may: align.may }
+            align
         } else if fits(|align| align.must) {
             Align { must: align.must, may: align.must }
         } else {

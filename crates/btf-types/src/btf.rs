@@ -183,7 +183,7 @@ impl Btf {
     #[must_use]
     #[inline]
     pub fn type_count(&self) -> u32 {
-        self.0.first_id + self.0.offsets.len() as u32
+        self.0.type_count()
     }
 
     /// The ids of own types: all but `void` (0) if this is not split, and
@@ -213,7 +213,7 @@ impl Btf {
     #[must_use]
     #[inline]
     pub fn types(&self) -> Types<'_> {
-        Types { btf: &self.0, offsets: self.0.offsets.iter(), id: self.0.first_id }
+        self.0.types()
     }
 
     /// The byte order of the bytes that this was opened from.
@@ -272,6 +272,12 @@ impl Inner {
         core::iter::successors(Some(self), |layer| layer.base.as_ref().map(|base| &*base.0))
     }
 
+    /// Own types, as [`Btf::types`].
+    #[inline]
+    pub(crate) fn types(&self) -> Types<'_> {
+        Types { btf: self, offsets: self.offsets.iter(), id: self.first_id }
+    }
+
     /// The number of own types.
     pub(crate) fn own_count(&self) -> u32 {
         self.offsets.len() as u32
@@ -301,10 +307,7 @@ impl Inner {
 
     /// The tags of a declaration, or of one of its components.
     pub(crate) fn decl_tags(&self, target: u32, component: Option<u32>) -> DeclTags<'_> {
-        let table = self.tags.get_or_init(|| {
-            let types = (0..self.own_count()).filter_map(|own| self.own(own));
-            Box::new(TagTable::new(types.map(Type::of)))
-        });
+        let table = self.tags.get_or_init(|| Box::new(TagTable::new(self.types())));
         table.of(self, target, component)
     }
 
@@ -321,7 +324,13 @@ impl Inner {
         }
     }
 
-    /// The same without asking for the kind; `None` for `void`.
+    /// The same for an id that was checked at opening.
+    #[inline]
+    pub(crate) fn type_of(&self, id: u32) -> Type<'_> {
+        self.type_at(id).unwrap_or(Type::Void)
+    }
+
+    /// The type with this id without asking for its kind; `None` for `void`.
     #[inline(always)]
     pub(crate) fn handle_at(&self, id: u32) -> Option<Handle<'_>> {
         let mut layer = self;
@@ -357,12 +366,6 @@ impl Inner {
         self.types.get(start..start + size_of::<TypeRecord>()).and_then(TypeRecord::first).unwrap_or(&ZERO)
     }
 
-    /// The same for an id that was checked at opening.
-    #[inline]
-    pub(crate) fn type_of(&self, id: u32) -> Type<'_> {
-        self.type_at(id).unwrap_or(Type::Void)
-    }
-
     /// What follows the 12 bytes of the record at `offset`, up to the end of
     /// the type section.
     #[inline]
@@ -393,6 +396,7 @@ impl Inner {
     }
 
     /// The number of types, as [`Btf::type_count`].
+    #[inline]
     pub(crate) fn type_count(&self) -> u32 {
         self.first_id + self.offsets.len() as u32
     }
@@ -405,10 +409,7 @@ impl Inner {
     /// The layout section, or that of the nearest base that has one.
     pub(crate) fn layout(&self) -> Layout<'_> {
         let own = Layout::new(self.blob.get(self.header.layout()).unwrap_or_default());
-        match &self.base {
-            Some(base) if own.is_empty() => base.0.layout(),
-            _ => own,
-        }
+        own.or(self.base.as_ref().map_or(Layout::NONE, |base| base.0.layout()))
     }
 }
 

@@ -63,7 +63,6 @@ impl Int<'_> {
     /// not, a member of this type is a bitfield.
     #[must_use]
     pub fn is_regular(self) -> bool {
-        let data = self.data();
-        data.offset() == 0 && u32::from(data.bits()) == self.size().saturating_mul(8)
+        self.data().is_regular(self.size())
     }
 }

@@ -16,7 +16,7 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use btf_format::{Field, IntData, Kind, Name, RawBtf, Record, TypeRecord, Visitor, Word};
+use btf_format::{Field, IntData, Kind, Layout, Name, RawBtf, Record, TypeRecord, Visitor, Word};
 
 use crate::{Error, btf::Inner, ty::Type};
 
@@ -38,10 +38,7 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Index, Err
     let first_id = base.map_or(1, Inner::type_count);
     let strings_len = u64::from(base.map_or(0, Inner::strings_len)) + raw.strings().as_bytes().len() as u64;
     let strings_len = u32::try_from(strings_len).map_err(|_| Error::TooLarge { what: "strings" })?;
-    let layout = match base {
-        Some(base) if raw.layout().is_empty() => base.layout(),
-        _ => raw.layout(),
-    };
+    let layout = raw.layout().or(base.map_or(Layout::NONE, Inner::layout));
 
     let section = raw.types();
     let start = raw.header().types().start as u64;
@@ -59,14 +56,14 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Index, Err
     let count = u32::try_from(count).map_err(|_| Error::TooLarge { what: "types" })?;
     let sound = largest.id < count && largest.name < strings_len && protos.all_there();
     if !sound {
-        let limits = Limits { first_id, count, strings_len, base };
+        let limits = Limits { count, strings_len, protos: &protos };
         limits.find_fault(raw.records_with(layout).flatten())?;
     }
     let ints = ints.into_iter().filter_map(|index| OpenedInt::new(raw, section.get(*offsets.get(index)? as usize..)?));
     let (mut pointer_size, mut irregular_ints) = (None, false);
     for int in ints {
         pointer_size = pointer_size.or_else(|| int.pointer_size());
-        irregular_ints |= !int.is_regular();
+        irregular_ints |= !int.data.is_regular(int.size);
     }
     Ok(Index { offsets: offsets.into_boxed_slice(), pointer_size, irregular_ints })
 }
@@ -107,10 +104,6 @@ impl<'a> OpenedInt<'a> {
         ];
         let is_long = NAMES.iter().any(|name| self.name == *name);
         (is_long && matches!(self.size, 4 | 8)).then_some(self.size as u8)
-    }
-
-    fn is_regular(&self) -> bool {
-        self.data.offset() == 0 && u32::from(self.data.bits()) == self.size.saturating_mul(8)
     }
 }
 
@@ -196,26 +189,33 @@ impl<'a> Protos<'a> {
         }
     }
 
+    /// Whether an id, own or of the base, is that of a FUNC_PROTO.
+    fn contains(&self, id: u32) -> bool {
+        match id.checked_sub(self.first_id) {
+            Some(index) => self.are.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 != 0),
+            None => is_proto_of(self.base, id),
+        }
+    }
+
     fn all_there(&self) -> bool {
         !self.is_wrong_in_base && self.are.iter().zip(&self.wanted).all(|(are, wanted)| wanted & !are == 0)
     }
 }
 
+/// What ids and names must be below, and what FUNCs must refer to.
 struct Limits<'a> {
-    first_id: u32,
     count: u32,
     strings_len: u32,
-    base: Option<&'a Inner>,
+    protos: &'a Protos<'a>,
 }
 
 impl Limits<'_> {
     /// Looks at each record again for the first that breaks a rule.
     #[cold]
-    fn find_fault<'a>(&self, records: impl Iterator<Item = Record<'a>> + Clone) -> Result<(), Error> {
-        let protos = self.func_protos(records.clone());
-        for (id, record) in (self.first_id..).zip(records) {
+    fn find_fault<'a>(&self, records: impl Iterator<Item = Record<'a>>) -> Result<(), Error> {
+        let split = self.protos.base.is_some();
+        for (id, record) in (self.protos.first_id..).zip(records) {
             let offset = record.offset();
-            let split = self.base.is_some();
             let mut fault = None;
             record.for_each_field(|field, found| {
                 let at = offset + field.at as u64;
@@ -234,22 +234,11 @@ impl Limits<'_> {
                 return Err(fault);
             }
             let found = record.head().size_or_type();
-            if record.kind() == Some(Kind::Func) && !self.is_func_proto(found, &protos) {
+            if record.kind() == Some(Kind::Func) && !self.protos.contains(found) {
                 return Err(Error::FuncWithoutProto { id, offset, found, split });
             }
         }
         Ok(())
-    }
-
-    fn func_protos<'a>(&self, records: impl Iterator<Item = Record<'a>>) -> Vec<bool> {
-        records.map(|record| record.kind() == Some(Kind::FuncProto)).collect()
-    }
-
-    fn is_func_proto(&self, id: u32, own: &[bool]) -> bool {
-        match id.checked_sub(self.first_id) {
-            Some(index) => own.get(index as usize).copied().unwrap_or(false),
-            None => is_proto_of(self.base, id),
-        }
     }
 }
 

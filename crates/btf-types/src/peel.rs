@@ -81,8 +81,9 @@ impl<'btf> Type<'btf> {
         matches!(self, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) | Type::Typedef(_))
     }
 
+    /// What is behind all types that `is_peel` says are to be seen through.
     #[inline]
-    fn peel(self, is_peel: impl Fn(Self) -> bool) -> Self {
+    pub(crate) fn peel(self, is_peel: impl Fn(Self) -> bool) -> Self {
         let mut ty = self;
         for _ in 0..HOPS {
             match ty.target() {

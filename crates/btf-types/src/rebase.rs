@@ -14,7 +14,7 @@ use alloc::{collections::BTreeMap, vec, vec::Vec};
 
 use btf_format::{ByteOrder, RecordsMut, Word};
 
-use crate::{Btf, Error, FwdKind, Type, peel::HOPS, view::Handle};
+use crate::{Btf, Error, FwdKind, Type, view::Handle};
 
 /// How many types of the same names are looked at.
 const STEPS: u32 = 1_000_000;
@@ -128,13 +128,7 @@ fn embedded(split: &Btf, distilled: &Btf) -> Vec<bool> {
             _ => continue,
         };
         for member in members {
-            let mut inner = member.ty();
-            for _ in 0..HOPS {
-                match inner.target() {
-                    Some(target) if inner.is_modifier() || matches!(inner, Type::Array(_)) => inner = target,
-                    _ => break,
-                }
-            }
+            let inner = member.ty().peel(|ty| ty.is_modifier() || matches!(ty, Type::Array(_)));
             if let (Type::Struct(_) | Type::Union(_), Some(is)) = (inner, embedded.get_mut(inner.id() as usize)) {
                 *is = true;
             }

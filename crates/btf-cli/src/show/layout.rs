@@ -1,7 +1,11 @@
 //! Structs and unions with the place of each member, as users of pahole know
 //! them.
 
-use std::fmt::{self, Write};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+    iter,
+};
 
 use btf_types::{Hole, Member, Members, Struct, Type, Union};
 
@@ -25,12 +29,8 @@ pub(super) fn show(ty: Type<'_>, expand: bool, text: &mut String) -> fmt::Result
 /// Writes a line with a comment at its end.
 pub(super) fn line(text: &mut String, depth: usize, code: &str, comment: &str) {
     let width = depth * 8 + code.chars().count();
-    text.push_str(&"\t".repeat(depth));
-    text.push_str(code);
-    text.push_str(&" ".repeat(COLUMN.saturating_sub(width).max(1)));
-    text.push_str("/* ");
-    text.push_str(comment);
-    text.push_str(" */\n");
+    let space = " ".repeat(COLUMN.saturating_sub(width).max(1));
+    text.push_str(&format!("{}{code}{space}/* {comment} */\n", "\t".repeat(depth)));
 }
 
 struct Layout<'t> {
@@ -62,7 +62,9 @@ impl Layout<'_> {
         let space = if name.is_empty() { "" } else { " " };
         let tabs = "\t".repeat(depth);
         writeln!(self.text, "{tabs}{before}{keyword} {name}{space}{{")?;
-        self.hole(&holes, None, depth + 1)?;
+        // One at most begins after each member.
+        let after_member: BTreeMap<_, _> = holes.iter().map(|hole| (hole.after, hole.bits)).collect();
+        self.hole(after_member.get(&None), depth + 1)?;
         let in_union = in_union || matches!(ty, Type::Union(_));
         for member in members.clone() {
             if self.members == 0 {
@@ -71,7 +73,7 @@ impl Layout<'_> {
             }
             self.members -= 1;
             self.member(member, depth + 1, start, in_union)?;
-            self.hole(&holes, Some(member.index()), depth + 1)?;
+            self.hole(after_member.get(&Some(member.index())), depth + 1)?;
         }
         if depth == 0 {
             self.summary(ty, members, &holes)?;
@@ -106,10 +108,8 @@ impl Layout<'_> {
     /// The struct or union to be shown in place of a member's type, and what
     /// stands before and after it: if it has no name, or all are wanted.
     fn inline<'btf>(&self, member: Member<'btf>, depth: usize) -> Option<(Type<'btf>, String, String)> {
-        let mut inner = member.ty();
-        while let Type::Array(_) | Type::Const(_) | Type::Volatile(_) = inner {
-            inner = inner.chain().find(|ty| !matches!(ty, Type::Array(_) | Type::Const(_) | Type::Volatile(_)))?;
-        }
+        let is_around = |ty: &Type<'_>| matches!(ty, Type::Array(_) | Type::Const(_) | Type::Volatile(_));
+        let inner = iter::once(member.ty()).chain(member.ty().chain()).find(|ty| !is_around(ty))?;
         let is_composite = matches!(inner, Type::Struct(_) | Type::Union(_));
         if !is_composite || depth >= DEPTH || !(inner.name().is_empty() || self.expand) {
             return None;
@@ -119,16 +119,15 @@ impl Layout<'_> {
         Some((inner, before.into(), after.into()))
     }
 
-    fn hole(&mut self, holes: &[Hole], after: Option<u32>, depth: usize) -> fmt::Result {
-        for hole in holes.iter().filter(|hole| hole.after == after) {
-            let (size, unit) = match hole.bits % 8 {
-                0 => (hole.bits / 8, "byte"),
-                _ => (hole.bits, "bit"),
-            };
-            let plural = if size == 1 { "" } else { "s" };
-            writeln!(self.text, "\n{}/* XXX {size} {unit}{plural} hole */\n", "\t".repeat(depth))?;
-        }
-        Ok(())
+    /// Tells of a hole of so many bits, if there is one.
+    fn hole(&mut self, bits: Option<&u64>, depth: usize) -> fmt::Result {
+        let Some(&bits) = bits else { return Ok(()) };
+        let (size, unit) = match bits % 8 {
+            0 => (bits / 8, "byte"),
+            _ => (bits, "bit"),
+        };
+        let plural = if size == 1 { "" } else { "s" };
+        writeln!(self.text, "\n{}/* XXX {size} {unit}{plural} hole */\n", "\t".repeat(depth))
     }
 
     fn cache_line(&mut self, offset: u64, depth: usize) -> fmt::Result {

@@ -142,11 +142,11 @@ fn show_path(btf: &Btf, name: &str, expand: bool, text: &mut String) -> Result {
 fn show_type(ty: Type<'_>, expand: bool, text: &mut String) -> Result {
     match ty {
         Type::Struct(_) | Type::Union(_) => layout::show(ty, expand, text)?,
-        Type::Enum(e) => show_values("enum", ty, e.size(), e.values(), text)?,
-        Type::Enum64(e) => show_values("enum", ty, e.size(), e.values(), text)?,
+        Type::Enum(e) => show_values(ty, e.size(), e.values(), text)?,
+        Type::Enum64(e) => show_values(ty, e.size(), e.values(), text)?,
         Type::Typedef(typedef) => {
             let target = typedef.target();
-            let is_anonymous = target.peel_modifiers().name().is_empty();
+            let is_anonymous = target.peel_modifiers().is_anonymous();
             match target.peel_modifiers() {
                 Type::Struct(_) | Type::Union(_) if is_anonymous => {
                     let mut body = String::new();
@@ -171,9 +171,9 @@ fn show_type(ty: Type<'_>, expand: bool, text: &mut String) -> Result {
     Ok(())
 }
 
-fn show_values(keyword: &str, ty: Type<'_>, size: u32, values: EnumValues<'_>, text: &mut String) -> Result {
+fn show_values(ty: Type<'_>, size: u32, values: EnumValues<'_>, text: &mut String) -> Result {
     let name = ty.name();
-    writeln!(text, "{keyword} {name}{}{{", if name.is_empty() { "" } else { " " })?;
+    writeln!(text, "enum {name}{}{{", if name.is_empty() { "" } else { " " })?;
     let count = values.len();
     for value in values {
         writeln!(text, "\t{} = {},", value.name(), value.value())?;
