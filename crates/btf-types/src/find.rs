@@ -36,6 +36,7 @@ impl<'btf> View<'btf> for Type<'btf> {
 const LONGEST: usize = 4096;
 
 /// The name; empty if it is too long to be looked at.
+#[inline]
 fn short_name(ty: Type<'_>) -> Name<'_> {
     let Some(handle) = ty.handle() else { return Name::EMPTY };
     let tail = handle.btf.string_at(handle.record().name_off());
