@@ -1,10 +1,11 @@
 //! Where BTF comes from: a file, the running kernel, or one of its modules.
 
 use std::{
-    fmt, fs, io,
+    fmt,
     path::{Path, PathBuf},
 };
 
+use btf_elf::BtfFile;
 use btf_kernel::Kernel;
 use btf_types::Btf;
 use clap::Args;
@@ -12,7 +13,8 @@ use clap::Args;
 /// A source as given on the command line.
 #[derive(Args, Debug, Clone, Default)]
 pub(crate) struct Source {
-    /// A file of raw BTF; without one, the running kernel's.
+    /// A file with BTF: raw, ELF, a module or a kernel image, also compressed;
+    /// without one, the running kernel's.
     #[arg(conflicts_with = "module")]
     source: Option<PathBuf>,
     #[command(flatten)]
@@ -49,35 +51,52 @@ impl Source {
 
     /// Opens it, on its bases.
     pub(crate) fn open(&self) -> Result<Btf, SourceError> {
+        self.open_file().map(|opened| opened.btf)
+    }
+
+    /// The same, with the file that it is from.
+    pub(crate) fn open_file(&self) -> Result<Opened, SourceError> {
         let kernel = Kernel::running();
         let Some(source) = &self.source else {
-            return Ok(match &self.options.module {
+            let btf = match &self.options.module {
                 None => kernel.btf()?,
                 Some(module) => kernel.module(module)?,
-            });
+            };
+            return Ok(Opened { btf, file: None });
         };
         let mut base: Option<Btf> = None;
         for path in &self.options.base {
-            base = Some(open_file(path, base.as_ref())?);
+            base = Some(open_file(path, base.as_ref())?.btf);
         }
         open_file(source, base.as_ref())
     }
 }
 
-fn open_file(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
-    let bytes = fs::read(path).map_err(|error| SourceError::Read(path.into(), error))?;
-    let opened = match base {
-        None => Btf::parse(bytes),
-        Some(base) => Btf::parse_split(bytes, base),
+/// BTF, and what it was opened from.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) btf: Btf,
+    /// `None` if it is the kernel's.
+    pub(crate) file: Option<BtfFile>,
+}
+
+fn open_file(path: &Path, base: Option<&Btf>) -> Result<Opened, SourceError> {
+    let file = BtfFile::open(path)?;
+    let btf = match base {
+        None => file.btf(),
+        Some(base) => file.split_btf(base),
     };
-    opened.map_err(|error| SourceError::Open(path.into(), error))
+    let btf = btf.map_err(|error| SourceError::Btf(path.into(), error))?;
+    Ok(Opened { btf, file: Some(file) })
 }
 
 /// Why a source could not be opened.
 #[derive(Debug)]
 pub(crate) enum SourceError {
-    Read(PathBuf, io::Error),
-    Open(PathBuf, btf_types::Error),
+    /// No such file, or none with BTF.
+    File(btf_elf::Error),
+    /// What BTF there is, is damaged or lacks its base.
+    Btf(PathBuf, btf_elf::Error),
     Kernel(btf_kernel::Error),
 }
 
@@ -87,10 +106,17 @@ impl From<btf_kernel::Error> for SourceError {
     }
 }
 
+impl From<btf_elf::Error> for SourceError {
+    fn from(error: btf_elf::Error) -> Self {
+        Self::File(error)
+    }
+}
+
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read(path, _) | Self::Open(path, _) => write!(f, "{}", path.display()),
+            Self::File(error) => write!(f, "{error}"),
+            Self::Btf(path, _) => write!(f, "{}", path.display()),
             Self::Kernel(error @ btf_kernel::Error::NotFound { path }) if path.ends_with("vmlinux") => {
                 write!(f, "{error}; name a file to look at")
             }
@@ -102,8 +128,8 @@ impl fmt::Display for SourceError {
 impl std::error::Error for SourceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Read(_, error) => Some(error),
-            Self::Open(_, error) => Some(error),
+            Self::File(error) => error.source(),
+            Self::Btf(_, error) => Some(error),
             Self::Kernel(error) => error.source(),
         }
     }

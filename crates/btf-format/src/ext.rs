@@ -306,7 +306,7 @@ pub(crate) fn check(
     let (at, size) = take(&mut rest, 4)?;
     let rec_size = order.fix(word(rest));
     rest = rest.get(size..).unwrap_or_default();
-    if rec_size < min || rec_size % 4 != 0 {
+    if rec_size < min || !rec_size.is_multiple_of(4) {
         return Err(Error::ExtRecordSize { section, offset: at, rec_size, min });
     }
     loop {

@@ -71,7 +71,7 @@ impl Header {
             unknown_data: start.unknown_data(&[Self::SIZE, Self::SIZE_WITH_LAYOUT]),
         };
         section::check(&[header.types, header.strings, header.layout], header.hdr_len, blob.len() as u64)?;
-        if header.layout.len % 4 != 0 {
+        if !header.layout.len.is_multiple_of(4) {
             return Err(Error::LayoutLength { len: header.layout.len });
         }
         Ok(header)

@@ -79,10 +79,10 @@ impl<'a> Name<'a> {
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Most names are printable as they are, and then padding works.
-        if let Ok(text) = self.to_str() {
-            if !text.chars().any(char::is_control) {
-                return f.pad(text);
-            }
+        if let Ok(text) = self.to_str()
+            && !text.chars().any(char::is_control)
+        {
+            return f.pad(text);
         }
         for chunk in self.0.utf8_chunks() {
             for c in chunk.valid().chars() {

@@ -98,10 +98,10 @@ impl Btf {
 
     fn open(mut blob: Bytes, base: Option<&Self>, pointer_size: Option<u8>) -> Result<Self, Error> {
         let byte_order = Header::parse(&blob)?.byte_order();
-        if let Some(base) = base {
-            if base.byte_order() != byte_order {
-                return Err(Error::ByteOrderOfBase { split: byte_order, base: base.byte_order() });
-            }
+        if let Some(base) = base
+            && base.byte_order() != byte_order
+        {
+            return Err(Error::ByteOrderOfBase { split: byte_order, base: base.byte_order() });
         }
         if !byte_order.is_native() {
             let mut native = Vec::from(blob);

@@ -117,7 +117,9 @@ mod view;
 
 pub use array::Array;
 pub use btf::{Btf, Types};
-pub use btf_format::{ByteOrder, Kind, Name};
+#[doc(no_inline)]
+pub use btf_format as format;
+pub use btf_format::{ByteOrder, Header, Kind, Name};
 pub use bytes::Bytes;
 pub use collection::{Collection, Found, Object};
 pub use composite::{Member, Members, Struct, Union};

@@ -98,10 +98,10 @@ impl<'btf> Type<'btf> {
             }
             if found.is_empty() && depth < HOPS as usize {
                 let inner = member.ty().peel_modifiers();
-                if let Some(members) = members(inner) {
-                    if searched.insert(inner.id()) {
-                        open.push((members, offset));
-                    }
+                if let Some(members) = members(inner)
+                    && searched.insert(inner.id())
+                {
+                    open.push((members, offset));
                 }
             }
         }

@@ -16,12 +16,16 @@ use crate::{Result, source::Source};
 /// What `btf dump` takes.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  btf dump\n  btf dump --format json vmlinux.btf\n  btf dump --base vmlinux.btf veth.btf"
+    after_help = "Examples:\n  btf dump\n  btf dump --format json vmlinux.btf\n  btf dump --base vmlinux.btf veth.ko.xz\n  btf dump --fixup prog.bpf.o"
 )]
 pub(crate) struct Arguments {
     /// The form of what is printed.
     #[arg(long, value_enum, default_value_t = Format::Raw)]
     format: Format,
+    /// Of an object, the DATASECs as a loader sees them: with the sizes and
+    /// offsets that the compiler leaves open.
+    #[arg(long)]
+    fixup: bool,
     #[command(flatten)]
     source: Source,
 }
@@ -35,7 +39,13 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
-    let btf = arguments.source.open()?;
+    let mut opened = arguments.source.open_file()?;
+    if arguments.fixup {
+        let elf = opened.file.as_ref().and_then(btf_elf::BtfFile::elf);
+        let elf = elf.ok_or_else(|| format!("{}: --fixup is for objects, and this is none", arguments.source.name()))?;
+        opened.btf = elf.fixup(&opened.btf)?.btf()?;
+    }
+    let btf = opened.btf;
     match arguments.format {
         Format::Raw => write(&btf, &mut raw::Raw::default())?,
         Format::Json => write(&btf, &mut json::Json::default())?,

@@ -167,7 +167,7 @@ impl Layout<'_> {
             bits if bits % 8 == 0 => writeln!(self.text, "\t/* padding: {} */", bits / 8)?,
             bits => writeln!(self.text, "\t/* padding: {bits} bits */")?,
         }
-        if size % CACHE_LINE != 0 {
+        if !size.is_multiple_of(CACHE_LINE) {
             writeln!(self.text, "\t/* last cacheline: {} bytes */", size % CACHE_LINE)?;
         }
         if is_packed(ty) {

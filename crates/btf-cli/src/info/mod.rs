@@ -1,16 +1,22 @@
-//! `btf info`: what BTF holds.
+//! `btf info`: what a file is, and what its BTF holds.
+
+mod object;
 
 use std::io::{self, Write};
 
+use btf_elf::{BtfFile, Elf, Section};
 use btf_types::{Btf, Kind, Type};
 use clap::Args;
 use serde_json::json;
 
-use crate::{Result, source::Source};
+use crate::{
+    Result,
+    source::{Opened, Source},
+};
 
 /// What `btf info` takes.
 #[derive(Args, Default)]
-#[command(after_help = "Examples:\n  btf info\n  btf info --json vmlinux.btf\n  btf info --module veth")]
+#[command(after_help = "Examples:\n  btf info\n  btf info /boot/vmlinuz\n  btf info --json prog.bpf.o\n  btf info --module veth")]
 pub(crate) struct Arguments {
     /// Print JSON.
     #[arg(long)]
@@ -24,12 +30,12 @@ const LARGEST: usize = 5;
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let source = &arguments.source;
-    let btf = source.open()?;
+    let opened = source.open_file()?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     if arguments.json {
-        writeln!(out, "{}", as_json(&btf, source))?;
+        writeln!(out, "{}", as_json(opened, source)?)?;
     } else {
-        write_text(&btf, source, &mut out)?;
+        write_text(&opened, source, &mut out)?;
     }
     out.flush()?;
     Ok(())
@@ -64,9 +70,29 @@ fn largest(btf: &Btf) -> Vec<(u64, Type<'_>)> {
     sizes
 }
 
-fn write_text(btf: &Btf, source: &Source, out: &mut impl Write) -> Result {
+/// The sections of an ELF file that have BTF or refer to it.
+fn btf_sections(elf: &Elf) -> impl Iterator<Item = Section<'_>> {
+    elf.sections().filter(|section| section.name().as_bytes().starts_with(b".BTF"))
+}
+
+/// What a file is, from the outside in.
+fn layers(file: &BtfFile) -> Vec<String> {
+    file.layers().iter().map(ToString::to_string).collect()
+}
+
+fn write_text(opened: &Opened, source: &Source, out: &mut impl Write) -> Result {
+    let btf = &opened.btf;
     let header = btf.header();
     writeln!(out, "source       {}", source.name())?;
+    if let Some(file) = &opened.file {
+        writeln!(out, "file         {}", layers(file).join(" > "))?;
+        let sections = file.elf().into_iter().flat_map(btf_sections);
+        let sections: Vec<_> =
+            sections.map(|section| format!("{} ({} bytes)", section.name(), section.size())).collect();
+        if !sections.is_empty() {
+            writeln!(out, "sections     {}", sections.join(", "))?;
+        }
+    }
     writeln!(out, "byte order   {}", btf.byte_order())?;
     writeln!(out, "pointers     {} bytes", btf.pointer_size())?;
     writeln!(out, "header       {} bytes", header.hdr_len())?;
@@ -102,11 +128,12 @@ fn write_text(btf: &Btf, source: &Source, out: &mut impl Write) -> Result {
     Ok(())
 }
 
-fn as_json(btf: &Btf, source: &Source) -> serde_json::Value {
+fn as_json(opened: Opened, source: &Source) -> Result<serde_json::Value> {
+    let Opened { btf, file } = opened;
     let header = btf.header();
     let largest =
-        largest(btf).into_iter().map(|(size, ty)| json!({"id": ty.id(), "type": ty.to_string(), "size": size}));
-    json!({
+        largest(&btf).into_iter().map(|(size, ty)| json!({"id": ty.id(), "type": ty.to_string(), "size": size}));
+    let mut document = json!({
         "source": source.name(),
         "byte_order": btf.byte_order().to_string(),
         "pointer_size": btf.pointer_size(),
@@ -118,7 +145,19 @@ fn as_json(btf: &Btf, source: &Source) -> serde_json::Value {
         "string_bytes": header.strings().len(),
         "layout_kinds": header.layout().len() / 4,
         "base_types": btf.base().map(Btf::type_count),
-        "kinds": counts(btf).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "kinds": counts(&btf).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "largest": largest.collect::<Vec<_>>(),
-    })
+    });
+    if let Some(file) = file {
+        document["file"] = layers(&file).into();
+        if let Some(elf) = file.into_elf() {
+            let sections = elf.sections().skip(1);
+            let sections = sections.map(|section| json!({"name": section.name().to_string(), "size": section.size()}));
+            document["sections"] = sections.collect();
+            if elf.is_bpf() && elf.is_relocatable() {
+                document["object"] = object::as_json(elf)?;
+            }
+        }
+    }
+    Ok(document)
 }

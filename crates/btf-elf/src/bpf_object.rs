@@ -1,0 +1,190 @@
+//! BPF objects: what a compiler makes of a BPF program, and a loader takes.
+
+use std::{collections::HashMap, path::Path, sync::OnceLock};
+
+use btf_types::{Btf, BtfExt, Bytes, Datasec, OwnedName};
+use object::elf;
+
+use crate::{BtfFile, DataSection, Elf, Error, Fixup, Map, ProgramSection, Section, map};
+
+/// A BPF object: an ELF file with programs, maps and global variables, and the
+/// BTF that tells of them.
+///
+/// It says what is in the file, and nothing more: what to do about it (create
+/// the maps, relocate the programs, load them) is the loader's.
+#[derive(Debug)]
+pub struct BpfObject {
+    elf: Elf,
+    btf: Btf,
+    btf_ext: Option<BtfExt>,
+    fixup: Fixup,
+    /// The functions: section, offset, and symbol of each, in this order.
+    functions: OnceLock<Vec<(u32, u64, u32)>>,
+    /// The FUNC at each offset of each section that `.BTF.ext` knows.
+    func_types: OnceLock<HashMap<(u32, u64), u32>>,
+}
+
+impl BpfObject {
+    /// Opens a file, which may be compressed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] with what is wrong with it: what [`Elf::open`] and
+    /// [`Elf::btf`] say, [`Error::NotBpf`] if it is for another machine or
+    /// linked, [`Error::Elf`] if its sections overlap. What is wrong with a
+    /// single map, section or variable is told when that is asked for.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        BtfFile::open(path)?.into_object().map_err(|error| error.of_file(path))
+    }
+
+    /// The same of bytes in memory: what `include_bytes!` has put into a
+    /// program, for one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BpfObject::open`], without the file around it.
+    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
+        BtfFile::parse(bytes)?.into_object()
+    }
+
+    /// Takes an ELF file for what it should be.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BpfObject::open`], without the file around it.
+    pub fn new(elf: Elf) -> Result<Self, Error> {
+        let is_bpf = elf.is_bpf() || elf.machine() == elf::EM_NONE.0;
+        if !is_bpf || !elf.is_relocatable() {
+            return Err(Error::NotBpf { machine: elf.machine(), elf_type: elf.elf_type() });
+        }
+        // What lies in one place is read once: or else a small file could have
+        // a million sections that are all of it.
+        let contents = elf.sections().filter(|section| section.has_contents()).map(Section::size);
+        if contents.fold(0, u64::saturating_add) > elf.input().len() {
+            return Err(Error::Elf { what: "sections overlap, or are cut off", offset: elf.input().len() });
+        }
+        let btf = elf.btf()?;
+        let btf_ext = elf.btf_ext(&btf)?;
+        let fixup = elf.fixup(&btf)?;
+        Ok(Self { elf, btf, btf_ext, fixup, functions: OnceLock::new(), func_types: OnceLock::new() })
+    }
+
+    /// The ELF file.
+    #[must_use]
+    pub fn elf(&self) -> &Elf {
+        &self.elf
+    }
+
+    /// Its BTF, as it is in the file.
+    #[must_use]
+    pub fn btf(&self) -> &Btf {
+        &self.btf
+    }
+
+    /// What it says of its instructions; older objects do not.
+    #[must_use]
+    pub fn btf_ext(&self) -> Option<&BtfExt> {
+        self.btf_ext.as_ref()
+    }
+
+    /// What a loader fills in of its DATASECs; [`Fixup::btf`] is its BTF with
+    /// all of that.
+    #[must_use]
+    pub fn fixup(&self) -> &Fixup {
+        &self.fixup
+    }
+
+    /// Its sections with instructions that are not empty.
+    pub fn programs(&self) -> impl Iterator<Item = ProgramSection<'_>> {
+        let is_program =
+            |section: &Section<'_>| section.is_executable() && section.has_contents() && section.size() > 0;
+        self.elf.sections().filter(is_program).map(|section| ProgramSection::new(self, section))
+    }
+
+    /// The section with instructions of this name.
+    pub fn program(&self, name: impl AsRef<[u8]>) -> Option<ProgramSection<'_>> {
+        let name = name.as_ref();
+        self.programs().find(|program| program.section().is_named(name))
+    }
+
+    /// Its maps, as `.maps` defines them, by rising offset.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LegacyMaps`]; [`Error::Map`] with what is wrong with one;
+    /// [`Error::Datasec`] if the places of the variables cannot be told; those
+    /// of [`Section::relocations`].
+    pub fn maps(&self) -> Result<Vec<Map<'_>>, Error> {
+        map::all(self)
+    }
+
+    /// The sections that its BTF knows the variables of, in the order of their
+    /// DATASECs.
+    pub fn data_sections(&self) -> impl Iterator<Item = DataSection<'_>> {
+        self.fixup.datasecs().iter().filter_map(|fixed| {
+            let datasec = Datasec::try_from(self.btf.type_by_id(fixed.id()).ok()?).ok()?;
+            Some(DataSection::new(self, datasec, fixed))
+        })
+    }
+
+    /// The first of them that has this name.
+    pub fn data_section(&self, name: impl AsRef<[u8]>) -> Option<DataSection<'_>> {
+        let name = name.as_ref();
+        self.data_sections().find(|section| section.name() == name)
+    }
+
+    /// The licence that its section `license` names, up to the NUL.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Section::data`].
+    pub fn license(&self) -> Result<Option<OwnedName>, Error> {
+        let Some(section) = self.elf.section("license") else { return Ok(None) };
+        let data = section.data()?;
+        Ok(data.split(|&byte| byte == 0).next().map(Into::into))
+    }
+
+    /// Functions by section and offset.
+    pub(crate) fn functions_of(&self, section: u32) -> Result<&[(u32, u64, u32)], Error> {
+        let functions = match self.functions.get() {
+            Some(functions) => functions,
+            None => {
+                let symbols = self.elf.symbols()?.filter(|symbol| symbol.is_function());
+                let place =
+                    |symbol: crate::Symbol<'_>| Some((symbol.section()?.index(), symbol.offset()?, symbol.index()));
+                let mut functions: Vec<_> = symbols.filter_map(place).collect();
+                functions.sort_unstable();
+                self.functions.get_or_init(|| functions)
+            }
+        };
+        let start = functions.partition_point(|&(of, ..)| of < section);
+        let end = functions.partition_point(|&(of, ..)| of <= section);
+        Ok(functions.get(start..end).unwrap_or_default())
+    }
+
+    /// The id of the FUNC at an offset of a section.
+    pub(crate) fn func_type(&self, section: u32, offset: u64) -> Option<u32> {
+        let types = self.func_types.get_or_init(|| {
+            let mut sections = HashMap::new();
+            for program in self.programs() {
+                sections.entry(program.name().as_bytes()).or_insert(program.section().index());
+            }
+            let mut types = HashMap::new();
+            for block in self.btf_ext.iter().flat_map(BtfExt::func_infos) {
+                let Some(&section) = sections.get(block.name().as_bytes()) else { continue };
+                types.extend(block.infos().map(|info| ((section, u64::from(info.insn_offset())), info.func().id())));
+            }
+            types
+        });
+        types.get(&(section, offset)).copied()
+    }
+}
+
+impl TryFrom<Elf> for BpfObject {
+    type Error = Error;
+
+    fn try_from(elf: Elf) -> Result<Self, Error> {
+        Self::new(elf)
+    }
+}

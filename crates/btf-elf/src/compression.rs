@@ -1,0 +1,506 @@
+//! Decoding: the one place for it.
+//!
+//! What a file is compressed with is told by its first bytes, never by its
+//! name. Each format is a feature of this crate, and a library of its own; that
+//! they all end in a [`Decoder`] with the same limits is what lives here.
+
+use std::{
+    fmt,
+    io::{self, BufReader, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use crate::{Error, Limits};
+
+/// What bytes can be compressed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// gzip (RFC 1952), of any number of members.
+    Gzip,
+    /// zlib (RFC 1950), in compressed sections of ELF files. Nothing tells it
+    /// from other bytes, so it is not detected.
+    Zlib,
+    /// xz, of any number of streams.
+    Xz,
+    /// lzma alone, the predecessor of xz.
+    Lzma,
+    /// zstd (RFC 8878), of any number of frames.
+    Zstd,
+    /// bzip2, of any number of streams.
+    Bzip2,
+    /// lz4's frames, and the legacy format that kernel images are in.
+    Lz4,
+}
+
+impl Compression {
+    /// All of them.
+    pub const ALL: [Self; 7] = [Self::Gzip, Self::Zlib, Self::Xz, Self::Lzma, Self::Zstd, Self::Bzip2, Self::Lz4];
+
+    /// As many bytes from the start of a file are enough to tell.
+    pub const DETECT_BYTES: usize = 13;
+
+    /// What bytes that begin like this are compressed with, if anything.
+    ///
+    /// lzma alone has no magic number; its header of 13 bytes is checked for
+    /// being one that an encoder writes, as xz-utils do.
+    #[must_use]
+    pub fn detect(start: &[u8]) -> Option<Self> {
+        match start {
+            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            // What a frame says of itself, to be skipped, comes first in some.
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Self::Bzip2),
+            [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some(Self::Lz4),
+            _ => is_lzma(start).then_some(Self::Lzma),
+        }
+    }
+
+    /// Its name, as that of the program that writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zlib => "zlib",
+            Self::Xz => "xz",
+            Self::Lzma => "lzma",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Lz4 => "lz4",
+        }
+    }
+
+    /// The feature of this crate that decodes it.
+    #[must_use]
+    pub const fn feature(self) -> &'static str {
+        match self {
+            Self::Zlib => "gzip",
+            Self::Lzma => "xz",
+            other => other.as_str(),
+        }
+    }
+
+    /// Whether that feature is on.
+    #[must_use]
+    pub const fn is_supported(self) -> bool {
+        match self {
+            Self::Gzip | Self::Zlib => cfg!(feature = "gzip"),
+            Self::Xz | Self::Lzma => cfg!(feature = "xz"),
+            Self::Zstd => cfg!(feature = "zstd"),
+            Self::Bzip2 => cfg!(feature = "bzip2"),
+            Self::Lz4 => cfg!(feature = "lz4"),
+        }
+    }
+
+    /// Decodes what a reader yields.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FeatureOff`] if the format's feature is off; [`Error::Decode`]
+    /// if what should be its header is none.
+    pub fn decoder<R: Read>(self, reader: R, limits: &Limits) -> Result<Decoder<R>, Error> {
+        if !self.is_supported() {
+            return Err(Error::FeatureOff { compression: self });
+        }
+        let progress = Arc::new(Progress::default());
+        let counted = Counted { reader, progress: Arc::clone(&progress) };
+        let inner = Inner::new(self, counted, limits).map_err(|error| self.error(error, limits))?;
+        Ok(Decoder { inner, compression: self, limits: *limits, progress, produced: 0 })
+    }
+
+    /// Decodes all of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Compression::decoder`]; [`Error::Decode`] if it is damaged or ends
+    /// early; [`Error::OutputLimit`], [`Error::WindowLimit`],
+    /// [`Error::RatioLimit`].
+    pub fn decode(self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
+        self.decode_as_far(bytes, limits).map_err(|(_, error)| error)
+    }
+
+    /// Decodes all of it; or with the error, what came before the fault.
+    pub(crate) fn decode_as_far(self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, (Vec<u8>, Error)> {
+        let mut decoded = Vec::new();
+        match self.decoder(bytes, limits).and_then(|mut decoder| decoder.read_rest(&mut decoded)) {
+            Ok(()) => Ok(decoded),
+            Err(error) => Err((decoded, error)),
+        }
+    }
+
+    /// What an error of its decoder means.
+    fn error(self, error: io::Error, limits: &Limits) -> Error {
+        let error = match error.downcast::<Error>() {
+            Ok(ours) => return ours,
+            Err(error) => error,
+        };
+        if error.kind() == io::ErrorKind::OutOfMemory || is_too_large_a_window(&error) {
+            return Error::WindowLimit { compression: self, limit: limits.window };
+        }
+        Error::Decode { compression: self, source: error }
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Whether this is the header of lzma alone: properties (lc, lp and pb, which
+/// encoders leave at 3, 0 and 2 or nearby), the size of the dictionary (a power
+/// of two, or half as much more), and the size of what comes out (unknown, or
+/// below 256 GiB).
+fn is_lzma(start: &[u8]) -> bool {
+    let Some((&[properties, ref sizes @ ..], _)) = start.split_first_chunk::<13>() else { return false };
+    let Some((&dictionary, size)) = sizes.split_first_chunk::<4>() else { return false };
+    let (dictionary, Ok(size)) = (u32::from_le_bytes(dictionary), <[u8; 8]>::try_from(size)) else { return false };
+    let size = u64::from_le_bytes(size);
+    let is_size_of_dictionary = dictionary >= 4096
+        && (dictionary.is_power_of_two() || (dictionary % 3 == 0 && (dictionary / 3).is_power_of_two()))
+        || dictionary == u32::MAX;
+    properties < 9 * 5 * 5 && is_size_of_dictionary && (size == u64::MAX || (size != 0 && size < 1 << 38))
+}
+
+/// ruzstd's way to say so.
+#[cfg(feature = "zstd")]
+fn is_too_large_a_window(error: &io::Error) -> bool {
+    use ruzstd::decoding::errors::FrameDecoderError;
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<FrameDecoderError>());
+    matches!(inner, Some(FrameDecoderError::WindowSizeTooBig { .. }))
+}
+
+#[cfg(not(feature = "zstd"))]
+fn is_too_large_a_window(_: &io::Error) -> bool {
+    false
+}
+
+/// What a reader yields, decoded, within limits.
+///
+/// An error of reading holds one of this crate's; [`io::Error::downcast`] gets
+/// it out.
+pub struct Decoder<R: Read> {
+    inner: Inner<R>,
+    compression: Compression,
+    limits: Limits,
+    progress: Arc<Progress>,
+    produced: u64,
+}
+
+impl<R: Read> Decoder<R> {
+    /// What is being decoded.
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// The number of **bytes** decoded so far.
+    #[must_use]
+    pub fn produced(&self) -> u64 {
+        self.produced
+    }
+
+    /// The number of **bytes** that the decoder has taken from the reader so
+    /// far; it takes some in advance.
+    #[must_use]
+    pub fn consumed(&self) -> u64 {
+        self.progress.consumed.load(Relaxed)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let (compression, Limits { output, ratio, .. }) = (self.compression, self.limits);
+        if self.produced > output {
+            return Err(Error::OutputLimit { compression, limit: output });
+        }
+        if self.produced > Limits::RATIO_FROM && self.produced / ratio.max(1) > self.consumed() {
+            return Err(Error::RatioLimit { compression, limit: ratio });
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        loop {
+            match self.inner.read(buffer) {
+                Ok(read) => {
+                    self.produced += read as u64;
+                    return self.check().map(|()| read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.compression.error(error, &self.limits)),
+            }
+        }
+    }
+
+    /// Appends what is left to be decoded.
+    pub(crate) fn read_rest(&mut self, decoded: &mut Vec<u8>) -> Result<(), Error> {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match self.next(&mut buffer)? {
+                0 => return Ok(()),
+                read => decoded.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Decoder<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.next(buffer).map_err(io::Error::other)
+    }
+}
+
+impl<R: Read> fmt::Debug for Decoder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("compression", &self.compression)
+            .field("consumed", &self.consumed())
+            .field("produced", &self.produced)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes that are read or decoded at a time.
+const BUFFER: usize = 64 << 10;
+
+/// How far the reader below a decoder has got.
+#[derive(Debug, Default)]
+struct Progress {
+    consumed: AtomicU64,
+    at_end: AtomicBool,
+}
+
+/// A reader that tells how far it has got.
+struct Counted<R> {
+    reader: R,
+    progress: Arc<Progress>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.progress.consumed.fetch_add(read as u64, Relaxed);
+        if read == 0 && !buffer.is_empty() {
+            self.progress.at_end.store(true, Relaxed);
+        }
+        Ok(read)
+    }
+}
+
+/// The decoders, each as its library has it.
+enum Inner<R: Read> {
+    #[cfg(feature = "gzip")]
+    Gzip(flate2::bufread::MultiGzDecoder<BufReader<Counted<R>>>),
+    #[cfg(feature = "gzip")]
+    Zlib(flate2::bufread::ZlibDecoder<BufReader<Counted<R>>>),
+    #[cfg(feature = "xz")]
+    Xz(Box<lzma_rust2::XzReader<BufReader<Counted<R>>>>),
+    #[cfg(feature = "xz")]
+    Lzma(Box<lzma_rust2::LzmaReader<BufReader<Counted<R>>>>),
+    #[cfg(feature = "zstd")]
+    Zstd(Box<zstd::Frames<BufReader<Counted<R>>>>),
+    #[cfg(feature = "bzip2")]
+    Bzip2(bzip2::bufread::MultiBzDecoder<BufReader<Counted<R>>>),
+    #[cfg(feature = "lz4")]
+    Lz4(Box<lz4::Frames<BufReader<Counted<R>>>>),
+    /// None: for formats whose feature is off, of which none is ever decoded.
+    #[allow(dead_code, reason = "with all features on, nothing makes one")]
+    None(BufReader<Counted<R>>),
+}
+
+impl<R: Read> Inner<R> {
+    #[allow(unused_variables, reason = "with no feature on, nothing has limits")]
+    fn new(compression: Compression, counted: Counted<R>, limits: &Limits) -> io::Result<Self> {
+        #[allow(unused_variables, reason = "with no feature on, it does not matter")]
+        let progress = Arc::clone(&counted.progress);
+        let reader = BufReader::with_capacity(BUFFER, counted);
+        #[cfg(feature = "xz")]
+        let kibibytes = u32::try_from(limits.window >> 10).unwrap_or(u32::MAX).saturating_add(XZ_OVERHEAD_KIB);
+        Ok(match compression {
+            #[cfg(feature = "gzip")]
+            Compression::Gzip => Self::Gzip(flate2::bufread::MultiGzDecoder::new(reader)),
+            #[cfg(feature = "gzip")]
+            Compression::Zlib => Self::Zlib(flate2::bufread::ZlibDecoder::new(reader)),
+            #[cfg(feature = "xz")]
+            Compression::Xz => Self::Xz(lzma_rust2::XzReader::new_mem_limit(reader, true, kibibytes).into()),
+            #[cfg(feature = "xz")]
+            Compression::Lzma => Self::Lzma(lzma_rust2::LzmaReader::new_mem_limit(reader, kibibytes, None)?.into()),
+            #[cfg(feature = "zstd")]
+            Compression::Zstd => Self::Zstd(zstd::Frames::new(reader, limits.window).into()),
+            #[cfg(feature = "bzip2")]
+            Compression::Bzip2 => Self::Bzip2(bzip2::bufread::MultiBzDecoder::new(reader)),
+            #[cfg(feature = "lz4")]
+            Compression::Lz4 => Self::Lz4(lz4::Frames::new(reader, progress).into()),
+            #[allow(unreachable_patterns, reason = "with all features on there are no others")]
+            _ => Self::None(reader),
+        })
+    }
+}
+
+/// What the decoder of xz needs beside its window.
+#[cfg(feature = "xz")]
+const XZ_OVERHEAD_KIB: u32 = 1024;
+
+impl<R: Read> Read for Inner<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip(decoder) => decoder.read(buffer),
+            #[cfg(feature = "gzip")]
+            Self::Zlib(decoder) => decoder.read(buffer),
+            #[cfg(feature = "xz")]
+            Self::Xz(decoder) => decoder.read(buffer),
+            #[cfg(feature = "xz")]
+            Self::Lzma(decoder) => decoder.read(buffer),
+            #[cfg(feature = "zstd")]
+            Self::Zstd(decoder) => decoder.read(buffer),
+            #[cfg(feature = "bzip2")]
+            Self::Bzip2(decoder) => decoder.read(buffer),
+            #[cfg(feature = "lz4")]
+            Self::Lz4(decoder) => decoder.read(buffer),
+            Self::None(reader) => reader.read(buffer),
+        }
+    }
+}
+
+/// zstd's frames one after the other, with those that are to be skipped, and
+/// the checksum of each.
+#[cfg(feature = "zstd")]
+mod zstd {
+    use std::io::{self, BufRead, Read};
+
+    use ruzstd::decoding::{
+        BlockDecodingStrategy, FrameDecoder,
+        errors::{FrameDecoderError, ReadFrameHeaderError},
+    };
+
+    pub(super) struct Frames<R> {
+        reader: R,
+        decoder: FrameDecoder,
+        /// Whether the decoder is inside a frame.
+        is_open: bool,
+        /// Whether there was a frame at all.
+        is_begun: bool,
+    }
+
+    impl<R: BufRead> Frames<R> {
+        pub(super) fn new(reader: R, window: u64) -> Self {
+            let mut decoder = FrameDecoder::new();
+            decoder.set_max_window_size(window);
+            Self { reader, decoder, is_open: false, is_begun: false }
+        }
+
+        /// Goes to the next frame; `false` at the end of all.
+        fn open(&mut self) -> io::Result<bool> {
+            loop {
+                if self.is_begun && self.reader.fill_buf()?.is_empty() {
+                    return Ok(false);
+                }
+                self.is_begun = true;
+                match self.decoder.reset(&mut self.reader) {
+                    Ok(()) => {
+                        self.is_open = true;
+                        return Ok(true);
+                    }
+                    Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                        length, ..
+                    })) => {
+                        let length = u64::from(length);
+                        let skipped = io::copy(&mut self.reader.by_ref().take(length), &mut io::sink())?;
+                        if skipped < length {
+                            return Err(io::ErrorKind::UnexpectedEof.into());
+                        }
+                    }
+                    Err(error) => return Err(io::Error::other(error)),
+                }
+            }
+        }
+
+        fn close(&mut self) -> io::Result<()> {
+            self.is_open = false;
+            match (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum()) {
+                (Some(expected), Some(found)) if expected != found => {
+                    let text = format!("checksum {found:#010x}, expected {expected:#010x}");
+                    Err(io::Error::new(io::ErrorKind::InvalidData, text))
+                }
+                _ => Ok(()),
+            }
+        }
+    }
+
+    impl<R: BufRead> Read for Frames<R> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            loop {
+                if !self.is_open && !self.open()? {
+                    return Ok(0);
+                }
+                let read = self.decoder.read(buffer)?;
+                if read > 0 || buffer.is_empty() {
+                    return Ok(read);
+                }
+                if self.decoder.is_finished() {
+                    self.close()?;
+                } else {
+                    let one = BlockDecodingStrategy::UptoBlocks(1);
+                    self.decoder.decode_blocks(&mut self.reader, one).map_err(io::Error::other)?;
+                }
+            }
+        }
+    }
+}
+
+/// lz4's frames one after the other.
+#[cfg(feature = "lz4")]
+mod lz4 {
+    use std::{
+        io::{self, BufRead, Read},
+        sync::{Arc, atomic::Ordering::Relaxed},
+    };
+
+    use lz4_flex::frame::FrameDecoder;
+
+    use super::Progress;
+
+    pub(super) struct Frames<R: Read> {
+        decoder: FrameDecoder<R>,
+        progress: Arc<Progress>,
+        /// Whether frames of this format end where the file does.
+        is_legacy: Option<bool>,
+        is_between: bool,
+    }
+
+    impl<R: BufRead> Frames<R> {
+        pub(super) fn new(reader: R, progress: Arc<Progress>) -> Self {
+            Self { decoder: FrameDecoder::new(reader), progress, is_legacy: None, is_between: false }
+        }
+    }
+
+    impl<R: BufRead> Read for Frames<R> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.is_legacy.is_none() {
+                self.is_legacy = Some(self.decoder.get_mut().fill_buf()?.first() == Some(&0x02));
+            }
+            loop {
+                let read = self.decoder.read(buffer)?;
+                if read > 0 || buffer.is_empty() {
+                    self.is_between = false;
+                    return Ok(read);
+                }
+                // Nothing: the end of a frame, or of the file. The decoder does
+                // not say which; but only at the latter has it tried to read on.
+                if self.progress.at_end.load(Relaxed) {
+                    return match self.is_between || self.is_legacy == Some(true) {
+                        true => Ok(0),
+                        false => Err(io::ErrorKind::UnexpectedEof.into()),
+                    };
+                }
+                self.is_between = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! ELF files: the header, and the ways to what is in them.
+//!
+//! Source: the System V ABI, "Object Files"; what of it matters for BTF is in
+//! `tools/lib/bpf/btf.c`, `btf_parse_elf`.
+
+use std::{path::Path, sync::OnceLock};
+
+use btf_types::{Btf, BtfExt, ByteOrder, Bytes};
+use object::{
+    Endianness, elf,
+    pod::{self, Pod},
+    read::elf::FileHeader,
+};
+
+use crate::{
+    BtfIds, Error, Fixup, Limits, Section, Sections, Symbol, Symbols, input::Input, relocation, section::SectionHeader,
+    symbol::SymbolTable,
+};
+
+/// An ELF file of 32 or 64 bits and either byte order: a kernel, a module, a
+/// BPF object, a library with debug information.
+///
+/// Opening it reads its header, its table of sections and their names; what is
+/// in a section is read when it is asked for.
+#[derive(Debug)]
+pub struct Elf {
+    input: Input,
+    is_64: bool,
+    byte_order: ByteOrder,
+    elf_type: u16,
+    machine: u16,
+    sections: Vec<SectionHeader>,
+    section_names: Bytes,
+    symbols: OnceLock<SymbolTable>,
+    relocations: OnceLock<Vec<(u32, u32)>>,
+    limits: Limits,
+}
+
+/// Where a file says whether it has 32 or 64 bits.
+const EI_CLASS: usize = 4;
+/// Where a file says which byte order it has.
+const EI_DATA: usize = 5;
+
+impl Elf {
+    /// The first bytes of every ELF file.
+    pub const MAGIC: [u8; 4] = elf::ELFMAG;
+
+    /// Opens a file. It is kept open, and read section by section.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] with what is wrong with it: [`Error::Io`],
+    /// [`Error::Elf`], [`Error::OutsideFile`]. That it has no BTF is no error
+    /// here.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let input = Input::open(path, &Limits::IMAGE);
+        input.and_then(|input| Self::new(input, Limits::BTF)).map_err(|error| error.of_file(path))
+    }
+
+    /// The same of bytes in memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Elf::open`], without the file around it.
+    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
+        Self::new(Input::Bytes(bytes.into()), Limits::BTF)
+    }
+
+    pub(crate) fn new(input: Input, limits: Limits) -> Result<Self, Error> {
+        let start = input.start(size_of::<elf::FileHeader64<Endianness>>())?;
+        let damaged = |what, offset| Error::Elf { what, offset };
+        if !start.starts_with(&Self::MAGIC) {
+            return Err(damaged("no magic number", 0));
+        }
+        let byte_order = match start.get(EI_DATA) {
+            Some(1) => ByteOrder::Little,
+            Some(2) => ByteOrder::Big,
+            _ => return Err(damaged("no such byte order", EI_DATA as u64)),
+        };
+        match start.get(EI_CLASS) {
+            Some(1) => Self::with_class::<elf::FileHeader32<Endianness>>(input, &start, byte_order, limits),
+            Some(2) => Self::with_class::<elf::FileHeader64<Endianness>>(input, &start, byte_order, limits),
+            _ => Err(damaged("no such class", EI_CLASS as u64)),
+        }
+    }
+
+    fn with_class<H: FileHeader<Endian = Endianness>>(
+        input: Input,
+        start: &[u8],
+        byte_order: ByteOrder,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let damaged = |what, offset| Error::Elf { what, offset };
+        let endian = endian(byte_order);
+        let (header, _) = pod::from_bytes::<H>(start).map_err(|()| damaged("header is cut off", start.len() as u64))?;
+        let (sections, names) = section_headers(&input, header, endian)?;
+        let section_names = match sections.get(names as usize) {
+            Some(section) if names != 0 => input.read(section.offset, section.size, "section of section names")?,
+            None if names != 0 => return Err(damaged("no such section of section names", 0)),
+            _ => Bytes::new(),
+        };
+        Ok(Self {
+            is_64: header.is_type_64(),
+            byte_order,
+            elf_type: header.e_type(endian).0,
+            machine: header.e_machine(endian).0,
+            input,
+            sections,
+            section_names,
+            symbols: OnceLock::new(),
+            relocations: OnceLock::new(),
+            limits,
+        })
+    }
+
+    /// Whether addresses and offsets have 64 bits, or 32.
+    #[must_use]
+    pub fn is_64(&self) -> bool {
+        self.is_64
+    }
+
+    /// The byte order of all that is in the file.
+    #[must_use]
+    pub fn byte_order(&self) -> ByteOrder {
+        self.byte_order
+    }
+
+    /// What kind of file it is: 1 relocatable (`ET_REL`), 2 executable, 3
+    /// shared.
+    #[must_use]
+    pub fn elf_type(&self) -> u16 {
+        self.elf_type
+    }
+
+    /// Whether it is relocatable: symbols have offsets in their section as
+    /// values, and not addresses.
+    #[must_use]
+    pub fn is_relocatable(&self) -> bool {
+        self.elf_type == elf::ET_REL.0
+    }
+
+    /// Which machine it is for: 62 is x86-64, 183 arm64, 247 BPF.
+    #[must_use]
+    pub fn machine(&self) -> u16 {
+        self.machine
+    }
+
+    /// Whether it is for the BPF machine.
+    #[must_use]
+    pub fn is_bpf(&self) -> bool {
+        self.machine == elf::EM_BPF.0
+    }
+
+    /// The name of the machine, if it is one that Linux runs on.
+    #[must_use]
+    pub fn machine_name(&self) -> Option<&'static str> {
+        machine_name(self.machine)
+    }
+
+    /// The sections, in the order of their numbers; the first is no section,
+    /// but stands for there being none.
+    #[must_use]
+    pub fn sections(&self) -> Sections<'_> {
+        Sections::new(self, &self.sections)
+    }
+
+    /// The section with this number.
+    #[must_use]
+    pub fn section_by_index(&self, index: u32) -> Option<Section<'_>> {
+        self.sections.get(index as usize).map(|header| Section::new(self, index, header))
+    }
+
+    /// The first section of this name.
+    pub fn section(&self, name: impl AsRef<[u8]>) -> Option<Section<'_>> {
+        let name = name.as_ref();
+        self.sections().find(|section| section.is_named(name))
+    }
+
+    /// The one section of this name.
+    fn only_section(&self, name: &str) -> Result<Option<Section<'_>>, Error> {
+        let mut sections = self.sections().filter(|section| section.is_named(name.as_bytes()));
+        match (sections.next(), sections.next()) {
+            (_, Some(_)) => Err(Error::SeveralSections { name: name.as_bytes().into() }),
+            (section, None) => Ok(section),
+        }
+    }
+
+    /// The symbols, in the order of their numbers; the first is none. A file
+    /// without a symbol table has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutsideFile`] and [`Error::Io`] of the table, which is read
+    /// when first asked for.
+    pub fn symbols(&self) -> Result<Symbols<'_>, Error> {
+        Ok(Symbols::new(self, self.symbol_table()?))
+    }
+
+    /// The symbol with this number.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Elf::symbols`].
+    pub fn symbol_by_index(&self, index: u32) -> Result<Option<Symbol<'_>>, Error> {
+        Ok(self.symbol_table()?.get(self, index))
+    }
+
+    fn symbol_table(&self) -> Result<&SymbolTable, Error> {
+        if let Some(symbols) = self.symbols.get() {
+            return Ok(symbols);
+        }
+        let table = SymbolTable::read(self)?;
+        Ok(self.symbols.get_or_init(|| table))
+    }
+
+    /// The tables of relocations of a section.
+    pub(crate) fn relocations_of(&self, index: u32) -> impl Iterator<Item = Section<'_>> {
+        let tables = self.relocations.get_or_init(|| relocation::tables(self));
+        let start = tables.partition_point(|&(of, _)| of < index);
+        let those = tables.iter().skip(start).take_while(move |&&(of, _)| of == index);
+        those.filter_map(|&(_, table)| self.section_by_index(table))
+    }
+
+    /// Whether there is a `.BTF` section.
+    #[must_use]
+    pub fn has_btf(&self) -> bool {
+        self.section(".BTF").is_some()
+    }
+
+    /// What is in `.BTF`, as it is in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoBtf`] if there is none; [`Error::SeveralSections`]; those of
+    /// [`Section::data`].
+    pub fn btf_bytes(&self) -> Result<Bytes, Error> {
+        let section = self.only_section(".BTF")?.ok_or(Error::NoBtf)?;
+        section.data_alone()
+    }
+
+    /// The BTF: if there is a `.BTF.base` as well, split from that.
+    ///
+    /// That of a module without one is split from the kernel's; for this there
+    /// is [`Elf::split_btf`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Elf::btf_bytes`]; [`Error::ByteOrder`] if it has another byte
+    /// order than this file; [`Error::Btf`] if it is damaged, or split from
+    /// what is not in this file.
+    pub fn btf(&self) -> Result<Btf, Error> {
+        let base = self.base_btf()?;
+        self.parse_btf(".BTF", self.btf_bytes()?, base.as_ref())
+    }
+
+    /// The BTF of a module, on the BTF of its kernel. If it has a base of its
+    /// own in `.BTF.base`, made when it was built against another kernel, it is
+    /// rebased.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Elf::btf`]; [`Error::Types`] with what [`Btf::rebase`] says.
+    pub fn split_btf(&self, base: &Btf) -> Result<Btf, Error> {
+        match self.base_btf()? {
+            None => self.parse_btf(".BTF", self.btf_bytes()?, Some(base)),
+            Some(distilled) => Ok(self.parse_btf(".BTF", self.btf_bytes()?, Some(&distilled))?.rebase(base)?),
+        }
+    }
+
+    /// The base that a module brings along in `.BTF.base`, if it does.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Elf::btf`].
+    pub fn base_btf(&self) -> Result<Option<Btf>, Error> {
+        match self.only_section(".BTF.base")? {
+            Some(section) => self.parse_btf(".BTF.base", section.data_alone()?, None).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn parse_btf(&self, section: &'static str, bytes: Bytes, base: Option<&Btf>) -> Result<Btf, Error> {
+        let btf = Btf::parse_with_pointer_size(bytes, base, if self.is_64 { 8 } else { 4 })
+            .map_err(|source| Error::Btf { section, source })?;
+        if btf.byte_order() != self.byte_order {
+            return Err(Error::ByteOrder { section, btf: btf.byte_order(), elf: self.byte_order });
+        }
+        Ok(btf)
+    }
+
+    /// What `.BTF.ext` says of the instructions of a BPF object, if there is
+    /// one; with the BTF of this file, which it refers to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Btf`] if it is damaged; those of [`Section::data`].
+    pub fn btf_ext(&self, btf: &Btf) -> Result<Option<BtfExt>, Error> {
+        let Some(section) = self.only_section(".BTF.ext")? else { return Ok(None) };
+        let ext = BtfExt::parse(section.data_alone()?, btf);
+        ext.map(Some).map_err(|source| Error::Btf { section: ".BTF.ext", source })
+    }
+
+    /// What is in `.BTF_ids`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Section::data`] and [`Elf::symbols`].
+    pub fn btf_ids(&self) -> Result<Option<BtfIds>, Error> {
+        match self.only_section(".BTF_ids")? {
+            Some(section) => BtfIds::read(section).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What a loader fills in of the DATASECs of this file's BTF.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Elf::symbols`]. What is wrong with one DATASEC is told with
+    /// that.
+    pub fn fixup(&self, btf: &Btf) -> Result<Fixup, Error> {
+        Fixup::new(self, btf)
+    }
+
+    pub(crate) fn input(&self) -> &Input {
+        &self.input
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn section_names(&self) -> &[u8] {
+        &self.section_names
+    }
+
+    pub(crate) fn section_count(&self) -> usize {
+        self.sections.len()
+    }
+}
+
+/// The table of sections, and the number of the one that has their names.
+fn section_headers<H: FileHeader<Endian = Endianness>>(
+    input: &Input,
+    header: &H,
+    endian: Endianness,
+) -> Result<(Vec<SectionHeader>, u32), Error> {
+    let offset: u64 = header.e_shoff(endian).into();
+    if offset == 0 {
+        return Ok((Vec::new(), 0));
+    }
+    let size = size_of::<H::SectionHeader>() as u64;
+    if u64::from(header.e_shentsize(endian)) != size {
+        return Err(Error::Elf { what: "section headers of an unknown size", offset });
+    }
+    // With 65,280 sections or more, the numbers stand in the first.
+    let first = input.read(offset, size, "first section header")?;
+    let first = SectionHeader::read(first_of::<H::SectionHeader>(&first, offset)?, endian);
+    let count = match header.e_shnum(endian) {
+        0 => first.size,
+        count => count.into(),
+    };
+    let names = match header.e_shstrndx(endian) {
+        elf::SHN_XINDEX => first.link,
+        index => index.0.into(),
+    };
+    let len = count.checked_mul(size).ok_or(Error::Elf { what: "too many sections", offset })?;
+    let table = input.read(offset, len, "table of sections")?;
+    let headers = pod::slice_from_all_bytes::<H::SectionHeader>(&table).unwrap_or_default();
+    Ok((headers.iter().map(|header| SectionHeader::read(header, endian)).collect(), names))
+}
+
+pub(crate) fn first_of<T: Pod>(bytes: &[u8], offset: u64) -> Result<&T, Error> {
+    pod::from_bytes(bytes).map(|(first, _)| first).map_err(|()| Error::Elf { what: "cut off", offset })
+}
+
+pub(crate) fn endian(order: ByteOrder) -> Endianness {
+    match order {
+        ByteOrder::Little => Endianness::Little,
+        ByteOrder::Big => Endianness::Big,
+    }
+}
+
+pub(crate) fn machine_name(machine: u16) -> Option<&'static str> {
+    Some(match elf::Machine(machine) {
+        elf::EM_X86_64 => "x86_64",
+        elf::EM_386 => "i386",
+        elf::EM_AARCH64 => "arm64",
+        elf::EM_ARM => "arm",
+        elf::EM_RISCV => "riscv",
+        elf::EM_S390 => "s390x",
+        elf::EM_PPC64 => "ppc64",
+        elf::EM_PPC => "ppc",
+        elf::EM_MIPS => "mips",
+        elf::EM_LOONGARCH => "loongarch",
+        elf::EM_SPARCV9 => "sparc64",
+        elf::EM_BPF => "bpf",
+        _ => return None,
+    })
+}

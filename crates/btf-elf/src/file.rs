@@ -1,0 +1,289 @@
+//! Files that have BTF in them, whatever they are.
+
+use std::{fmt, fs::File, io::Read, path::Path};
+
+use btf_types::{Btf, ByteOrder, Bytes};
+
+use crate::{BpfObject, Compression, Elf, Error, ImageKind, Limits, image, input::Input};
+
+/// A file that has BTF in it: raw BTF, ELF, a kernel image, or any of these
+/// compressed.
+///
+/// ```no_run
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::BtfFile;
+///
+/// let vmlinux = BtfFile::open("/boot/vmlinuz-6.12.0")?.btf()?;
+/// let veth = BtfFile::open("/lib/modules/6.12.0/kernel/drivers/net/veth.ko.xz")?.split_btf(&vmlinux)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct BtfFile {
+    layers: Vec<Layer>,
+    content: Content,
+}
+
+/// What is inside, when all else is taken off.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Raw(Bytes),
+    Elf(Box<Elf>),
+}
+
+/// One thing that a file is, around the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layer {
+    /// Compressed bytes.
+    Compressed {
+        /// What with.
+        compression: Compression,
+        /// Where in the layer around they begin, in **bytes**.
+        offset: u64,
+    },
+    /// A kernel image.
+    Image(ImageKind),
+    /// ELF.
+    Elf {
+        /// Whether of 64 bits.
+        is_64: bool,
+        /// Its byte order.
+        byte_order: ByteOrder,
+        /// Its machine.
+        machine: u16,
+    },
+    /// BTF itself.
+    Btf {
+        /// Where in the layer around it begins, in **bytes**.
+        offset: u64,
+    },
+}
+
+/// How many layers are taken off.
+const DEPTH: usize = 4;
+
+impl BtfFile {
+    /// Opens a file. What it is, its contents say and not its name.
+    ///
+    /// Of an ELF file only its table of sections is read, and later what is
+    /// asked for; anything else is read whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] with what is wrong with it: [`Error::Io`];
+    /// [`Error::NotRecognized`] if it is none of all this; [`Error::NotInImage`];
+    /// what [`Elf::open`] says; [`Error::TooLarge`], [`Error::Decode`] and the
+    /// limits' errors, if it is compressed. That an ELF file has no BTF is no
+    /// error here.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_within(path, &Limits::IMAGE)
+    }
+
+    /// The same, with other limits on what is read and decoded.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BtfFile::open`].
+    pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let input = Input::open(path, limits);
+        input.and_then(|input| Self::new(input, limits)).map_err(|error| error.of_file(path))
+    }
+
+    /// The same of bytes in memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BtfFile::open`], without the file around it.
+    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
+        Self::parse_within(bytes, &Limits::IMAGE)
+    }
+
+    /// The same, with other limits on what is decoded.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BtfFile::open`], without the file around it.
+    pub fn parse_within(bytes: impl Into<Bytes>, limits: &Limits) -> Result<Self, Error> {
+        Self::new(Input::Bytes(bytes.into()), limits)
+    }
+
+    fn new(mut input: Input, limits: &Limits) -> Result<Self, Error> {
+        let mut layers = Vec::new();
+        while layers.len() < DEPTH {
+            let start = input.start(Compression::DETECT_BYTES)?;
+            if start.first_chunk().is_some_and(|&magic| ByteOrder::of_magic(magic).is_some()) {
+                layers.push(Layer::Btf { offset: 0 });
+                return Ok(Self { layers, content: Content::Raw(input.all(limits.output)?) });
+            }
+            if start.starts_with(&Elf::MAGIC) {
+                let elf = Elf::new(input, section_limits(limits))?;
+                layers.push(Layer::of_elf(&elf));
+                match image::wrapped(&elf)? {
+                    None => return Ok(Self { layers, content: Content::Elf(elf.into()) }),
+                    Some(kernel) => input = Input::Bytes(kernel),
+                }
+            } else if let Some(compression) = Compression::detect(&start) {
+                layers.push(Layer::Compressed { compression, offset: 0 });
+                input = Input::Bytes(decode(&input, compression, limits)?.into());
+            } else {
+                let bytes = input.all(limits.output)?;
+                let found = image::open(&bytes, limits)?;
+                layers.extend(found.layers);
+                return Ok(Self { layers, content: found.content });
+            }
+        }
+        Err(Error::TooDeep { limit: DEPTH })
+    }
+
+    /// What the file is, the outermost first.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The ELF file that it is, or that is in it.
+    #[must_use]
+    pub fn elf(&self) -> Option<&Elf> {
+        match &self.content {
+            Content::Elf(elf) => Some(elf),
+            Content::Raw(_) => None,
+        }
+    }
+
+    /// The same, and nothing else.
+    #[must_use]
+    pub fn into_elf(self) -> Option<Elf> {
+        match self.content {
+            Content::Elf(elf) => Some(*elf),
+            Content::Raw(_) => None,
+        }
+    }
+
+    /// The BPF object that it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`BpfObject::new`]; [`Error::Elf`] if it is no ELF file.
+    pub fn into_object(self) -> Result<BpfObject, Error> {
+        match self.content {
+            Content::Elf(elf) => BpfObject::new(*elf),
+            Content::Raw(_) => Err(Error::Elf { what: "no magic number", offset: 0 }),
+        }
+    }
+
+    /// Whether there is BTF in it.
+    #[must_use]
+    pub fn has_btf(&self) -> bool {
+        self.elf().is_none_or(Elf::has_btf)
+    }
+
+    /// The bytes of the BTF, as they are in the file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Elf::btf_bytes`].
+    pub fn btf_bytes(&self) -> Result<Bytes, Error> {
+        match &self.content {
+            Content::Elf(elf) => elf.btf_bytes(),
+            Content::Raw(bytes) => Ok(bytes.clone()),
+        }
+    }
+
+    /// The BTF, which stands alone, or is split from a base in the same file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Elf::btf`].
+    pub fn btf(&self) -> Result<Btf, Error> {
+        match &self.content {
+            Content::Elf(elf) => elf.btf(),
+            Content::Raw(bytes) => raw(Btf::parse(bytes.clone())),
+        }
+    }
+
+    /// The BTF of a module, on the BTF of its kernel.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Elf::split_btf`].
+    pub fn split_btf(&self, base: &Btf) -> Result<Btf, Error> {
+        match &self.content {
+            Content::Elf(elf) => elf.split_btf(base),
+            Content::Raw(bytes) => raw(Btf::parse_split(bytes.clone(), base)),
+        }
+    }
+}
+
+fn raw(opened: Result<Btf, btf_types::Error>) -> Result<Btf, Error> {
+    opened.map_err(|source| Error::Btf { section: "BTF", source })
+}
+
+/// Limits on what is in the sections of a file that is within these.
+pub(crate) fn section_limits(limits: &Limits) -> Limits {
+    Limits { output: limits.output.min(Limits::BTF.output), ..*limits }
+}
+
+fn decode(input: &Input, compression: Compression, limits: &Limits) -> Result<Vec<u8>, Error> {
+    match input {
+        Input::Bytes(bytes) => compression.decode(bytes, limits),
+        Input::File { file, len } => {
+            let reader = FileReader { file, offset: 0, len: *len };
+            let mut decoded = Vec::new();
+            compression.decoder(reader, limits)?.read_rest(&mut decoded)?;
+            Ok(decoded)
+        }
+    }
+}
+
+/// A file from its start, wherever others have read it.
+struct FileReader<'a> {
+    file: &'a File,
+    offset: u64,
+    len: u64,
+}
+
+impl Read for FileReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = usize::try_from(self.len.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let len = buffer.len().min(left);
+        let buffer = buffer.get_mut(..len).unwrap_or_default();
+        crate::input::read_exact_at(self.file, buffer, self.offset)?;
+        self.offset += len as u64;
+        Ok(len)
+    }
+}
+
+impl Layer {
+    pub(crate) fn of_elf(elf: &Elf) -> Self {
+        Self::Elf { is_64: elf.is_64(), byte_order: elf.byte_order(), machine: elf.machine() }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = |f: &mut fmt::Formatter<'_>, offset: u64| match offset {
+            0 => Ok(()),
+            offset => write!(f, " at offset {offset}"),
+        };
+        match *self {
+            Self::Compressed { compression, offset } => {
+                write!(f, "{compression}")?;
+                at(f, offset)
+            }
+            Self::Image(kind) => write!(f, "{kind}"),
+            Self::Elf { is_64, byte_order, machine } => {
+                write!(f, "ELF of {} bits, {byte_order}, ", if is_64 { 64 } else { 32 })?;
+                match crate::elf::machine_name(machine) {
+                    Some(name) => f.write_str(name),
+                    None => write!(f, "machine {machine}"),
+                }
+            }
+            Self::Btf { offset } => {
+                f.write_str("BTF")?;
+                at(f, offset)
+            }
+        }
+    }
+}

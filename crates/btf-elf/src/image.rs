@@ -1,0 +1,269 @@
+//! Kernel images: what a boot loader loads.
+//!
+//! | image | what is in it |
+//! |---|---|
+//! | x86 bzImage | a header that tells where the payload is: ELF, compressed |
+//! | EFI zboot (arm64, riscv64, loongarch64) | the same, of another image |
+//! | arm64, riscv64 `Image` | the kernel itself, no ELF: the BTF is in the middle |
+//! | s390x, arm, others | a loader, and somewhere behind it the payload, compressed |
+//! | powerpc `zImage` | ELF, with the payload in a section |
+//!
+//! Where nothing tells, the payload is found by what compressed bytes begin
+//! with, as `scripts/extract-vmlinux` of the kernel does. In a payload that is
+//! ELF the BTF is a section; in any other it is found by its header.
+//!
+//! Source: `Documentation/arch/x86/boot.rst`, `Documentation/arch/arm64/booting.rst`,
+//! `Documentation/arch/riscv/boot-image-header.rst`,
+//! `drivers/firmware/efi/libstub/zboot-header.S`.
+
+use std::{fmt, ops::Range};
+
+use btf_types::Bytes;
+use memchr::memmem;
+
+use crate::{
+    Compression, Elf, Error, Layer, Limits,
+    file::{Content, section_limits},
+    input::Input,
+    scan,
+};
+
+/// What a kernel image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ImageKind {
+    /// x86, `bzImage`.
+    BzImage,
+    /// EFI, with the payload compressed (`vmlinuz.efi`).
+    Zboot,
+    /// arm64, `Image`.
+    Arm64,
+    /// riscv64, `Image`.
+    Riscv,
+    /// arm of 32 bits, `zImage`.
+    ArmZImage,
+    /// s390x.
+    S390,
+    /// It does not say.
+    Other,
+}
+
+impl ImageKind {
+    /// What an image that begins like this is.
+    #[must_use]
+    pub fn detect(bytes: &[u8]) -> Self {
+        let is = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+        if is(0x202, b"HdrS") {
+            Self::BzImage
+        } else if is(0, b"MZ") && is(4, b"zimg") {
+            Self::Zboot
+        } else if is(56, b"ARM\x64") {
+            Self::Arm64
+        } else if is(56, b"RSC\x05") {
+            Self::Riscv
+        } else if is(0x24, &[0x18, 0x28, 0x6f, 0x01]) || is(0x24, &[0x01, 0x6f, 0x28, 0x18]) {
+            Self::ArmZImage
+        } else if is(0x10008, b"S390EP") {
+            Self::S390
+        } else {
+            Self::Other
+        }
+    }
+
+    /// Where the payload is, if that is told.
+    fn payload(self, bytes: &[u8]) -> Option<Range<usize>> {
+        let word = |offset: usize| {
+            let word = bytes.get(offset..)?.first_chunk()?;
+            usize::try_from(u32::from_le_bytes(*word)).ok()
+        };
+        let (offset, len) = match self {
+            // Its offset is from the end of the sectors of 16-bit code, of
+            // which 0 means 4. Since protocol 2.08.
+            Self::BzImage => {
+                let version = *bytes.get(0x206..)?.first_chunk()?;
+                let sectors = usize::from(*bytes.get(0x1f1)?);
+                let start = (if sectors == 0 { 4 } else { sectors } + 1) * 512;
+                (u16::from_le_bytes(version) >= 0x208).then_some(())?;
+                (start.checked_add(word(0x248)?)?, word(0x24c)?)
+            }
+            Self::Zboot => (word(8)?, word(12)?),
+            _ => return None,
+        };
+        let range = offset..offset.checked_add(len)?;
+        bytes.get(range.clone()).map(|_| range)
+    }
+}
+
+impl fmt::Display for ImageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::BzImage => "x86 bzImage",
+            Self::Zboot => "EFI zboot image",
+            Self::Arm64 => "arm64 Image",
+            Self::Riscv => "riscv64 Image",
+            Self::ArmZImage => "arm zImage",
+            Self::S390 => "s390x image",
+            Self::Other => "image",
+        })
+    }
+}
+
+/// What was found in an image.
+pub(crate) struct Found {
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) content: Content,
+}
+
+/// The kernel that an ELF file has in one of its sections, to be unpacked by
+/// the code in others: powerpc's `zImage`.
+pub(crate) fn wrapped(elf: &Elf) -> Result<Option<Bytes>, Error> {
+    match elf.section(".kernel:vmlinux.strip") {
+        Some(section) if !elf.has_btf() => section.data().map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// As many compressed payloads are tried.
+const PAYLOADS: usize = 64;
+
+/// What decodes to less is no kernel.
+const KERNEL_LEN: usize = 64 << 10;
+
+/// Looks for BTF in an image.
+pub(crate) fn open(bytes: &Bytes, limits: &Limits) -> Result<Found, Error> {
+    let kind = ImageKind::detect(bytes);
+    let mut search = Search { limits: *limits, tried: Vec::new() };
+    let told = kind.payload(bytes).filter(|range| {
+        bytes
+            .get(range.clone())
+            .is_some_and(|start| Compression::detect(start).is_some() || start.starts_with(&Elf::MAGIC))
+    });
+    if let Some(found) = told.and_then(|range| search.payload(bytes, range)) {
+        return Ok(found.inside(kind));
+    }
+    if let Some(range) = scan::find(bytes) {
+        let layers = vec![Layer::Btf { offset: range.start as u64 }];
+        return Ok(Found { layers, content: Content::Raw(Bytes::copy_from_slice(&bytes.slice(range))) }.inside(kind));
+    }
+    for offset in candidates(bytes) {
+        if let Some(found) = search.payload(bytes, offset..bytes.len()) {
+            return Ok(found.inside(kind));
+        }
+    }
+    match (kind, search.tried.is_empty()) {
+        (ImageKind::Other, true) => Err(match Unsupported::detect(bytes) {
+            Some(what) => Error::NotSupported { what },
+            None => Error::NotRecognized { start: bytes.iter().take(8).copied().collect() },
+        }),
+        _ => Err(Error::NotInImage { what: kind.to_string(), tried: search.tried }),
+    }
+}
+
+impl Found {
+    fn inside(mut self, kind: ImageKind) -> Self {
+        self.layers.insert(0, Layer::Image(kind));
+        self
+    }
+}
+
+/// The payloads that were tried, and how much more may be decoded.
+struct Search {
+    limits: Limits,
+    tried: Vec<(u64, Compression, String)>,
+}
+
+impl Search {
+    /// Looks into one payload.
+    fn payload(&mut self, bytes: &Bytes, range: Range<usize>) -> Option<Found> {
+        let offset = range.start as u64;
+        let payload = bytes.slice(range);
+        let Some(compression) = Compression::detect(&payload) else {
+            return self.kernel(payload).ok();
+        };
+        // Behind a payload come its length, a loader, or anything; so what came
+        // before an error counts.
+        let (decoded, error) = match compression.decode_as_far(&payload, &self.limits) {
+            Ok(decoded) => (decoded, None),
+            Err((decoded, error)) => (decoded, Some(error)),
+        };
+        self.limits.output = self.limits.output.saturating_sub(decoded.len() as u64);
+        let result = match (decoded.len() < KERNEL_LEN, error) {
+            (true, Some(error)) => Err(with_cause(&error)),
+            (true, None) => Err(format!("{} bytes, too few for a kernel", decoded.len())),
+            (false, _) => self.kernel(decoded.into()),
+        };
+        match result {
+            Ok(mut found) => {
+                found.layers.insert(0, Layer::Compressed { compression, offset });
+                Some(found)
+            }
+            Err(why) => {
+                self.tried.push((offset, compression, why));
+                None
+            }
+        }
+    }
+
+    /// Looks into a kernel; or says why there is nothing in it.
+    fn kernel(&self, kernel: Bytes) -> Result<Found, String> {
+        if kernel.starts_with(&Elf::MAGIC) {
+            let elf = Elf::new(Input::Bytes(kernel.clone()), section_limits(&self.limits));
+            let elf = elf.map_err(|error| with_cause(&error))?;
+            if elf.has_btf() {
+                return Ok(Found { layers: vec![Layer::of_elf(&elf)], content: Content::Elf(elf.into()) });
+            }
+            if elf.sections().len() > 0 {
+                return Err("ELF without a .BTF section".into());
+            }
+        }
+        match scan::find(&kernel) {
+            Some(range) => {
+                let layers = vec![Layer::Btf { offset: range.start as u64 }];
+                Ok(Found { layers, content: Content::Raw(Bytes::copy_from_slice(&kernel.slice(range))) })
+            }
+            None => Err(format!("{} bytes without BTF", kernel.len())),
+        }
+    }
+}
+
+fn with_cause(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// Where compressed bytes could begin, in order.
+fn candidates(bytes: &[u8]) -> Vec<usize> {
+    const STARTS: [&[u8]; 7] = [
+        &[0x1f, 0x8b, 0x08],
+        &[0xfd, b'7', b'z', b'X', b'Z', 0],
+        &[0x28, 0xb5, 0x2f, 0xfd],
+        b"BZh",
+        &[0x02, 0x21, 0x4c, 0x18],
+        &[0x04, 0x22, 0x4d, 0x18],
+        &[0x5d, 0, 0],
+    ];
+    let mut candidates = Vec::new();
+    for start in STARTS {
+        let is_one = |&at: &usize| bytes.get(at..).is_some_and(|rest| Compression::detect(rest).is_some());
+        candidates.extend(memmem::find_iter(bytes, start).filter(is_one).take(PAYLOADS));
+    }
+    candidates.sort_unstable();
+    candidates.truncate(PAYLOADS);
+    candidates
+}
+
+/// What is known, and not decoded.
+struct Unsupported;
+
+impl Unsupported {
+    fn detect(bytes: &[u8]) -> Option<&'static str> {
+        match bytes {
+            [0x89, b'L', b'Z', b'O', 0, ..] => Some("lzo"),
+            [b'L', b'Z', b'I', b'P', ..] => Some("lzip"),
+            [b'P', b'K', 3, 4, ..] => Some("zip"),
+            _ => None,
+        }
+    }
+}

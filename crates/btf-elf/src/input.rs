@@ -1,0 +1,118 @@
+//! Bytes that are read when they are wanted: of a file, or in memory.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use btf_types::Bytes;
+
+use crate::{Error, Limits};
+
+/// The most bytes that are read at once. (A sparse file has any length that it
+/// likes.)
+const READ_LIMIT: u64 = Limits::IMAGE.output;
+
+/// A file, or bytes.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Bytes(Bytes),
+    File { file: File, len: u64 },
+}
+
+impl Input {
+    /// Opens a file. One that cannot be read from the middle, such as a pipe,
+    /// or that does not know its length, is read whole, within the limit.
+    pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Self, Error> {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+        }
+        if metadata.is_file() && metadata.len() > 0 && !is_generated(path) {
+            return Ok(Self::File { file, len: metadata.len() });
+        }
+        let mut bytes = Vec::new();
+        file.by_ref().take(limits.output.saturating_add(1)).read_to_end(&mut bytes)?;
+        let len = bytes.len() as u64;
+        if len > limits.output {
+            return Err(Error::TooLarge { len, limit: limits.output });
+        }
+        Ok(Self::Bytes(bytes.into()))
+    }
+
+    pub(crate) fn is_in_memory(&self) -> bool {
+        matches!(self, Self::Bytes(_))
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { len, .. } => *len,
+        }
+    }
+
+    /// As many bytes as there are, up to `len`, from the start.
+    pub(crate) fn start(&self, len: usize) -> Result<Bytes, Error> {
+        self.read(0, (len as u64).min(self.len()), "start")
+    }
+
+    /// All bytes, within a limit.
+    pub(crate) fn all(&self, limit: u64) -> Result<Bytes, Error> {
+        let len = self.len();
+        if len > limit {
+            return Err(Error::TooLarge { len, limit });
+        }
+        self.read(0, len, "file")
+    }
+
+    /// Some bytes; `what` they are, is for the error if they are not there.
+    pub(crate) fn read(&self, offset: u64, len: u64, what: impl Into<String>) -> Result<Bytes, Error> {
+        let file_len = self.len();
+        let outside = |what| Error::OutsideFile { what, offset, len, file_len };
+        let end = offset.checked_add(len).filter(|&end| end <= file_len);
+        let (Some(end), Ok(size)) = (end, usize::try_from(len)) else { return Err(outside(what.into())) };
+        match self {
+            Self::Bytes(bytes) => match (usize::try_from(offset), usize::try_from(end)) {
+                (Ok(start), Ok(end)) => Ok(bytes.slice(start..end)),
+                _ => Err(outside(what.into())),
+            },
+            Self::File { file, .. } => {
+                if len > READ_LIMIT {
+                    return Err(Error::TooLarge { len, limit: READ_LIMIT });
+                }
+                let mut buffer = vec![0; size];
+                read_exact_at(file, &mut buffer, offset)?;
+                Ok(buffer.into())
+            }
+        }
+    }
+}
+
+/// Whether the file is one of those that the kernel writes as they are read,
+/// and whose length is just an upper bound.
+fn is_generated(path: &Path) -> bool {
+    path.starts_with("/proc") || path.starts_with("/sys")
+}
+
+#[cfg(unix)]
+pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+pub(crate) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                buffer = buffer.get_mut(read..).unwrap_or_default();
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

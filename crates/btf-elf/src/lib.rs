@@ -1,0 +1,84 @@
+//! BTF out of files: ELF, kernel modules and images, BPF objects, compressed
+//! or not.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), btf_elf::Error> {
+//! use btf_elf::{BpfObject, BtfFile};
+//!
+//! // Any file that has BTF: what it is, it says itself.
+//! let vmlinux = BtfFile::open("/boot/vmlinuz-6.12.0")?.btf()?;
+//! // A module's is split from its kernel's.
+//! let veth = BtfFile::open("veth.ko.xz")?.split_btf(&vmlinux)?;
+//!
+//! // A BPF object, as a loader looks at it.
+//! let object = BpfObject::open("prog.bpf.o")?;
+//! for map in object.maps()? {
+//!     println!("{} has keys of {} bytes", map.name(), map.key_size());
+//! }
+//! for program in object.programs() {
+//!     println!("{} has {} instructions", program.name(), program.instructions()?.len());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is here
+//!
+//! * [`BtfFile`]: any file, and [`Layer`] what it turned out to be.
+//! * [`Elf`]: ELF files of 32 and 64 bits and either byte order, read section
+//!   by section: of a kernel of 500 MB with debug information, that is its
+//!   `.BTF` and a few tables. `.BTF`, `.BTF.ext`, `.BTF.base` and `.BTF_ids`;
+//!   sections, also compressed ones, symbols and relocations.
+//! * [`BpfObject`]: programs, maps, global variables.
+//! * [`Fixup`]: what the compiler leaves open in DATASECs and a loader fills in.
+//! * [`Compression`]: decoding of gzip, xz, lzma, zstd, bzip2 and lz4, by
+//!   content, and within [`Limits`].
+//!
+//! # Damaged files
+//!
+//! No file panics, hangs, or takes more memory than a small multiple of its
+//! size and of what it may decode to. What cannot be had is an error that says
+//! what is wrong, and where; an object with one bad section gives all others.
+//!
+//! # Features
+//!
+//! `gzip`, `xz` (with lzma), `zstd`, `lz4` (all on by default) and `bzip2`: what
+//! can be decoded. Without one, a file that needs it is an error that says so.
+
+mod bpf_object;
+mod btf_ids;
+mod compression;
+mod data_section;
+mod elf;
+mod error;
+mod file;
+mod fixup;
+mod image;
+mod input;
+mod instruction;
+mod limits;
+mod map;
+
+mod program;
+mod relocation;
+mod scan;
+mod section;
+mod strings;
+mod symbol;
+
+pub use bpf_object::BpfObject;
+pub use btf_ids::{BtfId, BtfIdSet, BtfIds};
+pub use compression::{Compression, Decoder};
+pub use data_section::{DataKind, DataSection, Variable};
+pub use elf::Elf;
+pub use error::{DatasecFault, Error, MapFault};
+pub use file::{BtfFile, Layer};
+pub use fixup::{DatasecLayout, FixedDatasec, FixedEntry, Fixup};
+pub use image::ImageKind;
+pub use instruction::Instruction;
+pub use limits::Limits;
+pub use map::{Holds, Map, MapType, MapValue, Pinning};
+pub use program::{Function, Instructions, ProgramSection};
+pub use relocation::Relocation;
+pub use section::{Section, Sections};
+pub use symbol::{Symbol, SymbolSection, Symbols};

@@ -1,0 +1,433 @@
+//! Maps of a BPF object, as `.maps` defines them.
+//!
+//! A definition is a variable of a struct type, and says everything in the
+//! *types* of its members: `__uint(max_entries, 64)` is a pointer to an array
+//! of 64, `__type(key, struct k)` a pointer to the key's type, `__ulong` an
+//! enum with the value, `__array(values, ...)` an array of pointers to what
+//! the map holds.
+//!
+//! Source: `parse_btf_map_def` in `tools/lib/bpf/libbpf.c`.
+
+use std::{collections::BTreeMap, fmt};
+
+use btf_types::{Linkage, Member, Name, Struct, Type, Var};
+
+use crate::{BpfObject, Error, MapFault, Relocation};
+
+/// The definition of a map.
+#[derive(Debug, Clone)]
+pub struct Map<'obj> {
+    name: Name<'obj>,
+    var: Option<Var<'obj>>,
+    definition: Struct<'obj>,
+    offset: u32,
+    map_type: Option<u32>,
+    max_entries: u32,
+    flags: u32,
+    extra: u64,
+    numa_node: Option<u32>,
+    key: Side<'obj>,
+    value: Side<'obj>,
+    pinning: Pinning,
+    holds: Option<Holds<'obj>>,
+    values: Vec<MapValue<'obj>>,
+}
+
+/// The key or the value of a map.
+#[derive(Debug, Clone, Copy, Default)]
+struct Side<'obj> {
+    ty: Option<Type<'obj>>,
+    size: Option<u32>,
+}
+
+/// What a map holds in place of values.
+#[derive(Debug, Clone)]
+pub enum Holds<'obj> {
+    /// Maps, all defined like this one.
+    Maps(Box<Map<'obj>>),
+    /// Programs.
+    Programs,
+}
+
+/// What is in a map from the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MapValue<'obj> {
+    /// Its index in the map.
+    pub index: u32,
+    /// The name of the map or program.
+    pub name: Name<'obj>,
+}
+
+/// Whether a map outlives its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Pinning {
+    /// It does not.
+    #[default]
+    None,
+    /// It is pinned in the BPF file system under its name.
+    ByName,
+}
+
+impl<'obj> Map<'obj> {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> Name<'obj> {
+        self.name
+    }
+
+    /// The variable that defines it; a map inside a map has none.
+    #[must_use]
+    pub fn var(&self) -> Option<Var<'obj>> {
+        self.var
+    }
+
+    /// The struct that defines it.
+    #[must_use]
+    pub fn definition(&self) -> Struct<'obj> {
+        self.definition
+    }
+
+    /// Where in `.maps` its variable lies, in **bytes**: what relocations refer
+    /// to.
+    #[must_use]
+    pub fn offset(&self) -> u32 {
+        self.offset
+    }
+
+    /// Its type; a loader may set one where there is none.
+    #[must_use]
+    pub fn map_type(&self) -> Option<MapType> {
+        self.map_type.map(MapType)
+    }
+
+    /// How many entries it has at most, 0 if that is left open.
+    #[must_use]
+    pub fn max_entries(&self) -> u32 {
+        self.max_entries
+    }
+
+    /// `map_flags`, bits of `BPF_F_*`.
+    #[must_use]
+    pub fn flags(&self) -> u32 {
+        self.flags
+    }
+
+    /// `map_extra`, whose meaning depends on the type.
+    #[must_use]
+    pub fn extra(&self) -> u64 {
+        self.extra
+    }
+
+    /// The NUMA node that it is to be on.
+    #[must_use]
+    pub fn numa_node(&self) -> Option<u32> {
+        self.numa_node
+    }
+
+    /// The type of the key, if the definition has one and not just a size.
+    #[must_use]
+    pub fn key(&self) -> Option<Type<'obj>> {
+        self.key.ty
+    }
+
+    /// Size of the key in **bytes**.
+    #[must_use]
+    pub fn key_size(&self) -> u32 {
+        self.key.size.unwrap_or(0)
+    }
+
+    /// The type of the value, if the definition has one and not just a size.
+    #[must_use]
+    pub fn value(&self) -> Option<Type<'obj>> {
+        self.value.ty
+    }
+
+    /// Size of the value in **bytes**.
+    #[must_use]
+    pub fn value_size(&self) -> u32 {
+        self.value.size.unwrap_or(0)
+    }
+
+    /// Whether it outlives its program.
+    #[must_use]
+    pub fn pinning(&self) -> Pinning {
+        self.pinning
+    }
+
+    /// The maps or programs that it holds, if it is a map of such.
+    #[must_use]
+    pub fn holds(&self) -> Option<&Holds<'obj>> {
+        self.holds.as_ref()
+    }
+
+    /// What it holds from the start, by rising index.
+    #[must_use]
+    pub fn values(&self) -> &[MapValue<'obj>] {
+        &self.values
+    }
+}
+
+/// All maps of an object, by rising offset.
+pub(crate) fn all(object: &BpfObject) -> Result<Vec<Map<'_>>, Error> {
+    let elf = object.elf();
+    let is_legacy = |name: &str| elf.section(name).is_some_and(|section| section.size() > 0);
+    if is_legacy("maps") {
+        return Err(Error::LegacyMaps);
+    }
+    let Some(datasec) = object.data_section(".maps") else { return Ok(Vec::new()) };
+    let Some(section) = elf.section(".maps") else { return Ok(Vec::new()) };
+    let relocations = section.relocations()?;
+    let mut maps: Vec<Map<'_>> = Vec::new();
+    let mut end = 0;
+    // A definition is looked at once, however many variables share it: structs
+    // of a million members could have a million.
+    let mut parsed: BTreeMap<u32, Map<'_>> = BTreeMap::new();
+    for entry in datasec.variables()? {
+        let Type::Var(var) = entry.ty() else { continue };
+        let fault = |fault| Error::Map { map: var.name().into(), fault };
+        if !matches!(var.linkage(), Linkage::Static | Linkage::Global) {
+            return Err(fault(MapFault::Linkage(var.linkage())));
+        }
+        let (offset, size) = (entry.offset(), entry.size());
+        if u64::from(offset) + u64::from(size) > section.size() {
+            return Err(fault(MapFault::Outside { offset, size, section: section.size() }));
+        }
+        if let Some(before) = maps.last().filter(|_| u64::from(offset) < end) {
+            return Err(fault(MapFault::Overlaps(before.name.into())));
+        }
+        end = u64::from(offset) + u64::from(size);
+        let id = var.ty().peel_modifiers().id();
+        let mut map = match parsed.get(&id) {
+            Some(map) => map.clone(),
+            None => {
+                let map = parse(var.ty(), Depth::Outer).map_err(fault)?;
+                parsed.insert(id, map.clone());
+                map
+            }
+        };
+        (map.name, map.var, map.offset) = (var.name(), Some(var), offset);
+        map.values = values(&map, size, &relocations);
+        maps.push(map);
+    }
+    Ok(maps)
+}
+
+/// Whether a map may hold maps itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Outer,
+    Inner,
+}
+
+/// As many members a definition can have.
+const FIELDS: usize = 11;
+
+fn parse(ty: Type<'_>, depth: Depth) -> Result<Map<'_>, MapFault> {
+    let Type::Struct(definition) = ty.peel_modifiers() else { return Err(MapFault::NotAStruct { id: ty.id() }) };
+    let mut map = Map {
+        name: Name::EMPTY,
+        var: None,
+        definition,
+        offset: 0,
+        map_type: None,
+        max_entries: 0,
+        flags: 0,
+        extra: 0,
+        numa_node: None,
+        key: Side::default(),
+        value: Side::default(),
+        pinning: Pinning::None,
+        holds: None,
+        values: Vec::new(),
+    };
+    let found = definition.members().len();
+    if found > FIELDS {
+        return Err(MapFault::TooManyFields { found, limit: FIELDS });
+    }
+    for member in definition.members() {
+        match member.name().as_bytes() {
+            b"type" => map.map_type = Some(number("type", member)?),
+            b"max_entries" => map.max_entries = number("max_entries", member)?,
+            b"map_flags" => map.flags = number("map_flags", member)?,
+            b"numa_node" => map.numa_node = Some(number("numa_node", member)?),
+            b"map_extra" => map.extra = long("map_extra", member)?,
+            b"key_size" => map.key.set_size("key_size", number::<u32>("key_size", member)?.into())?,
+            b"key" => map.key.set_type("key", member)?,
+            b"value_size" => map.value.set_size("value_size", number::<u32>("value_size", member)?.into())?,
+            b"value" => map.value.set_type("value", member)?,
+            b"values" if depth == Depth::Inner => return Err(MapFault::Inner("holds maps itself")),
+            b"values" => {
+                map.holds = Some(held(&map, member)?);
+                map.value.set_size("values", 4)?;
+            }
+            b"pinning" if depth == Depth::Inner => return Err(MapFault::Inner("is pinned")),
+            b"pinning" => {
+                map.pinning = match number("pinning", member)? {
+                    0 => Pinning::None,
+                    1 => Pinning::ByName,
+                    other => return Err(MapFault::Pinning(other)),
+                }
+            }
+            _ => return Err(MapFault::UnknownField(member.name().into())),
+        }
+    }
+    match map.map_type {
+        None if depth == Depth::Outer => Err(MapFault::NoType),
+        _ => Ok(map),
+    }
+}
+
+impl<'obj> Side<'obj> {
+    fn set_size(&mut self, field: &'static str, size: u64) -> Result<(), MapFault> {
+        match self.size {
+            Some(expected) if u64::from(expected) != size => {
+                Err(MapFault::Sizes { field, found: size, expected: expected.into() })
+            }
+            _ => {
+                self.size = u32::try_from(size).ok();
+                Ok(())
+            }
+        }
+    }
+
+    fn set_type(&mut self, field: &'static str, member: Member<'obj>) -> Result<(), MapFault> {
+        let id = member.ty().id();
+        let Type::Ptr(ptr) = member.ty() else {
+            return Err(MapFault::Field { field, id, expected: "a pointer to a type" });
+        };
+        let ty = ptr.target();
+        let size = ty.size_of().ok().filter(|&size| size <= u32::MAX.into());
+        let size = size.ok_or(MapFault::Field { field, id: ty.id(), expected: "a type that has a size" })?;
+        self.set_size(field, size)?;
+        self.ty = Some(ty);
+        Ok(())
+    }
+}
+
+/// `__uint(field, number)`: a pointer to an array.
+fn number<T: TryFrom<u32>>(field: &'static str, member: Member<'_>) -> Result<T, MapFault> {
+    let fault = MapFault::Field { field, id: member.ty().id(), expected: "a pointer to an array" };
+    let Type::Ptr(ptr) = member.ty().peel_modifiers() else { return Err(fault) };
+    let Type::Array(array) = ptr.target() else { return Err(fault) };
+    T::try_from(array.count()).map_err(|_| fault)
+}
+
+/// `__ulong(field, number)`: an enum with one value; or as `__uint`.
+fn long(field: &'static str, member: Member<'_>) -> Result<u64, MapFault> {
+    let only = |mut values: btf_types::EnumValues<'_>| match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.value() as u64),
+        _ => None,
+    };
+    let value = match member.ty().peel_modifiers() {
+        Type::Enum(e) => only(e.values()),
+        Type::Enum64(e) => only(e.values()),
+        _ => return number(field, member),
+    };
+    value.ok_or(MapFault::Field { field, id: member.ty().id(), expected: "an enum with one value" })
+}
+
+/// `__array(values, ...)`: an array, without a number, of pointers to what the
+/// map holds.
+fn held<'obj>(map: &Map<'obj>, member: Member<'obj>) -> Result<Holds<'obj>, MapFault> {
+    let map_type = MapType(map.map_type.unwrap_or(0));
+    let fault = |id, expected| MapFault::Field { field: "values", id, expected };
+    let Type::Array(array) = member.ty() else {
+        return Err(fault(member.ty().id(), "an array of pointers"));
+    };
+    let Type::Ptr(ptr) = array.element().peel_modifiers() else {
+        return Err(fault(array.element().id(), "a pointer"));
+    };
+    match map_type {
+        MapType::ARRAY_OF_MAPS | MapType::HASH_OF_MAPS => {
+            let mut inner = parse(ptr.target(), Depth::Inner)?;
+            inner.name = member.name();
+            Ok(Holds::Maps(inner.into()))
+        }
+        MapType::PROG_ARRAY => match ptr.target().peel_modifiers() {
+            Type::FuncProto(_) => Ok(Holds::Programs),
+            other => Err(fault(other.id(), "a function")),
+        },
+        other => Err(MapFault::ValuesOf(other)),
+    }
+}
+
+/// What the relocations of `.maps` put into a map.
+fn values<'obj>(map: &Map<'obj>, size: u32, relocations: &[Relocation<'obj>]) -> Vec<MapValue<'obj>> {
+    let is_array = |member: &Member<'obj>| member.name() == "values" && map.holds.is_some();
+    let Some(member) = map.definition.members().find(is_array) else { return Vec::new() };
+    let start = u64::from(map.offset) + u64::from(member.bit_offset() / 8);
+    let end = u64::from(map.offset) + u64::from(size);
+    let first = relocations.partition_point(|relocation| relocation.offset() < start);
+    let those = relocations.iter().skip(first).take_while(|relocation| relocation.offset() < end);
+    those
+        .map(|relocation| MapValue { index: ((relocation.offset() - start) / 8) as u32, name: relocation.name() })
+        .collect()
+}
+
+/// The type of a map, a number of `enum bpf_map_type` in
+/// `include/uapi/linux/bpf.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MapType(pub u32);
+
+impl MapType {
+    /// `BPF_MAP_TYPE_PROG_ARRAY`: holds programs.
+    pub const PROG_ARRAY: Self = Self(3);
+    /// `BPF_MAP_TYPE_ARRAY_OF_MAPS`.
+    pub const ARRAY_OF_MAPS: Self = Self(12);
+    /// `BPF_MAP_TYPE_HASH_OF_MAPS`.
+    pub const HASH_OF_MAPS: Self = Self(13);
+
+    const NAMES: [&'static str; 35] = [
+        "unspec",
+        "hash",
+        "array",
+        "prog_array",
+        "perf_event_array",
+        "percpu_hash",
+        "percpu_array",
+        "stack_trace",
+        "cgroup_array",
+        "lru_hash",
+        "lru_percpu_hash",
+        "lpm_trie",
+        "array_of_maps",
+        "hash_of_maps",
+        "devmap",
+        "sockmap",
+        "cpumap",
+        "xskmap",
+        "sockhash",
+        "cgroup_storage",
+        "reuseport_sockarray",
+        "percpu_cgroup_storage",
+        "queue",
+        "stack",
+        "sk_storage",
+        "devmap_hash",
+        "struct_ops",
+        "ringbuf",
+        "inode_storage",
+        "task_storage",
+        "bloom_filter",
+        "user_ringbuf",
+        "cgrp_storage",
+        "arena",
+        "insn_array",
+    ];
+
+    /// Its name in bpftool; `None` if it is newer than this library.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        Self::NAMES.get(self.0 as usize).copied()
+    }
+}
+
+impl fmt::Display for MapType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.pad(name),
+            None => f.pad_integral(true, "", &self.0.to_string()),
+        }
+    }
+}
