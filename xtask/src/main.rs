@@ -1,5 +1,6 @@
 //! The chores of this workspace, so that nothing needs a shell script.
 
+mod fetch;
 mod fuzz;
 mod golden;
 mod layers;
@@ -14,6 +15,8 @@ use std::{
 const HELP: &str = "\
 usage: cargo xtask CHORE
 
+    fetch-fixtures                  fetch what fixtures/manifest.toml lists into fixtures/fetched
+        [--only NAME]...            only these; [--list]: say what there is
     layers                          check that crates depend on each other only as Cargo.toml's table allows
     fuzz [TARGET] [--seconds N]     fuzz one target, or all of them, each for N seconds (default 60);
                                     needs a nightly toolchain and cargo-fuzz
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
         ["layers"] => layers::run(),
+        ["fetch-fixtures", rest @ ..] => fetch::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["golden"] => golden::run(),
         ["oldest"] => oldest::check(),

@@ -16,7 +16,9 @@ use crate::{
 
 /// What `btf info` takes.
 #[derive(Args, Default)]
-#[command(after_help = "Examples:\n  btf info\n  btf info /boot/vmlinuz\n  btf info --json prog.bpf.o\n  btf info --module veth")]
+#[command(
+    after_help = "Examples:\n  btf info\n  btf info /boot/vmlinuz\n  btf info --json prog.bpf.o\n  btf info --module veth"
+)]
 pub(crate) struct Arguments {
     /// Print JSON.
     #[arg(long)]

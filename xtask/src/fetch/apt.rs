@@ -1,0 +1,189 @@
+//! Debian's packages, by way of the machine's own apt client.
+//!
+//! The machine's sources say where its packages come from; with a state of its
+//! own, apt gets those of another architecture or suite from the same place,
+//! and the machine is left as it is. Needs neither root nor dpkg.
+
+use std::{
+    cmp::Ordering,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+};
+
+use super::manifest;
+use crate::Result;
+
+/// One state is made at a time.
+static UPDATE: Mutex<()> = Mutex::new(());
+
+/// Downloads packages into a folder, unless they are there; returns their files.
+pub(super) fn download(
+    fetched: &Path,
+    folder: &Path,
+    architecture: &str,
+    suite: &str,
+    packages: &[String],
+    progress: &dyn Fn(&str),
+) -> Result<Vec<PathBuf>> {
+    let apt = Apt::new(fetched, architecture, suite)?;
+    let names = packages.iter().map(|pattern| apt.newest(pattern)).collect::<Result<Vec<_>>>()?;
+    let mut files = Vec::new();
+    for name in names {
+        let file = match package_file(folder, &name)? {
+            Some(file) => file,
+            None => {
+                progress(&format!("downloading {name}"));
+                // What is broken off goes to a folder of its own, so that all
+                // that is in this one is whole.
+                let partial = folder.join("download");
+                fs::create_dir_all(&partial)?;
+                apt.run("apt-get", &["download", &name], &partial)?;
+                let file = package_file(&partial, &name)?.ok_or_else(|| format!("apt did not leave {name}"))?;
+                let to = folder.join(file.file_name().unwrap_or_default());
+                fs::rename(file, &to)?;
+                to
+            }
+        };
+        files.push(file);
+    }
+    Ok(files)
+}
+
+/// The file of a package in a folder.
+fn package_file(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let file = super::name_of(&path);
+        if file.starts_with(&format!("{name}_")) && file.ends_with(".deb") {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// The apt client, with a state of its own.
+struct Apt {
+    options: Vec<String>,
+    architecture: String,
+    suite: String,
+    /// Why its lists of packages may not be whole.
+    fault: Option<String>,
+}
+
+impl Apt {
+    fn new(fetched: &Path, architecture: &str, suite: &str) -> Result<Self> {
+        let state = std::path::absolute(fetched.join(format!(".apt-{suite}-{architecture}")))?;
+        let _one_at_a_time = UPDATE.lock().map_err(|_| "another thread panicked")?;
+        let is_new = !state.join("updated").exists();
+        for folder in ["lists/partial", "cache/archives/partial", "etc"] {
+            fs::create_dir_all(state.join(folder))?;
+        }
+        let at = |name: &str| state.join(name).display().to_string();
+        let options = [
+            format!("Dir::State={}", state.display()),
+            "Dir::State::status=/dev/null".into(),
+            format!("Dir::State::lists={}", at("lists")),
+            format!("Dir::Cache={}", at("cache")),
+            format!("Dir::Etc::sourcelist={}", at("etc/sources.list")),
+            "Dir::Etc::sourceparts=/dev/null".into(),
+            "Dir::Etc::preferencesparts=/dev/null".into(),
+            format!("APT::Architecture={architecture}"),
+            format!("APT::Architectures={architecture}"),
+            "APT::Sandbox::User=".into(),
+            "Acquire::Languages=none".into(),
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
+            "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false".into(),
+        ];
+        let options = options.into_iter().flat_map(|option| ["-o".to_owned(), option]).collect();
+        let mut apt = Self { options, architecture: architecture.into(), suite: suite.into(), fault: None };
+        if is_new {
+            fs::write(state.join("etc/sources.list"), sources(suite)?)?;
+            match apt.run("apt-get", &["-qq", "update"], &state) {
+                Ok(_) => fs::write(state.join("updated"), "")?,
+                // One list of several may be missing, and not be needed.
+                Err(error) => apt.fault = Some(error.to_string()),
+            }
+        }
+        Ok(apt)
+    }
+
+    fn run(&self, program: &str, arguments: &[&str], folder: &Path) -> Result<String> {
+        let output = Command::new(program).args(&self.options).args(arguments).current_dir(folder).output();
+        let output = output.map_err(|error| format!("{program}: {error}; Debian's packages need its apt client"))?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{program} {}: {}", arguments.join(" "), text.trim()).into());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// The newest package whose name is like a pattern.
+    fn newest(&self, pattern: &str) -> Result<String> {
+        let names = self.run("apt-cache", &["pkgnames"], Path::new("."))?;
+        let names = names.lines().filter(|name| manifest::matches(pattern, name));
+        let newest = names.max_by(|one, other| by_version(one, other));
+        let Self { architecture, suite, fault, .. } = self;
+        let fault = fault.as_ref().map_or(String::new(), |fault| format!(" ({fault})"));
+        Ok(newest.ok_or_else(|| format!("Debian {suite} has no {pattern} for {architecture}{fault}"))?.to_owned())
+    }
+}
+
+/// The machine's sources of Debian's packages, for another suite.
+fn sources(suite: &str) -> Result<String> {
+    let format = "--format=$(REPO_URI) $(CODENAME) $(COMPONENT) $(ORIGIN)";
+    let output = Command::new("apt-get").args(["indextargets", format, "Created-By: Packages"]).output();
+    let output = output.map_err(|error| format!("apt-get: {error}; Debian's packages need its apt client"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut lines: Vec<String> = Vec::new();
+    for target in text.lines() {
+        let fields: Vec<_> = target.split(' ').collect();
+        let [uri, codename, component, "Debian"] = fields.as_slice() else { continue };
+        // Updates and the like are suites of their own; sid has none.
+        let addition = codename.split_once('-').map_or("", |(_, addition)| addition);
+        let suite = match addition {
+            "" => suite.to_owned(),
+            _ if suite == "sid" => continue,
+            addition => format!("{suite}-{addition}"),
+        };
+        let line = format!("deb {uri} {suite} {component}\n");
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    if lines.is_empty() {
+        return Err("apt knows no source of Debian's packages on this machine".into());
+    }
+    Ok(lines.concat())
+}
+
+/// Compares names with numbers in them: `6.1.0-9` comes before `6.1.0-10`.
+fn by_version(one: &str, other: &str) -> Ordering {
+    let parts = |text: &str| {
+        let mut parts: Vec<(u64, String)> = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let (number, after) = rest.split_at(digits);
+            let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+            let (word, after) = after.split_at(letters);
+            parts.push((number.parse().unwrap_or(0), word.to_owned()));
+            rest = after;
+        }
+        parts
+    };
+    parts(one).cmp(&parts(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        let mut names = ["linux-image-6.1.0-10-s390x", "linux-image-6.12.4-s390x", "linux-image-6.1.0-9-s390x"];
+        names.sort_by(|one, other| by_version(one, other));
+        assert_eq!(names, ["linux-image-6.1.0-9-s390x", "linux-image-6.1.0-10-s390x", "linux-image-6.12.4-s390x"]);
+    }
+}
