@@ -16,7 +16,8 @@ pub struct ElfBlob {
     pub machine: u16,
     /// The sections, without the first, and without that of their names.
     pub sections: Vec<SectionBlob>,
-    symbols: Vec<SymbolBlob>,
+    /// The symbols, without the first.
+    pub symbols: Vec<SymbolBlob>,
 }
 
 /// A section in the making.

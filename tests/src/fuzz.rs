@@ -6,6 +6,7 @@
 
 use std::sync::OnceLock;
 
+use btf_elf::{BpfObject, BtfFile, Compression, Elf, Limits};
 use btf_format::{ByteOrder, Data, Header, RawBtf, RawBtfExt, Records, RecordsMut, convert, convert_ext};
 use btf_types::{Btf, BtfExt, Collection, Type};
 
@@ -15,7 +16,7 @@ use crate::{blob::Blob, walk};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 11] = [
     ("open", open),
     ("walk", walk),
     ("swap", swap),
@@ -23,6 +24,10 @@ pub const TARGETS: [Target; 7] = [
     ("query", query),
     ("split", split),
     ("rebase", rebase),
+    ("elf", elf),
+    ("image", image),
+    ("decode", decode),
+    ("object", object),
 ];
 
 /// Opens the input as BTF that stands alone and as split BTF, and asks
@@ -208,4 +213,56 @@ pub fn base() -> &'static Btf {
         blob.int().ptr(1).record(0, 13, 1, false, 1, &[name, 2]).record(name, 12, 1, false, 3, &[]);
         Btf::parse(blob.build()).expect("it is sound")
     })
+}
+
+/// Limits for inputs that are no larger than a fuzzer's.
+const LIMITS: Limits = Limits { output: 4 << 20, window: 1 << 20, ratio: 1000 };
+
+/// Reads the input as an ELF file, and everything in it.
+pub fn elf(input: &[u8]) {
+    match Elf::parse(input.to_vec()) {
+        Ok(elf) => walk::elf(&elf, input.len()),
+        Err(error) => {
+            let _ = format!("{error} {error:?}");
+        }
+    }
+}
+
+/// Takes the input for whatever it is: raw BTF, ELF, an image, compressed.
+pub fn image(input: &[u8]) {
+    match BtfFile::parse_within(input.to_vec(), &LIMITS) {
+        Ok(file) => {
+            assert!(!file.layers().is_empty());
+            let _ = file.layers().iter().map(ToString::to_string).collect::<Vec<_>>();
+            let bytes = file.btf_bytes();
+            assert!(file.has_btf() || bytes.is_err());
+            assert!(bytes.is_ok_and(|bytes| bytes.len() as u64 <= LIMITS.output) || file.btf().is_err());
+            let _ = file.split_btf(base());
+        }
+        Err(error) => {
+            let _ = format!("{error} {error:?}");
+        }
+    }
+}
+
+/// Decodes the input but for its first byte, which says what it is taken for.
+pub fn decode(input: &[u8]) {
+    let Some((&first, rest)) = input.split_first() else { return };
+    let compression = Compression::ALL[usize::from(first) % Compression::ALL.len()];
+    match compression.decode(rest, &LIMITS) {
+        Ok(decoded) => assert!(decoded.len() as u64 <= LIMITS.output),
+        Err(error) => {
+            let _ = format!("{error} {error:?}");
+        }
+    }
+}
+
+/// Reads the input as a BPF object, and everything that it says.
+pub fn object(input: &[u8]) {
+    match BpfObject::parse(input.to_vec()) {
+        Ok(object) => walk::object(&object),
+        Err(error) => {
+            let _ = format!("{error} {error:?}");
+        }
+    }
 }

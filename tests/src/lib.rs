@@ -4,6 +4,7 @@ pub mod blob;
 pub mod elf_blob;
 pub mod fixtures;
 pub mod fuzz;
+pub mod image;
 pub mod memory;
 pub mod packed;
 pub mod seeds;

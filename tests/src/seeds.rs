@@ -2,7 +2,14 @@
 
 use std::fs;
 
-use crate::{blob::Blob, fixtures, fuzz};
+use btf_elf::Compression;
+use btf_format::ByteOrder;
+
+use crate::{
+    blob::Blob,
+    elf_blob::{self, ElfBlob, SectionBlob},
+    fixtures, fuzz, image, packed,
+};
 
 /// The seeds of a target, each with a name for a failing test to tell.
 ///
@@ -18,6 +25,12 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
     if matches!(target, "split" | "rebase") {
         return pairs();
     }
+    match target {
+        "elf" | "object" => return objects(),
+        "image" => return images(),
+        "decode" => return packed(),
+        _ => {}
+    }
     let folders: &[&str] = match target {
         "ext" => &["../tests/fuzz/seeds/ext"],
         _ => &["kernel-verdicts", "bpf/pahole32", "golden", "golden/core", "golden/layout", "split"],
@@ -29,6 +42,57 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         .filter(|name| is_seed(name))
         .map(|name| (name.clone(), fixtures::read(&name)))
         .collect()
+}
+
+/// ELF files: objects of both byte orders, modules, and made-up ones.
+fn objects() -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> =
+        ["bpf/clang-22", "bpf/clang-14"].iter().flat_map(|folder| fixtures::files(folder)).collect();
+    files.retain(|name| !name.contains("core_real"));
+    files.push(format!("modules/{}/dummy.ko", fixtures::UNSORTED));
+    let mut objects: Vec<_> = files.into_iter().map(|name| (name.clone(), fixtures::read(&name))).collect();
+    for (is_64, order) in [(true, ByteOrder::Little), (false, ByteOrder::Big)] {
+        let mut elf = ElfBlob { is_64, machine: 62, ..ElfBlob::bpf(order) };
+        let mut btf = fixtures::read("bpf/pahole32/types32-armv7.btf");
+        btf_format::convert(&mut btf, order).expect("all of its kinds are known");
+        let packed = packed::encode(Compression::Zlib, &btf);
+        let data = [elf.compression_header(1, btf.len() as u64), packed].concat();
+        let (kind, flags) = (elf_blob::PROGBITS, elf_blob::COMPRESSED);
+        elf.add(SectionBlob { name: ".BTF".into(), kind, flags, data, ..SectionBlob::default() });
+        let words = [2, 7, 9, 5].map(|word| elf.u32(word)).concat();
+        let ids = elf.section(".BTF_ids", words);
+        elf.variable("__BTF_ID__set__of_two__1", ids, 0);
+        elf.variable("__BTF_ID__struct__one__2", ids, 12);
+        objects.push((format!("compressed, {is_64} {order}"), elf.build()));
+    }
+    objects
+}
+
+/// Kernel images, as small as they can be.
+fn images() -> Vec<(String, Vec<u8>)> {
+    let kernel = image::kernel(ByteOrder::Little);
+    let mut images = vec![("plain".to_owned(), image::arm64(&kernel))];
+    for compression in Compression::ALL.into_iter().filter(|&compression| compression != Compression::Zlib) {
+        let packed = packed::encode(compression, &kernel);
+        images.push((format!("bzImage {compression}"), image::bz_image(&packed)));
+        images.push((format!("compressed {compression}"), packed));
+    }
+    images.push(("zboot".into(), image::zboot(&packed::encode(Compression::Gzip, &kernel))));
+    images.push(("raw".into(), fixtures::read("bpf/pahole32/types32-mips.btf")));
+    images
+}
+
+/// A byte for what it is, and then something encoded.
+fn packed() -> Vec<(String, Vec<u8>)> {
+    let bytes = fixtures::read("bpf/pahole32/types32-armv7.btf");
+    let encode = |(index, compression): (usize, Compression)| {
+        let packed = [&[index as u8][..], &packed::encode(compression, &bytes)].concat();
+        (compression.to_string(), packed)
+    };
+    let mut all: Vec<_> = Compression::ALL.into_iter().enumerate().map(encode).collect();
+    let lz4 = Compression::ALL.iter().position(|&compression| compression == Compression::Lz4).unwrap_or(0);
+    all.push(("lz4 legacy".into(), [&[lz4 as u8][..], &packed::lz4_legacy(&bytes)].concat()));
+    all
 }
 
 /// Split BTF with its base before it, where that is short.

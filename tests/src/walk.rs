@@ -1,5 +1,6 @@
 //! Asks BTF everything that can be asked.
 
+use btf_elf::{BpfObject, DataKind, Elf, Holds, Instruction, Section};
 use btf_types::{Btf, Type};
 
 /// Goes through all own types of `btf` and everything they say, and sums it
@@ -157,6 +158,86 @@ impl Sum {
             self.add(member.bitfield_size().unwrap_or(0));
             self.add(member.decl_tags().count() as u64);
             self.text(&format!("{member:?}"));
+        }
+    }
+}
+
+/// Asks an ELF file of `len` bytes everything.
+///
+/// # Panics
+///
+/// If an answer does not fit another.
+pub fn elf(elf: &Elf, len: usize) {
+    assert!(elf.sections().len() * 40 <= len);
+    for section in elf.sections() {
+        let name = section.name();
+        assert!(elf.section(name).is_none_or(|first| first.index() <= section.index()));
+        if let Ok(data) = section.data() {
+            assert!(section.is_compressed() || data.len() <= len);
+        }
+        if let Ok(relocations) = section.relocations() {
+            assert!(relocations.len() * 8 <= len);
+            assert!(relocations.is_sorted_by_key(|relocation| relocation.offset()));
+            let _ = relocations.iter().map(|relocation| relocation.name().as_bytes().len()).max();
+        }
+    }
+    if let Ok(symbols) = elf.symbols() {
+        assert!(symbols.len() * 16 <= len);
+        for symbol in symbols {
+            let _ = (symbol.name(), symbol.section().map(Section::name), symbol.offset(), symbol.is_hidden());
+        }
+    }
+    if let Ok(Some(ids)) = elf.btf_ids() {
+        let in_sets: usize = ids.sets().iter().map(|set| set.ids.len()).sum();
+        assert!(in_sets <= ids.as_words().len());
+    }
+    if let Ok(btf) = elf.btf() {
+        assert_eq!(btf.byte_order(), elf.byte_order());
+        let _ = elf.btf_ext(&btf);
+        if let Ok(fixup) = elf.fixup(&btf) {
+            assert_eq!(fixup.btf().is_err(), fixup.faults().next().is_some() || fixup.btf_as_far().is_err());
+            if let Ok(fixed) = fixup.btf_as_far() {
+                assert!(fixed.type_count() - btf.type_count() <= 1, "but for the dummy, ids stay");
+                assert_eq!(fixed.byte_order(), btf.byte_order());
+            }
+        }
+    }
+}
+
+/// Asks a BPF object everything.
+///
+/// # Panics
+///
+/// If an answer does not fit another.
+pub fn object(object: &BpfObject) {
+    let _ = object.license();
+    for program in object.programs() {
+        if let Ok(instructions) = program.instructions() {
+            assert_eq!(instructions.len() * Instruction::SIZE, instructions.as_bytes().len());
+            let order = object.elf().byte_order();
+            let again: Vec<u8> = instructions.iter().flat_map(|instruction| instruction.to_bytes(order)).collect();
+            assert_eq!(again, instructions.as_bytes());
+            assert_eq!(instructions.at(0), instructions.iter().next());
+        }
+        if let Ok(functions) = program.functions() {
+            assert!(functions.is_sorted_by_key(|function| function.offset()));
+        }
+    }
+    if let Ok(maps) = object.maps() {
+        assert!(maps.is_sorted_by_key(|map| map.offset()));
+        for map in &maps {
+            assert!(map.values().is_empty() || map.holds().is_some());
+            if let Some(Holds::Maps(inner)) = map.holds() {
+                assert!(inner.holds().is_none());
+            }
+        }
+    }
+    for section in object.data_sections() {
+        let _ = section.contents();
+        if let Ok(variables) = section.variables() {
+            let variables: Vec<_> = variables.collect();
+            assert_eq!(variables.len(), section.datasec().entries().len());
+            assert!(variables.is_sorted_by_key(|variable| variable.offset()) || section.kind() == DataKind::Other);
         }
     }
 }

@@ -38,6 +38,7 @@ enum Mutation {
     Byte(Index, u8),
     Word(Index, u32),
     Header(usize, u32),
+    FromEnd(usize, u32),
     Cut(Index),
     Insert(Index, Vec<u8>),
     Copy(Index, Index, usize),
@@ -58,6 +59,10 @@ impl Mutation {
                 write(bytes, at, *word);
             }
             Self::Header(field, word) => write(bytes, field * 4, *word),
+            Self::FromEnd(from_end, word) => {
+                let at = bytes.len().saturating_sub(*from_end) & !3;
+                write(bytes, at, *word);
+            }
             Self::Cut(at) => bytes.truncate(at.index(bytes.len())),
             Self::Insert(at, new) => {
                 let at = at.index(bytes.len());
@@ -100,6 +105,12 @@ fn mutation() -> impl Strategy<Value = Mutation> {
     ]
 }
 
+/// The same, more often in the table of sections, which is at the end.
+fn elf_mutation() -> impl Strategy<Value = Mutation> {
+    let in_table = (0usize..1500, word()).prop_map(|(from_end, word)| Mutation::FromEnd(from_end, word));
+    prop_oneof![1 => mutation(), 1 => in_table]
+}
+
 fn mutate(mut bytes: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
     mutations.iter().for_each(|mutation| mutation.apply(&mut bytes));
     bytes
@@ -132,6 +143,23 @@ proptest! {
     #[test]
     fn mutated_ext_fails_or_can_be_walked(bytes in seed("ext"), mutations in vec(mutation(), 1..6)) {
         fuzz::ext(&mutate(bytes, &mutations));
+    }
+
+    #[test]
+    fn mutated_elf_files_fail_or_can_be_read(bytes in seed("elf"), mutations in vec(elf_mutation(), 1..6)) {
+        let bytes = mutate(bytes, &mutations);
+        fuzz::elf(&bytes);
+        fuzz::object(&bytes);
+    }
+
+    #[test]
+    fn mutated_images_fail_or_can_be_read(bytes in seed("image"), mutations in vec(mutation(), 1..6)) {
+        fuzz::image(&mutate(bytes, &mutations));
+    }
+
+    #[test]
+    fn mutated_packed_bytes_fail_or_decode(bytes in seed("decode"), mutations in vec(mutation(), 1..6)) {
+        fuzz::decode(&mutate(bytes, &mutations));
     }
 
     /// Random records of known kinds, with ids and names mostly in range.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path, sync::OnceLock};
 
-use btf_types::{Btf, BtfExt, Bytes, Datasec, OwnedName};
+use btf_types::{Btf, BtfExt, Bytes, Datasec, OwnedName, Type};
 use object::elf;
 
 use crate::{BtfFile, DataSection, Elf, Error, Fixup, Map, ProgramSection, Section, map};
@@ -131,7 +131,7 @@ impl BpfObject {
     /// The first of them that has this name.
     pub fn data_section(&self, name: impl AsRef<[u8]>) -> Option<DataSection<'_>> {
         let name = name.as_ref();
-        self.data_sections().find(|section| section.name() == name)
+        self.data_sections().find(|section| Type::from(section.datasec()).is_named(name))
     }
 
     /// The licence that its section `license` names, up to the NUL.

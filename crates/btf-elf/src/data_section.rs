@@ -4,7 +4,7 @@ use std::fmt;
 
 use btf_types::{Bytes, Datasec, Linkage, Name, Type};
 
-use crate::{BpfObject, DatasecLayout, Error, FixedDatasec, FixedEntry};
+use crate::{BpfObject, DatasecLayout, Error, FixedDatasec, FixedEntry, strings};
 
 /// A section of a BPF object that its BTF knows the variables of.
 #[derive(Clone, Copy)]
@@ -67,7 +67,7 @@ impl<'obj> DataSection<'obj> {
     /// What it is to a loader.
     #[must_use]
     pub fn kind(self) -> DataKind {
-        DataKind::of(self.name().as_bytes())
+        DataKind::of(Type::from(self.datasec).name_start(strings::LEN).as_bytes())
     }
 
     /// The DATASEC, as it is in the object.

@@ -28,7 +28,7 @@ use btf_types::{
     format::{self, Data, Info, Param, RawBtf, Record, TypeRecord, VarSecinfo},
 };
 
-use crate::{DatasecFault, Elf, Error, Symbol, SymbolSection};
+use crate::{DatasecFault, Elf, Error, Symbol, SymbolSection, strings};
 
 /// What takes the place of a function in `.ksyms`, and its unnamed parameters
 /// as their name.
@@ -81,7 +81,7 @@ impl Fixup {
         let symbols = if datasecs.is_empty() { HashMap::new() } else { variables(elf)? };
         let fixed = datasecs.into_iter().map(|datasec| {
             let layout = Layouter { elf, btf, symbols: &symbols, datasec }.layout();
-            FixedDatasec { id: datasec.id(), name: short(datasec.name()), layout }
+            FixedDatasec { id: datasec.id(), name: short(datasec.into()), layout }
         });
         Ok(Self { datasecs: fixed.collect(), btf: btf.clone() })
     }
@@ -206,7 +206,7 @@ struct Layouter<'a> {
 
 impl<'a> Layouter<'a> {
     fn layout(&self) -> Result<DatasecLayout, DatasecFault> {
-        match self.datasec.name().as_bytes() {
+        match bounded(self.datasec.into()).as_bytes() {
             b".kconfig" => self.kconfig(),
             b".ksyms" => self.ksyms(),
             _ => self.section(),
@@ -218,7 +218,7 @@ impl<'a> Layouter<'a> {
         let datasec = self.datasec;
         let section = match datasec.size() {
             0 => {
-                let section = self.elf.section(datasec.name()).filter(|section| section.size() > 0);
+                let section = self.elf.section(bounded(datasec.into())).filter(|section| section.size() > 0);
                 Some(section.ok_or(DatasecFault::NoSection)?)
             }
             _ => None,
@@ -257,7 +257,7 @@ impl<'a> Layouter<'a> {
             }
             vars.push((var.ty().align_of()?.max(1), var.ty().size_of()?, var, entry.size()));
         }
-        vars.sort_by_key(|&(align, size, var, _)| (std::cmp::Reverse(align), size, var.name()));
+        vars.sort_by_key(|&(align, size, var, _)| (std::cmp::Reverse(align), size, bounded(var.into())));
         let mut end = 0u64;
         let mut entries = Vec::new();
         for (align, size, var, entry_size) in vars {
@@ -291,13 +291,13 @@ impl<'a> Layouter<'a> {
     }
 
     fn symbol(&self, var: Var<'_>) -> Result<Symbol<'a>, DatasecFault> {
-        let symbol = self.symbols.get(var.name().as_bytes()).copied();
-        symbol.ok_or_else(|| DatasecFault::NoSymbol { variable: short(var.name()) })
+        let symbol = self.symbols.get(bounded(var.into()).as_bytes()).copied();
+        symbol.ok_or_else(|| DatasecFault::NoSymbol { variable: short(var.into()) })
     }
 
     /// Where in the section with this number a variable lies.
     fn offset(&self, var: Var<'_>, symbol: Symbol<'_>, section: u32) -> Result<u32, DatasecFault> {
-        let variable = || short(var.name());
+        let variable = || short(var.into());
         match (symbol.place(), symbol.section(), symbol.offset()) {
             (_, Some(found), Some(offset)) if found.index() == section => fit("offset", offset),
             (SymbolSection::Index(section), None, _) => {
@@ -306,7 +306,7 @@ impl<'a> Layouter<'a> {
             }
             (_, found, _) => {
                 let found = found.map_or_else(|| "no section".into(), super::section::Section::name);
-                Err(DatasecFault::Elsewhere { variable: variable(), found: short(found) })
+                Err(DatasecFault::Elsewhere { variable: variable(), found: found.into() })
             }
         }
     }
@@ -320,11 +320,17 @@ fn fit(what: &'static str, value: u64) -> Result<u32, DatasecFault> {
     u32::try_from(value).map_err(|_| DatasecFault::TooLarge { what, value })
 }
 
-/// A name for an error, which is kept: a million DATASECs could share one of
-/// megabytes.
-fn short(name: Name<'_>) -> OwnedName {
+/// The name of a type, as far as a symbol can have it.
+fn bounded(ty: Type<'_>) -> Name<'_> {
+    ty.name_start(strings::LEN + 1)
+}
+
+/// The name of a type for an error, which is kept: a million DATASECs could
+/// share one of megabytes.
+fn short(ty: Type<'_>) -> OwnedName {
     const LEN: usize = 128;
-    match name.as_bytes().get(..LEN) {
+    let name = ty.name_start(LEN + 1);
+    match name.as_bytes().get(..LEN).filter(|start| start.len() < name.as_bytes().len()) {
         Some(start) => [start, b"..."].concat().into(),
         None => name.into(),
     }

@@ -4,7 +4,7 @@ use btf_types::Name;
 
 /// The most bytes that a name is read for. The kernel's names have 512 at most;
 /// a file could have a million names that share megabytes.
-const LEN: usize = 4096;
+pub(crate) const LEN: usize = 4096;
 
 /// The name at an offset, up to its NUL; empty if there is none.
 pub(crate) fn get(table: &[u8], offset: u32) -> Name<'_> {

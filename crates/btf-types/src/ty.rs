@@ -167,6 +167,27 @@ impl<'btf> Type<'btf> {
     pub fn name(self) -> Name<'btf> {
         self.handle().map_or(Name::EMPTY, Handle::name)
     }
+
+    /// The name, or no more than its first bytes, as many as `limit`.
+    ///
+    /// To find the end of a name takes as long as the name is, and in a file
+    /// that was made to hurt, millions of types can share one of megabytes.
+    /// (Kernels allow 511 bytes.)
+    #[must_use]
+    pub fn name_start(self, limit: usize) -> Name<'btf> {
+        let Some(handle) = self.handle() else { return Name::EMPTY };
+        let tail = handle.btf.string_at(handle.record().name_off());
+        let tail = tail.get(..limit).unwrap_or(tail);
+        Name::new(tail.get(..memchr::memchr(0, tail).unwrap_or(tail.len())).unwrap_or_default())
+    }
+
+    /// Whether this is the name. Takes no longer than that is long, where
+    /// comparing with [`Type::name`] takes as long as the name is.
+    #[must_use]
+    pub fn is_named(self, name: impl AsRef<[u8]>) -> bool {
+        let name = name.as_ref();
+        self.name_start(name.len() + 1) == *name
+    }
 }
 
 impl fmt::Debug for Type<'_> {
