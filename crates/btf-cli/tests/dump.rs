@@ -47,18 +47,10 @@ fn with_the_fault_of_bpftool(json: &[u8]) -> Vec<u8> {
 #[test]
 fn text_and_json_are_bpftools() {
     let table = String::from_utf8(fixtures::read("golden/dump.tsv")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    // A file of raw BTF, or until the command reads ELF, its section.
-    let written = |name: &str| {
-        let path = folder.path().join(name.replace('/', "-"));
-        if !path.exists() {
-            let bytes = match name.ends_with(".o") {
-                true => fixtures::section(name, ".BTF").unwrap(),
-                false => fixtures::read(name),
-            };
-            std::fs::write(&path, bytes).unwrap();
-        }
-        path
+    // As it is committed: raw BTF, an object, or xz.
+    let path = |name: &str| {
+        let path = fixtures::folder().join(name);
+        if path.exists() { path } else { fixtures::folder().join(format!("{name}.xz")) }
     };
     let mut compared = 0;
     for line in table.lines().filter(|line| !line.starts_with('#')) {
@@ -67,15 +59,43 @@ fn text_and_json_are_bpftools() {
         if !file.ends_with(".btf") && !file.ends_with(".o") {
             continue;
         }
-        let base = (*base != "-").then(|| written(base));
-        let text = dump("raw", &written(file), base.as_deref());
+        let base = (*base != "-").then(|| path(base));
+        let text = dump("raw", &path(file), base.as_deref());
         assert_eq!(checksum(&text), *raw, "{file}");
-        let document = dump("json", &written(file), base.as_deref());
+        let document = dump("json", &path(file), base.as_deref());
         assert!(serde_json::from_slice::<serde_json::Value>(&document).is_ok(), "{file}");
         assert_eq!(checksum(&with_the_fault_of_bpftool(&document)), *json, "{file}");
         compared += 1;
     }
     assert!(compared > 70, "{compared}");
+}
+
+#[test]
+fn datasecs_as_a_loader_sees_them() {
+    let path = fixtures::folder().join("bpf/clang-22/maps-eb.bpf.o");
+    let dump = |arguments: &[&str]| {
+        let output = btf(&[&["dump"], arguments].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (path, fixup) = (path.to_str().unwrap(), "--fixup");
+    let as_it_is = dump(&[path]);
+    let fixed = dump(&[fixup, path]);
+    assert!(as_it_is.contains("DATASEC '.kconfig' size=0 vlen=6\n"));
+    assert!(fixed.contains("DATASEC '.kconfig' size=85 vlen=6\n"));
+    assert!(fixed.contains("offset=21 size=64 (VAR 'CONFIG_DEFAULT_HOSTNAME')"));
+    assert!(fixed.contains("VAR 'hidden_bss' type_id=6, linkage=static") || fixed.contains("'hidden_bss' type_id="));
+    let json: serde_json::Value = serde_json::from_str(&dump(&[fixup, "--format", "json", path])).unwrap();
+    let types = json["types"].as_array().unwrap();
+    assert!(types.iter().any(|ty| ty["name"] == "dummy_ksym" && ty["linkage"] == "global"));
+    let raw = fixtures::folder().join("bpf/pahole32/types32-mips.btf");
+    for arguments in [&["dump", fixup][..], &["dump", fixup, raw.to_str().unwrap()]] {
+        let output = btf(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8(output.stderr).unwrap();
+        // (Without a file it is the kernel's, if that has any.)
+        assert!(text.contains("--fixup is for objects") || text.contains("name a file"), "{text}");
+    }
 }
 
 #[test]

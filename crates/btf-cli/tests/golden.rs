@@ -5,7 +5,9 @@
 
 use std::{env, fs, path::Path, process::Command};
 
-use btf_tests::fixtures;
+use btf_elf::Compression;
+use btf_tests::{elf_blob::ElfBlob, fixtures, image, packed};
+use btf_types::ByteOrder;
 
 /// The name of the file, and the arguments, with files of the folder that the
 /// command runs in.
@@ -19,6 +21,10 @@ const CASES: &[(&str, &[&str])] = &[
     ("info-json", &["info", "--json", "./vmlinux.btf"]),
     ("info-big-endian", &["info", "./s390x.btf"]),
     ("info-split", &["info", "--base", "vmlinux.btf", "./openvswitch.btf"]),
+    ("info-object", &["info", "./maps.bpf.o"]),
+    ("info-object-json", &["info", "--json", "./maps.bpf.o"]),
+    ("info-module", &["info", "--base", "vmlinux.btf", "./tun.ko.xz"]),
+    ("info-image", &["info", "./vmlinuz"]),
     ("info-bare-header", &["info", "--base", "vmlinux.btf", "./cast_common.btf"]),
     ("show-sk_buff", &["show", "sk_buff", "./vmlinux.btf"]),
     ("show-expand", &["show", "--expand", "task_struct", "./s390x.btf"]),
@@ -36,6 +42,9 @@ const CASES: &[(&str, &[&str])] = &[
     ("damaged", &["info", "./damaged.btf"]),
     ("empty", &["info", "./empty.btf"]),
     ("no-base", &["info", "./openvswitch.btf"]),
+    ("no-base-module", &["info", "./tun.ko.xz"]),
+    ("no-btf", &["info", "./no-btf.o"]),
+    ("no-object", &["dump", "--fixup", "./s390x.btf"]),
 ];
 
 #[test]
@@ -49,6 +58,12 @@ fn what_is_printed_is_what_was_read() {
     write("layout.btf", &fixtures::read("layout/x86_64.btf"));
     write("damaged.btf", &fixtures::read("layout/x86_64.btf")[..999]);
     write("empty.btf", b"");
+    write("maps.bpf.o", &fixtures::read("bpf/clang-22/maps-eb.bpf.o"));
+    let module = format!("modules/{}/tun.ko.xz", fixtures::SORTED);
+    write("tun.ko.xz", &fs::read(fixtures::folder().join(module)).unwrap());
+    let vmlinux = image::vmlinux(ByteOrder::Little, 62);
+    write("vmlinuz", &image::bz_image(&packed::encode(Compression::Zstd, &vmlinux)));
+    write("no-btf.o", &ElfBlob::bpf(ByteOrder::Little).build());
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let renew = env::var_os("BTF_GOLDEN").is_some_and(|value| value == "renew");
     let mut differing = Vec::new();

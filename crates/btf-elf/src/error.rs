@@ -163,15 +163,15 @@ pub enum Error {
         /// The ELF file's.
         elf: ByteOrder,
     },
-    /// BTF is there, and cannot be opened.
+    /// A section with BTF is there, and cannot be opened.
     #[error("{section}")]
     Btf {
-        /// The section of the BTF, or what else it is in.
+        /// The section.
         section: &'static str,
         /// What is wrong with it.
         source: btf_types::Error,
     },
-    /// BTF is there and sound, and what was asked of it fails.
+    /// Raw BTF cannot be opened; or sound BTF not rebased or rewritten.
     #[error(transparent)]
     Types(#[from] btf_types::Error),
 

@@ -195,11 +195,11 @@ impl BtfFile {
     ///
     /// # Errors
     ///
-    /// Those of [`Elf::btf`].
+    /// Those of [`Elf::btf`]; [`Error::Types`] of raw BTF.
     pub fn btf(&self) -> Result<Btf, Error> {
         match &self.content {
             Content::Elf(elf) => elf.btf(),
-            Content::Raw(bytes) => raw(Btf::parse(bytes.clone())),
+            Content::Raw(bytes) => Ok(Btf::parse(bytes.clone())?),
         }
     }
 
@@ -207,17 +207,13 @@ impl BtfFile {
     ///
     /// # Errors
     ///
-    /// Those of [`Elf::split_btf`].
+    /// Those of [`Elf::split_btf`]; [`Error::Types`] of raw BTF.
     pub fn split_btf(&self, base: &Btf) -> Result<Btf, Error> {
         match &self.content {
             Content::Elf(elf) => elf.split_btf(base),
-            Content::Raw(bytes) => raw(Btf::parse_split(bytes.clone(), base)),
+            Content::Raw(bytes) => Ok(Btf::parse_split(bytes.clone(), base)?),
         }
     }
-}
-
-fn raw(opened: Result<Btf, btf_types::Error>) -> Result<Btf, Error> {
-    opened.map_err(|source| Error::Btf { section: "BTF", source })
 }
 
 /// Limits on what is in the sections of a file that is within these.

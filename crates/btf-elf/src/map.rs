@@ -6,7 +6,9 @@
 //! enum with the value, `__array(values, ...)` an array of pointers to what
 //! the map holds.
 //!
-//! Source: `parse_btf_map_def` in `tools/lib/bpf/libbpf.c`.
+//! Source: `parse_btf_map_def` in `tools/lib/bpf/libbpf.c`. libbpf refuses static
+//! maps; here they are told like any other, and a loader sees by the linkage of
+//! [`Map::var`].
 
 use std::{collections::BTreeMap, fmt};
 
@@ -176,6 +178,7 @@ pub(crate) fn all(object: &BpfObject) -> Result<Vec<Map<'_>>, Error> {
         return Err(Error::LegacyMaps);
     }
     let Some(datasec) = object.data_section(".maps") else { return Ok(Vec::new()) };
+    let variables = datasec.variables()?;
     let Some(section) = elf.section(".maps") else { return Ok(Vec::new()) };
     let relocations = section.relocations()?;
     let mut maps: Vec<Map<'_>> = Vec::new();
@@ -183,7 +186,7 @@ pub(crate) fn all(object: &BpfObject) -> Result<Vec<Map<'_>>, Error> {
     // A definition is looked at once, however many variables share it: structs
     // of a million members could have a million.
     let mut parsed: BTreeMap<u32, Map<'_>> = BTreeMap::new();
-    for entry in datasec.variables()? {
+    for entry in variables {
         let Type::Var(var) = entry.ty() else { continue };
         let fault = |fault| Error::Map { map: var.name().into(), fault };
         if !matches!(var.linkage(), Linkage::Static | Linkage::Global) {
