@@ -12,6 +12,7 @@
 mod aya;
 #[cfg(feature = "peers")]
 mod btf_rs;
+mod extract;
 mod floor;
 #[cfg(feature = "peers-c")]
 mod libbpf;
@@ -61,9 +62,13 @@ fn main() -> ExitCode {
             };
             measure(Path::new(path), module.first().map(Path::new));
         }
+        ["--extract-one", name, path, base @ ..] => {
+            extract::one(name, Path::new(path), base.first().map(Path::new));
+        }
+        ["--extract", ..] => extract::print(arguments.get(1..).unwrap_or_default()),
         ["--help" | "-h"] => {
             println!(
-                "usage: btf-peers [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture."
+                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched."
             );
         }
         [] => {

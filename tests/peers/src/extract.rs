@@ -1,0 +1,153 @@
+//! BTF out of files that are not raw BTF: how long it takes until types can be
+//! asked for, and how much memory.
+//!
+//!     cargo run --release -p btf-peers --features peers,peers-c -- --extract [FILE]...
+//!
+//! Every cell is from processes of their own, the fastest of some; the files are
+//! in the page cache.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use btf_tests::fixtures;
+
+/// A library: its name, and what opens a file, on raw BTF as its base, and
+/// returns the number of types; `None` if it cannot.
+type Extractor = (&'static str, fn(&Path, Option<&Path>) -> Option<u64>);
+
+const ROUNDS: usize = 5;
+
+fn extractors() -> Vec<Extractor> {
+    #[allow(unused_mut, reason = "without features there are no others")]
+    let mut all: Vec<Extractor> = vec![("btf-elf", ours)];
+    #[cfg(feature = "peers-c")]
+    all.extend([("btf-rs", btf_rs as fn(&Path, Option<&Path>) -> Option<u64>), ("libbpf", libbpf)]);
+    all
+}
+
+fn ours(path: &Path, base: Option<&Path>) -> Option<u64> {
+    let base = base.map(|base| btf_elf::BtfFile::open(base).and_then(|base| base.btf()).expect("it is sound"));
+    let start = Instant::now();
+    let file = btf_elf::BtfFile::open(path).ok()?;
+    let btf = match &base {
+        None => file.btf(),
+        Some(base) => file.split_btf(base),
+    };
+    let count = btf.ok()?.type_count();
+    println!("{}", start.elapsed().as_nanos());
+    Some(count.into())
+}
+
+/// By its documented API. (Its decoders of xz, zstd and bzip2 are C.)
+#[cfg(feature = "peers-c")]
+fn btf_rs(path: &Path, base: Option<&Path>) -> Option<u64> {
+    use fallible_iterator::FallibleIterator;
+
+    let base = base.map(|base| btf_rs::Btf::from_file(base).expect("it is sound"));
+    let start = Instant::now();
+    let bytes = btf_rs::utils::elf::extract_btf_from_file(path).ok()?;
+    let btf = match &base {
+        None => btf_rs::Btf::from_bytes(&bytes),
+        Some(base) => btf_rs::Btf::from_split_bytes(&bytes, base),
+    };
+    let btf = btf.ok()?;
+    println!("{}", start.elapsed().as_nanos());
+    Some(btf.type_iter().iterator().flatten().count() as u64)
+}
+
+#[cfg(feature = "peers-c")]
+fn libbpf(path: &Path, base: Option<&Path>) -> Option<u64> {
+    use std::{ffi::CString, ptr};
+
+    use libbpf_sys as sys;
+
+    let text = |path: &Path| CString::new(path.to_str().expect("text")).expect("no NUL");
+    // SAFETY: all paths are C strings, and nothing is freed.
+    unsafe {
+        sys::libbpf_set_print(None);
+        let base = base.map_or(ptr::null_mut(), |base| sys::btf__parse(text(base).as_ptr(), ptr::null_mut()));
+        let path = text(path);
+        let start = Instant::now();
+        let btf = sys::btf__parse_split(path.as_ptr(), base);
+        if btf.is_null() {
+            return None;
+        }
+        let count = sys::btf__type_cnt(btf);
+        println!("{}", start.elapsed().as_nanos());
+        Some(count.into())
+    }
+}
+
+/// What a process of its own does: prints the time in ns, and the most memory
+/// that it had at one time, without what it had before, in KiB.
+pub fn one(name: &str, path: &Path, base: Option<&Path>) {
+    let Some((_, extract)) = extractors().into_iter().find(|(peer, _)| *peer == name) else {
+        panic!("no peer {name}");
+    };
+    let before = peak();
+    if extract(path, base).is_some() {
+        println!("{}", peak().saturating_sub(before));
+    }
+}
+
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
+}
+
+/// Prints the table, of these files, or of what the fixtures have.
+pub fn print(files: &[String]) {
+    let folder = env::temp_dir().join(format!("btf-peers-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("the temporary folder can be written to");
+    let base = folder.join("vmlinux.btf");
+    let vmlinux = format!("kernels/{}/vmlinux.btf", fixtures::SORTED);
+    fs::write(&base, fixtures::read(&vmlinux)).expect("the folder can be written to");
+    let mut rows: Vec<(PathBuf, Option<PathBuf>)> = files.iter().map(|file| (file.into(), None)).collect();
+    if rows.is_empty() {
+        let module = format!("modules/{}/tun.ko.xz", fixtures::SORTED);
+        rows.push((fixtures::folder().join("bpf/clang-22/maps-el.bpf.o"), None));
+        rows.push((fixtures::folder().join(module), Some(base)));
+        rows.extend(images().into_iter().map(|image| (image, None)));
+    }
+    let extractors = extractors();
+    println!("| file |{}", extractors.iter().map(|(name, _)| format!(" {name} |")).collect::<String>());
+    println!("|---|{}", "---|".repeat(extractors.len()));
+    for (path, base) in &rows {
+        let cells: String =
+            extractors.iter().map(|(name, _)| format!(" {} |", cell(name, path, base.as_deref()))).collect();
+        let size = fs::metadata(path).map_or(0.0, |metadata| metadata.len() as f64 / 1e6);
+        println!("| {} ({size:.3} MB) |{cells}", path.file_name().unwrap_or_default().to_string_lossy());
+    }
+    fs::remove_dir_all(&folder).expect("what was written can be removed");
+}
+
+/// Kernel images that were fetched.
+fn images() -> Vec<PathBuf> {
+    let mut images = Vec::new();
+    for name in
+        ["amd64-bookworm/boot", "amd64-trixie/boot", "arm64-trixie/boot", "s390x-trixie/boot", "ppc64el-trixie/boot"]
+    {
+        let entries = fs::read_dir(fixtures::folder().join("fetched").join(name));
+        images.extend(entries.into_iter().flatten().flatten().map(|entry| entry.path()));
+    }
+    images
+}
+
+fn cell(name: &str, path: &Path, base: Option<&Path>) -> String {
+    let mut best: Option<(u64, u64)> = None;
+    for _ in 0..ROUNDS {
+        let program = env::current_exe().expect("the program knows where it is");
+        let output = Command::new(program).arg("--extract-one").arg(name).arg(path).args(base).output();
+        let text = String::from_utf8(output.expect("the program runs").stdout).expect("text");
+        let numbers: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
+        let [time, memory] = numbers[..] else { return "-".into() };
+        best = Some(best.map_or((time, memory), |(t, m)| (t.min(time), m.min(memory))));
+    }
+    let (time, memory) = best.unwrap_or_default();
+    format!("{:.2} ms, {:.1} MB", time as f64 / 1e6, memory as f64 / 1e3)
+}
