@@ -148,7 +148,7 @@ fn images_that_were_made_to_hurt() {
         let start = Instant::now();
         let (result, heap) = memory::measure(|| BtfFile::parse_within(image, &limits));
         assert!(result.is_err(), "{name}");
-        assert!(start.elapsed() < Duration::from_secs(5), "{name}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(30), "{name}: {:?}", start.elapsed());
         assert!(heap.peak < 4 * size + 2 * limits.output, "{name}: {} of {size}", heap.peak);
     }
 }

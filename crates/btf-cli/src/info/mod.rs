@@ -135,8 +135,22 @@ fn as_json(opened: Opened, source: &Source) -> Result<serde_json::Value> {
     let header = btf.header();
     let largest =
         largest(&btf).into_iter().map(|(size, ty)| json!({"id": ty.id(), "type": ty.to_string(), "size": size}));
-    let mut document = json!({
+    let (mut file_layers, mut sections, mut object) = (json!(null), json!(null), json!(null));
+    if let Some(file) = file {
+        file_layers = layers(&file).into();
+        if let Some(elf) = file.into_elf() {
+            let own = elf.sections().skip(1);
+            sections = own.map(|section| json!({"name": section.name().to_string(), "size": section.size()})).collect();
+            if elf.is_bpf() && elf.is_relocatable() {
+                object = object::as_json(elf)?;
+            }
+        }
+    }
+    Ok(json!({
         "source": source.name(),
+        "file": file_layers,
+        "sections": sections,
+        "object": object,
         "byte_order": btf.byte_order().to_string(),
         "pointer_size": btf.pointer_size(),
         "header_bytes": header.hdr_len(),
@@ -149,17 +163,5 @@ fn as_json(opened: Opened, source: &Source) -> Result<serde_json::Value> {
         "base_types": btf.base().map(Btf::type_count),
         "kinds": counts(&btf).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "largest": largest.collect::<Vec<_>>(),
-    });
-    if let Some(file) = file {
-        document["file"] = layers(&file).into();
-        if let Some(elf) = file.into_elf() {
-            let sections = elf.sections().skip(1);
-            let sections = sections.map(|section| json!({"name": section.name().to_string(), "size": section.size()}));
-            document["sections"] = sections.collect();
-            if elf.is_bpf() && elf.is_relocatable() {
-                document["object"] = object::as_json(elf)?;
-            }
-        }
-    }
-    Ok(document)
+    }))
 }

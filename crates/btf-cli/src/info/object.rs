@@ -32,7 +32,7 @@ fn program(program: ProgramSection<'_>) -> Result<Value> {
             "offset": function.offset(),
             "size": function.size(),
             "is_global": !function.symbol().is_local(),
-            "type_id": function.func().map(|func| func.id()),
+            "type_id": function.func().map(btf_types::Func::id),
         })
     });
     Ok(json!({
