@@ -132,8 +132,8 @@ fn images_that_were_made_to_hurt() {
     let len = 4 << 20;
     let mut header = image::btf(ByteOrder::Little);
     header.truncate(24);
-    header[12..16].copy_from_slice(&(len / 2u32 & !3).to_le_bytes());
-    header[16..20].copy_from_slice(&(len / 2u32 & !3).to_le_bytes());
+    header[12..16].copy_from_slice(&((len / 2u32) & !3).to_le_bytes());
+    header[16..20].copy_from_slice(&((len / 2u32) & !3).to_le_bytes());
     header[20..24].copy_from_slice(&1000u32.to_le_bytes());
     let headers = [&b"an image"[..], &header.repeat(len as usize / 24)].concat();
     let magic = [&b"an image"[..], &[0x9f, 0xeb, 1, 0, 24, 0, 0, 0].repeat(len as usize / 8)].concat();
