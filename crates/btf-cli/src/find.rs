@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     Result,
-    source::{Options, Source},
+    source::{Opened, Options, Source},
 };
 
 /// What `btf find` takes.
@@ -40,14 +40,14 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let source = Source::of(arguments.source.as_deref(), &arguments.options);
-    let btf = source.open()?;
+    let Opened { btf, name, .. } = source.open_file()?;
     let found: Vec<Type<'_>> = types(&btf, arguments)?
         .into_iter()
         .filter(|ty| arguments.kind.is_none() || ty.kind() == arguments.kind)
         .collect();
     let mut out = io::BufWriter::new(io::stdout().lock());
     if arguments.json {
-        let all: Vec<_> = found.iter().map(|ty| as_json(&btf, &source, *ty)).collect();
+        let all: Vec<_> = found.iter().map(|ty| as_json(&btf, &name, *ty)).collect();
         writeln!(out, "{}", serde_json::Value::from(all))?;
     } else {
         for ty in &found {
@@ -57,16 +57,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
             writeln!(
                 out,
                 "{}",
-                if btf.is_split() { format!("  ({})", object(&btf, &source, *ty)) } else { String::new() }
+                if btf.is_split() { format!("  ({})", object(&btf, &name, *ty)) } else { String::new() }
             )?;
         }
     }
     out.flush()?;
-    if found.is_empty() {
-        Err(format!("{}: no type is named {}", source.name(), arguments.pattern).into())
-    } else {
-        Ok(())
-    }
+    if found.is_empty() { Err(format!("{name}: no type is named {}", arguments.pattern).into()) } else { Ok(()) }
 }
 
 fn types<'btf>(btf: &'btf Btf, arguments: &Arguments) -> Result<Vec<Type<'btf>>> {
@@ -82,20 +78,20 @@ fn types<'btf>(btf: &'btf Btf, arguments: &Arguments) -> Result<Vec<Type<'btf>>>
     Ok(btf.find_matching(&regex).collect())
 }
 
-fn as_json(btf: &Btf, source: &Source, ty: Type<'_>) -> serde_json::Value {
+fn as_json(btf: &Btf, name: &str, ty: Type<'_>) -> serde_json::Value {
     json!({
         "id": ty.id(),
         "kind": ty.kind().map_or("UNKNOWN", Kind::as_str),
         "name": String::from_utf8_lossy(ty.name().as_bytes()),
         "size": ty.size_of().ok(),
-        "object": object(btf, source, ty),
+        "object": object(btf, name, ty),
     })
 }
 
 /// Whose type it is: the source's, or its base's.
-fn object(btf: &Btf, source: &Source, ty: Type<'_>) -> String {
+fn object(btf: &Btf, name: &str, ty: Type<'_>) -> String {
     match btf.layer_of(ty) {
         Some(layer) if !layer.is_same(btf) => "base".into(),
-        _ => source.name(),
+        _ => name.into(),
     }
 }

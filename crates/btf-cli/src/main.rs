@@ -6,6 +6,7 @@
 mod dump;
 mod find;
 mod info;
+mod kernel;
 mod show;
 mod source;
 
@@ -34,8 +35,12 @@ enum Command {
     Show(show::Arguments),
     /// Finds types by name.
     Find(find::Arguments),
-    /// Says what BTF holds: byte order, sections, how many types of which kind.
+    /// Says what a file is, and what its BTF holds: byte order, sections, how many
+    /// types of which kind.
     Info(info::Arguments),
+    /// Says where the kernel's BTF is, which modules there are, what the kernel
+    /// knows, and what is loaded.
+    Kernel(kernel::Arguments),
     /// Prints what a shell needs to complete this command's arguments.
     Completions {
         /// The shell.
@@ -50,6 +55,7 @@ fn main() -> ExitCode {
         Command::Show(arguments) => show::run(&arguments),
         Command::Find(arguments) => find::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
+        Command::Kernel(arguments) => kernel::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "btf", &mut io::stdout());
             Ok(())

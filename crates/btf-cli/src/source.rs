@@ -6,7 +6,7 @@ use std::{
 };
 
 use btf_elf::BtfFile;
-use btf_kernel::Kernel;
+use btf_kernel::{Kernel, Root};
 use btf_types::Btf;
 use clap::Args;
 
@@ -15,7 +15,7 @@ use clap::Args;
 pub(crate) struct Source {
     /// A file with BTF: raw, ELF, a module or a kernel image, also compressed;
     /// without one, the running kernel's.
-    #[arg(conflicts_with = "module")]
+    #[arg(conflicts_with_all = ["module", "root", "release"])]
     source: Option<PathBuf>,
     #[command(flatten)]
     options: Options,
@@ -28,9 +28,38 @@ pub(crate) struct Options {
     /// the lowest first.
     #[arg(long, value_name = "FILE")]
     base: Vec<PathBuf>,
-    /// A module of the running kernel.
+    /// A module of the kernel.
     #[arg(long, value_name = "NAME", conflicts_with = "base")]
     module: Option<String>,
+    #[command(flatten)]
+    system: System,
+}
+
+/// Which system, where it is not this one.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct System {
+    /// The kernel of another system, whose files are in this folder.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The kernel of this release, and not the one that runs.
+    #[arg(long, value_name = "RELEASE")]
+    release: Option<String>,
+}
+
+impl System {
+    /// Its kernel.
+    pub(crate) fn kernel(&self) -> Kernel {
+        let kernel = Kernel::of(self.tree());
+        match &self.release {
+            Some(release) => kernel.with_release(release),
+            None => kernel,
+        }
+    }
+
+    /// Its files.
+    pub(crate) fn tree(&self) -> Root {
+        self.root.as_ref().map_or_else(Root::system, Root::new)
+    }
 }
 
 impl Source {
@@ -40,15 +69,6 @@ impl Source {
         Self { source: source.map(Into::into), options: options.clone() }
     }
 
-    /// What it is called.
-    pub(crate) fn name(&self) -> String {
-        match (&self.source, &self.options.module) {
-            (Some(path), _) => path.display().to_string(),
-            (None, Some(module)) => format!("module {module}"),
-            (None, None) => Kernel::running().path().display().to_string(),
-        }
-    }
-
     /// Opens it, on its bases.
     pub(crate) fn open(&self) -> Result<Btf, SourceError> {
         self.open_file().map(|opened| opened.btf)
@@ -56,14 +76,19 @@ impl Source {
 
     /// The same, with the file that it is from.
     pub(crate) fn open_file(&self) -> Result<Opened, SourceError> {
-        let kernel = Kernel::running();
         let Some(source) = &self.source else {
-            let btf = match &self.options.module {
-                None => kernel.btf()?,
-                Some(module) => kernel.module(module)?,
+            let kernel = self.options.system.kernel();
+            let (btf, name) = match &self.options.module {
+                None => (kernel.btf()?, kernel.source()?.path().display().to_string()),
+                Some(module) => (kernel.module(module)?, format!("module {module}")),
             };
-            return Ok(Opened { btf, file: None });
+            return Ok(Opened { btf, file: None, name });
         };
+        // Where the file is an argument like any other, clap cannot tell.
+        let System { root, release } = &self.options.system;
+        if self.options.module.is_some() || root.is_some() || release.is_some() {
+            return Err(SourceError::FileAndKernel(source.clone()));
+        }
         let mut base: Option<Btf> = None;
         for path in &self.options.base {
             base = Some(open_file(path, base.as_ref())?.btf);
@@ -78,6 +103,8 @@ pub(crate) struct Opened {
     pub(crate) btf: Btf,
     /// `None` if it is the kernel's.
     pub(crate) file: Option<BtfFile>,
+    /// What it is called.
+    pub(crate) name: String,
 }
 
 fn open_file(path: &Path, base: Option<&Btf>) -> Result<Opened, SourceError> {
@@ -87,7 +114,7 @@ fn open_file(path: &Path, base: Option<&Btf>) -> Result<Opened, SourceError> {
         Some(base) => file.split_btf(base),
     };
     let btf = btf.map_err(|error| SourceError::Btf(path.into(), error))?;
-    Ok(Opened { btf, file: Some(file) })
+    Ok(Opened { btf, file: Some(file), name: path.display().to_string() })
 }
 
 /// Why a source could not be opened.
@@ -98,6 +125,8 @@ pub(crate) enum SourceError {
     /// What BTF there is, is damaged or lacks its base.
     Btf(PathBuf, btf_elf::Error),
     Kernel(btf_kernel::Error),
+    /// Both a file and what says which kernel.
+    FileAndKernel(PathBuf),
 }
 
 impl From<btf_kernel::Error> for SourceError {
@@ -117,10 +146,13 @@ impl fmt::Display for SourceError {
         match self {
             Self::File(error) => write!(f, "{error}"),
             Self::Btf(path, _) => write!(f, "{}", path.display()),
-            Self::Kernel(error @ btf_kernel::Error::NotFound { path }) if path.ends_with("vmlinux") => {
+            Self::Kernel(error @ btf_kernel::Error::NotFound { what, .. }) if what.starts_with("kernel") => {
                 write!(f, "{error}; name a file to look at")
             }
             Self::Kernel(error) => write!(f, "{error}"),
+            Self::FileAndKernel(path) => {
+                write!(f, "{}: a file, and --module, --root or --release: which?", path.display())
+            }
         }
     }
 }
@@ -131,6 +163,7 @@ impl std::error::Error for SourceError {
             Self::File(error) => error.source(),
             Self::Btf(_, error) => Some(error),
             Self::Kernel(error) => error.source(),
+            Self::FileAndKernel(_) => None,
         }
     }
 }

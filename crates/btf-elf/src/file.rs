@@ -91,6 +91,17 @@ impl BtfFile {
         input.and_then(|input| Self::new(input, limits)).map_err(|error| error.of_file(path))
     }
 
+    /// The same of a file that is open already, for reading, with other limits
+    /// on what is read and decoded. It is read from its start, wherever it was
+    /// read before.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BtfFile::open`], without the file around it.
+    pub fn from_file(file: File, limits: &Limits) -> Result<Self, Error> {
+        Self::new(Input::of(file, false, limits)?, limits)
+    }
+
     /// The same of bytes in memory.
     ///
     /// # Errors

@@ -25,12 +25,17 @@ impl Input {
     /// Opens a file. One that cannot be read from the middle, such as a pipe,
     /// or that does not know its length, is read whole, within the limit.
     pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Self, Error> {
-        let mut file = File::open(path)?;
+        Self::of(File::open(path)?, is_generated(path), limits)
+    }
+
+    /// The same of a file that is open; it may be one that the kernel writes as
+    /// it is read.
+    pub(crate) fn of(mut file: File, is_generated: bool, limits: &Limits) -> Result<Self, Error> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
         }
-        if metadata.is_file() && metadata.len() > 0 && !is_generated(path) {
+        if metadata.is_file() && metadata.len() > 0 && !is_generated {
             return Ok(Self::File { file, len: metadata.len() });
         }
         let mut bytes = Vec::new();

@@ -1,53 +1,149 @@
-//! The kernel: its BTF, and that of its modules.
+//! A kernel: its BTF, wherever that is.
 
 use std::{
-    fs::{self, File},
+    collections::BTreeMap,
+    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
 };
 
+use btf_elf::{BtfFile, Limits};
 use btf_types::{Btf, Bytes};
 
-use crate::{Error, map};
+use crate::{Attempt, Error, Root, host, map, modules::ModuleFiles};
 
-/// Where the kernel shows its BTF.
-const FOLDER: &str = "/sys/kernel/btf";
+/// Where a kernel shows its BTF.
+pub(crate) const SYSFS: &str = "/sys/kernel/btf";
+
+/// Where the kernel itself is, or was put with its debug information; `{}` is
+/// the release.
+///
+/// Source: `btf__load_vmlinux_btf` in `tools/lib/bpf/btf.c`; where that and
+/// others end, with `{vmlinuz}` the images that boot loaders load.
+const PLACES: [&str; 16] = [
+    "/boot/vmlinux-{}",
+    "/lib/modules/{}/vmlinux-{}",
+    "/lib/modules/{}/build/vmlinux",
+    "/usr/lib/modules/{}/kernel/vmlinux",
+    "/usr/lib/debug/boot/vmlinux-{}",
+    "/usr/lib/debug/boot/vmlinux-{}.debug",
+    "/usr/lib/debug/lib/modules/{}/vmlinux",
+    "/boot/vmlinuz-{}",
+    "/lib/modules/{}/vmlinuz",
+    "/usr/lib/modules/{}/vmlinuz",
+    "/usr/lib/modules/{}/vmlinux.xz",
+    "/boot/vmlinux-{}.gz",
+    "/boot/vmlinux-{}.xz",
+    "/boot/Image-{}",
+    "/boot/image-{}",
+    "/boot/kernel-{}",
+];
 
 /// A kernel, and what of its BTF was opened.
+///
+/// Of the system that this runs on ([`Kernel::running`]) or of one whose files
+/// are elsewhere ([`Kernel::of`]). Nothing is looked at before it is asked for;
+/// what was opened is kept, so that another [`Kernel`] has to be made to see
+/// that modules came and went.
 #[derive(Debug)]
 pub struct Kernel {
-    folder: PathBuf,
+    root: Root,
+    given_release: Option<String>,
+    release: OnceLock<String>,
     vmlinux: OnceLock<(Btf, Source)>,
+    pub(crate) opened: Mutex<BTreeMap<String, Btf>>,
+    pub(crate) files: OnceLock<ModuleFiles>,
 }
 
 /// How a kernel's BTF was come by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
     /// Its file in `/sys/kernel/btf` was mapped.
-    Mapped,
+    Mapped(PathBuf),
     /// The file was read, as it could not be mapped.
-    Read,
+    Read(PathBuf),
+    /// It was taken out of a file on disk: the kernel itself, or an image of it.
+    File(PathBuf),
+}
+
+impl Source {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Mapped(path) | Self::Read(path) | Self::File(path) => path,
+        }
+    }
 }
 
 impl Kernel {
-    /// The running kernel. Nothing is opened before it is asked for.
+    /// The running kernel.
     #[must_use]
     pub fn running() -> Self {
-        Self::in_folder(FOLDER)
+        Self::of(Root::system())
     }
 
-    fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), vmlinux: OnceLock::new() }
+    /// The kernel of the system whose files are in a folder.
+    ///
+    /// Its `/sys` is believed if its `/proc` says the release of the kernel that
+    /// runs: in a container, both are those of the host. Of any other system,
+    /// what is on disk counts.
+    #[must_use]
+    pub fn of(root: Root) -> Self {
+        Self {
+            root,
+            given_release: None,
+            release: OnceLock::new(),
+            vmlinux: OnceLock::new(),
+            opened: Mutex::default(),
+            files: OnceLock::new(),
+        }
+    }
+
+    /// A kernel of that system with this release, which need not be the one that
+    /// it runs.
+    #[must_use]
+    pub fn with_release(self, release: impl Into<String>) -> Self {
+        Self { given_release: Some(release.into()), ..Self::of(self.root) }
+    }
+
+    /// The system.
+    #[must_use]
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Its release, as `uname -r` says it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRelease`] if that cannot be told.
+    pub fn release(&self) -> Result<&str, Error> {
+        if let Some(release) = self.given_release.as_ref().or(self.release.get()) {
+            return Ok(release);
+        }
+        let release = host::release(&self.root)?;
+        Ok(self.release.get_or_init(|| release))
+    }
+
+    /// Whether this is the kernel that runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        let is_given = self.given_release.is_some() || !self.root.is_system();
+        !is_given || self.release().is_ok_and(|release| release == host::running_release())
     }
 
     /// The kernel's own BTF: opened when first asked for, and kept.
     ///
+    /// It is looked for in sysfs, then in a kernel or a kernel image on disk. A
+    /// place that cannot be read, or has no sound BTF, is passed over.
+    ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if the kernel has none; [`Error::Io`],
-    /// [`Error::Btf`].
+    /// [`Error::NotFound`] with all places and what is wrong with each;
+    /// [`Error::NoRelease`].
     pub fn btf(&self) -> Result<Btf, Error> {
         self.vmlinux().map(|(btf, _)| btf.clone())
     }
@@ -57,119 +153,87 @@ impl Kernel {
     /// # Errors
     ///
     /// Those of [`Kernel::btf`].
-    pub fn source(&self) -> Result<Source, Error> {
-        self.vmlinux().map(|&(_, source)| source)
-    }
-
-    /// Where the kernel's own BTF is.
-    #[must_use]
-    pub fn path(&self) -> PathBuf {
-        self.folder.join("vmlinux")
+    pub fn source(&self) -> Result<&Source, Error> {
+        self.vmlinux().map(|(_, source)| source)
     }
 
     fn vmlinux(&self) -> Result<&(Btf, Source), Error> {
         if let Some(vmlinux) = self.vmlinux.get() {
             return Ok(vmlinux);
         }
-        let path = self.path();
-        let (bytes, source) = bytes_of(&path)?;
-        let btf = Btf::parse(bytes).map_err(|source| Error::Btf { path, source })?;
+        let vmlinux = self.find_vmlinux()?;
         // Another thread may have been faster; then its is kept.
-        Ok(self.vmlinux.get_or_init(|| (btf, source)))
+        Ok(self.vmlinux.get_or_init(|| vmlinux))
     }
 
-    /// The BTF of a loaded module, split from [`Kernel::btf`]. In a name, `-`
-    /// and `_` are the same.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Kernel::btf`], of the module's file; [`Error::ModuleName`].
-    pub fn module(&self, name: &str) -> Result<Btf, Error> {
-        if name.is_empty() || name == "vmlinux" || name.contains(['/', '.']) {
-            return Err(Error::ModuleName { name: name.into() });
+    fn find_vmlinux(&self) -> Result<(Btf, Source), Error> {
+        let mut tried = Vec::new();
+        if self.is_running() {
+            match self.in_sysfs("vmlinux", None) {
+                Ok(found) => return Ok(found),
+                Err(attempt) => tried.push(attempt),
+            }
         }
-        let path = self.folder.join(name.replace('-', "_"));
-        let (bytes, _) = bytes_of(&path)?;
-        Btf::parse_split(bytes, &self.btf()?).map_err(|source| Error::Btf { path, source })
+        let release = self.release()?;
+        for place in PLACES {
+            let path = place.replace("{}", release);
+            match self.on_disk(&path, None) {
+                Ok(btf) => return Ok((btf, Source::File(self.root.outside(path)))),
+                Err(error) => tried.push(Attempt { path: self.root.outside(path), error: error.into() }),
+            }
+        }
+        Err(Error::NotFound { what: format!("kernel {release}"), tried })
     }
 
-    /// The names of the loaded modules that have BTF, in order.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotFound`] and [`Error::Io`], if they cannot be listed.
-    pub fn modules(&self) -> Result<Vec<String>, Error> {
-        let error = |source| io_error(&self.folder, source);
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(error)? {
-            names.extend(entry.map_err(error)?.file_name().into_string().ok().filter(|name| name != "vmlinux"));
-        }
-        names.sort();
-        Ok(names)
+    /// A file of sysfs; on the kernel's BTF if it is a module's.
+    pub(crate) fn in_sysfs(&self, name: &str, base: Option<&Btf>) -> Result<(Btf, Source), Attempt> {
+        let inside = format!("{SYSFS}/{name}");
+        let path = self.root.outside(&inside);
+        let open = || {
+            let file = self.root.open(&inside).map_err(|source| Error::Io { path: path.clone(), source })?;
+            let (bytes, is_mapped) = contents(file).map_err(|source| Error::Io { path: path.clone(), source })?;
+            let btf = match base {
+                None => Btf::parse(bytes),
+                Some(base) => Btf::parse_split(bytes, base),
+            };
+            let btf = btf.map_err(|source| Error::Btf { what: path.display().to_string(), source })?;
+            Ok((btf, if is_mapped { Source::Mapped(path.clone()) } else { Source::Read(path.clone()) }))
+        };
+        open().map_err(|error: Error| Attempt { path: path.clone(), error: error.into() })
+    }
+
+    /// A file on disk: a kernel, an image of one, or on its BTF a module.
+    pub(crate) fn on_disk(&self, inside: impl AsRef<Path>, base: Option<&Btf>) -> Result<Btf, Error> {
+        let path = self.root.outside(&inside);
+        let file = self.root.open(inside).map_err(|source| Error::Io { path: path.clone(), source })?;
+        let open = || {
+            let file = BtfFile::from_file(file, &Limits::IMAGE)?;
+            match base {
+                None => file.btf(),
+                Some(base) => file.split_btf(base),
+            }
+        };
+        open().map_err(|source| Error::File { path, source })
     }
 }
 
-fn bytes_of(path: &Path) -> Result<(Bytes, Source), Error> {
-    let error = |source| io_error(path, source);
-    let mut file = File::open(path).map_err(error)?;
-    let len = file.metadata().map_err(error)?.len();
-    // Only the kernel's own files: any other could change while it is mapped.
-    let mappable = usize::try_from(len).ok().filter(|_| path.starts_with(FOLDER));
-    let mapping = mappable.and_then(|len| map::sysfs(&file, len).ok());
-    if let Some(mapping) = mapping {
-        return Ok((Bytes::from_owner(mapping), Source::Mapped));
+/// What is in a file, and whether it was mapped.
+fn contents(mut file: File) -> io::Result<(Bytes, bool)> {
+    // Only what the kernel itself shows: anything else could change while it is
+    // mapped.
+    let is_sysfs = rustix::fs::fstatfs(&file).is_ok_and(|stat| stat.f_type as u64 == SYSFS_MAGIC);
+    let len = usize::try_from(file.metadata()?.len()).ok().filter(|&len| is_sysfs && len > 0);
+    if let Some(mapping) = len.and_then(|len| map::sysfs(&file, len).ok()) {
+        return Ok((Bytes::from_owner(mapping), true));
     }
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(error)?;
-    Ok((bytes.into(), Source::Read))
-}
-
-fn io_error(path: &Path, source: io::Error) -> Error {
-    let path = path.to_owned();
-    if source.kind() == io::ErrorKind::NotFound { Error::NotFound { path } } else { Error::Io { path, source } }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// On a kernel without BTF there is nothing to be seen but the error.
-    #[test]
-    fn the_running_kernel() {
-        let kernel = Kernel::running();
-        match kernel.btf() {
-            Ok(btf) => {
-                assert!(btf.find_all::<btf_types::Struct<'_>>("task_struct").len() == 1);
-                assert!(kernel.btf().unwrap().is_same(&btf), "opened once");
-                let file = fs::read(kernel.path()).unwrap();
-                assert_eq!(btf.as_bytes(), file);
-                // Since 6.16 it is mapped; a fall-back would hide that it is not.
-                let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-                let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
-                let version = (numbers.next().unwrap(), numbers.next().unwrap());
-                if version >= (6, 16) {
-                    assert_eq!(kernel.source().unwrap(), Source::Mapped);
-                }
-                for module in kernel.modules().unwrap() {
-                    assert!(kernel.module(&module).unwrap().base().unwrap().is_same(&btf), "{module}");
-                }
-            }
-            Err(error) => {
-                assert!(std::env::var_os("CI").is_none(), "in CI there is BTF: {error}");
-                println!("skipped, this kernel has no BTF: {error}");
-            }
-        }
-        assert!(matches!(kernel.module("no_such_module"), Err(Error::NotFound { .. })));
-        for name in ["", "vmlinux", "../vmlinux", "a/b", "veth.ko"] {
-            assert!(matches!(kernel.module(name), Err(Error::ModuleName { .. })), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_kernel_without_btf_says_where_it_was_looked_for() {
-        let kernel = Kernel::in_folder("/nonexistent/btf");
-        let error = kernel.btf().unwrap_err().to_string();
-        assert!(error.starts_with("/nonexistent/btf/vmlinux is not there: the kernel was built without"), "{error}");
-        assert!(matches!(kernel.modules(), Err(Error::NotFound { .. })));
+    file.by_ref().take(Limits::BTF.output + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > Limits::BTF.output {
+        Err(io::ErrorKind::FileTooLarge.into())
+    } else {
+        Ok((bytes.into(), false))
     }
 }
+
+/// What `statfs` says of sysfs: `SYSFS_MAGIC` in `include/uapi/linux/magic.h`.
+const SYSFS_MAGIC: u64 = 0x6265_6572;

@@ -31,13 +31,12 @@ pub(crate) struct Arguments {
 const LARGEST: usize = 5;
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
-    let source = &arguments.source;
-    let opened = source.open_file()?;
+    let opened = arguments.source.open_file()?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     if arguments.json {
-        writeln!(out, "{}", as_json(opened, source)?)?;
+        writeln!(out, "{}", as_json(opened)?)?;
     } else {
-        write_text(&opened, source, &mut out)?;
+        write_text(&opened, &mut out)?;
     }
     out.flush()?;
     Ok(())
@@ -82,10 +81,10 @@ fn layers(file: &BtfFile) -> Vec<String> {
     file.layers().iter().map(ToString::to_string).collect()
 }
 
-fn write_text(opened: &Opened, source: &Source, out: &mut impl Write) -> Result {
+fn write_text(opened: &Opened, out: &mut impl Write) -> Result {
     let btf = &opened.btf;
     let header = btf.header();
-    writeln!(out, "source       {}", source.name())?;
+    writeln!(out, "source       {}", opened.name)?;
     if let Some(file) = &opened.file {
         writeln!(out, "file         {}", layers(file).join(" > "))?;
         let sections = file.elf().into_iter().flat_map(btf_sections);
@@ -130,8 +129,8 @@ fn write_text(opened: &Opened, source: &Source, out: &mut impl Write) -> Result 
     Ok(())
 }
 
-fn as_json(opened: Opened, source: &Source) -> Result<serde_json::Value> {
-    let Opened { btf, file } = opened;
+fn as_json(opened: Opened) -> Result<serde_json::Value> {
+    let Opened { btf, file, name } = opened;
     let header = btf.header();
     let largest =
         largest(&btf).into_iter().map(|(size, ty)| json!({"id": ty.id(), "type": ty.to_string(), "size": size}));
@@ -147,7 +146,7 @@ fn as_json(opened: Opened, source: &Source) -> Result<serde_json::Value> {
         }
     }
     Ok(json!({
-        "source": source.name(),
+        "source": name,
         "file": file_layers,
         "sections": sections,
         "object": object,

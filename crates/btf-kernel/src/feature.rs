@@ -1,0 +1,384 @@
+//! What a kernel knows of BTF: asked by loading a little of it.
+//!
+//! Source: the probes of `tools/lib/bpf/features.c`, and the kernel's own
+//! history for what those do not ask.
+
+use std::{
+    fmt, io,
+    os::fd::AsFd,
+    sync::atomic::{AtomicU8, Ordering::Relaxed},
+};
+
+use btf_types::format::{
+    Header, HeaderRecord, Info, IntData, Kind, LayoutEntry, LayoutHeader, MAGIC, Param, Preamble, TypeRecord, VERSION,
+    Var, VarSecinfo,
+};
+
+use crate::{Error, syscall};
+
+/// Something that BTF can have, and a kernel may not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Feature {
+    /// BTF at all.
+    Btf,
+    /// FUNC and FUNC_PROTO: what programs need.
+    Func,
+    /// VAR and DATASEC: what global variables need.
+    Datasec,
+    /// FUNCs with a linkage: global functions.
+    FuncLinkage,
+    /// BTF of modules, and names of what is loaded.
+    ModuleBtf,
+    /// A DATASEC without variables.
+    EmptyDatasec,
+    /// FLOAT.
+    Float,
+    /// DECL_TAG.
+    DeclTag,
+    /// TYPE_TAG.
+    TypeTag,
+    /// ENUM64, and signed ENUMs.
+    Enum64,
+    /// DATASECs whose name begins with `?`: optional struct_ops.
+    OptionalDatasec,
+    /// TYPE_TAG that stands for any attribute (with `kind_flag`).
+    TypeAttribute,
+    /// A header of 32 bytes with a layout section.
+    Layout,
+    /// More than 65,535 members, values or parameters.
+    LargeVlen,
+}
+
+/// As many features there are.
+const COUNT: usize = Feature::ALL.len();
+
+/// What is known of each: 0 nothing yet, 1 no, 2 yes.
+static KNOWN: [AtomicU8; COUNT] = [const { AtomicU8::new(0) }; COUNT];
+
+impl Feature {
+    /// All of them, by rising age of the kernel.
+    pub const ALL: [Self; 14] = [
+        Self::Btf,
+        Self::Func,
+        Self::Datasec,
+        Self::FuncLinkage,
+        Self::ModuleBtf,
+        Self::EmptyDatasec,
+        Self::Float,
+        Self::DeclTag,
+        Self::TypeTag,
+        Self::Enum64,
+        Self::OptionalDatasec,
+        Self::TypeAttribute,
+        Self::Layout,
+        Self::LargeVlen,
+    ];
+
+    /// The Linux version that it came with. (Distributions take features back
+    /// to older kernels: ask, rather than compare.)
+    #[must_use]
+    pub const fn since(self) -> (u32, u32) {
+        match self {
+            Self::Btf => (4, 18),
+            Self::Func => (5, 0),
+            Self::Datasec => (5, 2),
+            Self::FuncLinkage => (5, 6),
+            Self::ModuleBtf => (5, 11),
+            Self::EmptyDatasec => (5, 12),
+            Self::Float => (5, 13),
+            Self::DeclTag => (5, 16),
+            Self::TypeTag => (5, 17),
+            Self::Enum64 => (6, 0),
+            Self::OptionalDatasec => (6, 9),
+            Self::TypeAttribute => (6, 15),
+            Self::Layout => (7, 1),
+            Self::LargeVlen => (7, 2),
+        }
+    }
+
+    /// A name for programs to read.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Btf => "btf",
+            Self::Func => "func",
+            Self::Datasec => "datasec",
+            Self::FuncLinkage => "func_linkage",
+            Self::ModuleBtf => "module_btf",
+            Self::EmptyDatasec => "empty_datasec",
+            Self::Float => "float",
+            Self::DeclTag => "decl_tag",
+            Self::TypeTag => "type_tag",
+            Self::Enum64 => "enum64",
+            Self::OptionalDatasec => "optional_datasec",
+            Self::TypeAttribute => "type_attribute",
+            Self::Layout => "layout",
+            Self::LargeVlen => "large_vlen",
+        }
+    }
+
+    /// Whether the running kernel knows it. What was found out is kept; an error
+    /// is not, as another caller may be allowed what this one is not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Permission`] if the caller may not load BTF: this says nothing
+    /// of the kernel. [`Error::System`].
+    pub fn is_supported(self) -> Result<bool, Error> {
+        let known = KNOWN.get(self as usize);
+        match known.map_or(0, |known| known.load(Relaxed)) {
+            1 => return Ok(false),
+            2 => return Ok(true),
+            _ => {}
+        }
+        let supported = self.probe(&Running)?;
+        if let Some(known) = known {
+            known.store(1 + u8::from(supported), Relaxed);
+        }
+        Ok(supported)
+    }
+
+    fn probe(self, kernel: &impl Judge) -> Result<bool, Error> {
+        // Without BTF there is nothing, and what says so is clearer of it.
+        if self != Self::Btf && !Self::Btf.probe(kernel)? {
+            return Ok(false);
+        }
+        let answer = match self {
+            Self::ModuleBtf => kernel.tells_names(&self.blob()),
+            _ => kernel.load(&self.blob()),
+        };
+        match answer {
+            Ok(()) => Ok(true),
+            Err(source) => match source.raw_os_error() {
+                // What a verifier says of what it does not know: of a longer
+                // header E2BIG; 524 is the kernel's own ENOTSUPP.
+                Some(libc::EINVAL | libc::E2BIG | libc::EOPNOTSUPP | 524) => Ok(false),
+                // No such system call, or no such command of it.
+                Some(libc::ENOSYS) => Ok(false),
+                Some(libc::EPERM | libc::EACCES) => Err(Error::Permission {
+                    what: "asking the kernel what it knows of BTF",
+                    needs: "CAP_BPF (before Linux 5.8 CAP_SYS_ADMIN)",
+                    source,
+                }),
+                _ => Err(Error::System { what: "asking the kernel what it knows of BTF", source }),
+            },
+        }
+    }
+
+    /// The least BTF that has it.
+    fn blob(self) -> Vec<u8> {
+        let mut blob = Blob::default();
+        // Id 1, of which everything else is made.
+        blob.record("int", Kind::Int, 0, false, 4, IntData::new(0x0100_0020).as_bytes());
+        match self {
+            Self::Btf | Self::ModuleBtf => {}
+            Self::Func | Self::FuncLinkage => {
+                let linkage = u32::from(self == Self::FuncLinkage);
+                let param = blob.string("a");
+                blob.record("", Kind::FuncProto, 1, false, 0, Param::new(param, 1).as_bytes());
+                blob.record("x", Kind::Func, linkage, false, 2, &[]);
+            }
+            Self::Datasec | Self::OptionalDatasec => {
+                let name = if self == Self::Datasec { ".data" } else { "?.data" };
+                blob.record("x", Kind::Var, 0, false, 1, Var::new(0).as_bytes());
+                blob.record(name, Kind::Datasec, 1, false, 4, VarSecinfo::new(2, 0, 4).as_bytes());
+            }
+            Self::EmptyDatasec => blob.record(".data", Kind::Datasec, 0, false, 4, &[]),
+            Self::Float => blob.record("float", Kind::Float, 0, false, 4, &[]),
+            Self::DeclTag => {
+                blob.record("x", Kind::Var, 0, false, 1, Var::new(0).as_bytes());
+                blob.record("tag", Kind::DeclTag, 0, false, 2, &(-1i32).to_ne_bytes());
+            }
+            Self::TypeTag | Self::TypeAttribute => {
+                blob.record("tag", Kind::TypeTag, 0, self == Self::TypeAttribute, 1, &[]);
+                blob.record("", Kind::Ptr, 0, false, 2, &[]);
+            }
+            Self::Enum64 => blob.record("", Kind::Enum64, 0, false, 8, &[]),
+            // Entries for `void` and for INT.
+            Self::Layout => {
+                blob.layout.extend_from_slice(LayoutEntry::new(0, 0, 0).as_bytes());
+                blob.layout.extend_from_slice(LayoutEntry::new(4, 0, 0).as_bytes());
+            }
+            Self::LargeVlen => {
+                const VLEN: u32 = 0x1_0000;
+                let params = Param::new(0, 1).as_bytes().repeat(VLEN as usize);
+                blob.record("", Kind::FuncProto, VLEN, false, 1, &params);
+            }
+        }
+        blob.build()
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A kernel that is asked.
+trait Judge {
+    /// Whether it takes BTF.
+    fn load(&self, btf: &[u8]) -> io::Result<()>;
+    /// Whether it takes BTF, and tells its name.
+    fn tells_names(&self, btf: &[u8]) -> io::Result<()>;
+}
+
+struct Running;
+
+impl Judge for Running {
+    fn load(&self, btf: &[u8]) -> io::Result<()> {
+        syscall::btf_load(btf, None, None).0.map(|_| ())
+    }
+
+    fn tells_names(&self, btf: &[u8]) -> io::Result<()> {
+        let fd = syscall::btf_load(btf, None, None).0?;
+        syscall::btf_info(fd.as_fd(), &mut [], &mut [0; 64]).map(|_| ())
+    }
+}
+
+/// BTF in the making.
+#[derive(Default)]
+struct Blob {
+    types: Vec<u8>,
+    layout: Vec<u8>,
+    strings: Vec<u8>,
+}
+
+impl Blob {
+    fn string(&mut self, text: &str) -> u32 {
+        if self.strings.is_empty() {
+            self.strings.push(0);
+        }
+        if text.is_empty() {
+            return 0;
+        }
+        let offset = self.strings.len() as u32;
+        self.strings.extend_from_slice(text.as_bytes());
+        self.strings.push(0);
+        offset
+    }
+
+    fn record(&mut self, name: &str, kind: Kind, vlen: u32, kind_flag: bool, size_or_type: u32, rest: &[u8]) {
+        let name = self.string(name);
+        let info = Info::new(kind.number(), vlen, kind_flag).map_or(0, Info::word);
+        self.types.extend_from_slice(TypeRecord::new(name, info, size_or_type).as_bytes());
+        self.types.extend_from_slice(rest);
+    }
+
+    fn build(&self) -> Vec<u8> {
+        let (types, layout) = (self.types.len() as u32, self.layout.len() as u32);
+        let hdr_len = if layout == 0 { Header::SIZE } else { Header::SIZE_WITH_LAYOUT };
+        let preamble = Preamble::new(MAGIC, VERSION, 0, hdr_len);
+        let header = HeaderRecord::new(preamble, 0, types, types + layout, self.strings.len() as u32);
+        let mut blob = header.as_bytes().to_vec();
+        if layout != 0 {
+            blob.extend_from_slice(LayoutHeader::new(types, layout).as_bytes());
+        }
+        [&blob[..], &self.types, &self.layout, &self.strings].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use btf_types::{Btf, Datasec, Linkage, Type};
+
+    use super::*;
+
+    /// A kernel of a version: refuses what came later, as the verifiers do that
+    /// are said here to.
+    struct Old((u32, u32));
+
+    impl Old {
+        fn refuse(&self, feature: Feature, errno: i32) -> io::Result<()> {
+            if self.0 < feature.since() { Err(io::Error::from_raw_os_error(errno)) } else { Ok(()) }
+        }
+    }
+
+    impl Judge for Old {
+        fn load(&self, bytes: &[u8]) -> io::Result<()> {
+            self.refuse(Feature::Btf, libc::EINVAL)?;
+            let btf = Btf::parse(bytes.to_vec()).unwrap();
+            if btf.header().hdr_len() > 24 {
+                self.refuse(Feature::Layout, libc::E2BIG)?;
+            }
+            for ty in btf.types() {
+                let feature = match ty {
+                    Type::Func(func) if func.linkage() != Linkage::Static => Feature::FuncLinkage,
+                    Type::FuncProto(proto) if proto.params().len() > 0xffff => Feature::LargeVlen,
+                    Type::Func(_) | Type::FuncProto(_) => Feature::Func,
+                    Type::Datasec(s) if s.entries().len() == 0 => Feature::EmptyDatasec,
+                    Type::Datasec(s) if s.name().as_bytes().starts_with(b"?") => Feature::OptionalDatasec,
+                    Type::Var(_) | Type::Datasec(_) => Feature::Datasec,
+                    Type::Float(_) => Feature::Float,
+                    Type::DeclTag(_) => Feature::DeclTag,
+                    Type::TypeTag(tag) if tag.is_attribute() => Feature::TypeAttribute,
+                    Type::TypeTag(_) => Feature::TypeTag,
+                    Type::Enum64(_) => Feature::Enum64,
+                    _ => Feature::Btf,
+                };
+                self.refuse(feature, libc::EINVAL)?;
+            }
+            Ok(())
+        }
+
+        fn tells_names(&self, bytes: &[u8]) -> io::Result<()> {
+            self.load(bytes)?;
+            self.refuse(Feature::ModuleBtf, libc::E2BIG)
+        }
+    }
+
+    #[test]
+    fn each_feature_is_found_from_its_version_on() {
+        for feature in Feature::ALL {
+            let (major, minor) = feature.since();
+            let before = if minor == 0 { (major - 1, 99) } else { (major, minor - 1) };
+            assert!(feature.probe(&Old((major, minor))).unwrap(), "{feature} on {major}.{minor}");
+            assert!(!feature.probe(&Old(before)).unwrap(), "{feature} on {before:?}");
+            assert!(!feature.probe(&Old((4, 17))).unwrap());
+            assert!(feature.probe(&Old((99, 0))).unwrap());
+        }
+        assert!(Feature::ALL.is_sorted_by_key(|feature| feature.since()));
+        assert!(Feature::ALL.iter().enumerate().all(|(index, &feature)| index == feature as usize));
+    }
+
+    #[test]
+    fn s_36_that_the_caller_may_not_is_not_that_the_kernel_cannot() {
+        struct Errno(i32);
+        impl Judge for Errno {
+            fn load(&self, _: &[u8]) -> io::Result<()> {
+                Err(io::Error::from_raw_os_error(self.0))
+            }
+            fn tells_names(&self, btf: &[u8]) -> io::Result<()> {
+                self.load(btf)
+            }
+        }
+        for feature in Feature::ALL {
+            for errno in [libc::EINVAL, libc::E2BIG, libc::ENOSYS, 524] {
+                assert!(!feature.probe(&Errno(errno)).unwrap());
+            }
+            for errno in [libc::EPERM, libc::EACCES] {
+                assert!(matches!(feature.probe(&Errno(errno)), Err(Error::Permission { .. })));
+            }
+            for errno in [libc::ENOMEM, libc::EMFILE] {
+                assert!(matches!(feature.probe(&Errno(errno)), Err(Error::System { .. })));
+            }
+        }
+    }
+
+    #[test]
+    fn s_37_probes_are_sound_btf_made_by_hand() {
+        for feature in Feature::ALL {
+            let btf = Btf::parse(feature.blob()).unwrap_or_else(|error| panic!("{feature}: {error}"));
+            assert!(btf.type_by_id(1).is_ok());
+        }
+        let btf = Btf::parse(Feature::Datasec.blob()).unwrap();
+        let datasec: Datasec<'_> = btf.find(".data").unwrap();
+        assert_eq!(datasec.entries().next().unwrap().ty().name(), "x");
+        let int = b"\x9f\xeb\x01\x00\x18\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x10\x00\x00\x00\x05\x00\x00\x00\
+            \x01\x00\x00\x00\x00\x00\x00\x01\x04\x00\x00\x00\x20\x00\x00\x01\0int\0";
+        if cfg!(target_endian = "little") {
+            assert_eq!(Feature::Btf.blob(), int);
+        }
+    }
+}

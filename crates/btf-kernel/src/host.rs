@@ -1,0 +1,123 @@
+//! Which system it is: distribution, machine, kernel release.
+
+use crate::{Error, OsRelease, Root};
+
+/// A system, as far as it matters for which BTF belongs to it.
+///
+/// Plain data: anyone can make one, of a system that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Host {
+    /// The distribution: `ID` of os-release, empty if it has none.
+    pub distribution: String,
+    /// What that is made from: `ID_LIKE`, the nearest first.
+    pub like: Vec<String>,
+    /// Its version: `VERSION_ID`; rolling ones have none.
+    pub version: Option<String>,
+    /// The version's name: `VERSION_CODENAME`.
+    pub codename: Option<String>,
+    /// The machine as `uname -m` says it: `x86_64`, `aarch64`.
+    pub machine: String,
+    /// The kernel release as `uname -r` says it: `6.12.4-amd64`.
+    pub release: String,
+}
+
+impl Host {
+    /// The system that this runs on. (In a container: the distribution is the
+    /// container's, the kernel the host's. With the host's files mounted
+    /// somewhere, [`Host::of`] sees the host.)
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Host::of`].
+    pub fn detect() -> Result<Self, Error> {
+        Self::of(&Root::system())
+    }
+
+    /// The system whose files are in a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRelease`], [`Error::NoMachine`] if that cannot be told.
+    pub fn of(root: &Root) -> Result<Self, Error> {
+        let os = OsRelease::of(root);
+        let release = release(root)?;
+        Ok(Self {
+            distribution: os.id().unwrap_or_default().into(),
+            like: os.id_like().map(Into::into).collect(),
+            version: os.version_id().map(Into::into),
+            codename: os.version_codename().map(Into::into),
+            machine: machine(root, &release)?,
+            release,
+        })
+    }
+}
+
+/// The kernel release of a system: that of its `/proc`, else, if it is the one
+/// that this runs on, what the kernel says.
+pub(crate) fn release(root: &Root) -> Result<String, Error> {
+    match line(root, "/proc/sys/kernel/osrelease") {
+        Some(release) => Ok(release),
+        None if root.is_system() => Ok(running_release()),
+        None => Err(Error::NoRelease { root: root.folder().into() }),
+    }
+}
+
+/// The machine of a system, likewise. (`/proc/sys/kernel/arch` is there since
+/// Linux 6.1.)
+fn machine(root: &Root, release: &str) -> Result<String, Error> {
+    match line(root, "/proc/sys/kernel/arch") {
+        Some(machine) => Ok(machine),
+        // The same kernel runs on the same machine.
+        None if root.is_system() || release == running_release() => {
+            Ok(rustix::system::uname().machine().to_string_lossy().into_owned())
+        }
+        None => Err(Error::NoMachine { root: root.folder().into() }),
+    }
+}
+
+fn line(root: &Root, path: &str) -> Option<String> {
+    let text = root.read(path).ok()?;
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// The release of the kernel that runs.
+pub(crate) fn running_release() -> String {
+    #[cfg(feature = "sys-info")]
+    if let Ok(release) = sys_info::os_release() {
+        return release.trim().to_owned();
+    }
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn this_system() {
+        let host = Host::detect().unwrap();
+        assert_eq!(host.release, running_release());
+        assert_eq!(host.machine, std::env::consts::ARCH);
+    }
+
+    #[test]
+    fn another_system_says_it_itself_or_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::new(folder.path());
+        let proc = folder.path().join("proc/sys/kernel");
+        fs::create_dir_all(&proc).unwrap();
+        assert!(matches!(Host::of(&root), Err(Error::NoRelease { .. })));
+        fs::write(proc.join("osrelease"), "5.4.0-42-generic\n").unwrap();
+        assert!(matches!(Host::of(&root), Err(Error::NoMachine { .. })));
+        fs::write(proc.join("arch"), "s390x\n").unwrap();
+        let host = Host::of(&root).unwrap();
+        assert_eq!((host.release.as_str(), host.machine.as_str()), ("5.4.0-42-generic", "s390x"));
+        assert_eq!((host.distribution.as_str(), host.version), ("", None));
+        fs::remove_file(proc.join("arch")).unwrap();
+        fs::write(proc.join("osrelease"), running_release()).unwrap();
+        assert_eq!(Host::of(&root).unwrap().machine, std::env::consts::ARCH, "of a container's host");
+    }
+}
