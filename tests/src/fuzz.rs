@@ -16,7 +16,7 @@ use crate::{blob::Blob, walk};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: &[Target] = &[
     ("open", open),
     ("walk", walk),
     ("swap", swap),
@@ -28,6 +28,10 @@ pub const TARGETS: [Target; 11] = [
     ("image", image),
     ("decode", decode),
     ("object", object),
+    #[cfg(target_os = "linux")]
+    ("os_release", os_release),
+    #[cfg(target_os = "linux")]
+    ("modules_dep", modules_dep),
 ];
 
 /// Opens the input as BTF that stands alone and as split BTF, and asks
@@ -265,4 +269,27 @@ pub fn object(input: &[u8]) {
             let _ = format!("{error} {error:?}");
         }
     }
+}
+
+/// Reads the input as os-release, and what it says written again.
+#[cfg(target_os = "linux")]
+pub fn os_release(input: &[u8]) {
+    let parsed = btf_kernel::OsRelease::parse(input);
+    let said = [parsed.id(), parsed.version_id(), parsed.version_codename()];
+    assert!(said.iter().flatten().all(|value| !value.is_empty()));
+    assert!(parsed.id_like().all(|id| !id.contains(|c: char| c.is_ascii_whitespace())));
+    if let Some(id) = parsed.id().filter(|id| !id.contains(['\'', '\n', '\r'])) {
+        assert_eq!(btf_kernel::OsRelease::parse(format!("ID='{id}'").as_bytes()).id(), Some(id));
+    }
+}
+
+/// Reads the input as modules.dep.
+#[cfg(target_os = "linux")]
+pub fn modules_dep(input: &[u8]) {
+    let mut bytes = 0;
+    for path in btf_kernel::modules_dep(input) {
+        bytes += path.as_os_str().len() + 1;
+        assert!(!path.components().any(|part| part == std::path::Component::ParentDir));
+    }
+    assert!(bytes <= input.len());
 }

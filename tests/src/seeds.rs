@@ -29,6 +29,8 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         "elf" | "object" => return objects(),
         "image" => return images(),
         "decode" => return packed(),
+        "os_release" => return named(&OS_RELEASES),
+        "modules_dep" => return named(&MODULES_DEPS),
         _ => {}
     }
     let folders: &[&str] = match target {
@@ -42,6 +44,32 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         .filter(|name| is_seed(name))
         .map(|name| (name.clone(), fixtures::read(&name)))
         .collect()
+}
+
+/// os-release files, as distributions write them.
+const OS_RELEASES: [&str; 7] = [
+    "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n\
+        VERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\n",
+    "NAME=\"Red Hat Enterprise Linux\"\nVERSION=\"8.6 (Ootpa)\"\nID=\"rhel\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"8.6\"\n",
+    "NAME=Fedora\r\nID=fedora\r\nVERSION_ID=34\r\n",
+    "ID='sles'\nVERSION_ID='15.3'\n#ID=none\n",
+    "NAME=\"Arch Linux\"\nID=arch\nBUILD_ID=rolling\n",
+    "ID=a\\ b\nNAME=\"\\\"\\$\\`\\\\\\n\"\nX='\n=\n=x\nID=\n",
+    "",
+];
+
+/// modules.dep files.
+const MODULES_DEPS: [&str; 6] = [
+    "kernel/drivers/net/veth.ko:\nkernel/net/openvswitch/openvswitch.ko: kernel/lib/libcrc32c.ko kernel/net/nf.ko\n",
+    "kernel/sound/snd-pcm.ko.xz: kernel/sound/snd.ko.xz\n",
+    "/lib/modules/1/kernel/a.ko:\n",
+    "../../a.ko:\n..:\n:\nno colon\n",
+    "a.ko: : b\n\n\n",
+    "",
+];
+
+fn named(texts: &[&str]) -> Vec<(String, Vec<u8>)> {
+    texts.iter().enumerate().map(|(index, text)| (format!("text {index}"), text.as_bytes().to_vec())).collect()
 }
 
 /// ELF files: objects of both byte orders, modules, and made-up ones.

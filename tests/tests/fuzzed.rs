@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*, sample::Index, test_runner::Config};
 
 #[test]
 fn seeds_pass_their_targets() {
-    for (target, run) in fuzz::TARGETS {
+    for &(target, run) in fuzz::TARGETS {
         let seeds = seeds::of(target);
         assert!(seeds.len() > 5, "{target} has seeds");
         for (_, bytes) in seeds {
@@ -155,6 +155,15 @@ proptest! {
     #[test]
     fn mutated_images_fail_or_can_be_read(bytes in seed("image"), mutations in vec(mutation(), 1..6)) {
         fuzz::image(&mutate(bytes, &mutations));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn mutated_texts_are_read(
+        os in seed("os_release"), dep in seed("modules_dep"), mutations in vec(mutation(), 1..6),
+    ) {
+        fuzz::os_release(&mutate(os, &mutations));
+        fuzz::modules_dep(&mutate(dep, &mutations));
     }
 
     #[test]

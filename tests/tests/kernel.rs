@@ -1,0 +1,386 @@
+//! Kernels and their modules on made-up systems: every place where BTF is looked
+//! for, and everything that can be wrong with it. (Of the running kernel, see
+//! `bpf.rs`.) Lines of other libraries' behaviour have their numbers in the names
+//! of the tests.
+
+#![cfg(target_os = "linux")]
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use btf_elf::Compression;
+use btf_format::ByteOrder;
+use btf_kernel::{Error, Kernel, Root, Source};
+use btf_tests::{blob::Blob, elf_blob::ElfBlob, fixtures, image, packed};
+use btf_types::{Kind, Struct, Type};
+
+const RELEASE: &str = "5.4.0-42-generic";
+const X86_64: u16 = 62;
+
+/// A system in a folder that is removed when this is dropped.
+struct System(tempfile::TempDir);
+
+impl System {
+    /// Without a file, but for the kernel's release.
+    fn new() -> Self {
+        let system = Self(tempfile::tempdir().unwrap());
+        system.write("proc/sys/kernel/osrelease", format!("{RELEASE}\n").as_bytes());
+        system
+    }
+
+    /// One whose kernel has BTF on disk.
+    fn with_kernel() -> Self {
+        let system = Self::new();
+        system.write(&format!("boot/vmlinux-{RELEASE}"), &vmlinux());
+        system
+    }
+
+    fn path(&self, inside: &str) -> PathBuf {
+        self.0.path().join(inside.trim_start_matches('/'))
+    }
+
+    fn write(&self, inside: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path(inside);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn module(&self, inside: &str, name: &str) {
+        self.write(&format!("lib/modules/{RELEASE}/{inside}"), &module(name));
+    }
+
+    fn kernel(&self) -> Kernel {
+        Kernel::of(Root::new(self.0.path()))
+    }
+}
+
+/// A kernel as an ELF file: `int`, a struct `task_struct`, and many pointers.
+fn vmlinux() -> Vec<u8> {
+    image::vmlinux(ByteOrder::NATIVE, X86_64)
+}
+
+/// The split BTF of a module that has a struct of its name, and a function
+/// `NAME_init`.
+fn split(name: &str) -> Vec<u8> {
+    let base = btf_types::Btf::parse(image::btf(ByteOrder::NATIVE)).unwrap();
+    let (ids, strings) = (base.type_count(), base.header().strings().len() as u32);
+    let mut blob = Blob::split();
+    let own = strings + blob.string(name);
+    let init = strings + blob.string(format!("{name}_init"));
+    blob.record(own, 4, 1, false, 8, &[own, 2, 0]);
+    blob.record(0, 13, 0, false, 1, &[]).record(init, 12, 0, false, ids + 1, &[]);
+    blob.build()
+}
+
+fn module(name: &str) -> Vec<u8> {
+    let mut elf = ElfBlob { machine: X86_64, ..ElfBlob::bpf(ByteOrder::NATIVE) };
+    elf.section(".text", [0; 100]);
+    elf.section(".BTF", split(name));
+    elf.build()
+}
+
+fn tried(error: &Error) -> Vec<(String, bool)> {
+    let Error::NotFound { tried, .. } = error else { panic!("{error}") };
+    tried.iter().map(|attempt| (attempt.path.display().to_string(), attempt.is_missing())).collect()
+}
+
+#[test]
+fn s_10_every_place_is_looked_at_in_order() {
+    let vmlinux = vmlinux();
+    let image = image::bz_image(&packed::encode(Compression::Zstd, &vmlinux));
+    let places = [
+        ("/boot/vmlinux-{}", &vmlinux),
+        ("/lib/modules/{}/vmlinux-{}", &vmlinux),
+        ("/lib/modules/{}/build/vmlinux", &vmlinux),
+        ("/usr/lib/modules/{}/kernel/vmlinux", &vmlinux),
+        ("/usr/lib/debug/boot/vmlinux-{}", &vmlinux),
+        ("/usr/lib/debug/boot/vmlinux-{}.debug", &vmlinux),
+        ("/usr/lib/debug/lib/modules/{}/vmlinux", &vmlinux),
+        ("/boot/vmlinuz-{}", &image),
+        ("/lib/modules/{}/vmlinuz", &image),
+        ("/usr/lib/modules/{}/vmlinuz", &image),
+    ];
+    // All of them, and then one after the other is gone.
+    let system = System::new();
+    for (place, contents) in places {
+        system.write(&place.replace("{}", RELEASE), contents);
+    }
+    for (place, _) in places {
+        let inside = place.replace("{}", RELEASE);
+        let kernel = system.kernel();
+        let btf = kernel.btf().unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert!(btf.find::<Struct<'_>>("task_struct").is_ok());
+        assert_eq!(kernel.source().unwrap(), &Source::File(system.path(&inside)));
+        assert!(kernel.btf().unwrap().is_same(&btf), "opened once");
+        fs::remove_file(system.path(&inside)).unwrap();
+    }
+    let error = system.kernel().btf().unwrap_err();
+    let tried = tried(&error);
+    assert!(tried.len() > places.len() && tried.iter().all(|(_, is_missing)| *is_missing));
+    let in_order: Vec<_> = tried.into_iter().map(|(path, _)| path).take(places.len()).collect();
+    let expected = places.map(|(place, _)| system.path(&place.replace("{}", RELEASE)).display().to_string());
+    assert_eq!(in_order, expected, "as libbpf's, and then images");
+    assert!(error.to_string().starts_with(&format!("no BTF of kernel {RELEASE}; not there: ")), "{error}");
+}
+
+#[test]
+fn s_10_what_cannot_be_read_or_has_no_btf_is_passed_over_and_remembered() {
+    let system = System::new();
+    let mut without = ElfBlob { machine: X86_64, ..ElfBlob::bpf(ByteOrder::NATIVE) };
+    without.section(".text", [0; 16]);
+    system.write(&format!("boot/vmlinux-{RELEASE}"), &without.build());
+    system.write(&format!("lib/modules/{RELEASE}/vmlinux-{RELEASE}"), b"garbage");
+    fs::create_dir_all(system.path(&format!("lib/modules/{RELEASE}/build/vmlinux"))).unwrap();
+    let link = system.path(&format!("usr/lib/modules/{RELEASE}/kernel/vmlinux"));
+    fs::create_dir_all(link.parent().unwrap()).unwrap();
+    symlink("vmlinux", &link).unwrap();
+    let mut damaged = ElfBlob { machine: X86_64, ..ElfBlob::bpf(ByteOrder::NATIVE) };
+    damaged.section(".BTF", &image::btf(ByteOrder::NATIVE)[..1000]);
+    system.write(&format!("usr/lib/debug/boot/vmlinux-{RELEASE}"), &damaged.build());
+
+    let error = system.kernel().btf().unwrap_err();
+    let text = error.to_string();
+    for fault in ["no .BTF section", "neither BTF nor ELF", "is a directory", "Too many levels", ".BTF: type section"] {
+        assert!(text.contains(fault), "{fault} in {text}");
+    }
+    let missing = tried(&error).into_iter().filter(|(_, is_missing)| *is_missing).count();
+    assert_eq!(missing, tried(&error).len() - 5);
+
+    let found = system.write(&format!("usr/lib/debug/lib/modules/{RELEASE}/vmlinux"), &vmlinux());
+    let kernel = system.kernel();
+    assert!(kernel.btf().is_ok());
+    assert_eq!(kernel.source().unwrap().path(), found);
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_passed_over() {
+    let system = System::with_kernel();
+    let path = system.path(&format!("boot/vmlinux-{RELEASE}"));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        println!("skipped: root may read anything");
+        return;
+    }
+    let error = system.kernel().btf().unwrap_err().to_string();
+    assert!(error.contains("Permission denied"), "{error}");
+}
+
+#[test]
+fn the_release_is_given_or_told_by_the_system_or_asked_for() {
+    let system = System::with_kernel();
+    assert_eq!(system.kernel().release().unwrap(), RELEASE);
+    assert!(!system.kernel().is_running());
+    assert!(matches!(system.kernel().modules(), Err(Error::NotFound { .. })), "nobody knows what is loaded");
+    let other = system.kernel().with_release("6.1.0-9");
+    assert_eq!(other.release().unwrap(), "6.1.0-9");
+    assert!(other.btf().unwrap_err().to_string().contains("boot/vmlinux-6.1.0-9"));
+    fs::remove_file(system.path("proc/sys/kernel/osrelease")).unwrap();
+    let error = system.kernel().btf().unwrap_err();
+    assert!(matches!(error, Error::NoRelease { .. }) && error.to_string().ends_with("give one"), "{error}");
+    assert!(system.kernel().with_release(RELEASE).btf().is_ok());
+    let running = Kernel::running();
+    assert!(running.is_running() && running.release().is_ok());
+    assert!(Kernel::running().with_release(running.release().unwrap()).is_running());
+    assert!(!Kernel::running().with_release(RELEASE).is_running());
+}
+
+/// The host of a container: its files in a folder, with the kernel that runs.
+#[test]
+fn sysfs_of_a_host_is_believed_if_its_kernel_runs() {
+    let running = Kernel::running().release().unwrap().to_owned();
+    let host = System::with_kernel();
+    host.write("sys/kernel/btf/vmlinux", &image::btf(ByteOrder::NATIVE));
+    host.write("sys/kernel/btf/veth", &split("veth"));
+    host.write("sys/kernel/btf/bare", &Blob::split().build());
+    host.write("sys/kernel/btf/damaged", b"garbage");
+    host.write("proc/modules", b"veth 40960 0 - Live 0x0000000000000000\nbare 1 0 - Live 0x0\nno_btf 1 0 - Live 0x0\n");
+    // Another release's: what is on disk counts.
+    let kernel = host.kernel();
+    assert!(!kernel.is_running());
+    assert!(matches!(kernel.source().unwrap(), Source::File(_)));
+    assert!(kernel.module("veth").is_err());
+
+    host.write("proc/sys/kernel/osrelease", format!("{running}\n").as_bytes());
+    let kernel = host.kernel();
+    assert!(kernel.is_running());
+    // It is no sysfs, so that it could change while it is mapped.
+    assert_eq!(kernel.source().unwrap(), &Source::Read(host.path("sys/kernel/btf/vmlinux")));
+    assert_eq!(kernel.modules().unwrap(), ["bare", "damaged", "veth"]);
+    assert_eq!(kernel.loaded_modules().unwrap(), ["bare", "no_btf", "veth"]);
+    let veth = kernel.module("veth").unwrap();
+    assert!(veth.base().unwrap().is_same(&kernel.btf().unwrap()));
+    assert!(kernel.module("veth").unwrap().is_same(&veth), "opened once");
+    assert!(kernel.module("bare").unwrap().own_ids().is_empty(), "just a header");
+    let error = kernel.module("damaged").unwrap_err().to_string();
+    assert!(error.contains("sys/kernel/btf/damaged: not BTF"), "{error}");
+    // One that is in sysfs and no good, and on disk.
+    host.write(&format!("lib/modules/{running}/kernel/damaged.ko"), &module("damaged"));
+    assert!(host.kernel().module("damaged").is_ok());
+    // Where sysfs is no good, the kernel on disk is.
+    host.write("sys/kernel/btf/vmlinux", b"garbage");
+    host.write(&format!("boot/vmlinux-{running}"), &vmlinux());
+    assert!(matches!(host.kernel().source().unwrap(), Source::File(_)));
+}
+
+#[test]
+fn modules_in_every_form_and_place() {
+    let system = System::with_kernel();
+    system.module("kernel/drivers/net/plain.ko", "plain");
+    for (ending, compression) in [("xz", Compression::Xz), ("zst", Compression::Zstd), ("gz", Compression::Gzip)] {
+        let name = format!("mod_{ending}");
+        let path = format!("lib/modules/{RELEASE}/kernel/sound/mod-{ending}.ko.{ending}");
+        system.write(&path, &packed::encode(compression, &module(&name)));
+    }
+    system.module("updates/dkms/both.ko", "updated");
+    system.module("kernel/both.ko", "original");
+    system.module("extra/added.ko", "added");
+    system.module("kernel/unlisted.ko", "unlisted");
+    let dep = "kernel/drivers/net/plain.ko: kernel/both.ko\nkernel/sound/mod-xz.ko.xz:\nkernel/both.ko:\n\
+        kernel/gone.ko:\nextra/added.ko:\n";
+    for with_dep in [true, false] {
+        if with_dep {
+            system.write(&format!("lib/modules/{RELEASE}/modules.dep"), dep.as_bytes());
+        } else {
+            fs::remove_file(system.path(&format!("lib/modules/{RELEASE}/modules.dep"))).unwrap();
+        }
+        let kernel = system.kernel();
+        for name in ["plain", "mod_xz", "mod-zst", "mod-gz", "added", "unlisted"] {
+            let btf = kernel.module(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let own = name.replace('-', "_");
+            assert!(btf.find::<Struct<'_>>(&own).is_ok(), "{name}");
+            assert!(btf.base().unwrap().is_same(&kernel.btf().unwrap()));
+        }
+        let kernel = system.kernel();
+        let files = kernel.module_files().unwrap();
+        let names: Vec<_> = files.keys().map(String::as_str).collect();
+        let mut expected = vec!["added", "both", "mod_gz", "mod_xz", "mod_zst", "plain", "unlisted"];
+        if with_dep {
+            expected.insert(2, "gone");
+        }
+        assert_eq!(names, expected);
+        let both = &files["both"];
+        assert!(both[0].ends_with("updates/dkms/both.ko") && both.len() == 2, "{both:?}");
+        assert!(kernel.module("both").unwrap().find::<Struct<'_>>("updated").is_ok());
+        let error = kernel.module("gone").unwrap_err().to_string();
+        assert!(error.starts_with("no BTF of module gone"), "{error}");
+    }
+    for name in ["", "vmlinux", "../vmlinux", "a/b", "veth.ko"] {
+        assert!(matches!(system.kernel().module(name), Err(Error::ModuleName { .. })), "{name}");
+    }
+}
+
+/// On merged systems `/lib` is a link to `usr/lib`; in an image it may be an
+/// absolute one. `build` leads to the kernel's source, and is not walked.
+#[test]
+fn links_in_the_tree_of_modules() {
+    let system = System::with_kernel();
+    system.write(&format!("usr/lib/modules/{RELEASE}/kernel/one.ko"), &module("one"));
+    system.write("usr/src/linux/samples/sample.ko", &module("sample"));
+    symlink("/usr/src/linux", system.path(&format!("usr/lib/modules/{RELEASE}/build"))).unwrap();
+    system.write("usr/share/two.ko", &module("two"));
+    symlink("/usr/share/two.ko", system.path(&format!("usr/lib/modules/{RELEASE}/two.ko"))).unwrap();
+    symlink("/usr/lib", system.path("lib")).unwrap();
+    let kernel = system.kernel();
+    assert_eq!(kernel.module_files().unwrap().keys().collect::<Vec<_>>(), ["one", "two"]);
+    assert!(kernel.module("one").is_ok() && kernel.module("two").is_ok());
+    // Only there.
+    fs::remove_file(system.path("lib")).unwrap();
+    assert!(system.kernel().module("one").is_ok());
+}
+
+#[test]
+fn what_is_wrong_with_one_module_keeps_nobody_from_the_others() {
+    let system = System::with_kernel();
+    let mut without = ElfBlob { machine: X86_64, ..ElfBlob::bpf(ByteOrder::NATIVE) };
+    without.section(".text", [0; 16]);
+    system.write(&format!("lib/modules/{RELEASE}/kernel/without.ko"), &without.build());
+    system.write(&format!("lib/modules/{RELEASE}/kernel/garbage.ko"), b"garbage");
+    // Of another kernel: its ids do not exist in this one.
+    let real = fixtures::read(&format!("modules/{}/veth.ko", fixtures::UNSORTED));
+    system.write(&format!("lib/modules/{RELEASE}/kernel/veth.ko"), &real);
+    for name in ["a", "b", "c"] {
+        system.module(&format!("kernel/{name}.ko"), name);
+    }
+    let kernel = system.kernel();
+    let modules = kernel.collection_of_all().unwrap();
+    let faults: Vec<_> = modules.faults.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(faults, ["garbage", "veth", "without"]);
+    let text = modules.faults[1].1.to_string();
+    assert!(text.contains("not split from this base"), "{text}");
+    // Looked up as one; each answer says whose it is.
+    let objects: Vec<_> =
+        modules.collection.find_all::<Type<'_>>("b").into_iter().map(|found| found.object.name().to_string()).collect();
+    assert_eq!(objects, ["b"]);
+    let of_kernel = modules.collection.find_all::<Struct<'_>>("task_struct");
+    assert_eq!(of_kernel.len(), 1);
+    assert_eq!(of_kernel[0].object.name(), "vmlinux");
+    let some = kernel.collection(["a", "no-such-module"]).unwrap();
+    assert_eq!(some.faults.len(), 1);
+    assert!(some.collection.find_all::<Type<'_>>("b").is_empty());
+}
+
+#[test]
+fn the_module_that_defines_a_function_or_type() {
+    let system = System::with_kernel();
+    for name in ["a", "b", "c"] {
+        system.module(&format!("kernel/{name}.ko"), name);
+    }
+    let kernel = system.kernel();
+    let (module, btf) = kernel.find_module_of("b_init", Some(Kind::Func)).unwrap().unwrap();
+    assert_eq!(module, "b");
+    assert!(kernel.module("b").unwrap().is_same(&btf), "not opened again");
+    assert!(kernel.find_module_of("b", Some(Kind::Func)).unwrap().is_none(), "it is a struct");
+    assert_eq!(kernel.find_module_of("c", None).unwrap().unwrap().0, "c");
+    assert!(kernel.find_module_of("task_struct", None).unwrap().is_none(), "that is the kernel's own");
+}
+
+#[test]
+fn a_module_that_brings_its_base_is_rebased() {
+    let system = System::new();
+    let release = fixtures::UNSORTED;
+    system.write("proc/sys/kernel/osrelease", release.as_bytes());
+    let mut elf = ElfBlob { elf_type: 2, machine: X86_64, ..ElfBlob::bpf(ByteOrder::Little) };
+    elf.section(".BTF", fixtures::read(&format!("kernels/{release}/vmlinux.btf")));
+    system.write(&format!("boot/vmlinux-{release}"), &elf.build());
+    let pair = "split/amd64_6.1.0-56-cloud-amd64.veth.hdr32";
+    let mut elf = ElfBlob { machine: X86_64, ..ElfBlob::bpf(ByteOrder::Little) };
+    elf.section(".BTF", fixtures::read(&format!("{pair}.btf")));
+    elf.section(".BTF.base", fixtures::read(&format!("{pair}.btf.base")));
+    system.write(&format!("lib/modules/{release}/updates/veth.ko"), &elf.build());
+    let kernel = system.kernel();
+    let veth = kernel.module("veth").unwrap();
+    assert!(veth.base().unwrap().is_same(&kernel.btf().unwrap()));
+    assert!(veth.find::<Struct<'_>>("veth_priv").is_ok());
+}
+
+#[test]
+fn a_system_without_anything() {
+    let system = System::new();
+    assert!(matches!(system.kernel().module_files(), Err(Error::Io { .. })));
+    let error = system.kernel().module("veth").unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+    assert!(system.kernel().collection_of_all().is_err());
+    let kernel = Kernel::of(Root::new("/nonexistent"));
+    assert!(matches!(kernel.btf(), Err(Error::NoRelease { root }) if root == Path::new("/nonexistent")));
+}
+
+/// Threads that ask first, all at once, get the same.
+#[test]
+fn first_questions_of_several_threads() {
+    let system = System::with_kernel();
+    system.module("kernel/one.ko", "one");
+    let kernel = system.kernel();
+    let all: Vec<_> = std::thread::scope(|scope| {
+        let ask = || (kernel.btf().unwrap(), kernel.module("one").unwrap());
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for (vmlinux, module) in &all {
+        assert!(vmlinux.is_same(&all[0].0) && module.is_same(&all[0].1));
+        assert!(module.base().unwrap().is_same(vmlinux));
+    }
+}
