@@ -94,7 +94,8 @@ pub fn one(name: &str, path: &Path, base: Option<&Path>) {
     }
 }
 
-fn peak() -> u64 {
+/// The most memory that this process had at one time, in KiB.
+pub fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     line.trim().trim_end_matches(" kB").parse().unwrap_or_default()

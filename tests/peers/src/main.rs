@@ -17,6 +17,7 @@ mod floor;
 #[cfg(feature = "peers-c")]
 mod libbpf;
 mod measure;
+mod modules;
 mod ours;
 mod table;
 
@@ -65,10 +66,12 @@ fn main() -> ExitCode {
         ["--extract-one", name, path, base @ ..] => {
             extract::one(name, Path::new(path), base.first().map(Path::new));
         }
+        ["--modules-one", way, root, release] => modules::one(way, Path::new(root), release),
+        ["--modules", root, release] => modules::print(Path::new(root), release),
         ["--extract", ..] => extract::print(arguments.get(1..).unwrap_or_default()),
         ["--help" | "-h"] => {
             println!(
-                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched."
+                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --modules DIR RELEASE"
             );
         }
         [] => {

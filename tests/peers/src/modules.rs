@@ -1,0 +1,131 @@
+//! A kernel and all of its modules from disk, and one module by its name.
+//!
+//!     cargo run --release -p btf-peers --features peers,peers-c -- --modules DIR RELEASE
+//!
+//! DIR is a system's tree, such as `fixtures/fetched/amd64-trixie`. Its kernel is
+//! put beside its modules as an ELF file, as it lies in a folder where a kernel
+//! was built, which is what btf-rs takes. Every library runs in a process of its
+//! own, the fastest of some; the files are in the page cache.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use btf_elf::{BtfFile, Elf};
+use btf_kernel::{Kernel, Root};
+
+const ROUNDS: usize = 3;
+
+/// The processes.
+const WAYS: [(&str, &str); 3] =
+    [("ours", "btf-kernel, all modules"), ("btf-rs", "btf-rs, all modules"), ("one", "btf-kernel, one module")];
+
+/// What a process of its own does: prints the time in ns, the most memory that
+/// it had, without what it had before, in KiB, and how many modules it opened.
+pub fn one(way: &str, root: &Path, release: &str) {
+    let before = crate::extract::peak();
+    let start = Instant::now();
+    let kernel = || Kernel::of(Root::new(root)).with_release(release);
+    let count = match way {
+        "ours" => {
+            let modules = kernel().collection_of_all().expect("there are modules");
+            let count = modules.collection.objects().count();
+            report(start, before, count - 1);
+            return;
+        }
+        "one" => {
+            let kernel = kernel();
+            let last = kernel.module("veth").or_else(|_| kernel.module("tun")).expect("there is one of them");
+            usize::from(!last.own_ids().is_empty())
+        }
+        #[cfg(feature = "peers-c")]
+        "btf-rs" => {
+            let folder = root.join("lib/modules").join(release);
+            match btf_rs::utils::elf::collection_from_kernel_dir(folder) {
+                Ok(collection) => {
+                    let count = collection.resolve_types_by_name("task_struct").map_or(0, |types| types.len());
+                    report(start, before, count);
+                    return;
+                }
+                Err(error) => {
+                    eprintln!("btf-rs: {error}");
+                    return;
+                }
+            }
+        }
+        _ => return,
+    };
+    report(start, before, count);
+}
+
+fn report(start: Instant, before: u64, count: usize) {
+    println!("{}\n{}\n{count}", start.elapsed().as_nanos(), crate::extract::peak().saturating_sub(before));
+}
+
+/// Prints the table.
+pub fn print(root: &Path, release: &str) {
+    let folder = env::temp_dir().join(format!("btf-peers-modules-{}", std::process::id()));
+    let to = folder.join("lib/modules").join(release);
+    let from = ["lib/modules", "usr/lib/modules"].map(|folder| root.join(folder).join(release));
+    let from = from.into_iter().find(|path| path.exists()).expect("there are modules of this release");
+    copy(&from, &to);
+    let kernel = Kernel::of(Root::new(root)).with_release(release);
+    let btf = kernel.btf().expect("the kernel has BTF");
+    let image = kernel.source().expect("it was opened").path().to_owned();
+    fs::create_dir_all(to.join("build")).expect("the folder can be written to");
+    for path in [to.join("vmlinux"), to.join("build/vmlinux")] {
+        fs::write(path, vmlinux(&image, &btf)).expect("the folder can be written to");
+    }
+    println!("| | time | memory at most |\n|---|---|---|");
+    for (way, title) in WAYS {
+        let mut best: Option<(u64, u64, u64)> = None;
+        for _ in 0..ROUNDS {
+            let program = env::current_exe().expect("the program knows where it is");
+            let mut command = Command::new(program);
+            command.arg("--modules-one").arg(way).arg(&folder).arg(release);
+            let output = command.output().expect("the program runs");
+            let text = String::from_utf8(output.stdout).expect("text");
+            let numbers: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
+            let [time, memory, count] = numbers[..] else {
+                eprint!("{}", String::from_utf8_lossy(&output.stderr));
+                break;
+            };
+            best = Some(best.map_or((time, memory, count), |(t, m, _)| (t.min(time), m.min(memory), count)));
+        }
+        match best {
+            Some((time, memory, count)) => {
+                println!("| {title} ({count}) | {:.1} ms | {:.1} MB |", time as f64 / 1e6, memory as f64 / 1e3);
+            }
+            None => println!("| {title} | - | - |"),
+        }
+    }
+    fs::remove_dir_all(&folder).expect("what was written can be removed");
+}
+
+/// An ELF file with the kernel's BTF: the one in its image, if it is one.
+fn vmlinux(image: &Path, btf: &btf_types::Btf) -> Vec<u8> {
+    let file = BtfFile::open(image).expect("it was opened before");
+    let machine = file.elf().map_or(183, Elf::machine);
+    let mut elf =
+        btf_tests::elf_blob::ElfBlob { elf_type: 2, machine, ..btf_tests::elf_blob::ElfBlob::bpf(btf.byte_order()) };
+    elf.section(".BTF", btf.to_bytes(btf.byte_order()).expect("all kinds are known"));
+    elf.build()
+}
+
+/// The modules of a folder and what tells of them.
+fn copy(from: &Path, to: &PathBuf) {
+    fs::create_dir_all(to).expect("the folder can be written to");
+    for entry in fs::read_dir(from).expect("the folder can be listed") {
+        let path = entry.expect("the folder can be listed").path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        let name = target.to_string_lossy().into_owned();
+        if path.is_dir() {
+            copy(&path, &target);
+        } else if name.contains(".ko") || name.ends_with("modules.dep") {
+            fs::copy(&path, &target).expect("the folder can be written to");
+        }
+    }
+}
