@@ -160,7 +160,7 @@ fn s_10_what_cannot_be_read_or_has_no_btf_is_passed_over_and_remembered() {
 fn a_file_that_may_not_be_read_is_passed_over() {
     let system = System::with_kernel();
     let path = system.path(&format!("boot/vmlinux-{RELEASE}"));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if rustix::process::geteuid().is_root() {
         println!("skipped: root may read anything");
         return;
