@@ -107,6 +107,48 @@ pub fn files(folder_name: &str) -> Vec<String> {
     names
 }
 
+/// What was fetched by `cargo xtask fetch-fixtures`, a folder each, sorted.
+///
+/// # Panics
+///
+/// If nothing was.
+#[must_use]
+pub fn fetched() -> Vec<PathBuf> {
+    let path = folder().join("fetched");
+    let entries = fs::read_dir(&path);
+    let entries =
+        entries.unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask fetch-fixtures`", path.display()));
+    let mut folders: Vec<_> = entries.map(|entry| entry.expect("the folder can be listed").path()).collect();
+    folders.retain(|path| path.is_dir() && !file_name(path).starts_with('.'));
+    folders.sort();
+    folders
+}
+
+/// All files below a folder, sorted.
+///
+/// # Panics
+///
+/// If it cannot be listed.
+#[must_use]
+pub fn below(folder: &Path) -> Vec<PathBuf> {
+    let (mut open, mut files) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = open.pop() {
+        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for entry in entries {
+            let path = entry.expect("the folder can be listed").path();
+            if path.is_dir() { open.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The last part of a path.
+#[must_use]
+pub fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// The base of a file in `split/`: `X.btf` lies on `X.btf.base`, and
 /// `X__on__ARCH_RELEASE.btf` on that kernel.
 fn split_base(name: &str) -> String {

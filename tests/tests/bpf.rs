@@ -13,21 +13,21 @@ use std::{
 
 use btf_format::ByteOrder;
 use btf_kernel::{Error, Feature, Kernel, LoadOptions, LoadedBtf, Source};
-use btf_tests::{blob::Blob, fixtures};
+use btf_tests::{blob::Blob, fixtures, skip};
 use btf_types::{Btf, Struct};
 
-/// Whether a test has to be skipped, which is told; in CI that is a failure.
-fn skipped(why: &str) -> bool {
-    assert!(std::env::var_os("BTF_CI").is_none(), "in CI this is not skipped: {why}");
-    println!("skipped: {why}");
-    true
-}
-
+/// Whether this kernel and user let no BTF be loaded, so that a test is skipped.
 fn cannot_load() -> bool {
     match Feature::Btf.is_supported() {
         Ok(true) => false,
-        Ok(false) => skipped("this kernel knows no BTF"),
-        Err(error) => skipped(&format!("{error}: run as root")),
+        Ok(false) => {
+            skip("this kernel knows no BTF");
+            true
+        }
+        Err(error) => {
+            skip(format!("{error}: run as root"));
+            true
+        }
     }
 }
 
@@ -41,13 +41,13 @@ fn the_kernels_own_btf_is_mapped() {
     let btf = match kernel.btf() {
         Ok(btf) => btf,
         Err(error) => {
-            skipped(&error.to_string());
+            skip(error);
             return;
         }
     };
     assert!(btf.find::<Struct<'_>>("task_struct").is_ok());
     let Ok(file) = fs::read("/sys/kernel/btf/vmlinux") else {
-        skipped("the kernel's BTF is not in sysfs");
+        skip("the kernel's BTF is not in sysfs");
         return;
     };
     assert_eq!(btf.as_bytes(), file);
@@ -147,7 +147,7 @@ fn s_34_what_was_loaded_is_read_back() {
     assert_eq!(Kernel::running().loaded_btf(id).unwrap().as_bytes(), btf.as_bytes());
     // The kernel's own has the first id.
     let Some((vmlinux, info)) = LoadedBtf::all().map(Result::unwrap).find(|(_, info)| info.name == "vmlinux") else {
-        skipped("the kernel has no BTF of its own");
+        skip("the kernel has no BTF of its own");
         return;
     };
     assert!(info.is_kernel);

@@ -3,44 +3,16 @@
 //! object tells all that it has. Run by `cargo test --workspace -- --ignored`.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     thread,
 };
 
 use btf_elf::{BpfObject, BtfFile, Error};
-use btf_tests::{fixtures, walk};
+use btf_tests::{
+    fixtures::{below, fetched, file_name as name},
+    walk,
+};
 use btf_types::{Btf, Struct};
-
-/// The folders of what was fetched.
-fn fetched() -> Vec<PathBuf> {
-    let folder = fixtures::folder().join("fetched");
-    let entries = fs::read_dir(&folder);
-    let entries =
-        entries.unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask fetch-fixtures`", folder.display()));
-    let mut folders: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    folders.retain(|path| path.is_dir() && !path.file_name().unwrap().to_string_lossy().starts_with('.'));
-    folders.sort();
-    folders
-}
-
-/// All files below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let (mut open, mut files) = (vec![folder.to_owned()], Vec::new());
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { open.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    files
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap().to_string_lossy().into_owned()
-}
 
 /// Walks it, and writes it again.
 fn everything(what: &str, btf: &Btf, bytes: &[u8]) {
@@ -58,7 +30,7 @@ fn everything(what: &str, btf: &Btf, bytes: &[u8]) {
 fn every_kernel_and_every_module() {
     let (mut kernels, mut all_modules) = (0, 0);
     for folder in fetched() {
-        let files = files(&folder);
+        let files = below(&folder);
         let Some(image) = files.iter().find(|path| name(path).starts_with("vmlinu")) else { continue };
         let file = BtfFile::open(image).unwrap_or_else(|error| panic!("{error:?}"));
         let vmlinux = file.btf().unwrap();
@@ -109,7 +81,7 @@ fn every_kernel_and_every_module() {
 #[ignore = "needs what `cargo xtask fetch-fixtures` fetches"]
 fn every_bpf_object() {
     let (mut objects, mut programs, mut maps, mut relocations) = (0, 0, 0, 0);
-    for path in fetched().iter().flat_map(|folder| files(folder)).filter(|path| name(path).ends_with(".bpf.o")) {
+    for path in fetched().iter().flat_map(|folder| below(folder)).filter(|path| name(path).ends_with(".bpf.o")) {
         let object = BpfObject::open(&path).unwrap_or_else(|error| panic!("{error:?}"));
         walk::object(&object);
         object.fixup().btf().unwrap_or_else(|error| panic!("{}: {error}", path.display()));

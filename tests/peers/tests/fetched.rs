@@ -4,29 +4,12 @@
 
 #![cfg(feature = "peers-c")]
 
-use std::{
-    ffi::CString,
-    fs,
-    path::{Path, PathBuf},
-    slice, thread,
-};
+use std::{ffi::CString, fs, path::PathBuf, slice, thread};
 
 use btf_elf::{BtfFile, Compression, Limits};
-use btf_tests::fixtures;
+use btf_tests::fixtures::{self, file_name};
 use btf_types::Btf;
 use libbpf_sys as sys;
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let (mut open, mut files) = (vec![folder.to_owned()], Vec::new());
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { open.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    files
-}
 
 /// Compares some modules, one after the other.
 fn compare(modules: &[PathBuf], vmlinux: &Btf) -> usize {
@@ -71,19 +54,12 @@ fn compare(modules: &[PathBuf], vmlinux: &Btf) -> usize {
 fn every_module_is_what_libbpf_makes_of_it() {
     // SAFETY: nothing is asked of the caller.
     unsafe { sys::libbpf_set_print(None) };
-    let folder = fixtures::folder().join("fetched");
-    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut same = 0;
-    for entry in entries {
-        let path = entry.unwrap().path();
-        if !path.is_dir() {
-            continue;
-        }
-        let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-        let (images, modules): (Vec<_>, Vec<_>) = files(&path)
+    for folder in fixtures::fetched() {
+        let (images, modules): (Vec<_>, Vec<_>) = fixtures::below(&folder)
             .into_iter()
-            .filter(|path| name(path).starts_with("vmlinu") || name(path).contains(".ko"))
-            .partition(|path| name(path).starts_with("vmlinu"));
+            .filter(|path| file_name(path).starts_with("vmlinu") || file_name(path).contains(".ko"))
+            .partition(|path| file_name(path).starts_with("vmlinu"));
         let Some(image) = images.first() else { continue };
         let vmlinux = BtfFile::open(image).unwrap().btf().unwrap();
         let halves = modules.split_at(modules.len() / 2);
