@@ -3,6 +3,7 @@
 //! Thin: each file here is one command, and knows how to ask and to print;
 //! what BTF is, the crates know.
 
+mod archive;
 mod dump;
 mod find;
 mod info;
@@ -41,6 +42,9 @@ enum Command {
     /// Says where the kernel's BTF is, which modules there are, what the kernel
     /// knows, and what is loaded.
     Kernel(kernel::Arguments),
+    /// Selects the BTF of a kernel out of btfhub-archive, or a bundle of it; makes
+    /// bundles.
+    Archive(archive::Arguments),
     /// Prints what a shell needs to complete this command's arguments.
     Completions {
         /// The shell.
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Find(arguments) => find::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Kernel(arguments) => kernel::run(&arguments),
+        Command::Archive(arguments) => archive::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "btf", &mut io::stdout());
             Ok(())

@@ -56,6 +56,11 @@ impl System {
         }
     }
 
+    /// The release that was given.
+    pub(crate) fn release(&self) -> Option<&String> {
+        self.release.as_ref()
+    }
+
     /// Its files.
     pub(crate) fn tree(&self) -> Root {
         self.root.as_ref().map_or_else(Root::system, Root::new)

@@ -123,6 +123,7 @@ impl Root {
             return Ok(fs::open(self.outside(path), flags, Mode::empty())?);
         }
         let root = fs::open(&self.0, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         // Since Linux 5.6; forbidden to some containers.
         match fs::openat2(&root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
             Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => self.open_by_hand(path, flags),
@@ -244,6 +245,7 @@ mod tests {
         assert!(names.is_sorted());
         assert!(names.contains(&("a".into(), true)) && names.contains(&("folder".into(), false)));
         assert_eq!(root.list("folder").unwrap(), [("b".into(), true)]);
+        assert_eq!(root.list("").unwrap(), root.list("/").unwrap());
         assert!(root.list("secret").is_err());
         assert_eq!(root.outside("/etc/x"), root.folder().join("etc/x"));
         assert!(Root::default().is_system() && !root.is_system());

@@ -1,0 +1,96 @@
+//! Other names of distributions and of their versions.
+//!
+//! Archives name a distribution after `ID` of os-release most of the time, and
+//! its version after `VERSION_ID`, its first number, or its codename.
+
+/// Distributions that archives have under another name.
+const DISTRIBUTIONS: [(&str, &str); 8] = [
+    ("oracle", "ol"),
+    ("redhat", "rhel"),
+    ("amazon", "amzn"),
+    ("suse", "sles"),
+    ("sles_sap", "sles"),
+    ("sled", "sles"),
+    ("opensuse-leap", "opensuse"),
+    ("centos-stream", "centos"),
+];
+
+/// Codenames.
+const VERSIONS: [(&str, &str, &str); 16] = [
+    ("ubuntu", "14.04", "trusty"),
+    ("ubuntu", "16.04", "xenial"),
+    ("ubuntu", "18.04", "bionic"),
+    ("ubuntu", "20.04", "focal"),
+    ("ubuntu", "22.04", "jammy"),
+    ("ubuntu", "24.04", "noble"),
+    ("ubuntu", "26.04", "resolute"),
+    ("debian", "8", "jessie"),
+    ("debian", "9", "stretch"),
+    ("debian", "10", "buster"),
+    ("debian", "11", "bullseye"),
+    ("debian", "12", "bookworm"),
+    ("debian", "13", "trixie"),
+    ("debian", "14", "forky"),
+    // Amazon Linux 1 is in three places.
+    ("amzn", "2018", "1"),
+    ("amzn", "2017", "1"),
+];
+
+/// The names that a distribution may have in an archive, its own first.
+pub(crate) fn distributions(id: &str) -> Vec<String> {
+    let lower = id.to_ascii_lowercase();
+    let other = DISTRIBUTIONS.iter().find(|(from, _)| *from == lower).map(|(_, to)| (*to).to_owned());
+    let mut names = vec![id.to_owned()];
+    names.extend([Some(lower), other].into_iter().flatten());
+    dedup(names)
+}
+
+/// The names that a version may have in an archive, its own first.
+pub(crate) fn versions(distribution: &str, version: Option<&str>, codename: Option<&str>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    names.extend(version.map(Into::into));
+    names.extend(version.and_then(|version| version.split_once('.')).map(|(major, _)| major.to_owned()));
+    names.extend(codename.map(Into::into));
+    for (of, number, name) in VERSIONS.into_iter().filter(|(of, ..)| *of == distribution) {
+        debug_assert_eq!(of, distribution);
+        if names.iter().any(|known| known == number) {
+            names.push(name.into());
+        } else if names.iter().any(|known| known == name) {
+            names.push(number.into());
+        }
+    }
+    dedup(names)
+}
+
+fn dedup(names: Vec<String>) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for name in names {
+        if !once.contains(&name) {
+            once.push(name);
+        }
+    }
+    once
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_distributions_and_versions() {
+        assert_eq!(distributions("oracle"), ["oracle", "ol"]);
+        assert_eq!(distributions("sles_sap"), ["sles_sap", "sles"]);
+        assert_eq!(distributions("debian"), ["debian"]);
+        for (distribution, version, codename, expected) in [
+            ("rhel", Some("8.6"), None, &["8.6", "8"][..]),
+            ("debian", Some("11"), Some("bullseye"), &["11", "bullseye"]),
+            ("debian", None, Some("trixie"), &["trixie", "13"]),
+            ("ubuntu", Some("20.04"), None, &["20.04", "20", "focal"]),
+            ("amzn", Some("2018.03"), None, &["2018.03", "2018", "1"]),
+            ("sles", Some("12.5"), None, &["12.5", "12"]),
+            ("arch", None, None, &[]),
+        ] {
+            assert_eq!(versions(distribution, version, codename), expected, "{distribution}");
+        }
+    }
+}

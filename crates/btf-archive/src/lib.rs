@@ -1,0 +1,60 @@
+//! The right BTF for this kernel, out of an archive.
+//!
+//! Kernels without BTF of their own need it from elsewhere: from btfhub-archive,
+//! or from a bundle, made of it, that a program brings along. This finds in it the
+//! one file that belongs to a system, and says which and why.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), btf_archive::Error> {
+//! use btf_archive::Archive;
+//! use btf_kernel::Host;
+//!
+//! let archive = Archive::open("min_core_btfs.tar.gz")?;
+//! let chosen = archive.select(&Host::detect()?)?;
+//! println!("{} ({})", chosen.path(), chosen.rule());
+//! let target = chosen.btf();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is here
+//!
+//! * [`Archive`]: a folder, or a tar, plain or compressed, as a file, in memory,
+//!   or from a reader. [`Archive::select`] reads a tar once, and unpacks nothing
+//!   but what it selects; [`Archive::list`], [`Archive::read`], and
+//!   [`Archive::unpack`] for those who want files.
+//! * [`Rule`]: why something was selected.
+//! * [`Entry`]: what a path says of a kernel.
+//! * `Pack` (feature `pack`): writes bundles.
+//! * [`Fetch`]: gets what is asked for, and no more, out of btfhub-archive.
+//!
+//! # Safety
+//!
+//! An archive is not trusted: nothing in it is ever written outside the folder
+//! that is given for it, links are never made, and [`Limits`] bound what it may
+//! cost.
+
+mod alias;
+mod archive;
+mod content;
+mod entry;
+mod error;
+mod fetch;
+mod index;
+mod limits;
+mod machine;
+mod members;
+#[cfg(feature = "pack")]
+mod pack;
+mod select;
+mod unpack;
+
+pub use archive::{Archive, Chosen, Listed, SelectOptions, Selection};
+pub use entry::Entry;
+pub use error::Error;
+pub use fetch::Fetch;
+pub use limits::Limits;
+#[cfg(feature = "pack")]
+pub use pack::Pack;
+pub use select::Rule;
+pub use unpack::Unpacked;

@@ -1,0 +1,295 @@
+//! Which kernel of an archive is the host's.
+//!
+//! | rule | what has to be the same |
+//! |---|---|
+//! | exact | distribution, version, machine, release |
+//! | alias | the same under other names: see `alias.rs`, `machine.rs`, and links |
+//! | build counter | the same, but that SUSE's release has one number less than its file |
+//! | unique release | machine and release, and no other kernel has them; among several those that the release's name speaks for, or with equal contents |
+//! | nearest | only if asked for: distribution, version, machine and flavour |
+//!
+//! `ID_LIKE` chooses among kernels of the same release, and never alone: Oracle's
+//! is `fedora`.
+
+use std::{cmp::Reverse, fmt};
+
+use btf_kernel::Host;
+
+use crate::{Entry, Error, alias, index::Place, machine};
+
+/// By which rule a kernel was selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// It says exactly what the host does.
+    Exact,
+    /// It does by other names of the distribution, the version, or the machine.
+    Alias,
+    /// It does, but for SUSE's build counter.
+    BuildCounter,
+    /// Only the release and the machine are the same, and no other has them.
+    UniqueRelease,
+    /// It is another kernel, and the nearest: its layouts may differ.
+    Nearest,
+}
+
+impl Rule {
+    /// A name for programs to read.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Alias => "alias",
+            Self::BuildCounter => "build_counter",
+            Self::UniqueRelease => "unique_release",
+            Self::Nearest => "nearest",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What is asked of an archive for a host.
+#[derive(Debug)]
+pub(crate) struct Query<'a> {
+    host: &'a Host,
+    distributions: Vec<String>,
+    versions: Vec<String>,
+    machines: Vec<&'a str>,
+}
+
+/// What was found: one place, or several of which contents decide.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    One(Place, Rule),
+    Several(Vec<Place>),
+}
+
+/// As many near ones an error names.
+const NEAREST: usize = 5;
+
+impl<'a> Query<'a> {
+    pub(crate) fn new(host: &'a Host) -> Self {
+        let distributions = alias::distributions(&host.distribution);
+        let mut versions = Vec::new();
+        for distribution in &distributions {
+            for version in alias::versions(distribution, host.version.as_deref(), host.codename.as_deref()) {
+                if !versions.contains(&version) {
+                    versions.push(version);
+                }
+            }
+        }
+        Self { host, distributions, versions, machines: machine::names(&host.machine) }
+    }
+
+    /// The paths that would be the host's, without endings, best first.
+    pub(crate) fn tried(&self) -> Vec<String> {
+        let mut tried = Vec::new();
+        for distribution in &self.distributions {
+            for version in &self.versions {
+                for machine in &self.machines {
+                    tried.push(format!("{distribution}/{version}/{machine}/{}", self.host.release));
+                }
+            }
+        }
+        tried
+    }
+
+    /// How near an entry is to what the host says of itself; less is nearer.
+    fn rank(&self, entry: &Entry<'_>) -> Option<(usize, usize, usize)> {
+        let position = |names: &[String], name: &str| names.iter().position(|known| known.eq_ignore_ascii_case(name));
+        let distribution = match entry.distribution {
+            // One level too high.
+            "" => self.distributions.iter().any(|name| name == "amzn").then_some(self.distributions.len())?,
+            name => position(&self.distributions, name)?,
+        };
+        Some((distribution, position(&self.versions, entry.version)?, self.machine(entry)?))
+    }
+
+    fn machine(&self, entry: &Entry<'_>) -> Option<usize> {
+        match entry.machine {
+            Some(machine) => self.machines.iter().position(|name| *name == machine),
+            // Of before there were machines; all were x86-64's.
+            None => self.machines.contains(&"x86_64").then_some(self.machines.len()),
+        }
+    }
+
+    /// Selects; with `nearest`, another kernel if there is none.
+    pub(crate) fn select(&self, places: &[Place], nearest: bool) -> Result<Verdict, Error> {
+        let entries: Vec<(Entry<'_>, &Place)> =
+            places.iter().filter_map(|place| Some((Entry::parse(&place.path)?, place))).collect();
+        let release = self.host.release.as_str();
+        let same: Vec<_> = entries.iter().filter(|(entry, _)| entry.release == release).collect();
+        // A file's own path goes before one over a link.
+        let best = same.iter().filter_map(|(entry, place)| Some((place.is_link(), self.rank(entry)?, *place)));
+        if let Some((is_link, rank, place)) = best.min() {
+            let rule = if rank == (0, 0, 0) && !is_link { Rule::Exact } else { Rule::Alias };
+            return Ok(Verdict::One(place.clone(), rule));
+        }
+        let counted: Vec<_> = entries
+            .iter()
+            .filter(|(entry, _)| self.rank(entry).is_some() && has_counter(entry.release, release))
+            .map(|(_, place)| *place)
+            .collect();
+        match counted.as_slice() {
+            [] => {}
+            [place] => return Ok(Verdict::One((*place).clone(), Rule::BuildCounter)),
+            several => {
+                let candidates = several.iter().map(|place| place.path.clone()).collect();
+                return Err(Error::Ambiguous { release: release.into(), candidates });
+            }
+        }
+        let mut candidates: Vec<_> =
+            same.into_iter().filter(|(entry, place)| self.machine(entry).is_some() && !place.is_link()).collect();
+        if candidates.len() > 1 {
+            self.narrow(&mut candidates);
+        }
+        match candidates.as_slice() {
+            [] => {}
+            [(_, place)] => return Ok(Verdict::One((*place).clone(), Rule::UniqueRelease)),
+            several => return Ok(Verdict::Several(several.iter().map(|(_, place)| (*place).clone()).collect())),
+        }
+        let near = self.near(&entries);
+        match near.first().filter(|_| nearest) {
+            Some(place) => Ok(Verdict::One((*place).clone(), Rule::Nearest)),
+            None => Err(Error::NotFound {
+                host: self.to_string(),
+                tried: self.tried(),
+                nearest: near.into_iter().take(NEAREST).map(|place| place.path.clone()).collect(),
+            }),
+        }
+    }
+
+    /// Leaves of several kernels of one release those that its name speaks for,
+    /// and of these those that the host is made from.
+    fn narrow(&self, candidates: &mut Vec<&(Entry<'_>, &Place)>) {
+        let keep = |candidates: &mut Vec<&(Entry<'_>, &Place)>, is: &dyn Fn(&Entry<'_>) -> bool| {
+            if candidates.iter().any(|(entry, _)| is(entry)) {
+                candidates.retain(|(entry, _)| is(entry));
+            }
+        };
+        let speaks_for = spoken_for(&self.host.release);
+        keep(candidates, &|entry| speaks_for.contains(&entry.distribution));
+        keep(candidates, &|entry| self.host.like.iter().any(|like| like == entry.distribution));
+    }
+
+    /// Kernels of the same distribution, version, machine and flavour, the
+    /// nearest first.
+    fn near<'p>(&self, entries: &[(Entry<'_>, &'p Place)]) -> Vec<&'p Place> {
+        let wanted = Release::parse(&self.host.release);
+        let is_like = |entry: &Entry<'_>| self.rank(entry).is_some() && wanted.is_like(&Release::parse(entry.release));
+        let mut near: Vec<_> = entries.iter().filter(|(entry, _)| is_like(entry)).collect();
+        near.sort_by_key(|(entry, place)| {
+            let found = Release::parse(entry.release);
+            (wanted.distance(&found), Reverse(found.numbers), place.path.clone())
+        });
+        near.into_iter().map(|(_, place)| *place).collect()
+    }
+}
+
+impl fmt::Display for Query<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Host { distribution, version, codename, machine, release, .. } = self.host;
+        let version = version.as_ref().or(codename.as_ref()).map_or("of no version", String::as_str);
+        write!(f, "kernel {release} of {distribution} {version} on {machine}")
+    }
+}
+
+/// Whether a file has SUSE's build counter in its release, before the flavour:
+/// `4.4.103-6.33.1-default` is of `4.4.103-6.33-default`.
+fn has_counter(file: &str, release: &str) -> bool {
+    let (Some((start, flavour)), Some((file_start, file_flavour))) = (release.rsplit_once('-'), file.rsplit_once('-'))
+    else {
+        return false;
+    };
+    let counter = file_start.strip_prefix(start).and_then(|rest| rest.strip_prefix('.'));
+    let is_counter =
+        |counter: &str| matches!(counter.len(), 1..=2) && counter.parse::<u8>().is_ok_and(|number| number > 0);
+    flavour == file_flavour && counter.is_some_and(is_counter)
+}
+
+/// The distributions that build kernels with such a release.
+fn spoken_for(release: &str) -> &'static [&'static str] {
+    let has = |text: &str| release.contains(text);
+    if has("uek") {
+        &["ol"]
+    } else if has(".amzn") {
+        &["amzn"]
+    } else if has(".fc") {
+        &["fedora"]
+    } else if has(".el") {
+        // Who is asked for a release without a distribution, is most often Red Hat.
+        &["rhel", "centos", "ol", "almalinux", "rocky"]
+    } else if has("deb") || has("bpo") || release.ends_with("-amd64") || release.ends_with("-arm64") {
+        &["debian"]
+    } else if release.ends_with("-default") {
+        &["sles", "opensuse"]
+    } else if release.ends_with("-generic") {
+        &["ubuntu"]
+    } else {
+        &[]
+    }
+}
+
+/// A kernel release taken apart: its numbers, and what is between them.
+#[derive(Debug, PartialEq, Eq)]
+struct Release<'a> {
+    numbers: Vec<u64>,
+    words: Vec<&'a str>,
+}
+
+impl<'a> Release<'a> {
+    fn parse(text: &'a str) -> Self {
+        let is_digit = |c: char| c.is_ascii_digit();
+        let numbers = text.split(|c: char| !is_digit(c)).filter_map(|number| number.parse().ok()).collect();
+        let words = text.split(is_digit).filter(|word| !matches!(*word, "" | "." | "-")).collect();
+        Self { numbers, words }
+    }
+
+    /// Whether it is of the same flavour, and made from the same version.
+    fn is_like(&self, other: &Self) -> bool {
+        self.words == other.words && self.numbers.get(..3).is_some() && self.numbers.get(..3) == other.numbers.get(..3)
+    }
+
+    /// How far apart they are, number by number.
+    fn distance(&self, other: &Self) -> Vec<u64> {
+        let len = self.numbers.len().max(other.numbers.len());
+        let at = |numbers: &[u64], index: usize| numbers.get(index).copied().unwrap_or(0);
+        (0..len).map(|index| at(&self.numbers, index).abs_diff(at(&other.numbers, index))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_build_counter_of_suse() {
+        for (file, release, expected) in [
+            ("4.4.103-6.33.1-default", "4.4.103-6.33-default", true),
+            ("4.12.14-16.10.2-azure", "4.12.14-16.10-azure", true),
+            ("4.4.103-6.33.1-default", "4.4.103-6.33-azure", false),
+            ("4.4.103-6.33-default", "4.4.103-6.33-default", false),
+            ("4.4.103-6.33.100-default", "4.4.103-6.33-default", false),
+            ("4.4.103-6.33.0-default", "4.4.103-6.33-default", false),
+            ("4.4.103-6.331-default", "4.4.103-6.33-default", false),
+            ("4.4", "4.4", false),
+        ] {
+            assert_eq!(has_counter(file, release), expected, "{file} {release}");
+        }
+    }
+
+    #[test]
+    fn near_is_by_numbers_and_not_by_letters() {
+        let wanted = Release::parse("5.4.0-100-generic");
+        let mut others = ["5.4.0-10-generic", "5.4.0-99-generic", "5.4.0-110-generic", "5.4.0-42-generic"];
+        others.sort_by_key(|other| wanted.distance(&Release::parse(other)));
+        assert_eq!(others, ["5.4.0-99-generic", "5.4.0-110-generic", "5.4.0-42-generic", "5.4.0-10-generic"]);
+        assert!(!wanted.is_like(&Release::parse("5.4.0-100-azure")));
+        assert!(!wanted.is_like(&Release::parse("5.3.0-100-generic")));
+    }
+}

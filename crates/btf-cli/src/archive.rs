@@ -1,0 +1,355 @@
+//! `btf archive`: the right BTF for a kernel that has none.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+};
+
+use btf_archive::{Archive, Chosen, Fetch, Pack, SelectOptions, Selection};
+use btf_elf::Compression;
+use btf_kernel::Host;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::{Result, source::System};
+
+/// What `btf archive` takes.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  btf archive ls bundle.tar.gz\n  btf archive select bundle.tar.gz --out vmlinux.btf\n  btf archive select btfhub-archive/ --distro rhel --distro-version 8.6 --machine x86_64 --release 4.18.0-147.8.1.el8_1.x86_64\n  btf archive fetch --distro ubuntu --distro-version 20.04 --release '5.4.0-4*'\n  btf archive pack --full --distro ubuntu btfhub-archive/ bundle.tar.gz"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Lists the kernels in an archive.
+    Ls {
+        /// A folder, or a tar, plain or compressed.
+        archive: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Selects the kernel that is this system's, or another's, and says why.
+    Select(Select),
+    /// Unpacks a tar into a new folder.
+    Unpack {
+        /// A tar, plain or compressed.
+        archive: PathBuf,
+        /// The folder, which must not be there.
+        folder: PathBuf,
+    },
+    /// Writes a bundle of the kernels of an archive.
+    Pack(PackArguments),
+    /// Gets kernels out of btfhub-archive, into a cache; prints its folder.
+    Fetch(FetchArguments),
+}
+
+/// What says which system it is.
+#[derive(Args)]
+struct Which {
+    /// The distribution, as `ID` of os-release has it.
+    #[arg(long)]
+    distro: Option<String>,
+    /// Its version, as `VERSION_ID` of os-release has it.
+    #[arg(long)]
+    distro_version: Option<String>,
+    /// The machine, as `uname -m` has it.
+    #[arg(long)]
+    machine: Option<String>,
+    #[command(flatten)]
+    system: System,
+}
+
+impl Which {
+    /// What the system says of itself, but for what is given.
+    fn host(&self) -> Result<Host> {
+        let given =
+            [self.distro.as_ref(), self.machine.as_ref(), self.system.release()].iter().all(|value| value.is_some());
+        let mut host = match Host::of(&self.system.tree()) {
+            Ok(host) => host,
+            // All that it could say is given.
+            Err(_) if given => Host::default(),
+            Err(btf_kernel::Error::NoRelease { .. }) if self.system.release().is_some() => Host::default(),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(distribution) = &self.distro {
+            if *distribution != host.distribution {
+                (host.version, host.codename, host.like) = (None, None, Vec::new());
+            }
+            host.distribution.clone_from(distribution);
+        }
+        if let Some(version) = &self.distro_version {
+            (host.version, host.codename) = (Some(version.clone()), None);
+        }
+        if let Some(machine) = &self.machine {
+            host.machine.clone_from(machine);
+        }
+        if let Some(release) = self.system.release() {
+            host.release.clone_from(release);
+        }
+        Ok(host)
+    }
+}
+
+#[derive(Args)]
+struct Select {
+    /// A folder, or a tar, plain or compressed.
+    archive: PathBuf,
+    #[command(flatten)]
+    which: Which,
+    /// If there is none, take the nearest release: its layouts may differ.
+    #[arg(long)]
+    nearest: bool,
+    /// Take the kernel's own BTF if it has any.
+    #[arg(long)]
+    prefer_kernel: bool,
+    /// A type that the BTF must have.
+    #[arg(long, value_name = "NAME")]
+    with_type: Vec<String>,
+    /// Write the BTF to this file.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct PackArguments {
+    /// A folder, or a tar, plain or compressed.
+    source: PathBuf,
+    /// The bundle: a tar, compressed if its name ends in .gz, .xz or .zst.
+    out: PathBuf,
+    /// Whole BTF, and not just what programs need. (Trimming is to come.)
+    #[arg(long, required = true)]
+    full: bool,
+    /// A `package.json` to put beside the kernels.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only kernels of this distribution.
+    #[arg(long)]
+    distro: Vec<String>,
+    /// Only kernels of this machine.
+    #[arg(long)]
+    arch: Vec<String>,
+    /// Only kernels whose release is like this, with `*` and `?`.
+    #[arg(long, value_name = "GLOB")]
+    release: Vec<String>,
+}
+
+#[derive(Args)]
+struct FetchArguments {
+    /// Only this distribution.
+    #[arg(long)]
+    distro: Option<String>,
+    /// Only this version of it.
+    #[arg(long)]
+    distro_version: Option<String>,
+    /// Only this machine.
+    #[arg(long)]
+    machine: Option<String>,
+    /// Only releases like this, with `*`.
+    #[arg(long, value_name = "GLOB")]
+    release: Option<String>,
+    /// The repository, an address or a path, and not $BTFHUB_REPO.
+    #[arg(long)]
+    repo: Option<String>,
+    /// The cache, and not $BTFHUB_CACHE.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// All of it, which is 7 GB.
+    #[arg(long)]
+    all: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match &arguments.command {
+        Command::Ls { archive, json } => list(&Archive::open(archive)?, *json, &mut out)?,
+        Command::Select(arguments) => select(arguments, &mut out)?,
+        Command::Unpack { archive, folder } => {
+            Archive::open(archive)?.unpack_into(folder)?;
+        }
+        Command::Pack(arguments) => pack(arguments, &mut out)?,
+        Command::Fetch(arguments) => fetch(arguments, &mut out)?,
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn list(archive: &Archive, json: bool, out: &mut impl Write) -> Result {
+    let listed = archive.list()?;
+    if json {
+        let rows = listed.iter().filter_map(|listed| {
+            let entry = listed.entry()?;
+            Some(json!({
+                "path": listed.path,
+                "file": listed.file,
+                "bytes": listed.size,
+                "distribution": entry.distribution,
+                "version": entry.version,
+                "machine": entry.machine,
+                "release": entry.release,
+            }))
+        });
+        return Ok(writeln!(out, "{}", serde_json::Value::from_iter(rows))?);
+    }
+    for listed in &listed {
+        let Some(entry) = listed.entry() else { continue };
+        let link = if listed.path == listed.file { String::new() } else { format!(" -> {}", listed.file) };
+        let machine = entry.machine.unwrap_or("-");
+        writeln!(
+            out,
+            "{:<10} {:<10} {machine:<8} {:<48} {:>9}{link}",
+            entry.distribution, entry.version, entry.release, listed.size
+        )?;
+    }
+    Ok(())
+}
+
+fn select(arguments: &Select, out: &mut impl Write) -> Result {
+    let archive = Archive::open(&arguments.archive)?;
+    if arguments.prefer_kernel {
+        let kernel = arguments.which.system.kernel();
+        if let Ok(Chosen::Kernel(btf)) = archive.choose(&kernel) {
+            let path = kernel.source()?.path().display().to_string();
+            if let Some(file) = &arguments.out {
+                write_beside(file, &btf.to_bytes(btf.byte_order())?)?;
+            }
+            let document = json!({"path": path, "rule": "kernel", "types": btf.type_count()});
+            return Ok(match arguments.json {
+                true => writeln!(out, "{document}")?,
+                false => writeln!(out, "path    {path}\nrule    kernel")?,
+            });
+        }
+    }
+    let host = arguments.which.host()?;
+    let options = SelectOptions { nearest: arguments.nearest, types: arguments.with_type.clone() };
+    let selection = match archive.select_with(&host, &options) {
+        Ok(selection) => selection,
+        Err(error) => {
+            if let (true, btf_archive::Error::NotFound { tried, nearest, .. }) = (arguments.json, &error) {
+                let document = json!({"path": null, "host": host_json(&host), "tried": tried, "nearest": nearest});
+                writeln!(out, "{document}")?;
+                out.flush()?;
+            }
+            return Err(error.into());
+        }
+    };
+    if let Some(file) = &arguments.out {
+        write_beside(file, &selection.bytes())?;
+    }
+    match arguments.json {
+        true => writeln!(out, "{}", selection_json(&selection, &host))?,
+        false => {
+            writeln!(out, "path    {}", selection.path())?;
+            if selection.path() != selection.file() {
+                writeln!(out, "file    {}", selection.file())?;
+            }
+            writeln!(out, "rule    {}", selection.rule())?;
+            writeln!(out, "types   {}", selection.btf().type_count())?;
+            let modules: Vec<_> = selection.modules().collect();
+            if !modules.is_empty() {
+                writeln!(out, "modules {}", modules.join(" "))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn host_json(host: &Host) -> serde_json::Value {
+    json!({
+        "distribution": host.distribution,
+        "like": host.like,
+        "version": host.version,
+        "codename": host.codename,
+        "machine": host.machine,
+        "release": host.release,
+    })
+}
+
+fn selection_json(selection: &Selection, host: &Host) -> serde_json::Value {
+    json!({
+        "path": selection.path(),
+        "file": selection.file(),
+        "rule": selection.rule().as_str(),
+        "host": host_json(host),
+        "tried": selection.tried(),
+        "types": selection.btf().type_count(),
+        "bytes": selection.bytes().len(),
+        "modules": selection.modules().collect::<Vec<_>>(),
+    })
+}
+
+/// Writes a file beside, and gives it its name when it is whole.
+fn write_beside(path: &std::path::Path, bytes: &[u8]) -> Result {
+    let beside = path.with_file_name(format!(
+        ".{}.{}",
+        path.file_name().unwrap_or_default().to_string_lossy(),
+        std::process::id()
+    ));
+    fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path)).map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        format!("{}: {error}", path.display()).into()
+    })
+}
+
+fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
+    let archive = Archive::open(&arguments.source)?;
+    let json = arguments.json.as_ref().map(fs::read).transpose()?;
+    let mut pack = Pack::new();
+    if let Some(json) = &json {
+        pack = pack.package_json(json);
+    }
+    for name in &arguments.distro {
+        pack = pack.distribution(name);
+    }
+    for name in &arguments.arch {
+        pack = pack.machine(name);
+    }
+    for pattern in &arguments.release {
+        pack = pack.release(pattern);
+    }
+    if let Some(compression) = Pack::compression_of(&arguments.out) {
+        pack = pack.compression(compression);
+    }
+    debug_assert!(arguments.full);
+    let count = pack.write_file(&archive, &arguments.out)?;
+    let way = Pack::compression_of(&arguments.out).map_or("tar", Compression::as_str);
+    Ok(writeln!(out, "{}: {count} kernels ({way})", arguments.out.display())?)
+}
+
+fn fetch(arguments: &FetchArguments, out: &mut impl Write) -> Result {
+    let mut fetch = Fetch::new();
+    if let Some(name) = &arguments.distro {
+        fetch = fetch.distribution(name);
+    }
+    if let Some(version) = &arguments.distro_version {
+        fetch = fetch.version(version);
+    }
+    if let Some(machine) = &arguments.machine {
+        fetch = fetch.machine(machine);
+    }
+    if let Some(release) = &arguments.release {
+        fetch = fetch.release(release);
+    }
+    if let Some(url) = &arguments.repo {
+        fetch = fetch.url(url);
+    }
+    if let Some(folder) = &arguments.cache {
+        fetch = fetch.cache(folder);
+    }
+    if arguments.all {
+        fetch = fetch.all();
+    }
+    if io::stderr().is_terminal() {
+        fetch = fetch.progress();
+    }
+    let (archive, folder) = fetch.fetch()?;
+    Ok(writeln!(out, "{}: {} kernels", folder.display(), archive.list()?.len())?)
+}
