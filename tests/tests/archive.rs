@@ -21,7 +21,6 @@ use btf_tests::{
     memory::{self, CountingAllocator},
     packed,
 };
-use btf_types::Btf;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -444,4 +443,418 @@ fn what_is_selected_for_each_host_and_why() {
             }
         }
     }
+}
+
+#[test]
+fn a_selection_tells_all_about_itself() {
+    let archive = Archive::from_bytes(bundle());
+    let selection = archive.select(&host(RHEL_86, "x86_64", "4.18.0-147.8.1.el8_1.x86_64")).unwrap();
+    assert_eq!(selection.rule().to_string(), "alias");
+    let tried = selection.tried();
+    assert_eq!(tried[0], "rhel/8.6/x86_64/4.18.0-147.8.1.el8_1.x86_64");
+    assert!(tried.contains(&"rhel/8/x86_64/4.18.0-147.8.1.el8_1.x86_64".to_owned()));
+    assert_eq!(selection.bytes(), btf("rhel/8/x86_64/4.18.0-147.8.1.el8_1.x86_64.btf.tar.xz"));
+    let file = selection.file().to_owned();
+    assert_eq!(archive.read(&file).unwrap().as_bytes(), &selection.bytes()[..]);
+    assert!(matches!(archive.read("no/such/file.btf"), Err(Error::NoMember { .. })));
+    // What it is owns all that it needs.
+    drop(archive);
+    assert!(selection.btf().find::<btf_types::Struct<'_>>("task_struct").is_ok());
+}
+
+#[test]
+fn the_nearest_is_taken_only_if_asked_for_and_by_numbers() {
+    let archive = Archive::from_bytes(bundle());
+    let wanted = host(UBUNTU_2004, "x86_64", "5.4.0-99-generic");
+    let error = archive.select(&wanted).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("no BTF of kernel 5.4.0-99-generic of ubuntu 20.04 on x86_64; the nearest are "),
+        "{text}"
+    );
+    let Error::NotFound { nearest, .. } = error else { panic!("{text}") };
+    let releases: Vec<_> = nearest.iter().map(|path| path.rsplit('/').next().unwrap()).collect();
+    assert_eq!(releases[0], "5.4.0-100-generic.btf.tar.xz", "{nearest:?}");
+    assert!(
+        nearest.iter().all(|path| path.contains("/20.04/") || path.contains("/focal/")),
+        "of the same version: {nearest:?}"
+    );
+    let options = SelectOptions { nearest: true, ..Default::default() };
+    let found = archive.select_with(&wanted, &options).unwrap();
+    assert_eq!(found.rule(), Rule::Nearest);
+    assert!(found.path().ends_with("5.4.0-100-generic.btf.tar.xz"));
+    // What is there, is not passed over for it.
+    let there = archive.select_with(&host(UBUNTU_2004, "x86_64", "5.4.0-45-generic"), &options).unwrap();
+    assert_eq!(there.rule(), Rule::Exact);
+    // Of another flavour or base version, nothing is near.
+    for release in ["5.4.0-99-lowlatency", "5.8.0-99-generic"] {
+        let error = archive.select_with(&host(UBUNTU_2004, "x86_64", release), &options).unwrap_err();
+        assert!(matches!(error, Error::NotFound { .. }), "{release}: {error}");
+    }
+}
+
+#[test]
+fn several_with_equal_contents_are_one() {
+    let one = packed::encode(Compression::Xz, &btf("same"));
+    let files: [(&str, &[u8]); 3] = [
+        ("a/1/x86_64/9.9.9.btf.xz", &one),
+        ("b/1/x86_64/9.9.9.btf", &btf("same")),
+        ("c/1/arm64/9.9.9.btf", &btf("other")),
+    ];
+    let found = Archive::from_bytes(tar(&files)).select(&host("ID=d\n", "x86_64", "9.9.9")).unwrap();
+    assert_eq!((found.path(), found.rule()), ("a/1/x86_64/9.9.9.btf.xz", Rule::UniqueRelease));
+}
+
+#[test]
+fn links_are_aliases_inside_and_refused_outside() {
+    let file = packed_as("ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz");
+    let contents = tar(&[("ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz", &file)]);
+    let with = |links: &[Vec<u8>]| [links.concat(), contents.clone()].concat();
+    let link = |path: &str, target: &str| raw(path, tar::EntryType::Symlink, target, 0, b"");
+    let mint = host("ID=mint\nVERSION_ID=20\n", "x86_64", "5.4.0-42-generic");
+    // A folder over two links, and a hard link to a file; before it and behind.
+    let links = [link("mint/20", "../ubuntu/focal"), link("ubuntu/focal", "./20.04")];
+    let found = Archive::from_bytes(with(&links)).select(&mint).unwrap();
+    assert_eq!((found.path(), found.rule()), ("mint/20/x86_64/5.4.0-42-generic.btf.tar.xz", Rule::Alias));
+    assert_eq!(found.file(), "ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz");
+    let hard = raw(
+        "mint/20/x86_64/9.9.9.btf",
+        tar::EntryType::Link,
+        "ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz",
+        0,
+        b"",
+    );
+    let found = Archive::from_bytes(with(&[hard])).select(&Host { release: "9.9.9".into(), ..mint.clone() }).unwrap();
+    assert_eq!(found.file(), "ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz");
+    // Round and round, and more than eight.
+    let around = [link("mint/20", "../a/1"), link("a/1", "../mint/20")];
+    assert_eq!(Archive::from_bytes(with(&around)).select(&mint).unwrap().rule(), Rule::UniqueRelease);
+    let many: Vec<_> = (0..20).map(|n| link(&format!("l{n}"), &format!("l{}", n + 1))).collect();
+    assert!(Archive::from_bytes(with(&many)).list().is_ok());
+    for (path, target) in [("mint/20", "/etc"), ("mint/20", "../../etc"), ("x", "..")] {
+        let error = Archive::from_bytes(with(&[link(path, target)])).select(&mint).unwrap_err();
+        assert!(matches!(&error, Error::Refused { member, .. } if member == path), "{error}");
+    }
+}
+
+#[test]
+fn what_no_archive_has_is_refused_with_its_name() {
+    let good = btf("good");
+    let file = |path: &str| raw(path, tar::EntryType::Regular, "", good.len() as u64, &good);
+    let kind = |kind: tar::EntryType| raw("a/1/x86_64/1.btf", kind, "", 0, b"");
+    let record = |text: &str| {
+        let len = (1..).find(|len: &usize| len.to_string().len() + text.len() + 2 == *len).unwrap();
+        format!("{len} {text}\n").into_bytes()
+    };
+    let pax = |records: &[u8]| raw("pax", tar::EntryType::XHeader, "", records.len() as u64, records);
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("an absolute path", file("/etc/passwd")),
+        ("leads out", file("a/../../b")),
+        ("leads out", file("..")),
+        ("a device", kind(tar::EntryType::Block)),
+        ("a device", kind(tar::EntryType::Char)),
+        ("a pipe", kind(tar::EntryType::Fifo)),
+        ("a sparse file", kind(tar::EntryType::GNUSparse)),
+        ("there twice", [file("a/1/x86_64/1.btf"), file("a/1/x86_64/1.btf")].concat()),
+        ("there twice", [file("a/1/x86_64/1.btf"), file("./a//1/x86_64/1.btf")].concat()),
+        ("leads out", [pax(&record("path=../../x")), file("x")].concat()),
+        ("an absolute path", [pax(&record("path=/x/y")), file("x")].concat()),
+        ("two sizes", [pax(&record("size=9999")), file("x")].concat()),
+        ("a sparse file", [pax(&record("GNU.sparse.major=1")), file("x")].concat()),
+        ("extended header is damaged", [pax(b"99 path=x\n"), file("x")].concat()),
+        ("extended header is damaged", [pax(b"path=x\n"), file("x")].concat()),
+        ("bytes of an extended header", raw("x", tar::EntryType::GNULongName, "", 1 << 30, &[b'x'; 1000])),
+        ("bytes of an extended header", raw("x", tar::EntryType::XHeader, "", u64::MAX >> 8, &[b'x'; 1000])),
+        (
+            "a path that is too long",
+            [raw("l", tar::EntryType::GNULongName, "", 5000, &[b'x'; 5000]), file("x")].concat(),
+        ),
+        ("damaged archive", raw("a/1/x86_64/1.btf", tar::EntryType::Regular, "", 1 << 40, &good)),
+        ("damaged archive", raw("a/1/x86_64/1.btf", tar::EntryType::Regular, "", 2000, &good)),
+        ("damaged archive", b"no archive".repeat(100)),
+    ];
+    let elsewhere = tempfile::tempdir().unwrap();
+    let outside = || -> BTreeSet<PathBuf> {
+        fs::read_dir(elsewhere.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    for (fault, bytes) in cases {
+        let archive = Archive::from_bytes(bytes);
+        let with_cause = |error: &Error| match std::error::Error::source(error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        for error in [
+            archive.list().unwrap_err(),
+            archive.select(&host("ID=a\nVERSION_ID=1\n", "x86_64", "1")).unwrap_err(),
+            archive.unpack_into(elsewhere.path().join("folder")).unwrap_err(),
+        ] {
+            let text = with_cause(&error);
+            // Writing finds out about a second file of a name by itself.
+            assert!(text.contains(fault), "{fault}: {text}");
+        }
+        assert!(outside().is_empty(), "{fault}: nothing is left");
+    }
+}
+
+#[test]
+fn limits_on_members_bytes_and_paths() {
+    let archive = |limits: Limits| Archive::from_bytes(bundle()).with_limits(limits);
+    let limits = Limits::default();
+    for (limits, what) in [
+        (Limits { members: 10, ..limits }, "members of the archive"),
+        (Limits { bytes: 10_000, ..limits }, "bytes of the archive"),
+        (Limits { path: 20, ..limits }, "a path that is too long"),
+    ] {
+        let error = archive(limits).list().unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+    let error = archive(Limits { member: 50, ..limits }).select(&host(UBUNTU_2004, "x86_64", "5.4.0-42-generic"));
+    assert!(matches!(error, Err(Error::Limit { limit: 50, .. })), "{error:?}");
+    // Bombs: one that is the archive, and one that is in it.
+    let bomb = packed::zeros(Compression::Gzip, 40 << 20);
+    let small = Limits { bytes: 1 << 20, ..limits };
+    let (result, heap) = memory::measure(|| Archive::from_bytes(bomb.clone()).with_limits(small).list());
+    // Zeros are the end of an archive.
+    assert!(result.is_ok_and(|list| list.is_empty()) && heap.peak < 4 << 20, "{} bytes of heap", heap.peak);
+    let inner = tar(&[("a/1/x86_64/1.btf.gz", &bomb)]);
+    let small = Limits { member: 1 << 20, ..limits };
+    let archive = Archive::from_bytes(inner).with_limits(small);
+    let (result, heap) = memory::measure(|| archive.select(&host("ID=a\nVERSION_ID=1\n", "x86_64", "1")));
+    assert!(matches!(result, Err(Error::Decode { .. })), "{result:?}");
+    assert!(heap.peak < 8 << 20, "{} bytes of heap", heap.peak);
+}
+
+#[test]
+fn files_that_are_not_what_they_say() {
+    let select = |path: &str, contents: &[u8], machine: &str| {
+        Archive::from_bytes(tar(&[(path, contents)])).select(&host("ID=a\nVERSION_ID=1\n", machine, "1"))
+    };
+    let good = btf("good");
+    let path = "a/1/x86_64/1.btf.tar.xz";
+    assert!(select(path, &good, "x86_64").is_ok(), "the contents say what it is");
+    let xz = |bytes: &[u8]| packed::encode(Compression::Xz, bytes);
+    let cases = [
+        ("neither BTF nor a tar", xz(b"garbage")),
+        ("neither BTF nor a tar", xz(&xz(&good))),
+        ("without a file of BTF", xz(&tar(&[("README", b"read me")]))),
+        ("without a file of BTF", xz(&tar(&[("a.btf", &good), ("b.btf", &good)]))),
+        ("there twice", xz(&tar(&[("1.btf", &good), ("./1.btf", &good)]))),
+        ("a link", xz(&raw("1.btf", tar::EntryType::Symlink, "x", 0, b""))),
+        ("leads out", xz(&raw("../1.btf", tar::EntryType::Regular, "", good.len() as u64, &good))),
+        ("damaged", xz(&good)[..40].to_vec()),
+        ("type section", good[..40].to_vec()),
+    ];
+    for (fault, contents) in cases {
+        let error = select(path, &contents, "x86_64").unwrap_err();
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        assert!(format!("{error}: {cause}").contains(fault), "{fault}: {error}: {cause}");
+    }
+    // Of the other byte order, or with other pointers.
+    let mut big = good.clone();
+    btf_format::convert(&mut big, btf_format::ByteOrder::NATIVE.swapped()).unwrap();
+    let error = select("a/1/x86_64/1.btf", &big, "x86_64").unwrap_err().to_string();
+    assert!(error.contains("big-endian BTF, but x86_64 is little-endian"), "{error}");
+    let error = select("a/1/i686/1.btf", &good, "i686").unwrap_err().to_string();
+    assert!(error.contains("pointers of 8 bytes, but i686 has 4"), "{error}");
+    let archive = Archive::from_bytes(tar(&[("a/1/x86_64/1.btf", &good)]));
+    let options = |name: &str| SelectOptions { types: vec!["task_struct".into(), name.into()], ..Default::default() };
+    let wanted = host("ID=a\nVERSION_ID=1\n", "x86_64", "1");
+    assert!(archive.select_with(&wanted, &options("good")).is_ok());
+    assert!(archive.select_with(&wanted, &options("sk_buff")).unwrap_err().to_string().contains("no type sk_buff"));
+}
+
+#[test]
+fn kernels_with_their_modules() {
+    let release = fixtures::SORTED;
+    let files =
+        ["vmlinux", "veth", "openvswitch"].map(|name| (name, fixtures::read(&format!("kernels/{release}/{name}.btf"))));
+    let mut inner = raw("./", tar::EntryType::Directory, "", 0, b"");
+    let named: Vec<_> = files.iter().map(|(name, bytes)| (format!("./{name}"), bytes)).collect();
+    let named: Vec<(&str, &[u8])> = named.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    inner.extend(tar(&named));
+    let path = format!("debian/13/x86_64/{release}.btf.tar.xz");
+    let archive = Archive::from_bytes(tar(&[(&path, &packed::encode(Compression::Xz, &inner))]));
+    let found = archive.select(&host("ID=debian\nVERSION_ID=13\n", "x86_64", release)).unwrap();
+    assert_eq!(found.modules().collect::<Vec<_>>(), ["openvswitch", "veth"]);
+    let veth = found.module("veth").unwrap();
+    assert!(veth.find::<btf_types::Struct<'_>>("veth_priv").is_ok());
+    assert_eq!(veth.own_ids().start, found.btf().type_count());
+    assert!(matches!(found.module("vxlan"), Err(Error::NoMember { .. })));
+}
+
+#[test]
+fn the_kernels_own_goes_first() {
+    let archive = Archive::from_bytes(tar(&[("debian/13/x86_64/1.2.3.btf", &btf("archived"))]));
+    let system = tempfile::tempdir().unwrap();
+    let write = |inside: &str, bytes: &[u8]| {
+        let path = system.path().join(inside);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    write("proc/sys/kernel/osrelease", b"1.2.3\n");
+    write("proc/sys/kernel/arch", b"x86_64\n");
+    write("etc/os-release", b"ID=debian\nVERSION_ID=\"13\"\n");
+    let kernel = || Kernel::of(Root::new(system.path()));
+    let Chosen::Archive(selection) = archive.choose(&kernel()).unwrap() else { panic!("it has none") };
+    assert_eq!(selection.rule(), Rule::Exact);
+    let mut elf = btf_tests::elf_blob::ElfBlob::bpf(btf_format::ByteOrder::NATIVE);
+    elf.section(".BTF", btf("own"));
+    write("boot/vmlinux-1.2.3", &elf.build());
+    let chosen = archive.choose(&kernel()).unwrap();
+    assert!(matches!(chosen, Chosen::Kernel(_)));
+    assert!(chosen.btf().find::<btf_types::Struct<'_>>("own").is_ok());
+}
+
+#[test]
+fn unpacked_whole_or_not_at_all() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let to = elsewhere.path().join("a/b");
+    let archive = Archive::from_bytes(packed::encode(Compression::Zstd, &bundle()));
+    let unpacked = archive.unpack_into(&to).unwrap();
+    assert_eq!((unpacked.folder(), unpacked.package_json()), (to.as_path(), Some(&b"{}"[..])));
+    let files = fixtures::below(&to);
+    assert_eq!(files.len(), FILES.len() + 1);
+    assert!(files.iter().all(|path| !path.symlink_metadata().unwrap().is_symlink()));
+    let wanted = host(UBUNTU_2004, "x86_64", "5.4.0-42-generic");
+    let file = unpacked.btf_file_of(&wanted).unwrap();
+    assert_eq!(fs::read(&file).unwrap(), btf("ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz"));
+    assert!(file.ends_with("btfhub-archive/ubuntu/20.04/x86_64/5.4.0-42-generic.btf"));
+    assert!(matches!(archive.unpack_into(&to), Err(Error::Exists { .. })));
+    // A temporary one is gone with its handle.
+    let temporary = archive.unpack().unwrap();
+    let folder = temporary.folder().to_owned();
+    assert!(temporary.archive().unwrap().select(&wanted).is_ok());
+    drop(temporary);
+    assert!(!folder.exists());
+    let kept = archive.unpack().unwrap().keep();
+    assert!(kept.exists());
+    fs::remove_dir_all(kept.parent().unwrap()).unwrap();
+    // Cut off: nothing.
+    let bytes = bundle();
+    let header = bytes.windows(16).position(|window| window == b"5.11.0-1023-azur").unwrap();
+    let cut = Archive::from_bytes(bytes[..header + 600].to_vec());
+    let nothing = elsewhere.path().join("nothing");
+    assert!(cut.unpack_into(&nothing).is_err());
+    let left: Vec<_> = fs::read_dir(elsewhere.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["a"]);
+}
+
+#[test]
+fn bundles_are_the_same_whatever_they_are_made_from() {
+    let folder = folder();
+    let from_folder = Archive::open(folder.path()).unwrap();
+    let from_tar = Archive::from_bytes(packed::encode(Compression::Gzip, &bundle()));
+    let pack = |archive: &Archive, compression: Option<Compression>| {
+        let mut pack =
+            Pack::new().package_json(b"{\"a\":1}").distribution("ubuntu").machine("amd64").release("5.4.0-*");
+        if let Some(compression) = compression {
+            pack = pack.compression(compression);
+        }
+        let mut bytes = Vec::new();
+        let count = pack.write(archive, &mut bytes).unwrap();
+        (count, bytes)
+    };
+    let (count, plain) = pack(&from_folder, None);
+    assert_eq!(count, 4);
+    assert_eq!(pack(&from_tar, None), (count, plain.clone()));
+    for compression in [Compression::Gzip, Compression::Xz, Compression::Zstd] {
+        let (_, packed) = pack(&from_folder, Some(compression));
+        assert_eq!(packed, pack(&from_tar, Some(compression)).1, "{compression}");
+        assert_eq!(compression.decode(&packed, &btf_elf::Limits::BTF).unwrap(), plain);
+    }
+    let mut names = Vec::new();
+    for entry in tar::Archive::new(&plain[..]).entries().unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!((entry.header().mtime().unwrap(), entry.header().uid().unwrap()), (0, 0));
+        names.push(entry.path().unwrap().display().to_string());
+    }
+    assert_eq!(names[0], "package.json");
+    assert!(
+        names[1..].is_sorted() && names[1] == "btfhub-archive/ubuntu/18.04/x86_64/5.4.0-42-generic.btf",
+        "{names:?}"
+    );
+    let again = Archive::from_bytes(plain);
+    let found = again.select(&host(UBUNTU_2004, "x86_64", "5.4.0-42-generic")).unwrap();
+    assert_eq!(found.bytes(), btf("ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz"));
+    // What a trimmer makes of each.
+    let mut bytes = Vec::new();
+    let trimmed = Pack::new().transform(|btf| Ok(btf.as_bytes()[..24].to_vec()));
+    assert_eq!(trimmed.write(&from_folder, &mut bytes).unwrap(), FILES.len());
+    let failing = Pack::new().transform(|_| Err("no such program".into()));
+    assert!(failing.write(&from_folder, &mut Vec::new()).unwrap_err().to_string().contains("no such program"));
+    assert!(matches!(
+        Pack::new().distribution("none").write(&from_folder, &mut Vec::new()),
+        Err(Error::NotFound { .. })
+    ));
+    // A failed write leaves the old file whole.
+    let out = folder.path().join("out.tar");
+    Pack::new().write_file(&from_tar, &out).unwrap();
+    let before = fs::read(&out).unwrap();
+    assert!(failing.write_file(&from_tar, &out).is_err());
+    assert_eq!(fs::read(&out).unwrap(), before);
+    assert_eq!(Pack::compression_of(Path::new("a.tar.zst")), Some(Compression::Zstd));
+}
+
+/// A git repository with the archive in it stands for btfhub's.
+#[test]
+fn fetched_is_what_is_asked_for_and_nothing_else() {
+    let git = |folder: &Path, arguments: &[&str]| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"];
+        Command::new("git").args(identity).args(arguments).current_dir(folder).output()
+    };
+    let upstream = folder();
+    if git(upstream.path(), &["--version"]).is_err() {
+        btf_tests::skip("there is no git");
+        return;
+    }
+    fs::remove_dir_all(upstream.path().join(".git")).unwrap();
+    for arguments in [
+        &["init", "-q", "-b", "main"][..],
+        &["config", "uploadpack.allowFilter", "true"],
+        &["add", "."],
+        &["commit", "-qm", "one"],
+    ] {
+        let output = git(upstream.path(), arguments).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let cache = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", upstream.path().display());
+    let fetch = || btf_archive::Fetch::new().url(&url).cache(cache.path());
+    assert!(matches!(fetch().fetch(), Err(Error::Everything)));
+    let paths =
+        |archive: &Archive| -> Vec<String> { archive.list().unwrap().into_iter().map(|listed| listed.path).collect() };
+    let (archive, folder) =
+        fetch().distribution("ubuntu").version("20.04").machine("x86_64").release("5.4.0-4*").fetch().unwrap();
+    assert_eq!(
+        paths(&archive),
+        FILES.map(String::from).into_iter().filter(|path| path.contains("20.04/x86_64/5.4.0-4")).collect::<Vec<_>>()
+    );
+    assert!(folder.starts_with(cache.path()));
+    // More of it, what is there stays; and what is new there comes.
+    fs::write(upstream.path().join("debian/10/x86_64/4.19.0-99-amd64.btf"), btf("new")).unwrap();
+    git(upstream.path(), &["add", "."]).unwrap();
+    git(upstream.path(), &["commit", "-qm", "two"]).unwrap();
+    let (archive, _) = fetch().distribution("debian").version("10").fetch().unwrap();
+    let found = paths(&archive);
+    assert!(
+        found.contains(&"debian/10/x86_64/4.19.0-99-amd64.btf".to_owned())
+            && found.iter().any(|path| path.starts_with("ubuntu/20.04")),
+        "{found:?}"
+    );
+    assert!(!found.iter().any(|path| path.starts_with("rhel")), "{found:?}");
+    // Gone: what was fetched is there all the same.
+    drop(upstream);
+    let (archive, _) = fetch().distribution("debian").version("10").fetch().unwrap();
+    assert_eq!(paths(&archive), found);
+    let error = btf_archive::Fetch::new()
+        .url("/nonexistent/repository")
+        .cache(cache.path())
+        .distribution("a")
+        .fetch()
+        .unwrap_err();
+    assert!(matches!(error, Error::Git { .. }), "{error}");
+    let names: Vec<_> = fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 1, "nothing half is left: {names:?}");
+    let mut nothing = std::io::sink();
+    nothing.flush().unwrap();
 }

@@ -38,7 +38,7 @@ impl<'a> Entry<'a> {
             last if machine::is_one(last) => (Some(last), folders.next()?),
             version => (None, version),
         };
-        let distribution = folders.next().unwrap_or_default();
+        let distribution = folders.next().filter(|folder| !ROOTS.contains(folder)).unwrap_or_default();
         Some(Self { distribution, version, machine, release })
     }
 }
@@ -55,6 +55,9 @@ impl fmt::Display for Entry<'_> {
         f.write_str(release)
     }
 }
+
+/// Folders that archives are in, and no distributions.
+const ROOTS: [&str; 4] = ["btfhub-archive", "btfhub", "custom-archive", "dist"];
 
 /// Endings of what is compressed.
 const COMPRESSED: [&str; 7] = [".xz", ".gz", ".zst", ".bz2", ".lz4", ".lzma", ".zstd"];

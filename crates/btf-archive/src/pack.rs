@@ -192,6 +192,7 @@ impl<'a> Pack<'a> {
         let mut append = |name: &str, bytes: &[u8]| {
             let mut header = tar::Header::new_gnu();
             header.set_mode(0o644);
+            (header.set_uid(0), header.set_gid(0), header.set_mtime(0));
             header.set_size(bytes.len() as u64);
             builder.append_data(&mut header, name, bytes).map_err(damaged)
         };
