@@ -32,6 +32,8 @@ pub const TARGETS: &[Target] = &[
     ("os_release", os_release),
     #[cfg(target_os = "linux")]
     ("modules_dep", modules_dep),
+    #[cfg(target_os = "linux")]
+    ("archive", archive),
 ];
 
 /// Opens the input as BTF that stands alone and as split BTF, and asks
@@ -292,4 +294,31 @@ pub fn modules_dep(input: &[u8]) {
         assert!(!path.components().any(|part| part == std::path::Component::ParentDir));
     }
     assert!(bytes <= input.len());
+}
+
+/// Reads the input as an archive, plain or compressed: lists it, selects from it,
+/// and reads all that it lists.
+#[cfg(target_os = "linux")]
+pub fn archive(input: &[u8]) {
+    use btf_archive::{Archive, Limits, SelectOptions};
+    let limits = Limits { members: 1000, bytes: LIMITS.output, member: 1 << 20, path: 300 };
+    let archive = Archive::from_bytes(input.to_vec()).with_limits(limits);
+    let Ok(listed) = archive.list() else { return };
+    let is_inside = |path: &str| !path.starts_with('/') && path.split('/').all(|part| part != "..");
+    for listed in listed.iter().take(20) {
+        assert!(is_inside(&listed.path) && is_inside(&listed.file), "{listed:?}");
+        let Some(entry) = listed.entry() else { panic!("{listed:?} is a kernel's") };
+        let _ = archive.read(&listed.file);
+        let host = btf_kernel::Host {
+            distribution: entry.distribution.into(),
+            version: Some(entry.version.into()),
+            machine: entry.machine.unwrap_or("x86_64").into(),
+            release: entry.release.into(),
+            ..btf_kernel::Host::default()
+        };
+        let options = SelectOptions { nearest: true, ..SelectOptions::default() };
+        if let Ok(selection) = archive.select_with(&host, &options) {
+            assert!(selection.btf().type_count() > 0);
+        }
+    }
 }

@@ -31,6 +31,7 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         "decode" => return packed(),
         "os_release" => return named(&OS_RELEASES),
         "modules_dep" => return named(&MODULES_DEPS),
+        "archive" => return archives(),
         _ => {}
     }
     let folders: &[&str] = match target {
@@ -108,6 +109,31 @@ fn images() -> Vec<(String, Vec<u8>)> {
     images.push(("zboot".into(), image::zboot(&packed::encode(Compression::Gzip, &kernel))));
     images.push(("raw".into(), fixtures::read("bpf/pahole32/types32-mips.btf")));
     images
+}
+
+/// Archives: tars with small BTF, plain and compressed, links, long names.
+fn archives() -> Vec<(String, Vec<u8>)> {
+    let btf = Blob::new().int().build();
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut add = |path: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, path, bytes).expect("memory can be written to");
+    };
+    add("ubuntu/20.04/x86_64/5.4.0-42-generic.btf", &btf);
+    add("btfhub-archive/debian/10/arm64/4.19.btf.gz", &packed::encode(Compression::Gzip, &btf));
+    add(&format!("{}/1/x86_64/1.btf", "long/".repeat(40)), &btf);
+    let mut link = tar::Header::new_gnu();
+    link.set_entry_type(tar::EntryType::Symlink);
+    link.set_size(0);
+    builder.append_link(&mut link, "ubuntu/focal", "20.04").expect("memory can be written to");
+    let tar = builder.into_inner().expect("memory can be written to");
+    let mut archives =
+        vec![("plain".to_owned(), tar.clone()), ("empty".into(), vec![0; 1024]), ("cut".into(), tar[..700].to_vec())];
+    for compression in [Compression::Gzip, Compression::Xz, Compression::Zstd] {
+        archives.push((compression.to_string(), packed::encode(compression, &tar)));
+    }
+    archives
 }
 
 /// A byte for what it is, and then something encoded.

@@ -166,6 +166,12 @@ proptest! {
         fuzz::modules_dep(&mutate(dep, &mutations));
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn mutated_archives_fail_or_can_be_read(bytes in seed("archive"), mutations in vec(mutation(), 1..6)) {
+        fuzz::archive(&mutate(bytes, &mutations));
+    }
+
     #[test]
     fn mutated_packed_bytes_fail_or_decode(bytes in seed("decode"), mutations in vec(mutation(), 1..6)) {
         fuzz::decode(&mutate(bytes, &mutations));

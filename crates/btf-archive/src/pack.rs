@@ -19,6 +19,9 @@ use crate::{Archive, Entry, Error, Listed, content::Content, machine};
 /// What becomes of each kernel's BTF.
 type Transform<'a> = dyn Fn(&Btf) -> Result<Vec<u8>, String> + Sync + 'a;
 
+/// What is told of how far it is: kernels done, of how many.
+type Progress<'a> = dyn Fn(usize, usize) + 'a;
+
 /// Writes a bundle: kernels of an archive, in a tar.
 ///
 /// The same kernels make the same bytes, whatever the archive was: sorted, with
@@ -30,6 +33,7 @@ pub struct Pack<'a> {
     releases: Vec<String>,
     compression: Option<Compression>,
     transform: Box<Transform<'a>>,
+    progress: Option<Box<Progress<'a>>>,
 }
 
 impl Default for Pack<'_> {
@@ -49,6 +53,7 @@ impl<'a> Pack<'a> {
             releases: Vec::new(),
             compression: None,
             transform: Box::new(|btf| btf.to_bytes(btf.byte_order()).map_err(|error| error.to_string())),
+            progress: None,
         }
     }
 
@@ -94,6 +99,13 @@ impl<'a> Pack<'a> {
     #[must_use]
     pub fn transform(mut self, transform: impl Fn(&Btf) -> Result<Vec<u8>, String> + Sync + 'a) -> Self {
         self.transform = Box::new(transform);
+        self
+    }
+
+    /// Tells from time to time how many kernels are done, and of how many.
+    #[must_use]
+    pub fn progress(mut self, progress: impl Fn(usize, usize) + 'a) -> Self {
+        self.progress = Some(Box::new(progress));
         self
     }
 
@@ -201,7 +213,10 @@ impl<'a> Pack<'a> {
         }
         // As many at once as there are cores, and no more in memory.
         let cores = thread::available_parallelism().map_or(1, Into::into);
-        for group in wanted.chunks(cores) {
+        for (index, group) in wanted.chunks(cores).enumerate() {
+            if let Some(progress) = &self.progress {
+                progress(index * cores, wanted.len());
+            }
             for (bytes, (name, _)) in self.make(archive, group).into_iter().zip(group) {
                 append(name, &bytes?)?;
             }

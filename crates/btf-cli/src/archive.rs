@@ -10,6 +10,7 @@ use btf_archive::{Archive, Chosen, Fetch, Pack, SelectOptions, Selection};
 use btf_elf::Compression;
 use btf_kernel::Host;
 use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::{Result, source::System};
@@ -173,6 +174,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         Command::Ls { archive, json } => list(&Archive::open(archive)?, *json, &mut out)?,
         Command::Select(arguments) => select(arguments, &mut out)?,
         Command::Unpack { archive, folder } => {
+            let _working = working("unpacking");
             Archive::open(archive)?.unpack_into(folder)?;
         }
         Command::Pack(arguments) => pack(arguments, &mut out)?,
@@ -180,6 +182,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     }
     out.flush()?;
     Ok(())
+}
+
+/// A bar on stderr; hidden where that is no terminal.
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}, {eta}");
+    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// That something is being done, of which nobody knows how long it takes; gone
+/// when it is done.
+fn working(what: &'static str) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(what).with_finish(indicatif::ProgressFinish::AndClear);
+    spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+    spinner
 }
 
 fn list(archive: &Archive, json: bool, out: &mut impl Write) -> Result {
@@ -230,7 +246,10 @@ fn select(arguments: &Select, out: &mut impl Write) -> Result {
     }
     let host = arguments.which.host()?;
     let options = SelectOptions { nearest: arguments.nearest, types: arguments.with_type.clone() };
-    let selection = match archive.select_with(&host, &options) {
+    let working = working("looking through the archive");
+    let selected = archive.select_with(&host, &options);
+    drop(working);
+    let selection = match selected {
         Ok(selection) => selection,
         Err(error) => {
             if let (true, btf_archive::Error::NotFound { tried, nearest, .. }) = (arguments.json, &error) {
@@ -319,7 +338,13 @@ fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
         pack = pack.compression(compression);
     }
     debug_assert!(arguments.full);
+    let bar = bar();
+    let pack = pack.progress(|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
     let count = pack.write_file(&archive, &arguments.out)?;
+    bar.finish_and_clear();
     let way = Pack::compression_of(&arguments.out).map_or("tar", Compression::as_str);
     Ok(writeln!(out, "{}: {count} kernels ({way})", arguments.out.display())?)
 }
