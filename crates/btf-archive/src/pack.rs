@@ -20,7 +20,7 @@ use crate::{Archive, Entry, Error, Listed, content::Content, machine};
 type Transform<'a> = dyn Fn(&Btf) -> Result<Vec<u8>, String> + Sync + 'a;
 
 /// What is told of how far it is: kernels done, of how many.
-type Progress<'a> = dyn Fn(usize, usize) + 'a;
+type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 /// Writes a bundle: kernels of an archive, in a tar.
 ///
@@ -104,7 +104,7 @@ impl<'a> Pack<'a> {
 
     /// Tells from time to time how many kernels are done, and of how many.
     #[must_use]
-    pub fn progress(mut self, progress: impl Fn(usize, usize) + 'a) -> Self {
+    pub fn progress(mut self, progress: impl Fn(usize, usize) + Sync + 'a) -> Self {
         self.progress = Some(Box::new(progress));
         self
     }
@@ -204,7 +204,9 @@ impl<'a> Pack<'a> {
         let mut append = |name: &str, bytes: &[u8]| {
             let mut header = tar::Header::new_gnu();
             header.set_mode(0o644);
-            (header.set_uid(0), header.set_gid(0), header.set_mtime(0));
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_mtime(0);
             header.set_size(bytes.len() as u64);
             builder.append_data(&mut header, name, bytes).map_err(damaged)
         };

@@ -69,8 +69,7 @@ struct Which {
 impl Which {
     /// What the system says of itself, but for what is given.
     fn host(&self) -> Result<Host> {
-        let given =
-            [self.distro.as_ref(), self.machine.as_ref(), self.system.release()].iter().all(|value| value.is_some());
+        let given = [self.distro.as_ref(), self.machine.as_ref(), self.system.release()].iter().all(Option::is_some);
         let mut host = match Host::of(&self.system.tree()) {
             Ok(host) => host,
             // All that it could say is given.
@@ -238,10 +237,8 @@ fn select(arguments: &Select, out: &mut impl Write) -> Result {
                 write_beside(file, &btf.to_bytes(btf.byte_order())?)?;
             }
             let document = json!({"path": path, "rule": "kernel", "types": btf.type_count()});
-            return Ok(match arguments.json {
-                true => writeln!(out, "{document}")?,
-                false => writeln!(out, "path    {path}\nrule    kernel")?,
-            });
+            let text = if arguments.json { document.to_string() } else { format!("path    {path}\nrule    kernel") };
+            return Ok(writeln!(out, "{text}")?);
         }
     }
     let host = arguments.which.host()?;

@@ -1,0 +1,48 @@
+//! Two loaders that take the BTF of a kernel from an archive: how a program does
+//! it that has to run on kernels without BTF.
+//!
+//! Each loads `fixtures/bpf/core_real.bpf.c`, attaches its program `on_exec`,
+//! which writes to a global variable how large `struct task_struct` is *on this
+//! kernel*, runs a command so that it is run, and reads the variable. The number
+//! comes from a CO-RE relocation, and so from the BTF that was selected.
+
+#[cfg(feature = "aya")]
+pub mod with_aya;
+#[cfg(feature = "libbpf")]
+pub mod with_libbpf;
+
+use std::process::Command;
+
+use btf_elf::BpfObject;
+
+/// What a loader fails with.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// The program.
+#[must_use]
+pub fn object() -> Vec<u8> {
+    let order = if cfg!(target_endian = "little") { "el" } else { "eb" };
+    btf_tests::fixtures::read(&format!("bpf/clang-22/core_real-{order}.bpf.o"))
+}
+
+/// Where in `.bss` the program writes the size: `bits[0]`.
+///
+/// # Errors
+///
+/// If the object has no such variable.
+pub fn offset_of_result(object: &[u8]) -> Result<usize> {
+    let object = BpfObject::parse(object.to_vec())?;
+    let bss = object.data_section(".bss").ok_or("no .bss")?;
+    let bits = bss.variables()?.find(|variable| variable.name() == "bits").ok_or("no variable bits")?;
+    Ok(bits.offset() as usize)
+}
+
+/// Makes the kernel run the program.
+///
+/// # Errors
+///
+/// If no command can be run.
+pub fn exec_something() -> Result<()> {
+    Command::new("true").status()?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! libbpf-rs, which takes BTF as the path of a file.
+
+use std::io::Write;
+
+use btf_archive::Archive;
+use btf_kernel::Host;
+use libbpf_rs::{MapCore, MapFlags, ObjectBuilder};
+
+use crate::{Result, exec_something, offset_of_result};
+
+/// Loads the program with the BTF of this system's kernel from an archive;
+/// returns what it found `struct task_struct` to have as its size, in bytes.
+///
+/// # Errors
+///
+/// If the archive has nothing for this system, or the program cannot be loaded.
+pub fn size_of_task_struct(archive: &Archive, host: &Host, object: &[u8]) -> Result<u64> {
+    let selection = archive.select(host)?;
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(&selection.bytes())?;
+    file.flush()?;
+    let mut builder = ObjectBuilder::default();
+    builder.btf_custom_path(file.path())?;
+    let mut open = builder.open_memory(object)?;
+    for mut program in open.progs_mut() {
+        let is_wanted = program.name() == "on_exec";
+        program.set_autoload(is_wanted);
+    }
+    let object_in_kernel = open.load()?;
+    let program =
+        object_in_kernel.progs_mut().find(|program| program.name() == "on_exec").ok_or("no program on_exec")?;
+    let _link = program.attach_raw_tracepoint("sched_process_exec")?;
+    exec_something()?;
+    let is_bss = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".bss");
+    let bss = object_in_kernel.maps().find(|map| is_bss(map.name())).ok_or("no map .bss")?;
+    let value = bss.lookup(&0u32.to_ne_bytes(), MapFlags::ANY)?.ok_or("no value in .bss")?;
+    let at = offset_of_result(object)?;
+    Ok(u64::from_ne_bytes(*value.get(at..).and_then(<[u8]>::first_chunk).ok_or("it is too short")?))
+}
