@@ -31,7 +31,7 @@ const VERSIONS: [(&str, &str, &str); 16] = [
     ("debian", "12", "bookworm"),
     ("debian", "13", "trixie"),
     ("debian", "14", "forky"),
-    // Amazon Linux 1 is in three places.
+    // Amazon Linux 1 is in three places; but what is `1` is no particular year's.
     ("amzn", "2018", "1"),
     ("amzn", "2017", "1"),
 ];
@@ -52,10 +52,9 @@ pub(crate) fn versions(distribution: &str, version: Option<&str>, codename: Opti
     names.extend(version.and_then(|version| version.split_once('.')).map(|(major, _)| major.to_owned()));
     names.extend(codename.map(Into::into));
     for (of, number, name) in VERSIONS.into_iter().filter(|(of, ..)| *of == distribution) {
-        debug_assert_eq!(of, distribution);
         if names.iter().any(|known| known == number) {
             names.push(name.into());
-        } else if names.iter().any(|known| known == name) {
+        } else if of != "amzn" && names.iter().any(|known| known == name) {
             names.push(number.into());
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
 };
 
@@ -15,9 +15,12 @@ use crate::{
     content::Content,
     index::{Index, Place},
     machine,
-    members::{self, Member, Step},
+    members::{self, Member, Plain, Step},
     select::{Query, Verdict},
 };
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 64 << 10;
 
 /// Kernels' BTF: a checkout of btfhub-archive, or a bundle made from it.
 #[derive(Debug)]
@@ -139,9 +142,9 @@ impl Archive {
     /// [`Error::Io`].
     pub fn list(&self) -> Result<Vec<Listed>, Error> {
         let index = self.index(|_, _| Ok(()))?;
-        let size = |file: &str| index.files().get(file).copied().unwrap_or(0);
+        let size = |file: &str| index.size(file).unwrap_or(0);
         let listed = |place: Place| Listed { size: size(&place.file), path: place.path, file: place.file };
-        Ok(index.places().into_iter().map(listed).collect())
+        Ok(index.places(|_| true).into_iter().map(listed).collect())
     }
 
     /// The BTF of a host's kernel.
@@ -168,12 +171,20 @@ impl Archive {
         // The only one of the host's release, so far; most often, it is it.
         let mut seen: Option<(String, Bytes)> = None;
         let index = self.index(|path, data| {
-            if seen.is_none() && Entry::parse(path).is_some_and(|entry| entry.release == host.release) {
+            if seen.is_none()
+                && path.contains(&host.release)
+                && Entry::parse(path).is_some_and(|entry| entry.release == host.release)
+            {
                 seen = Some((path.to_owned(), self.take(data)?));
             }
             Ok(())
         })?;
-        let (place, rule) = match query.select(&index.places(), options.nearest)? {
+        // Most are of another release, and looked at only if none is of this one.
+        let verdict = match query.select(&index.places(|path| query.may_be(path)), false) {
+            Err(Error::NotFound { .. }) => query.select(&index.places(|_| true), options.nearest),
+            verdict => verdict,
+        };
+        let (place, rule) = match verdict? {
             Verdict::One(place, rule) => (place, rule),
             Verdict::Several(places) => (self.same(&host.release, places)?, Rule::UniqueRelease),
         };
@@ -264,12 +275,12 @@ impl Archive {
         let mut index = Index::default();
         if let Source::Folder(root) = &self.source {
             self.walk(root, &mut index)?;
-            return Ok(index);
+            return index.finish();
         }
         self.each(|member| {
             match member {
                 Member::File { path, size, data } => {
-                    index.file(path, size)?;
+                    index.file(path, size);
                     show(path, data)?;
                 }
                 Member::Link { path, target } => index.link(path, target)?,
@@ -277,7 +288,7 @@ impl Archive {
             }
             Ok(Step::On)
         })?;
-        Ok(index)
+        index.finish()
     }
 
     /// Goes through a folder. Links are not followed, but remembered.
@@ -311,7 +322,7 @@ impl Archive {
                                 index.link(&path, target)?;
                             }
                         } else if metadata.is_file() {
-                            index.file(&path, metadata.len())?;
+                            index.file(&path, metadata.len());
                         }
                     }
                 }
@@ -330,33 +341,47 @@ impl Archive {
             Source::Folder(root) => {
                 Err(Error::Member { member: root.folder().display().to_string(), what: "is no tar".into() })
             }
-            Source::File(path) => self.each_of(io::BufReader::new(File::open(path).map_err(read(path))?), visit),
-            Source::Bytes(bytes) => self.each_of(&bytes[..], visit),
+            Source::File(path) => self.each_of_file(path, File::open(path).map_err(read(path))?, visit),
+            Source::Bytes(bytes) => match Compression::detect(bytes) {
+                None => members::each(&bytes[..], &self.limits, visit),
+                Some(compression) => self.each_decoded(compression, &bytes[..], visit),
+            },
             Source::Spooled(file) => {
-                let mut file = file.try_clone().map_err(read(Path::new("")))?;
-                file.seek(SeekFrom::Start(0)).map_err(read(Path::new("")))?;
-                self.each_of(io::BufReader::new(file), visit)
+                let path = std::env::temp_dir();
+                self.each_of_file(&path, file.try_clone().map_err(read(&path))?, visit)
             }
         }
     }
 
-    fn each_of(
+    fn each_of_file(
         &self,
-        mut reader: impl io::BufRead,
+        path: &Path,
+        mut file: File,
         visit: impl FnMut(Member<'_>) -> Result<Step, Error>,
     ) -> Result<(), Error> {
-        let start = reader.fill_buf().map_err(|source| Error::Tar { source })?;
-        match Compression::detect(start) {
-            None => members::each(reader, &self.limits, visit),
-            Some(compression) => {
-                // Of thousands of trimmed kernels, each like the next, a
-                // thousandfold is not suspicious.
-                let within = btf_elf::Limits { output: self.limits.bytes, ratio: u64::MAX, ..btf_elf::Limits::IMAGE };
-                let decoder = compression.decoder(reader, &within);
-                let decoder = decoder.map_err(|source| Error::Decode { member: "the archive".into(), source })?;
-                members::each(decoder, &self.limits, visit)
-            }
+        let error = |source| Error::Io { path: path.into(), source };
+        let mut start = Vec::new();
+        file.rewind().map_err(error)?;
+        (&file).take(Compression::DETECT_BYTES as u64).read_to_end(&mut start).map_err(error)?;
+        file.rewind().map_err(error)?;
+        match Compression::detect(&start) {
+            None => members::each(Plain::new(file, BUFFER).map_err(error)?, &self.limits, visit),
+            Some(compression) => self.each_decoded(compression, file, visit),
         }
+    }
+
+    fn each_decoded(
+        &self,
+        compression: Compression,
+        reader: impl Read,
+        visit: impl FnMut(Member<'_>) -> Result<Step, Error>,
+    ) -> Result<(), Error> {
+        // Of thousands of trimmed kernels, each like the next, a thousandfold is
+        // not suspicious.
+        let within = btf_elf::Limits { output: self.limits.bytes, ratio: u64::MAX, ..btf_elf::Limits::IMAGE };
+        let decoder = compression.decoder(reader, &within);
+        let decoder = decoder.map_err(|source| Error::Decode { member: "the archive".into(), source })?;
+        members::each(io::BufReader::with_capacity(BUFFER, decoder), &self.limits, visit)
     }
 
     /// The folder, if it is one.

@@ -13,8 +13,9 @@ const LINKS: usize = 4096;
 /// The files and links of an archive.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
-    /// The kernels' files: path, and size in the archive.
-    files: BTreeMap<String, u64>,
+    /// The kernels' files: path, and size in the archive. In order, once
+    /// [`Index::finish`] was called.
+    files: Vec<(String, u64)>,
     /// Links to files or folders of the archive.
     links: BTreeMap<String, String>,
 }
@@ -36,11 +37,21 @@ impl Place {
 
 impl Index {
     /// Adds a file, if it is a kernel's.
-    pub(crate) fn file(&mut self, path: &str, size: u64) -> Result<(), Error> {
-        if Entry::parse(path).is_some() && self.files.insert(path.to_owned(), size).is_some() {
-            return Err(Error::Refused { member: path.into(), what: "there twice" });
+    pub(crate) fn file(&mut self, path: &str, size: u64) {
+        // (What it is named after is looked at when it matters.)
+        if path.contains(".btf") {
+            self.files.push((path.to_owned(), size));
         }
-        Ok(())
+    }
+
+    /// When all is in it: sorts; no file may be there twice.
+    pub(crate) fn finish(mut self) -> Result<Self, Error> {
+        self.files.sort_unstable();
+        let twice = self.files.iter().zip(self.files.iter().skip(1)).find(|(one, other)| one.0 == other.0);
+        match twice {
+            Some(((path, _), _)) => Err(Error::Refused { member: path.clone(), what: "there twice" }),
+            None => Ok(self),
+        }
     }
 
     pub(crate) fn link(&mut self, path: &str, target: String) -> Result<(), Error> {
@@ -53,27 +64,30 @@ impl Index {
         Ok(())
     }
 
-    /// The kernels' files, by path: their sizes.
-    pub(crate) fn files(&self) -> &BTreeMap<String, u64> {
-        &self.files
+    /// The size of a file in the archive; `None` if there is none.
+    pub(crate) fn size(&self, path: &str) -> Option<u64> {
+        let at = self.files.binary_search_by(|(file, _)| file.as_str().cmp(path)).ok()?;
+        self.files.get(at).map(|(_, size)| *size)
     }
 
-    /// All places of kernels, also over links, sorted by path.
-    pub(crate) fn places(&self) -> Vec<Place> {
-        let mut places: Vec<Place> =
-            self.files.keys().map(|path| Place { path: path.clone(), file: path.clone() }).collect();
+    /// The places of kernels, also over links, sorted by path: those whose path
+    /// is wanted.
+    pub(crate) fn places(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Place> {
+        let is_kernel = |path: &str| is_wanted(path) && Entry::parse(path).is_some();
+        let own = self.files.iter().map(|(path, _)| path).filter(|path| is_kernel(path));
+        let mut places: Vec<Place> = own.map(|path| Place { path: path.clone(), file: path.clone() }).collect();
         for link in self.links.keys() {
             let Some(target) = self.resolve(link) else { continue };
-            if self.files.contains_key(&target) && Entry::parse(link).is_some() {
+            if self.size(&target).is_some() && is_kernel(link) {
                 places.push(Place { path: link.clone(), file: target });
                 continue;
             }
             let folder = format!("{target}/");
-            for file in
-                self.files.range(folder.clone()..).map(|(file, _)| file).take_while(|file| file.starts_with(&folder))
-            {
+            let first = self.files.partition_point(|(file, _)| *file < folder);
+            let inside = self.files.iter().skip(first).map(|(file, _)| file);
+            for file in inside.take_while(|file| file.starts_with(&folder)) {
                 let path = format!("{link}/{}", file.strip_prefix(&folder).unwrap_or_default());
-                if Entry::parse(&path).is_some() {
+                if is_kernel(&path) {
                     places.push(Place { path, file: file.clone() });
                 }
             }
@@ -110,9 +124,9 @@ mod tests {
     fn links_are_other_paths_of_the_same_files() {
         let mut index = Index::default();
         for path in ["ubuntu/20.04/x86_64/5.4.btf", "ubuntu/20.04/arm64/5.4.btf", "debian/10/x86_64/4.19.btf"] {
-            index.file(path, 1).unwrap();
+            index.file(path, 1);
         }
-        index.file("README.md", 1).unwrap();
+        index.file("README.md", 1);
         for (link, target) in [
             ("ubuntu/focal", "ubuntu/20.04"),
             ("ubuntu/old", "ubuntu/focal"),
@@ -125,7 +139,8 @@ mod tests {
         ] {
             index.link(link, target.into()).unwrap();
         }
-        let paths: Vec<_> = index.places().into_iter().map(|place| (place.path, place.file)).collect();
+        let mut index = index.finish().unwrap();
+        let paths: Vec<_> = index.places(|_| true).into_iter().map(|place| (place.path, place.file)).collect();
         let focal =
             |link: &str, arch: &str| (format!("ubuntu/{link}/{arch}/5.4.btf"), format!("ubuntu/20.04/{arch}/5.4.btf"));
         let own = |path: &str| (path.to_owned(), path.to_owned());
@@ -140,6 +155,8 @@ mod tests {
             focal("old", "x86_64"),
         ];
         assert_eq!(paths, expected);
-        assert!(index.file("ubuntu/20.04/x86_64/5.4.btf", 2).is_err(), "twice");
+        assert_eq!(index.places(|path| path.contains("focal/arm64")).len(), 1);
+        index.file("ubuntu/20.04/x86_64/5.4.btf", 2);
+        assert!(index.finish().is_err(), "twice");
     }
 }

@@ -1,13 +1,18 @@
 //! The members of a tar archive, one after the other, and nothing that an
 //! archive of BTF does not have.
 //!
-//! Names are put together here and not by the `tar` crate, which reads extended
-//! headers of any length into memory: GNU's long names, and `path`, `linkpath`
+//! Headers are the `tar` crate's. Going from one to the next is done here, as that
+//! crate reads extended headers of any length into memory, and clears 32 KiB for
+//! every member that it passes over: GNU's long names, and `path`, `linkpath`
 //! and `size` of POSIX' extended headers.
 
-use std::io::{self, Read};
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+};
 
-use tar::{Archive, EntryType};
+use tar::{EntryType, Header};
 
 use crate::{Error, Limits};
 
@@ -32,80 +37,130 @@ pub(crate) enum Member<'a> {
 
 /// Goes through all members, until `visit` says that it has seen enough.
 ///
-/// Every file that is not read to its end is passed over.
+/// What is not read of a file is passed over. Two blocks of zeros end an archive,
+/// and so does the end of the file between two members.
 pub(crate) fn each(
-    reader: impl Read,
+    reader: impl Source,
     limits: &Limits,
     mut visit: impl FnMut(Member<'_>) -> Result<Step, Error>,
 ) -> Result<(), Error> {
-    let damaged = |source| Error::Tar { source };
-    let mut archive = Archive::new(Bounded { reader, left: limits.bytes });
+    let mut reader = Bounded { reader, left: limits.bytes };
     let mut long = Extended::default();
     let mut count = 0;
-    for entry in archive.entries().map_err(damaged)?.raw(true) {
-        let mut entry = entry.map_err(|source| bounded(source, limits))?;
+    while let Some(header) = header(&mut reader, limits)? {
         count += 1;
         if count > limits.members {
             return Err(Error::Limit { what: "members of the archive", limit: limits.members });
         }
-        let kind = entry.header().entry_type();
-        let size = entry.size();
+        let size = header.entry_size().map_err(damaged)?;
+        let kind = header.entry_type();
+        let padded = size.checked_next_multiple_of(BLOCK as u64).ok_or_else(|| damaged_by("a size without end"))?;
+        let mut data = reader.by_ref().take(size);
         match kind {
-            EntryType::GNULongName => {
-                long.path = Some(text(extended(&mut entry, size)?));
-                continue;
-            }
-            EntryType::GNULongLink => {
-                long.link = Some(text(extended(&mut entry, size)?));
-                continue;
-            }
-            EntryType::XHeader => {
-                long.read(&extended(&mut entry, size)?)?;
-                continue;
-            }
-            // Of the whole archive, such as a commit's hash.
-            EntryType::XGlobalHeader => {
-                extended(&mut entry, size)?;
+            EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader | EntryType::XGlobalHeader => {
+                let contents = extended(&mut data, size)?;
+                match kind {
+                    EntryType::GNULongName => long.path = Some(text(contents)),
+                    EntryType::GNULongLink => long.link = Some(text(contents)),
+                    EntryType::XHeader => long.read(&contents)?,
+                    // Of the whole archive, such as a commit's hash.
+                    _ => {}
+                }
+                pass(&mut reader, padded - size, limits)?;
                 continue;
             }
             _ => {}
         }
         let Extended { path, link, size: long_size } = std::mem::take(&mut long);
-        let raw = path.unwrap_or_else(|| text(entry.path_bytes().into_owned()));
+        let own = header.path_bytes();
+        let raw = path.map_or_else(|| String::from_utf8_lossy(&own), Cow::Owned);
+        let refused = |what| Error::Refused { member: raw.clone().into_owned(), what };
         if long_size.is_some_and(|long| long != size) {
-            return Err(Error::Refused { member: raw, what: "two sizes" });
+            return Err(refused("two sizes"));
         }
         let path = inside(&raw, limits)?;
         let step = match kind {
-            EntryType::Regular | EntryType::Continuous => {
-                let mut whole = Counted { reader: &mut entry, count: 0 };
-                let step = visit(Member::File { path: &path, size, data: &mut whole })?;
-                io::copy(&mut whole, &mut io::sink()).map_err(|source| bounded(source, limits))?;
-                if whole.count < size {
-                    return Err(damaged(io::ErrorKind::UnexpectedEof.into()));
-                }
-                step
-            }
+            EntryType::Regular | EntryType::Continuous => visit(Member::File { path: &path, size, data: &mut data })?,
             EntryType::Directory => visit(Member::Folder)?,
             EntryType::Symlink | EntryType::Link => {
-                let to =
-                    link.or_else(|| entry.link_name_bytes().map(|name| text(name.into_owned()))).unwrap_or_default();
+                let to = link.or_else(|| header.link_name_bytes().map(|name| text(name.into_owned())));
                 let base =
                     if kind == EntryType::Link { "" } else { path.rsplit_once('/').map_or("", |(folder, _)| folder) };
-                let target = join(base, &to)
-                    .ok_or_else(|| Error::Refused { member: raw.clone(), what: "a link out of the archive" })?;
+                let target = join(base, &to.unwrap_or_default()).ok_or_else(|| refused("a link out of the archive"))?;
                 visit(Member::Link { path: &path, target })?
             }
-            EntryType::GNUSparse => return Err(Error::Refused { member: raw, what: "a sparse file" }),
-            EntryType::Block | EntryType::Char => return Err(Error::Refused { member: raw, what: "a device" }),
-            EntryType::Fifo => return Err(Error::Refused { member: raw, what: "a pipe" }),
-            _ => return Err(Error::Refused { member: raw, what: "of no known type" }),
+            EntryType::GNUSparse => return Err(refused("a sparse file")),
+            EntryType::Block | EntryType::Char => return Err(refused("a device")),
+            EntryType::Fifo => return Err(refused("a pipe")),
+            _ => return Err(refused("of no known type")),
         };
+        let left = data.limit();
+        pass(&mut reader, left + (padded - size), limits)?;
         if step == Step::Stop {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// Bytes of a block, of which an archive is made.
+const BLOCK: usize = 512;
+
+/// The next member's header; `None` at the end.
+fn header(reader: &mut impl Read, limits: &Limits) -> Result<Option<Header>, Error> {
+    let mut header = Header::new_old();
+    let mut filled = 0;
+    while filled < BLOCK {
+        let rest = header.as_mut_bytes().get_mut(filled..).unwrap_or_default();
+        match reader.read(rest) {
+            Ok(0) if filled == 0 => return Ok(None),
+            Ok(0) => return Err(damaged(io::ErrorKind::UnexpectedEof.into())),
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(bounded(error, limits)),
+        }
+    }
+    let bytes = header.as_bytes();
+    if bytes.iter().all(|&byte| byte == 0) {
+        return Ok(None);
+    }
+    // The checksum's own bytes, 148 to 155, count as spaces.
+    let sum = |bytes: &[u8]| bytes.iter().map(|&byte| u32::from(byte)).sum::<u32>();
+    let own = bytes.get(148..156).unwrap_or_default();
+    let expected = sum(bytes) - sum(own) + 8 * u32::from(b' ');
+    if header.cksum().map_err(damaged)? != expected {
+        return Err(damaged_by("a header with a wrong checksum"));
+    }
+    Ok(Some(header))
+}
+
+/// Passes over bytes, which have to be there.
+fn pass(reader: &mut Bounded<impl Source>, mut left: u64, limits: &Limits) -> Result<(), Error> {
+    if reader.jump(left).map_err(damaged)? {
+        return Ok(());
+    }
+    while left > 0 {
+        let available = match reader.fill_buf() {
+            Ok(available) => available.len(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(bounded(error, limits)),
+        };
+        if available == 0 {
+            return Err(damaged(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let passed = usize::try_from(left).unwrap_or(usize::MAX).min(available);
+        reader.consume(passed);
+        left -= passed as u64;
+    }
+    Ok(())
+}
+
+fn damaged(source: io::Error) -> Error {
+    Error::Tar { source }
+}
+
+fn damaged_by(what: &'static str) -> Error {
+    damaged(io::Error::new(io::ErrorKind::InvalidData, what))
 }
 
 /// Whether to go on.
@@ -116,7 +171,7 @@ pub(crate) enum Step {
 }
 
 /// A path of a member, without `.`; refused if it leads out.
-fn inside(raw: &str, limits: &Limits) -> Result<String, Error> {
+fn inside<'a>(raw: &'a str, limits: &Limits) -> Result<Cow<'a, str>, Error> {
     if raw.len() > limits.path {
         let start: String = raw.chars().take(100).collect();
         return Err(Error::Refused { member: format!("{start}..."), what: "a path that is too long" });
@@ -127,7 +182,8 @@ fn inside(raw: &str, limits: &Limits) -> Result<String, Error> {
     if raw.contains('\0') || raw.split('/').any(|part| part == "..") {
         return Err(Error::Refused { member: raw.into(), what: "a path that leads out of the archive" });
     }
-    Ok(join("", raw).unwrap_or_default())
+    let is_plain = !raw.is_empty() && raw.split('/').all(|part| !matches!(part, "" | "."));
+    Ok(if is_plain { raw.into() } else { join("", raw).unwrap_or_default().into() })
 }
 
 /// Where a link in a folder leads, if that is inside the archive.
@@ -200,20 +256,63 @@ fn text(mut bytes: Vec<u8>) -> String {
     while bytes.last() == Some(&0) {
         bytes.pop();
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// A reader that counts.
-struct Counted<'a, R> {
-    reader: &'a mut R,
-    count: u64,
+/// What an archive is read from.
+pub(crate) trait Source: BufRead {
+    /// Passes over bytes without reading them, if that can be done and is worth
+    /// it.
+    fn jump(&mut self, _count: u64) -> io::Result<bool> {
+        Ok(false)
+    }
 }
 
-impl<R: Read> Read for Counted<'_, R> {
+impl Source for &[u8] {}
+impl<R: Read> Source for BufReader<btf_elf::Decoder<R>> {}
+
+/// A file that is no more than a tar.
+pub(crate) struct Plain {
+    reader: BufReader<File>,
+    /// How many bytes there are behind what was read.
+    left: u64,
+}
+
+impl Plain {
+    /// A file, from where it is read to now: its start.
+    pub(crate) fn new(file: File, buffer: usize) -> io::Result<Self> {
+        let left = file.metadata()?.len();
+        Ok(Self { reader: BufReader::with_capacity(buffer, file), left })
+    }
+}
+
+impl Read for Plain {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
-        self.count += read as u64;
+        self.left = self.left.saturating_sub(read as u64);
         Ok(read)
+    }
+}
+
+impl BufRead for Plain {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(count as u64);
+        self.reader.consume(count);
+    }
+}
+
+impl Source for Plain {
+    fn jump(&mut self, count: u64) -> io::Result<bool> {
+        /// Less is read as fast as passed over.
+        const WORTH: u64 = 128 << 10;
+        let (true, Ok(offset)) = (count >= WORTH && count <= self.left, i64::try_from(count)) else { return Ok(false) };
+        self.reader.seek_relative(offset)?;
+        self.left -= count;
+        Ok(true)
     }
 }
 
@@ -223,14 +322,41 @@ struct Bounded<R> {
     left: u64,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: BufRead> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        match self.left.checked_sub(read as u64) {
-            Some(left) => self.left = left,
-            None => return Err(io::ErrorKind::FileTooLarge.into()),
+        let available = self.fill_buf()?;
+        let len = available.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..len), available.get(..len)) {
+            to.copy_from_slice(from);
         }
-        Ok(read)
+        self.consume(len);
+        Ok(len)
+    }
+}
+
+impl<R: BufRead> BufRead for Bounded<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let available = self.reader.fill_buf()?;
+        match usize::try_from(self.left) {
+            Ok(0) if !available.is_empty() => Err(io::ErrorKind::FileTooLarge.into()),
+            Ok(left) if left < available.len() => Ok(available.get(..left).unwrap_or_default()),
+            _ => Ok(available),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(count as u64);
+        self.reader.consume(count);
+    }
+}
+
+impl<R: Source> Source for Bounded<R> {
+    fn jump(&mut self, count: u64) -> io::Result<bool> {
+        let has_jumped = count <= self.left && self.reader.jump(count)?;
+        if has_jumped {
+            self.left -= count;
+        }
+        Ok(has_jumped)
     }
 }
 

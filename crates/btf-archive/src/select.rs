@@ -86,6 +86,13 @@ impl<'a> Query<'a> {
         Self { host, distributions, versions, machines: machine::names(&host.machine) }
     }
 
+    /// Whether a path may be of the host's release, which has to be told from
+    /// its parts: it has all but the flavour in it.
+    pub(crate) fn may_be(&self, path: &str) -> bool {
+        let release = &self.host.release;
+        path.contains(release.rsplit_once('-').map_or(release.as_str(), |(start, _)| start))
+    }
+
     /// The paths that would be the host's, without endings, best first.
     pub(crate) fn tried(&self) -> Vec<String> {
         let mut tried = Vec::new();

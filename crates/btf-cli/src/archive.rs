@@ -67,6 +67,12 @@ struct Which {
 }
 
 impl Which {
+    /// Whether anything says which system it is.
+    fn is_given(&self) -> bool {
+        let Self { distro, distro_version, machine, system } = self;
+        [distro.as_ref(), distro_version.as_ref(), machine.as_ref(), system.release()].iter().any(Option::is_some)
+    }
+
     /// What the system says of itself, but for what is given.
     fn host(&self) -> Result<Host> {
         let given = [self.distro.as_ref(), self.machine.as_ref(), self.system.release()].iter().all(Option::is_some);
@@ -105,9 +111,10 @@ struct Select {
     /// If there is none, take the nearest release: its layouts may differ.
     #[arg(long)]
     nearest: bool,
-    /// Take the kernel's own BTF if it has any.
+    /// Take the archive's BTF even where the kernel has its own, which otherwise
+    /// goes first if none of the above says which system it is.
     #[arg(long)]
-    prefer_kernel: bool,
+    no_kernel: bool,
     /// A type that the BTF must have.
     #[arg(long, value_name = "NAME")]
     with_type: Vec<String>,
@@ -229,7 +236,7 @@ fn list(archive: &Archive, json: bool, out: &mut impl Write) -> Result {
 
 fn select(arguments: &Select, out: &mut impl Write) -> Result {
     let archive = Archive::open(&arguments.archive)?;
-    if arguments.prefer_kernel {
+    if !arguments.no_kernel && !arguments.which.is_given() {
         let kernel = arguments.which.system.kernel();
         if let Ok(Chosen::Kernel(btf)) = archive.choose(&kernel) {
             let path = kernel.source()?.path().display().to_string();

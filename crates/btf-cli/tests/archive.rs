@@ -101,7 +101,7 @@ fn another_system_by_its_root() {
     write("proc/sys/kernel/osrelease", fixtures::BIG_ENDIAN);
     write("proc/sys/kernel/arch", "s390x\n");
     let (archive, root) = (folder.path().to_str().unwrap(), system.path().to_str().unwrap());
-    for more in [&[][..], &["--prefer-kernel"], &["--with-type", "task_struct"]] {
+    for more in [&[][..], &["--no-kernel"], &["--with-type", "task_struct"]] {
         let output = btf(&[&["archive", "select", archive, "--root", root], more].concat());
         let expected = format!("path    debian/14/s390x/{}.btf.zst\nrule    alias\n", fixtures::BIG_ENDIAN);
         assert!(text(&output.stdout).starts_with(&expected), "{}{}", text(&output.stdout), text(&output.stderr));

@@ -8,6 +8,7 @@
 //! single check. All answers are summed up and compared, so that nobody is
 //! fast by doing less.
 
+mod archive;
 #[cfg(feature = "peers")]
 mod aya;
 #[cfg(feature = "peers")]
@@ -66,12 +67,14 @@ fn main() -> ExitCode {
         ["--extract-one", name, path, base @ ..] => {
             extract::one(name, Path::new(path), base.first().map(Path::new));
         }
+        ["--archive-one", way, path] => archive::one(way, Path::new(path)),
+        ["--archive"] => archive::print(),
         ["--modules-one", way, root, release] => modules::one(way, Path::new(root), release),
         ["--modules", root, release] => modules::print(Path::new(root), release),
         ["--extract", ..] => extract::print(arguments.get(1..).unwrap_or_default()),
         ["--help" | "-h"] => {
             println!(
-                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --modules DIR RELEASE"
+                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive"
             );
         }
         [] => {
