@@ -244,6 +244,14 @@ fn cases() -> Vec<Case> {
             "6.12.1-amd64",
             Ok(("debian/13/x86_64/6.12.1-amd64.btf.zst", Alias)),
         ),
+        Case("ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n", x86, "6.1.0-9-amd64", Err("not found")),
+        Case("NAME=\"CentOS Stream\"\nID=\"centos\"\nVERSION_ID=\"9\"\n", x86, "5.14.0-1.el9.x86_64", Err("not found")),
+        Case(
+            "NAME=\"CentOS Stream\"\nID=\"centos\"\nVERSION_ID=\"8\"\n",
+            x86,
+            "4.18.0-240.el8.x86_64",
+            Ok(("centos/8/x86_64/4.18.0-240.el8.x86_64.btf.tar.xz", Exact)),
+        ),
         Case(
             "ID=debian\n",
             x86,

@@ -73,7 +73,11 @@ pub(crate) fn each(
         }
         let Extended { path, link, size: long_size } = std::mem::take(&mut long);
         let own = header.path_bytes();
-        let raw = path.map_or_else(|| String::from_utf8_lossy(&own), Cow::Owned);
+        let raw = match (path, std::str::from_utf8(&own)) {
+            (Some(path), _) => Cow::Owned(path),
+            (None, Ok(own)) => Cow::Borrowed(own),
+            (None, Err(_)) => String::from_utf8_lossy(&own),
+        };
         let refused = |what| Error::Refused { member: raw.clone().into_owned(), what };
         if long_size.is_some_and(|long| long != size) {
             return Err(refused("two sizes"));
@@ -170,6 +174,9 @@ pub(crate) enum Step {
     Stop,
 }
 
+/// What is wrong with a path that is none of the archive's.
+const OUT: &str = "a path that leads out of the archive";
+
 /// A path of a member, without `.`; refused if it leads out.
 fn inside<'a>(raw: &'a str, limits: &Limits) -> Result<Cow<'a, str>, Error> {
     if raw.len() > limits.path {
@@ -179,10 +186,15 @@ fn inside<'a>(raw: &'a str, limits: &Limits) -> Result<Cow<'a, str>, Error> {
     if raw.starts_with('/') {
         return Err(Error::Refused { member: raw.into(), what: "an absolute path" });
     }
-    if raw.contains('\0') || raw.split('/').any(|part| part == "..") {
-        return Err(Error::Refused { member: raw.into(), what: "a path that leads out of the archive" });
+    let mut is_plain = !raw.is_empty();
+    for part in raw.as_bytes().split(|&byte| byte == b'/') {
+        match part {
+            b".." => return Err(Error::Refused { member: raw.into(), what: OUT }),
+            b"" | b"." => is_plain = false,
+            part if part.contains(&0) => return Err(Error::Refused { member: raw.into(), what: OUT }),
+            _ => {}
+        }
     }
-    let is_plain = !raw.is_empty() && raw.split('/').all(|part| !matches!(part, "" | "."));
     Ok(if is_plain { raw.into() } else { join("", raw).unwrap_or_default().into() })
 }
 

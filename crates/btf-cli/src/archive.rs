@@ -132,9 +132,13 @@ struct PackArguments {
     source: PathBuf,
     /// The bundle: a tar, compressed if its name ends in .gz, .xz or .zst.
     out: PathBuf,
-    /// Whole BTF, and not just what programs need. (Trimming is to come.)
-    #[arg(long, required = true)]
+    /// Whole BTF, and not just what programs need.
+    #[arg(long, required_unless_present = "programs", conflicts_with = "programs")]
     full: bool,
+    /// BTF trimmed to what this program needs; more than once for several. Not
+    /// there yet: `--full` is.
+    #[arg(long, value_name = "PROG.o")]
+    programs: Vec<PathBuf>,
     /// A `package.json` to put beside the kernels.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -341,7 +345,9 @@ fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
     if let Some(compression) = Pack::compression_of(&arguments.out) {
         pack = pack.compression(compression);
     }
-    debug_assert!(arguments.full);
+    if !arguments.programs.is_empty() {
+        return Err("trimming BTF to what programs need is to come; `--full` packs all of it".into());
+    }
     let bar = bar();
     let pack = pack.progress(|done, all| {
         bar.set_length(all as u64);

@@ -83,7 +83,13 @@ fn list_select_pack_unpack() {
     assert!(to.join(format!("btfhub-archive/debian/13/x86_64/{}.btf", fixtures::SORTED)).exists());
     let output = btf(&["archive", "unpack", bundle, to.to_str().unwrap()]);
     assert!(text(&output.stderr).contains("is there already"));
-    assert_eq!(btf(&["archive", "pack", path, bundle]).status.code(), Some(2), "trimming is to come");
+    assert_eq!(
+        btf(&["archive", "pack", path, bundle]).status.code(),
+        Some(2),
+        "with or without trimming is to be said"
+    );
+    let output = btf(&["archive", "pack", "--programs", "prog.o", path, bundle]);
+    assert!(text(&output.stderr).contains("is to come"), "{}", text(&output.stderr));
     let output = btf(&["archive", "fetch", "--cache", path]);
     assert!(text(&output.stderr).contains("say that it is all"), "{}", text(&output.stderr));
 }
