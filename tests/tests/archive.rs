@@ -129,14 +129,9 @@ fn folder() -> tempfile::TempDir {
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::write(to, packed_as(path)).unwrap();
     }
-    for (link, target) in [
-        ("ubuntu/focal", "20.04"),
-        ("debian/buster", "10"),
-        ("debian/out", "/etc"),
-        ("up", "../../../../etc"),
-        ("loop", "loop"),
-        ("mint", "ubuntu/focal"),
-    ] {
+    for (link, target) in
+        [("ubuntu/focal", "20.04"), ("debian/buster", "10"), ("loop", "loop"), ("mint", "ubuntu/focal")]
+    {
         symlink(target, folder.path().join(link)).unwrap();
     }
     fs::create_dir_all(folder.path().join(".git/x/1/x86_64")).unwrap();
@@ -421,7 +416,8 @@ fn what_is_selected_for_each_host_and_why() {
     let bundle = bundle();
     let prefix = "btfhub-archive/";
     let elsewhere = tempfile::tempdir().unwrap();
-    let file = elsewhere.path().join("bundle");
+    let (file, plain) = (elsewhere.path().join("bundle"), elsewhere.path().join("plain"));
+    fs::write(&plain, &bundle).unwrap();
     fs::write(&file, packed::encode(Compression::Zstd, &bundle)).unwrap();
     let archives = [
         ("folder", Archive::open(folder.path()).unwrap(), ""),
@@ -430,6 +426,8 @@ fn what_is_selected_for_each_host_and_why() {
         ("reader", Archive::from_reader(packed::encode(Compression::Xz, &bundle).as_slice()).unwrap(), prefix),
         ("bzip2", Archive::from_bytes(packed::encode(Compression::Bzip2, &bundle)), prefix),
         ("file", Archive::open(&file).unwrap(), prefix),
+        ("plain file", Archive::open(&plain).unwrap(), prefix),
+        ("plain from a reader", Archive::from_reader(&bundle[..]).unwrap(), prefix),
     ];
     for (way, archive, prefix) in &archives {
         for Case(os_release, machine, release, expected) in cases() {
@@ -539,6 +537,13 @@ fn links_are_aliases_inside_and_refused_outside() {
     assert_eq!(Archive::from_bytes(with(&around)).select(&mint).unwrap().rule(), Rule::UniqueRelease);
     let many: Vec<_> = (0..20).map(|n| link(&format!("l{n}"), &format!("l{}", n + 1))).collect();
     assert!(Archive::from_bytes(with(&many)).list().is_ok());
+    let tree = folder();
+    for (path, target) in [("debian/out", "/etc"), ("up", "../../../../etc")] {
+        symlink(target, tree.path().join(path)).unwrap();
+        let error = Archive::open(tree.path()).unwrap().select(&mint).unwrap_err();
+        assert!(matches!(&error, Error::Refused { member, .. } if member == path), "{error}");
+        fs::remove_file(tree.path().join(path)).unwrap();
+    }
     for (path, target) in [("mint/20", "/etc"), ("mint/20", "../../etc"), ("x", "..")] {
         let error = Archive::from_bytes(with(&[link(path, target)])).select(&mint).unwrap_err();
         assert!(matches!(&error, Error::Refused { member, .. } if member == path), "{error}");
@@ -741,6 +746,9 @@ fn unpacked_whole_or_not_at_all() {
     let bytes = bundle();
     let header = bytes.windows(16).position(|window| window == b"5.11.0-1023-azur").unwrap();
     let cut = Archive::from_bytes(bytes[..header + 600].to_vec());
+    let cut_file = elsewhere.path().join("a/cut.tar");
+    fs::write(&cut_file, &bytes[..header + 600]).unwrap();
+    assert!(matches!(Archive::open(&cut_file).unwrap().list(), Err(Error::Tar { .. })));
     let nothing = elsewhere.path().join("nothing");
     assert!(cut.unpack_into(&nothing).is_err());
     let left: Vec<_> = fs::read_dir(elsewhere.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -317,10 +317,9 @@ impl Archive {
                         if metadata.is_symlink() {
                             let target = std::fs::read_link(&outside).ok().and_then(|to| to.to_str().map(Into::into));
                             let target = target.and_then(|to: String| members::join(&folder, &to));
-                            // What leads out is nobody's.
-                            if let Some(target) = target {
-                                index.link(&path, target)?;
-                            }
+                            let what = "a link out of the archive";
+                            let target = target.ok_or(Error::Refused { member: path.clone(), what })?;
+                            index.link(&path, target)?;
                         } else if metadata.is_file() {
                             index.file(&path, metadata.len());
                         }
@@ -365,7 +364,7 @@ impl Archive {
         (&file).take(Compression::DETECT_BYTES as u64).read_to_end(&mut start).map_err(error)?;
         file.rewind().map_err(error)?;
         match Compression::detect(&start) {
-            None => members::each(Plain::new(file, BUFFER).map_err(error)?, &self.limits, visit),
+            None => members::each(Plain::new(file).map_err(error)?, &self.limits, visit),
             Some(compression) => self.each_decoded(compression, file, visit),
         }
     }

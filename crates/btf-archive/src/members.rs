@@ -10,6 +10,8 @@ use std::{
     borrow::Cow,
     fs::File,
     io::{self, BufRead, BufReader, Read},
+    ops::Range,
+    os::unix::fs::FileExt,
 };
 
 use tar::{EntryType, Header};
@@ -283,48 +285,74 @@ pub(crate) trait Source: BufRead {
 impl Source for &[u8] {}
 impl<R: Read> Source for BufReader<btf_elf::Decoder<R>> {}
 
-/// A file that is no more than a tar.
+/// A file that is no more than a tar: read where there is something to read, and
+/// not between.
 pub(crate) struct Plain {
-    reader: BufReader<File>,
-    /// How many bytes there are behind what was read.
-    left: u64,
+    file: File,
+    len: u64,
+    /// Where in the file what is behind the buffer begins.
+    position: u64,
+    buffer: Vec<u8>,
+    /// What of the buffer is not consumed yet.
+    ready: Range<usize>,
 }
 
+/// A header, and a little: most often, what comes next is passed over.
+const BUFFER: usize = 2 * BLOCK;
+
 impl Plain {
-    /// A file, from where it is read to now: its start.
-    pub(crate) fn new(file: File, buffer: usize) -> io::Result<Self> {
-        let left = file.metadata()?.len();
-        Ok(Self { reader: BufReader::with_capacity(buffer, file), left })
+    /// A file, from its start.
+    pub(crate) fn new(file: File) -> io::Result<Self> {
+        let len = file.metadata()?.len();
+        Ok(Self { file, len, position: 0, buffer: vec![0; BUFFER], ready: 0..0 })
     }
 }
 
 impl Read for Plain {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        self.left = self.left.saturating_sub(read as u64);
-        Ok(read)
+        if self.ready.is_empty() && buffer.len() >= BUFFER {
+            let read = self.file.read_at(buffer, self.position)?;
+            self.position += read as u64;
+            return Ok(read);
+        }
+        let available = self.fill_buf()?;
+        let len = available.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..len), available.get(..len)) {
+            to.copy_from_slice(from);
+        }
+        self.consume(len);
+        Ok(len)
     }
 }
 
 impl BufRead for Plain {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.reader.fill_buf()
+        if self.ready.is_empty() {
+            let read = self.file.read_at(&mut self.buffer, self.position)?;
+            self.position += read as u64;
+            self.ready = 0..read;
+        }
+        Ok(self.buffer.get(self.ready.clone()).unwrap_or_default())
     }
 
     fn consume(&mut self, count: usize) {
-        self.left = self.left.saturating_sub(count as u64);
-        self.reader.consume(count);
+        self.ready.start = (self.ready.start + count).min(self.ready.end);
     }
 }
 
 impl Source for Plain {
     fn jump(&mut self, count: u64) -> io::Result<bool> {
-        /// Less is read as fast as passed over.
-        const WORTH: u64 = 128 << 10;
-        let (true, Ok(offset)) = (count >= WORTH && count <= self.left, i64::try_from(count)) else { return Ok(false) };
-        self.reader.seek_relative(offset)?;
-        self.left -= count;
-        Ok(true)
+        let beyond = match count.checked_sub(self.ready.len() as u64) {
+            // Inside the buffer.
+            None => return Ok(false),
+            Some(beyond) => beyond,
+        };
+        let to = self.position.checked_add(beyond).filter(|&to| to <= self.len);
+        if let Some(to) = to {
+            self.position = to;
+            self.ready = 0..0;
+        }
+        Ok(to.is_some())
     }
 }
 
@@ -336,13 +364,14 @@ struct Bounded<R> {
 
 impl<R: BufRead> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let len = available.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..len), available.get(..len)) {
-            to.copy_from_slice(from);
+        let allowed = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        if allowed == 0 {
+            // At the limit there may be nothing more, which is fine.
+            return if buffer.is_empty() { Ok(0) } else { self.fill_buf().map(<[u8]>::len) };
         }
-        self.consume(len);
-        Ok(len)
+        let read = self.reader.read(buffer.get_mut(..allowed).unwrap_or_default())?;
+        self.left = self.left.saturating_sub(read as u64);
+        Ok(read)
     }
 }
 
