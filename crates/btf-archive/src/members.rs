@@ -227,8 +227,7 @@ struct Extended {
 impl Extended {
     /// Records of a length, a key and a value: `18 path=some/path\n`.
     fn read(&mut self, mut records: &[u8]) -> Result<(), Error> {
-        let damaged =
-            || Error::Tar { source: io::Error::new(io::ErrorKind::InvalidData, "an extended header is damaged") };
+        let damaged = || damaged_by("an extended header is damaged");
         while !records.is_empty() {
             let space = records.iter().position(|&byte| byte == b' ').ok_or_else(damaged)?;
             let (digits, _) = records.split_at(space);
@@ -259,9 +258,9 @@ fn extended(entry: &mut impl Read, size: u64) -> Result<Vec<u8>, Error> {
         return Err(Error::Limit { what: "bytes of an extended header", limit: EXTENDED });
     }
     let mut bytes = Vec::new();
-    entry.read_to_end(&mut bytes).map_err(|source| Error::Tar { source })?;
+    entry.read_to_end(&mut bytes).map_err(damaged)?;
     if (bytes.len() as u64) < size {
-        return Err(Error::Tar { source: io::ErrorKind::UnexpectedEof.into() });
+        return Err(damaged(io::ErrorKind::UnexpectedEof.into()));
     }
     Ok(bytes)
 }

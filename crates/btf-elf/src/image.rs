@@ -141,9 +141,8 @@ pub(crate) fn open(bytes: &Bytes, limits: &Limits) -> Result<Found, Error> {
     if let Some(found) = told.and_then(|range| search.payload(bytes, range)) {
         return Ok(found.inside(kind));
     }
-    if let Some(range) = scan::find(bytes) {
-        let layers = vec![Layer::Btf { offset: range.start as u64 }];
-        return Ok(Found { layers, content: Content::Raw(Bytes::copy_from_slice(&bytes.slice(range))) }.inside(kind));
+    if let Some(found) = scanned(bytes) {
+        return Ok(found.inside(kind));
     }
     for offset in candidates(bytes) {
         if let Some(found) = search.payload(bytes, offset..bytes.len()) {
@@ -216,14 +215,15 @@ impl Search {
                 return Err("ELF without a .BTF section".into());
             }
         }
-        match scan::find(&kernel) {
-            Some(range) => {
-                let layers = vec![Layer::Btf { offset: range.start as u64 }];
-                Ok(Found { layers, content: Content::Raw(Bytes::copy_from_slice(&kernel.slice(range))) })
-            }
-            None => Err(format!("{} bytes without BTF", kernel.len())),
-        }
+        scanned(&kernel).ok_or_else(|| format!("{} bytes without BTF", kernel.len()))
     }
+}
+
+/// The BTF that lies somewhere in the bytes: a copy, so that the rest need not stay.
+fn scanned(bytes: &Bytes) -> Option<Found> {
+    let range = scan::find(bytes)?;
+    let layers = vec![Layer::Btf { offset: range.start as u64 }];
+    Some(Found { layers, content: Content::Raw(Bytes::copy_from_slice(&bytes.slice(range))) })
 }
 
 fn with_cause(error: &Error) -> String {
