@@ -384,6 +384,7 @@ impl Archive {
     }
 
     /// The folder, if it is one.
+    #[cfg(feature = "pack")]
     pub(crate) fn folder(&self) -> Option<&Root> {
         match &self.source {
             Source::Folder(root) => Some(root),
