@@ -53,6 +53,8 @@ pub struct Kernel {
     release: OnceLock<String>,
     vmlinux: OnceLock<(Btf, Source)>,
     pub(crate) opened: Mutex<BTreeMap<String, Btf>>,
+    /// The files of modules: those that modules.dep lists, and all of them.
+    pub(crate) listed: OnceLock<ModuleFiles>,
     pub(crate) files: OnceLock<ModuleFiles>,
 }
 
@@ -98,6 +100,7 @@ impl Kernel {
             release: OnceLock::new(),
             vmlinux: OnceLock::new(),
             opened: Mutex::default(),
+            listed: OnceLock::new(),
             files: OnceLock::new(),
         }
     }

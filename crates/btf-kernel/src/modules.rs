@@ -91,8 +91,7 @@ impl Kernel {
         if let Some(files) = self.files.get() {
             return Ok(files.get(name).cloned().unwrap_or_default());
         }
-        let folder = self.modules_folder()?;
-        let listed = listed(self.root(), &folder).remove(name).unwrap_or_default();
+        let listed = self.listed_files()?.get(name).cloned().unwrap_or_default();
         let is_there = listed.iter().any(|path| self.root().open(path).is_ok());
         if is_there {
             return Ok(listed);
@@ -146,13 +145,22 @@ impl Kernel {
             return Ok(files);
         }
         let folder = self.modules_folder()?;
-        let mut files = listed(self.root(), &folder);
+        let mut files = self.listed_files()?.clone();
         for (name, paths) in walked(self.root(), &folder) {
             let known = files.entry(name).or_default();
             known.extend(paths);
             sort(known, &folder);
         }
         Ok(self.files.get_or_init(|| files))
+    }
+
+    /// Those that modules.dep lists.
+    fn listed_files(&self) -> Result<&ModuleFiles, Error> {
+        if let Some(listed) = self.listed.get() {
+            return Ok(listed);
+        }
+        let folder = self.modules_folder()?;
+        Ok(self.listed.get_or_init(|| listed(self.root(), &folder)))
     }
 
     /// The folder of the release's modules, inside the root.

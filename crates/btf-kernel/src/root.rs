@@ -17,6 +17,9 @@ use rustix::{
 /// kernel.
 const LINKS: usize = 40;
 
+/// As often is asked again of a tree in which folders are being renamed.
+const AGAIN: usize = 64;
+
 /// As large a text file can be that is read whole: lists of modules have
 /// megabytes, everything else a page.
 const TEXT: u64 = 16 << 20;
@@ -124,11 +127,16 @@ impl Root {
         }
         let root = fs::open(&self.0, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        // Since Linux 5.6; forbidden to some containers.
-        match fs::openat2(&root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
-            Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => self.open_by_hand(path, flags),
-            opened => Ok(opened?),
+        for _ in 0..AGAIN {
+            // Since Linux 5.6; forbidden to some containers.
+            match fs::openat2(&root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+                Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => return self.open_by_hand(path, flags),
+                // Something was renamed meanwhile, and might have led out.
+                Err(Errno::AGAIN) => {}
+                opened => return Ok(opened?),
+            }
         }
+        Err(Errno::AGAIN.into())
     }
 
     fn open_by_hand(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
