@@ -81,7 +81,7 @@ fn packed_as(path: &str) -> Vec<u8> {
 }
 
 /// An archive with every oddity that btfhub's has.
-const FILES: [&str; 36] = [
+const FILES: [&str; 37] = [
     "ubuntu/16.04/x86_64/4.15.0-1029-aws.btf.tar.xz",
     "ubuntu/18.04/x86_64/5.4.0-42-generic.btf.tar.xz",
     "ubuntu/18.04/arm64/5.4.0-42-generic.btf.tar.xz",
@@ -102,6 +102,7 @@ const FILES: [&str; 36] = [
     "centos/7/x86_64/3.10.0-1160.11.1.el7.x86_64.btf.tar.xz",
     "centos/7/nobpf/3.10.0-1062.1.2.el7.btf.tar.xz",
     "centos/8/arm64/4.18.0-147.8.1.el8_1.aarch64.btf.tar.xz",
+    "centos/8/x86_64/4.18.0-147.8.1.el8_1.x86_64.btf.tar.xz",
     "centos/8/x86_64/4.18.0-240.el8.x86_64.btf.tar.xz",
     "ol/7/x86_64/3.10.0-957.el7.x86_64.btf.tar.xz",
     "ol/8/x86_64/4.18.0-147.8.1.el8_1.x86_64.btf.tar.xz",
@@ -508,6 +509,23 @@ fn several_with_equal_contents_are_one() {
     ];
     let found = Archive::from_bytes(tar(&files)).select(&host("ID=d\n", "x86_64", "9.9.9")).unwrap();
     assert_eq!((found.path(), found.rule()), ("a/1/x86_64/9.9.9.btf.xz", Rule::UniqueRelease));
+    // Of build counters, too; and over links a file is no second one.
+    let suse = host("ID=suse\nVERSION_ID=12.5\n", "x86_64", "4.12.14-16.10-azure");
+    let counted = |one: &[u8], other: &[u8]| {
+        let link = raw("suse", tar::EntryType::Symlink, "sles", 0, b"");
+        let files: [(&str, &[u8]); 2] = [
+            ("sles/12.5/x86_64/4.12.14-16.10.1-azure.btf", one),
+            ("sles/12.5/x86_64/4.12.14-16.10.2-azure.btf", other),
+        ];
+        Archive::from_bytes([link, tar(&files)].concat()).select(&suse)
+    };
+    assert_eq!(counted(&btf("same"), &btf("same")).unwrap().rule(), Rule::BuildCounter);
+    assert!(matches!(counted(&btf("same"), &btf("other")), Err(Error::Ambiguous { .. })));
+    // Only a link is of this release.
+    let link = raw("x/9/x86_64/9.9.9.btf", tar::EntryType::Link, "x/9/x86_64/9.9.8.btf", 0, b"");
+    let archive = Archive::from_bytes([link, tar(&[("x/9/x86_64/9.9.8.btf", &btf("x"))])].concat());
+    let found = archive.select(&host("ID=d\n", "x86_64", "9.9.9")).unwrap();
+    assert_eq!((found.file(), found.rule()), ("x/9/x86_64/9.9.8.btf", Rule::UniqueRelease));
 }
 
 #[test]
@@ -634,6 +652,8 @@ fn limits_on_members_bytes_and_paths() {
     let (result, heap) = memory::measure(|| archive.select(&host("ID=a\nVERSION_ID=1\n", "x86_64", "1")));
     assert!(matches!(result, Err(Error::Decode { .. })), "{result:?}");
     assert!(heap.peak < 8 << 20, "{} bytes of heap", heap.peak);
+    let endless = Archive::from_reader_within(std::io::repeat(b'x'), Limits { bytes: 1 << 20, ..Limits::default() });
+    assert!(matches!(endless, Err(Error::Limit { limit: 1_048_576, .. })));
 }
 
 #[test]
@@ -732,6 +752,14 @@ fn unpacked_whole_or_not_at_all() {
     assert_eq!(fs::read(&file).unwrap(), btf("ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz"));
     assert!(file.ends_with("btfhub-archive/ubuntu/20.04/x86_64/5.4.0-42-generic.btf"));
     assert!(matches!(archive.unpack_into(&to), Err(Error::Exists { .. })));
+    assert_eq!(archive.package_json().unwrap().as_deref(), Some(&b"{}"[..]));
+    assert_eq!(unpacked.archive().unwrap().package_json().unwrap().as_deref(), Some(&b"{}"[..]));
+    assert_eq!(Archive::from_bytes(tar(&[("a/b", b"")])).package_json().unwrap(), None);
+    // By its name plain, and yet packed.
+    let packed = packed::encode(Compression::Xz, &btf("packed"));
+    let odd = Archive::from_bytes(tar(&[("x/1/x86_64/1.0.btf", &packed)])).unpack().unwrap();
+    let file = odd.btf_file_of(&host("ID=x\nVERSION_ID=1\n", "x86_64", "1.0")).unwrap();
+    assert_eq!(fs::read(file).unwrap(), btf("packed"));
     // A temporary one is gone with its handle.
     let temporary = archive.unpack().unwrap();
     let folder = temporary.folder().to_owned();
@@ -808,6 +836,29 @@ fn bundles_are_the_same_whatever_they_are_made_from() {
     assert!(failing.write_file(&from_tar, &out).is_err());
     assert_eq!(fs::read(&out).unwrap(), before);
     assert_eq!(Pack::compression_of(Path::new("a.tar.zst")), Some(Compression::Zstd));
+    // The disk is full.
+    for compression in [None, Some(Compression::Gzip), Some(Compression::Xz), Some(Compression::Zstd)] {
+        let pack = compression.into_iter().fold(Pack::new(), Pack::compression);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let error = pack.write(&from_folder, full).unwrap_err();
+        assert!(matches!(error, Error::Write { .. }), "{compression:?}: {error}");
+    }
+    // The same kernel under two endings is one; another one under the same name
+    // is refused.
+    let twice = folder.path().join("ubuntu/20.04/x86_64/5.4.0-42-generic.btf");
+    fs::write(&twice, btf("ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz")).unwrap();
+    assert_eq!(Pack::new().write(&from_folder, &mut Vec::new()).unwrap(), FILES.len());
+    fs::write(&twice, btf("another")).unwrap();
+    let error = Pack::new().write(&from_folder, &mut Vec::new()).unwrap_err();
+    assert!(matches!(&error, Error::Refused { what, .. } if what.contains("not the same")), "{error}");
+    // To what is no file, and over a link.
+    let link = folder.path().join("link.tar");
+    symlink("out.tar", &link).unwrap();
+    fs::remove_file(&twice).unwrap();
+    Pack::new().release("5.4.0-42-*").machine("arm64").write_file(&from_folder, &link).unwrap();
+    assert!(link.is_symlink() && fs::read(&out).unwrap().len() < before.len());
+    Pack::new().write_file(&from_folder, "/dev/null").unwrap();
+    assert!(!Path::new("/dev/null").is_file());
 }
 
 /// A git repository with the archive in it stands for btfhub's.
@@ -836,31 +887,48 @@ fn fetched_is_what_is_asked_for_and_nothing_else() {
     let url = format!("file://{}", upstream.path().display());
     let fetch = || btf_archive::Fetch::new().url(&url).cache(cache.path());
     assert!(matches!(fetch().fetch(), Err(Error::Everything)));
-    let paths =
-        |archive: &Archive| -> Vec<String> { archive.list().unwrap().into_iter().map(|listed| listed.path).collect() };
-    let (archive, folder) =
+    let paths = |listed: &[btf_archive::Listed]| -> Vec<String> {
+        listed.iter().filter(|listed| listed.path == listed.file).map(|listed| listed.path.clone()).collect()
+    };
+    let expected = |part: &str| -> Vec<String> {
+        FILES.map(String::from).into_iter().filter(|path| path.contains(part)).collect()
+    };
+    let fetched =
         fetch().distribution("ubuntu").version("20.04").machine("x86_64").release("5.4.0-4*").fetch().unwrap();
-    assert_eq!(
-        paths(&archive),
-        FILES.map(String::from).into_iter().filter(|path| path.contains("20.04/x86_64/5.4.0-4")).collect::<Vec<_>>()
-    );
-    assert!(folder.starts_with(cache.path()));
+    assert_eq!(paths(&fetched.kernels), expected("20.04/x86_64/5.4.0-4"));
+    assert_eq!(paths(&fetched.archive.list().unwrap()), expected("20.04/x86_64/5.4.0-4"));
+    assert!(fetched.folder.starts_with(cache.path()));
+    // By other names; links are there.
+    let fetched =
+        fetch().distribution("ubuntu").version("focal").machine("aarch64").release("5.4.0-??-*").fetch().unwrap();
+    assert_eq!(paths(&fetched.kernels), expected("ubuntu/20.04/arm64/5.4.0-42"));
+    let found = fetched.archive.select(&host("ID=ubuntu\nVERSION_ID=focal\n", "aarch64", "5.4.0-42-generic")).unwrap();
+    assert_eq!(found.path(), "ubuntu/20.04/arm64/5.4.0-42-generic.btf.tar.xz");
+    assert!(fetched.folder.join("debian/buster").is_symlink() && !fetched.folder.join("debian/10").exists());
+    for (distribution, version, part) in
+        [("oracle", "8.5", "ol/8/"), ("redhat", "7.9", "rhel/7/"), ("amzn", "2018.03", "amzn1.x86_64")]
+    {
+        let fetched = fetch().distribution(distribution).version(version).fetch().unwrap();
+        let mut expected = expected(part);
+        expected.sort();
+        assert_eq!(paths(&fetched.kernels), expected);
+    }
+    let error = fetch().distribution("ubuntu").version("20.04").release("9.9*").fetch().unwrap_err();
+    assert!(error.to_string().contains("any kernel 9.9* of ubuntu 20.04"), "{error}");
     // More of it, what is there stays; and what is new there comes.
     fs::write(upstream.path().join("debian/10/x86_64/4.19.0-99-amd64.btf"), btf("new")).unwrap();
     git(upstream.path(), &["add", "."]).unwrap();
     git(upstream.path(), &["commit", "-qm", "two"]).unwrap();
-    let (archive, _) = fetch().distribution("debian").version("10").fetch().unwrap();
-    let found = paths(&archive);
-    assert!(
-        found.contains(&"debian/10/x86_64/4.19.0-99-amd64.btf".to_owned())
-            && found.iter().any(|path| path.starts_with("ubuntu/20.04")),
-        "{found:?}"
-    );
-    assert!(!found.iter().any(|path| path.starts_with("rhel")), "{found:?}");
+    let fetched = fetch().distribution("debian").version("10").fetch().unwrap();
+    let of_debian = paths(&fetched.kernels);
+    assert!(of_debian.contains(&"debian/10/x86_64/4.19.0-99-amd64.btf".to_owned()), "{of_debian:?}");
+    let all = paths(&fetched.archive.list().unwrap());
+    assert!(all.iter().any(|path| path.starts_with("ubuntu/20.04")), "{all:?}");
+    assert!(!all.iter().any(|path| path.starts_with("rhel/8")), "{all:?}");
     // Gone: what was fetched is there all the same.
     drop(upstream);
-    let (archive, _) = fetch().distribution("debian").version("10").fetch().unwrap();
-    assert_eq!(paths(&archive), found);
+    let fetched = fetch().distribution("debian").version("10").fetch().unwrap();
+    assert_eq!(paths(&fetched.kernels), of_debian);
     let error = btf_archive::Fetch::new()
         .url("/nonexistent/repository")
         .cache(cache.path())

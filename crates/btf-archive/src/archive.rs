@@ -17,6 +17,8 @@ use crate::{
     machine,
     members::{self, Member, Plain, Step},
     select::{Query, Verdict},
+    unpack::PACKAGE_JSON,
+    whole,
 };
 
 /// Bytes that are read at a time.
@@ -116,10 +118,19 @@ impl Archive {
     ///
     /// [`Error::Io`] if it cannot be read or written; [`Error::Limit`].
     pub fn from_reader(reader: impl Read) -> Result<Self, Error> {
-        let limits = Limits::default();
+        Self::from_reader_within(reader, Limits::default())
+    }
+
+    /// The same, with other limits: of a reader that has no end, as many bytes
+    /// are taken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Archive::from_reader`].
+    pub fn from_reader_within(reader: impl Read, limits: Limits) -> Result<Self, Error> {
         let error = |source| Error::Io { path: std::env::temp_dir(), source };
         let mut file = tempfile::tempfile().map_err(error)?;
-        let len = io::copy(&mut reader.take(limits.bytes + 1), &mut file).map_err(error)?;
+        let len = io::copy(&mut reader.take(limits.bytes.saturating_add(1)), &mut file).map_err(error)?;
         if len > limits.bytes {
             return Err(Error::Limit { what: "bytes of the archive", limit: limits.bytes });
         }
@@ -145,6 +156,20 @@ impl Archive {
         let size = |file: &str| index.size(file).unwrap_or(0);
         let listed = |place: Place| Listed { size: size(&place.file), path: place.path, file: place.file };
         Ok(index.places(|_| true).into_iter().map(listed).collect())
+    }
+
+    /// What its `package.json` is, if it has one, beside the folder of kernels:
+    /// what a bundle of bpf-compatible says of the program that it is for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Archive::list`].
+    pub fn package_json(&self) -> Result<Option<Bytes>, Error> {
+        match self.bytes_of(PACKAGE_JSON) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::NoMember { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The BTF of a host's kernel.
@@ -184,10 +209,9 @@ impl Archive {
             Err(Error::NotFound { .. }) => query.select(&index.places(|_| true), options.nearest),
             verdict => verdict,
         };
-        let (place, rule) = match verdict? {
-            Verdict::One(place, rule) => (place, rule),
-            Verdict::Several(places) => (self.same(&host.release, places)?, Rule::UniqueRelease),
-        };
+        let verdict = verdict?;
+        self.check_same(&host.release, &verdict)?;
+        let Verdict { place, rule, .. } = verdict;
         let bytes = match seen {
             Some((path, bytes)) if path == place.file => bytes,
             _ => self.bytes_of(&place.file)?,
@@ -211,21 +235,15 @@ impl Archive {
         self.select(&host).map(|selection| Chosen::Archive(selection.into()))
     }
 
-    /// Of several kernels of one release the first, if all are the same.
-    fn same(&self, release: &str, places: Vec<Place>) -> Result<Place, Error> {
-        let mut first: Option<Bytes> = None;
-        for place in &places {
-            let content = Content::unpack(&place.file, self.bytes_of(&place.file)?, &self.limits)?;
-            match &first {
-                None => first = Some(content.vmlinux),
-                Some(first) if *first == content.vmlinux => {}
-                Some(_) => {
-                    let candidates = places.into_iter().map(|place| place.path).collect();
-                    return Err(Error::Ambiguous { release: release.into(), candidates });
-                }
+    /// Of several kernels of one release, all have to be the same.
+    fn check_same(&self, release: &str, Verdict { place, others, .. }: &Verdict) -> Result<(), Error> {
+        for other in others {
+            if !self.is_same(&place.file, &other.file)? {
+                let candidates = std::iter::once(place).chain(others).map(|place| place.path.clone()).collect();
+                return Err(Error::Ambiguous { release: release.into(), candidates });
             }
         }
-        places.into_iter().next().ok_or(Error::Ambiguous { release: release.into(), candidates: Vec::new() })
+        Ok(())
     }
 
     /// The BTF at a path of the archive, unpacked.
@@ -235,16 +253,27 @@ impl Archive {
     /// [`Error::NoMember`]; [`Error::Decode`], [`Error::Member`] and
     /// [`Error::Btf`] if it is not what it should be; those of [`Archive::list`].
     pub fn read(&self, path: &str) -> Result<Btf, Error> {
-        let bytes = self.bytes_of(path)?;
-        let content = Content::unpack(path, bytes, &self.limits)?;
-        Btf::parse(content.vmlinux).map_err(|source| Error::Btf { member: path.into(), source })
+        Btf::parse(self.content_of(path)?.vmlinux).map_err(|source| Error::Btf { member: path.into(), source })
+    }
+
+    /// Whether two files have the same BTF in them.
+    pub(crate) fn is_same(&self, one: &str, other: &str) -> Result<bool, Error> {
+        Ok(self.content_of(one)?.vmlinux == self.content_of(other)?.vmlinux)
+    }
+
+    /// What is in a file, unpacked.
+    fn content_of(&self, path: &str) -> Result<Content, Error> {
+        Content::unpack(path, self.bytes_of(path)?, &self.limits)
     }
 
     /// The bytes of a file, as they are in the archive.
-    pub(crate) fn bytes_of(&self, path: &str) -> Result<Bytes, Error> {
+    fn bytes_of(&self, path: &str) -> Result<Bytes, Error> {
         if let Source::Folder(root) = &self.source {
-            let error = |source| Error::Io { path: root.outside(path), source };
-            return self.take(&mut root.open(path).map_err(error)?);
+            return match root.open(path) {
+                Ok(mut file) => self.take(&mut file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::NoMember { member: path.into() }),
+                Err(source) => Err(Error::Io { path: root.outside(path), source }),
+            };
         }
         let mut found = None;
         self.each(|member| {
@@ -263,7 +292,7 @@ impl Archive {
     fn take(&self, data: &mut dyn Read) -> Result<Bytes, Error> {
         let limit = self.limits.member;
         let mut bytes = Vec::new();
-        data.take(limit + 1).read_to_end(&mut bytes).map_err(|source| Error::Tar { source })?;
+        data.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|source| Error::Tar { source })?;
         if bytes.len() as u64 > limit {
             return Err(Error::Limit { what: "bytes of a kernel's file", limit });
         }
@@ -430,6 +459,21 @@ impl Selection {
         self.content.vmlinux.clone()
     }
 
+    /// Writes it to a file, unpacked. After an error, an older file is as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn write_file(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        whole::write_bytes(path.as_ref(), &self.content.vmlinux)
+    }
+
+    /// Whether its file in the archive is plain BTF, neither compressed nor in a
+    /// tar of its own.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.content.is_plain
+    }
+
     /// The path in the archive that says which kernel it is.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -480,6 +524,24 @@ impl Chosen {
         match self {
             Self::Kernel(btf) => btf.clone(),
             Self::Archive(selection) => selection.btf(),
+        }
+    }
+
+    /// Writes it to a file, in the byte order that it was in. After an error, an
+    /// older file is as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::Btf`] if the kernel's has what nobody knows how to
+    /// convert.
+    pub fn write_file(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        match self {
+            Self::Kernel(btf) => {
+                let bytes = btf.to_bytes(btf.byte_order());
+                let bytes = bytes.map_err(|source| Error::Btf { member: "the kernel's BTF".into(), source })?;
+                whole::write_bytes(path.as_ref(), &bytes)
+            }
+            Self::Archive(selection) => selection.write_file(path),
         }
     }
 }

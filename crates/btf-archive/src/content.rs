@@ -15,15 +15,18 @@ use crate::{
 pub(crate) struct Content {
     pub(crate) vmlinux: Bytes,
     pub(crate) modules: Vec<(String, Bytes)>,
+    /// Whether there was nothing to take off.
+    pub(crate) is_plain: bool,
 }
 
 impl Content {
     /// Takes off what is around: what it is compressed with, and a tar with one
     /// file or, of kernels with modules, `vmlinux` and one file a module.
     pub(crate) fn unpack(member: &str, bytes: Bytes, limits: &Limits) -> Result<Self, Error> {
+        let is_plain = is_btf(&bytes);
         let bytes = decoded(member, bytes, limits)?;
         if is_btf(&bytes) {
-            return Ok(Self { vmlinux: bytes, modules: Vec::new() });
+            return Ok(Self { vmlinux: bytes, modules: Vec::new(), is_plain });
         }
         let fault = |what: &str| Error::Member { member: member.into(), what: what.into() };
         if !is_tar(&bytes) {
@@ -63,7 +66,7 @@ impl Content {
         let name = |path: String| path.strip_suffix(".btf").map_or(path.clone(), Into::into);
         let mut modules: Vec<_> = files.into_iter().map(|(path, contents)| (name(path), contents)).collect();
         modules.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(Self { vmlinux, modules })
+        Ok(Self { vmlinux, modules, is_plain })
     }
 }
 

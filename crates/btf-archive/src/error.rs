@@ -28,6 +28,12 @@ pub enum Error {
         /// What is wrong with it.
         source: btf_elf::Error,
     },
+    /// A bundle could not be written.
+    #[error("the bundle cannot be written")]
+    Write {
+        /// What went wrong.
+        source: io::Error,
+    },
     /// Something is in it that no archive of BTF has.
     #[error("{member}: {what}: refused")]
     Refused {
@@ -76,9 +82,9 @@ pub enum Error {
         /// Paths of releases that are like it.
         nearest: Vec<String>,
     },
-    /// Several things in the archive are of this kernel's release, and nothing
-    /// says which of them is meant.
-    #[error("several kernels are {release}, and none is of this distribution and version: {}", .candidates.join(", "))]
+    /// Several kernels in the archive could be the one of this release, and
+    /// nothing says which of them is meant.
+    #[error("several kernels could be {release}, and nothing says which: {}", .candidates.join(", "))]
     Ambiguous {
         /// The release.
         release: String,

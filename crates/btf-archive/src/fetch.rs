@@ -2,7 +2,11 @@
 //!
 //! The whole is 7 GB. What is fetched is a clone of its git repository without
 //! any file (`--filter=blob:none`), and then those files that are asked for
-//! (`sparse-checkout`). git does it, of which version 2.27 or later is needed.
+//! (`core.sparseCheckout`). git does it, of which version 2.27 or later is needed.
+//!
+//! What is asked for is looked for as [`Archive::select`] would: also under
+//! other names of the distribution, the version and the machine. Links, which
+//! are small, are had all.
 
 use std::{
     env, fs,
@@ -10,15 +14,15 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{Archive, Error, machine};
+use crate::{Archive, Entry, Error, Listed, alias, glob, machine, whole};
 
 /// Where btfhub-archive is.
 const REPOSITORY: &str = "https://github.com/aquasecurity/btfhub-archive";
 
 /// Gets kernels out of btfhub-archive, into a cache that is kept.
 ///
-/// In what is asked for, `*` stands for anything within a name; what is not asked
-/// for may be anything.
+/// In what is asked for, `*` stands for anything within a name, and `?` for one
+/// character; what is not asked for may be anything.
 #[derive(Debug, Clone)]
 pub struct Fetch {
     urls: Vec<String>,
@@ -29,6 +33,18 @@ pub struct Fetch {
     release: String,
     is_all: bool,
     is_loud: bool,
+}
+
+/// What was fetched.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// The archive: all that was ever fetched from there.
+    pub archive: Archive,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The kernels in it that were asked for.
+    pub kernels: Vec<Listed>,
 }
 
 impl Default for Fetch {
@@ -73,14 +89,14 @@ impl Fetch {
         self
     }
 
-    /// Only this distribution.
+    /// Only this distribution, by any of its names.
     #[must_use]
     pub fn distribution(mut self, pattern: impl Into<String>) -> Self {
         self.distribution = pattern.into();
         self
     }
 
-    /// Only this version of it.
+    /// Only this version of it, by any of its names if the distribution is given.
     #[must_use]
     pub fn version(mut self, pattern: impl Into<String>) -> Self {
         self.version = pattern.into();
@@ -115,14 +131,14 @@ impl Fetch {
         self
     }
 
-    /// Fetches; what was fetched before is kept, and not fetched again. Returns
-    /// the archive, and its folder.
+    /// Fetches; what was fetched before is kept, and not fetched again.
     ///
     /// # Errors
     ///
     /// [`Error::Everything`]; [`Error::Io`] if there is nowhere to put it;
-    /// [`Error::Git`] with what git says of the last address.
-    pub fn fetch(&self) -> Result<(Archive, PathBuf), Error> {
+    /// [`Error::Git`] with what git says of the last address;
+    /// [`Error::NotFound`] if there is nothing of what is asked for.
+    pub fn fetch(&self) -> Result<Fetched, Error> {
         let is_any = [&self.distribution, &self.version, &self.machine, &self.release].iter().all(|text| *text == "*");
         if is_any && !self.is_all {
             return Err(Error::Everything);
@@ -136,11 +152,81 @@ impl Fetch {
         for url in &self.urls {
             let folder = cache.join(folder_of(url));
             match self.fetch_from(url, &folder) {
-                Ok(()) => return Ok((Archive::open(&folder)?, folder)),
+                Ok(()) => return self.fetched(folder),
                 Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    fn fetched(&self, folder: PathBuf) -> Result<Fetched, Error> {
+        let archive = Archive::open(&folder)?;
+        let (distributions, versions, machines) = (self.distributions(), self.versions(), self.machines());
+        let any = |patterns: &[String], text: &str| patterns.iter().any(|pattern| glob::matches(pattern, text));
+        let is_wanted = |entry: Entry<'_>| {
+            // One level too high, a distribution has no name.
+            (entry.distribution.is_empty() || any(&distributions, entry.distribution))
+                && any(&versions, entry.version)
+                && entry.machine.is_none_or(|machine| any(&machines, machine))
+                && glob::matches(&self.release, entry.release)
+        };
+        let mut kernels = archive.list()?;
+        kernels.retain(|listed| listed.path == listed.file && listed.entry().is_some_and(is_wanted));
+        if kernels.is_empty() {
+            let host = format!(
+                "any kernel {} of {} {} on {} in {}",
+                self.release,
+                self.distribution,
+                self.version,
+                self.machine,
+                folder.display()
+            );
+            return Err(Error::NotFound { host, tried: self.patterns(), nearest: Vec::new() });
+        }
+        Ok(Fetched { archive, folder, kernels })
+    }
+
+    /// The names of the distribution that is asked for.
+    fn distributions(&self) -> Vec<String> {
+        alias::distributions(&self.distribution)
+    }
+
+    /// The names of its version.
+    fn versions(&self) -> Vec<String> {
+        if self.version == "*" {
+            return vec![self.version.clone()];
+        }
+        let mut versions = Vec::new();
+        for distribution in self.distributions() {
+            for version in alias::versions(&distribution, Some(&self.version), None) {
+                if !versions.contains(&version) {
+                    versions.push(version);
+                }
+            }
+        }
+        versions
+    }
+
+    /// The names of the machine.
+    fn machines(&self) -> Vec<String> {
+        machine::names(&self.machine).into_iter().map(Into::into).collect()
+    }
+
+    /// Which files are to be there, in git's patterns: the last that fits counts.
+    fn patterns(&self) -> Vec<String> {
+        let mut patterns = Vec::new();
+        let release = &self.release;
+        for distribution in self.distributions() {
+            // Amazon Linux 1 is one level too high, in part.
+            let folders = [Some(format!("/{distribution}")), (distribution == "amzn").then(String::new)];
+            for folder in folders.into_iter().flatten() {
+                for version in self.versions() {
+                    let of_machine = |machine: String| format!("{folder}/{version}/{machine}/{release}.btf*");
+                    patterns.extend(self.machines().into_iter().map(of_machine));
+                }
+            }
+        }
+        patterns
     }
 
     fn fetch_from(&self, url: &str, folder: &Path) -> Result<(), Error> {
@@ -162,28 +248,32 @@ impl Fetch {
             self.git(url, parent, &clone)?;
             fs::rename(&to, folder).map_err(error)?;
         }
-        let names = if self.machine == "*" { vec!["*"] } else { machine::names(&self.machine) };
-        let pattern =
-            |machine: &str| format!("/{}/{}/{machine}/{}.btf*", self.distribution, self.version, self.release);
-        let patterns: Vec<String> = names.into_iter().map(pattern).collect();
-        let mut known = fs::read_to_string(folder.join(".git/info/sparse-checkout")).unwrap_or_default();
-        let known_lines: Vec<String> = known.lines().map(Into::into).collect();
-        for pattern in patterns.into_iter().filter(|pattern| !known_lines.contains(pattern)) {
-            known.push_str(&format!("{pattern}\n"));
+        // What was asked for before stays. Links are files to git: what is two
+        // levels deep, and no folder.
+        let file = folder.join(".git/info/sparse-checkout");
+        let known = fs::read_to_string(&file).unwrap_or_default();
+        let links = ["/*/*", "!/*/*/"].map(String::from);
+        let mut patterns = Vec::new();
+        for pattern in links.into_iter().chain(known.lines().map(Into::into)).chain(self.patterns()) {
+            if !patterns.contains(&pattern) {
+                patterns.push(pattern);
+            }
         }
-        let mut set = vec!["sparse-checkout", "set", "--no-cone"];
-        set.extend(known.lines().filter(|line| !line.is_empty()));
-        self.git(url, folder, &set)?;
-        let mut checkout = vec!["checkout", "--force", "--detach"];
-        checkout.extend(self.is_loud.then_some("--progress"));
-        checkout.push("HEAD");
-        self.git(url, folder, &checkout)
+        self.git(url, folder, &["config", "core.sparseCheckout", "true"])?;
+        self.git(url, folder, &["config", "core.sparseCheckoutCone", "false"])?;
+        let error = |source| Error::Io { path: file.clone(), source };
+        fs::create_dir_all(folder.join(".git/info")).map_err(error)?;
+        whole::write_bytes(&file, (patterns.join("\n") + "\n").as_bytes())?;
+        let mut read_tree = vec!["read-tree", "--reset", "-u"];
+        read_tree.extend(self.is_loud.then_some("-v"));
+        read_tree.push("HEAD");
+        self.git(url, folder, &read_tree)
     }
 
     fn git(&self, url: &str, folder: &Path, arguments: &[&str]) -> Result<(), Error> {
         let fault = |what: String| Error::Git { url: url.into(), what };
         let mut git = Command::new("git");
-        git.current_dir(folder).args(["-c", "core.symlinks=true", "-c", "advice.detachedHead=false"]).args(arguments);
+        git.current_dir(folder).args(["-c", "core.symlinks=true"]).args(arguments);
         git.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null());
         if self.is_loud {
             let status = git.status().map_err(|error| fault(format!("git cannot be run: {error}")))?;

@@ -40,6 +40,7 @@ mod content;
 mod entry;
 mod error;
 mod fetch;
+mod glob;
 mod index;
 mod limits;
 mod machine;
@@ -48,11 +49,12 @@ mod members;
 mod pack;
 mod select;
 mod unpack;
+mod whole;
 
 pub use archive::{Archive, Chosen, Listed, SelectOptions, Selection};
 pub use entry::Entry;
 pub use error::Error;
-pub use fetch::Fetch;
+pub use fetch::{Fetch, Fetched};
 pub use limits::Limits;
 #[cfg(feature = "pack")]
 pub use pack::Pack;

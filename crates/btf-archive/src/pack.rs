@@ -1,8 +1,8 @@
 //! Bundles: archives that a program brings along.
 
 use std::{
-    collections::BTreeSet,
-    io::{self, BufWriter, Write},
+    collections::BTreeMap,
+    io::{self, Read, Write},
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -14,7 +14,7 @@ use std::{
 use btf_elf::Compression;
 use btf_types::Btf;
 
-use crate::{Archive, Entry, Error, Listed, content::Content, machine};
+use crate::{Archive, Entry, Error, Listed, glob::matches, machine, whole};
 
 /// What becomes of each kernel's BTF.
 type Transform<'a> = dyn Fn(&Btf) -> Result<Vec<u8>, String> + Sync + 'a;
@@ -113,7 +113,7 @@ impl<'a> Pack<'a> {
         let any = |wanted: &[String], is: &dyn Fn(&str) -> bool| wanted.is_empty() || wanted.iter().any(|one| is(one));
         any(&self.distributions, &|name| name == entry.distribution)
             && any(&self.machines, &|name| entry.machine.is_none_or(|machine| machine::names(name).contains(&machine)))
-            && any(&self.releases, &|pattern| matches(pattern.as_bytes(), entry.release.as_bytes()))
+            && any(&self.releases, &|pattern| matches(pattern, entry.release))
     }
 
     /// Writes a bundle to a file: beside it first, and under its name when it is
@@ -123,18 +123,7 @@ impl<'a> Pack<'a> {
     ///
     /// Those of [`Pack::write`]; after one, an older file is as it was.
     pub fn write_file(&self, archive: &Archive, path: impl AsRef<Path>) -> Result<usize, Error> {
-        let path = path.as_ref();
-        let error = |source| Error::Io { path: path.into(), source };
-        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        let file = tempfile::NamedTempFile::new_in(folder).map_err(error)?;
-        let mut writer = BufWriter::new(file);
-        let count = self.write(archive, &mut writer)?;
-        let file = writer.into_inner().map_err(|failed| error(failed.into_error()))?;
-        // Made for its owner alone; a bundle is for everybody.
-        #[cfg(unix)]
-        let _ = file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        file.persist(path).map_err(|failed| error(failed.error))?;
-        Ok(count)
+        whole::write(path.as_ref(), |file| self.write(archive, file))
     }
 
     /// Writes a bundle. Returns how many kernels there are in it.
@@ -143,32 +132,35 @@ impl<'a> Pack<'a> {
     ///
     /// [`Error::NotFound`] if the archive has none that are wanted; those of
     /// [`Archive::list`] and [`Archive::read`]; [`Error::Member`] with what
-    /// [`Pack::transform`] says; [`Error::Tar`] if it cannot be written;
-    /// [`Error::Refused`] for a compression that nothing here writes.
+    /// [`Pack::transform`] says; [`Error::Write`] if it cannot be written;
+    /// [`Error::Refused`] for a compression that nothing here writes, and if a
+    /// kernel is there twice, with other contents.
     pub fn write(&self, archive: &Archive, writer: impl Write) -> Result<usize, Error> {
-        let damaged = |source| Error::Tar { source };
+        let failed = |source| Error::Write { source };
         match self.compression {
             None => self.write_tar(archive, writer).map(|(_, count)| count),
             Some(Compression::Gzip) => {
                 let encoder = flate2::GzBuilder::new().mtime(0).write(writer, flate2::Compression::best());
                 let (encoder, count) = self.write_tar(archive, encoder)?;
-                encoder.finish().map_err(damaged)?;
+                encoder.finish().map_err(failed)?;
                 Ok(count)
             }
             Some(Compression::Xz) => {
                 let options = lzma_rust2::XzOptions::with_preset(6);
-                let encoder = lzma_rust2::XzWriter::new(writer, options).map_err(damaged)?;
+                let encoder = lzma_rust2::XzWriter::new(writer, options).map_err(failed)?;
                 let (encoder, count) = self.write_tar(archive, encoder)?;
-                encoder.finish().map_err(damaged)?;
+                encoder.finish().map_err(failed)?;
                 Ok(count)
             }
             Some(Compression::Zstd) => {
                 // The encoder wants a reader: what is written goes to a file first.
-                let mut spool = tempfile::tempfile().map_err(damaged)?;
+                let mut spool = tempfile::tempfile().map_err(failed)?;
                 let (_, count) = self.write_tar(archive, &mut spool)?;
-                io::Seek::rewind(&mut spool).map_err(damaged)?;
+                io::Seek::rewind(&mut spool).map_err(failed)?;
+                let (mut reader, mut writer) = (Patient::new(io::BufReader::new(spool)), Patient::new(writer));
                 let level = ruzstd::encoding::CompressionLevel::Fastest;
-                ruzstd::encoding::compress(io::BufReader::new(spool), writer, level);
+                ruzstd::encoding::compress(&mut reader, &mut writer, level);
+                reader.finish().and_then(|_| writer.finish()).map_err(failed)?;
                 Ok(count)
             }
             Some(other) => Err(Error::Refused { member: other.to_string(), what: "a compression that is not written" }),
@@ -184,22 +176,23 @@ impl<'a> Pack<'a> {
         };
         let folder = unpacked.as_ref().map(crate::Unpacked::archive).transpose()?;
         let archive = folder.as_ref().unwrap_or(archive);
-        let mut wanted: Vec<(String, Listed)> = Vec::new();
-        let mut names = BTreeSet::new();
+        let mut wanted: BTreeMap<String, Listed> = BTreeMap::new();
         for listed in archive.list()?.into_iter().filter(|listed| listed.path == listed.file) {
             let Some(entry) = listed.entry().filter(|entry| self.wants(entry)) else { continue };
             let name = format!("btfhub-archive/{entry}.btf");
-            if !names.insert(name.clone()) {
-                return Err(Error::Refused { member: listed.path, what: "there twice, under another ending" });
+            match wanted.get(&name) {
+                None => _ = wanted.insert(name, listed),
+                // Under another ending.
+                Some(other) if archive.is_same(&other.file, &listed.file)? => {}
+                Some(_) => return Err(Error::Refused { member: listed.path, what: "there twice, and not the same" }),
             }
-            wanted.push((name, listed));
         }
         if wanted.is_empty() {
             let host = "any kernel that is asked for".into();
             return Err(Error::NotFound { host, tried: Vec::new(), nearest: Vec::new() });
         }
-        wanted.sort();
-        let damaged = |source| Error::Tar { source };
+        let wanted: Vec<(String, Listed)> = wanted.into_iter().collect();
+        let failed = |source| Error::Write { source };
         let mut builder = tar::Builder::new(writer);
         let mut append = |name: &str, bytes: &[u8]| {
             let mut header = tar::Header::new_gnu();
@@ -208,7 +201,7 @@ impl<'a> Pack<'a> {
             header.set_gid(0);
             header.set_mtime(0);
             header.set_size(bytes.len() as u64);
-            builder.append_data(&mut header, name, bytes).map_err(damaged)
+            builder.append_data(&mut header, name, bytes).map_err(failed)
         };
         if let Some(json) = self.package_json {
             append("package.json", json)?;
@@ -224,17 +217,14 @@ impl<'a> Pack<'a> {
             }
         }
         let count = wanted.len();
-        Ok((builder.into_inner().map_err(damaged)?, count))
+        Ok((builder.into_inner().map_err(failed)?, count))
     }
 
     /// What becomes of some kernels, each on a thread of its own; in their order.
     fn make(&self, archive: &Archive, group: &[(String, Listed)]) -> Vec<Result<Vec<u8>, Error>> {
         let one = |listed: &Listed| {
-            let member = || listed.file.clone();
-            let bytes = archive.bytes_of(&listed.file)?;
-            let content = Content::unpack(&listed.file, bytes, archive.limits())?;
-            let btf = Btf::parse(content.vmlinux).map_err(|source| Error::Btf { member: member(), source })?;
-            (self.transform)(&btf).map_err(|what| Error::Member { member: member(), what })
+            let btf = archive.read(&listed.file)?;
+            (self.transform)(&btf).map_err(|what| Error::Member { member: listed.file.clone(), what })
         };
         let next = AtomicUsize::new(0);
         let made = Mutex::new(Vec::new());
@@ -267,35 +257,6 @@ impl std::fmt::Debug for Pack<'_> {
     }
 }
 
-/// Whether a text is like a pattern with `*` and `?`. Takes no longer than both
-/// are long, multiplied.
-pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    // Where the last star was, and what it stood for so far.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || text.get(t) == Some(c) => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    p = at + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.get(p..).unwrap_or_default().iter().all(|c| *c == b'*')
-}
-
 impl Pack<'_> {
     /// The compression that a file's name asks for: `.gz`, `.xz`, `.zst`.
     #[must_use]
@@ -309,25 +270,51 @@ impl Pack<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Something to read from, or to write to, that keeps what goes wrong to itself
+/// until it is asked: zstd's encoder panics on it.
+struct Patient<T> {
+    inner: T,
+    fault: Option<io::Error>,
+}
 
-    #[test]
-    fn patterns() {
-        for (pattern, text, expected) in [
-            ("5.4.*", "5.4.0-42-generic", true),
-            ("*-aws", "5.4.0-1029-aws", true),
-            ("*-aws", "5.4.0-1029-azure", false),
-            ("?.4*", "5.4", true),
-            ("", "", true),
-            ("*", "", true),
-            ("a", "", false),
-            ("*a*b*c", "xaxbxbxc", true),
-        ] {
-            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+impl<T> Patient<T> {
+    fn new(inner: T) -> Self {
+        Self { inner, fault: None }
+    }
+
+    /// What went wrong first.
+    fn finish(self) -> io::Result<T> {
+        self.fault.map_or(Ok(self.inner), Err)
+    }
+}
+
+impl<R: Read> Read for Patient<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.inner.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.fault.get_or_insert(error);
+                    return Ok(0);
+                }
+                read => return read,
+            }
         }
-        let long = "*a".repeat(2000);
-        assert!(!matches(long.as_bytes(), "b".repeat(20_000).as_bytes()));
+    }
+}
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        if self.fault.is_none() {
+            self.fault = self.inner.write_all(buffer).err();
+        }
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.fault.is_none() {
+            self.fault = self.inner.flush().err();
+        }
+        Ok(())
     }
 }

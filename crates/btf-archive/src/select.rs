@@ -5,11 +5,11 @@
 //! | exact | distribution, version, machine, release |
 //! | alias | the same under other names: see `alias.rs`, `machine.rs`, and links |
 //! | build counter | the same, but that SUSE's release has one number less than its file |
-//! | unique release | machine and release, and no other kernel has them; among several those that the release's name speaks for, or with equal contents |
+//! | unique release | machine and release, and no other kernel has them; among several those that the release's name speaks for |
 //! | nearest | only if asked for: distribution, version, machine and flavour |
 //!
-//! `ID_LIKE` chooses among kernels of the same release, and never alone: Oracle's
-//! is `fedora`.
+//! Several files with equal contents are one. `ID_LIKE` chooses among kernels of
+//! the same release, and never alone: Oracle's is `fedora`.
 
 use std::{cmp::Reverse, fmt};
 
@@ -62,11 +62,26 @@ pub(crate) struct Query<'a> {
     machines: Vec<&'a str>,
 }
 
-/// What was found: one place, or several of which contents decide.
+/// What was found.
 #[derive(Debug)]
-pub(crate) enum Verdict {
-    One(Place, Rule),
-    Several(Vec<Place>),
+pub(crate) struct Verdict {
+    pub(crate) place: Place,
+    /// Other files that it could be as well, unless they are the same.
+    pub(crate) others: Vec<Place>,
+    pub(crate) rule: Rule,
+}
+
+impl Verdict {
+    /// One of several paths of each file, its own if that is among them; `None`
+    /// if there are none.
+    fn of<'p>(places: impl IntoIterator<Item = &'p Place>, rule: Rule) -> Option<Self> {
+        let mut places: Vec<Place> = places.into_iter().cloned().collect();
+        places.sort_by(|one, other| (&one.file, one.is_link(), one).cmp(&(&other.file, other.is_link(), other)));
+        places.dedup_by(|one, other| one.file == other.file);
+        places.sort();
+        let mut places = places.into_iter();
+        Some(Self { place: places.next()?, others: places.collect(), rule })
+    }
 }
 
 /// As many near ones an error names.
@@ -135,34 +150,23 @@ impl<'a> Query<'a> {
         let best = same.iter().filter_map(|(entry, place)| Some((place.is_link(), self.rank(entry)?, *place)));
         if let Some((is_link, rank, place)) = best.min() {
             let rule = if rank == (0, 0, 0) && !is_link { Rule::Exact } else { Rule::Alias };
-            return Ok(Verdict::One(place.clone(), rule));
+            return Ok(Verdict { place: place.clone(), others: Vec::new(), rule });
         }
-        let counted: Vec<_> = entries
-            .iter()
-            .filter(|(entry, _)| self.rank(entry).is_some() && has_counter(entry.release, release))
-            .map(|(_, place)| *place)
-            .collect();
-        match counted.as_slice() {
-            [] => {}
-            [place] => return Ok(Verdict::One((*place).clone(), Rule::BuildCounter)),
-            several => {
-                let candidates = several.iter().map(|place| place.path.clone()).collect();
-                return Err(Error::Ambiguous { release: release.into(), candidates });
-            }
+        let is_counted = |entry: &Entry<'_>| self.rank(entry).is_some() && has_counter(entry.release, release);
+        let counted = entries.iter().filter(|(entry, _)| is_counted(entry)).map(|(_, place)| *place);
+        if let Some(verdict) = Verdict::of(counted, Rule::BuildCounter) {
+            return Ok(verdict);
         }
-        let mut candidates: Vec<_> =
-            same.into_iter().filter(|(entry, place)| self.machine(entry).is_some() && !place.is_link()).collect();
+        let mut candidates: Vec<_> = same.into_iter().filter(|(entry, _)| self.machine(entry).is_some()).collect();
         if candidates.len() > 1 {
             self.narrow(&mut candidates);
         }
-        match candidates.as_slice() {
-            [] => {}
-            [(_, place)] => return Ok(Verdict::One((*place).clone(), Rule::UniqueRelease)),
-            several => return Ok(Verdict::Several(several.iter().map(|(_, place)| (*place).clone()).collect())),
+        if let Some(verdict) = Verdict::of(candidates.iter().map(|(_, place)| *place), Rule::UniqueRelease) {
+            return Ok(verdict);
         }
         let near = self.near(&entries);
         match near.first().filter(|_| nearest) {
-            Some(place) => Ok(Verdict::One((*place).clone(), Rule::Nearest)),
+            Some(&place) => Ok(Verdict { place: place.clone(), others: Vec::new(), rule: Rule::Nearest }),
             None => Err(Error::NotFound {
                 host: self.to_string(),
                 tried: self.tried(),
@@ -172,16 +176,18 @@ impl<'a> Query<'a> {
     }
 
     /// Leaves of several kernels of one release those that its name speaks for,
-    /// and of these those that the host is made from.
+    /// and of these those of what the host is made from, the nearest first.
     fn narrow(&self, candidates: &mut Vec<&(Entry<'_>, &Place)>) {
-        let keep = |candidates: &mut Vec<&(Entry<'_>, &Place)>, is: &dyn Fn(&Entry<'_>) -> bool| {
-            if candidates.iter().any(|(entry, _)| is(entry)) {
-                candidates.retain(|(entry, _)| is(entry));
+        let keep = |candidates: &mut Vec<&(Entry<'_>, &Place)>, names: &[&str]| {
+            let is = |(entry, _): &&(Entry<'_>, &Place)| names.contains(&entry.distribution);
+            let has_any = candidates.iter().any(is);
+            if has_any {
+                candidates.retain(is);
             }
+            has_any
         };
-        let speaks_for = spoken_for(&self.host.release);
-        keep(candidates, &|entry| speaks_for.contains(&entry.distribution));
-        keep(candidates, &|entry| self.host.like.iter().any(|like| like == entry.distribution));
+        keep(candidates, spoken_for(&self.host.release));
+        let _ = self.host.like.iter().any(|like| keep(candidates, &[like]));
     }
 
     /// Kernels of the same distribution, version, machine and flavour, the

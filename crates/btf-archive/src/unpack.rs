@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +15,9 @@ use crate::{
     entry::release_of,
     members::{Member, Step},
 };
+
+/// What bundles of bpf-compatible have beside the folder of kernels.
+pub(crate) const PACKAGE_JSON: &str = "package.json";
 
 /// An archive that was unpacked: its folder, gone with this if it is a temporary
 /// one.
@@ -67,7 +71,10 @@ impl Archive {
             _ => Path::new("."),
         };
         fs::create_dir_all(parent).map_err(error(parent))?;
-        let partial = tempfile::Builder::new().prefix(".btf-archive-").tempdir_in(parent).map_err(error(parent))?;
+        // For everybody to read, if the user's mask lets them.
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".btf-archive-").permissions(fs::Permissions::from_mode(0o777));
+        let partial = builder.tempdir_in(parent).map_err(error(parent))?;
         let mut package_json = None;
         self.each(|member| {
             let Member::File { path, data, .. } = member else { return Ok(Step::On) };
@@ -82,11 +89,12 @@ impl Archive {
                 _ => Error::Io { path: to.clone(), source },
             })?;
             let limit = self.limits().member;
-            let written = io::copy(&mut io::Read::take(data, limit + 1), &mut file).map_err(error(&to))?;
+            let written =
+                io::copy(&mut io::Read::take(data, limit.saturating_add(1)), &mut file).map_err(error(&to))?;
             if written > limit {
                 return Err(Error::Limit { what: "bytes of a file", limit });
             }
-            if path.rsplit('/').next() == Some("package.json") && path.matches('/').count() <= 1 {
+            if path == PACKAGE_JSON {
                 package_json = Some(fs::read(&to).map_err(error(&to))?);
             }
             Ok(Step::On)
@@ -95,9 +103,6 @@ impl Archive {
             fs::remove_dir(&folder).map_err(error(&folder))?;
         }
         let partial = partial.keep();
-        // It was made for its owner alone.
-        #[cfg(unix)]
-        let _ = fs::set_permissions(&partial, std::os::unix::fs::PermissionsExt::from_mode(0o755));
         if let Err(source) = fs::rename(&partial, &folder) {
             let _ = fs::remove_dir_all(&partial);
             return Err(Error::Io { path: folder, source });
@@ -149,12 +154,12 @@ impl Unpacked {
     pub fn btf_file_of(&self, host: &Host) -> Result<PathBuf, Error> {
         let selection = self.archive()?.select(host)?;
         let file = self.folder.join(selection.file());
-        if selection.file().ends_with(".btf") {
+        if selection.is_plain() {
             return Ok(file);
         }
         let release = selection.file().rsplit('/').next().and_then(release_of).unwrap_or_default();
         let plain = file.with_file_name(format!("{release}.btf"));
-        write_whole(&plain, &selection.bytes())?;
+        selection.write_file(&plain)?;
         Ok(plain)
     }
 
@@ -166,14 +171,4 @@ impl Unpacked {
         }
         self.folder.clone()
     }
-}
-
-/// Writes a file beside, and gives it its name when it is whole.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let error = |source| Error::Io { path: path.into(), source };
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(error)?;
-    io::Write::write_all(&mut file, bytes).map_err(error)?;
-    file.persist(path).map_err(|failed| error(failed.error))?;
-    Ok(())
 }

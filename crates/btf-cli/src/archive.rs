@@ -9,6 +9,7 @@ use std::{
 use btf_archive::{Archive, Chosen, Fetch, Pack, SelectOptions, Selection};
 use btf_elf::Compression;
 use btf_kernel::Host;
+use btf_types::Btf;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -240,17 +241,20 @@ fn list(archive: &Archive, json: bool, out: &mut impl Write) -> Result {
 
 fn select(arguments: &Select, out: &mut impl Write) -> Result {
     let archive = Archive::open(&arguments.archive)?;
-    if !arguments.no_kernel && !arguments.which.is_given() {
-        let kernel = arguments.which.system.kernel();
-        if let Ok(Chosen::Kernel(btf)) = archive.choose(&kernel) {
-            let path = kernel.source()?.path().display().to_string();
-            if let Some(file) = &arguments.out {
-                write_beside(file, &btf.to_bytes(btf.byte_order())?)?;
-            }
-            let document = json!({"path": path, "rule": "kernel", "types": btf.type_count()});
-            let text = if arguments.json { document.to_string() } else { format!("path    {path}\nrule    kernel") };
-            return Ok(writeln!(out, "{text}")?);
+    let kernel = arguments.which.system.kernel();
+    if !arguments.no_kernel
+        && !arguments.which.is_given()
+        && let Ok(btf) = kernel.btf()
+    {
+        if let Some(file) = &arguments.out {
+            Chosen::Kernel(btf.clone()).write_file(file)?;
         }
+        let path = kernel.source()?.path().display().to_string();
+        let text = match arguments.json {
+            true => kernel_json(&path, &btf, arguments.which.host().ok().as_ref()).to_string(),
+            false => format!("path    {path}\nrule    kernel\ntypes   {}", btf.type_count()),
+        };
+        return Ok(writeln!(out, "{text}")?);
     }
     let host = arguments.which.host()?;
     let options = SelectOptions { nearest: arguments.nearest, types: arguments.with_type.clone() };
@@ -260,8 +264,7 @@ fn select(arguments: &Select, out: &mut impl Write) -> Result {
     let selection = match selected {
         Ok(selection) => selection,
         Err(error) => {
-            if let (true, btf_archive::Error::NotFound { tried, nearest, .. }) = (arguments.json, &error) {
-                let document = json!({"path": null, "host": host_json(&host), "tried": tried, "nearest": nearest});
+            if let Some(document) = miss_json(&error, &host).filter(|_| arguments.json) {
                 writeln!(out, "{document}")?;
                 out.flush()?;
             }
@@ -269,7 +272,7 @@ fn select(arguments: &Select, out: &mut impl Write) -> Result {
         }
     };
     if let Some(file) = &arguments.out {
-        write_beside(file, &selection.bytes())?;
+        selection.write_file(file)?;
     }
     match arguments.json {
         true => writeln!(out, "{}", selection_json(&selection, &host))?,
@@ -313,17 +316,32 @@ fn selection_json(selection: &Selection, host: &Host) -> serde_json::Value {
     })
 }
 
-/// Writes a file beside, and gives it its name when it is whole.
-fn write_beside(path: &std::path::Path, bytes: &[u8]) -> Result {
-    let beside = path.with_file_name(format!(
-        ".{}.{}",
-        path.file_name().unwrap_or_default().to_string_lossy(),
-        std::process::id()
-    ));
-    fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path)).map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        format!("{}: {error}", path.display()).into()
+/// The same of the kernel's own BTF.
+fn kernel_json(path: &str, btf: &Btf, host: Option<&Host>) -> serde_json::Value {
+    json!({
+        "path": path,
+        "file": path,
+        "rule": "kernel",
+        "host": host.map(host_json),
+        "tried": [],
+        "types": btf.type_count(),
+        "bytes": btf.as_bytes().len(),
+        "modules": [],
     })
+}
+
+/// Why there is none, if it is not that something is wrong with the archive.
+fn miss_json(error: &btf_archive::Error, host: &Host) -> Option<serde_json::Value> {
+    let host = host_json(host);
+    match error {
+        btf_archive::Error::NotFound { tried, nearest, .. } => {
+            Some(json!({"path": null, "host": host, "tried": tried, "nearest": nearest}))
+        }
+        btf_archive::Error::Ambiguous { candidates, .. } => {
+            Some(json!({"path": null, "host": host, "candidates": candidates}))
+        }
+        _ => None,
+    }
 }
 
 fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
@@ -385,6 +403,6 @@ fn fetch(arguments: &FetchArguments, out: &mut impl Write) -> Result {
     if io::stderr().is_terminal() {
         fetch = fetch.progress();
     }
-    let (archive, folder) = fetch.fetch()?;
-    Ok(writeln!(out, "{}: {} kernels", folder.display(), archive.list()?.len())?)
+    let fetched = fetch.fetch()?;
+    Ok(writeln!(out, "{}: {} kernels", fetched.folder.display(), fetched.kernels.len())?)
 }
