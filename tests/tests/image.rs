@@ -109,7 +109,7 @@ fn images_without_btf_say_what_was_tried() {
     let image = image::bz_image(&packed::encode(Compression::Gzip, &elf.build()));
     let error = BtfFile::parse(image).unwrap_err();
     let Error::NotInImage { tried, .. } = &error else { panic!("{error}") };
-    assert_eq!(tried.len(), 2, "where it is told to be, and where it is found");
+    assert_eq!(tried.len(), 1, "the same where it is told to be, and where it is found");
     assert!(error.to_string().starts_with("x86 bzImage: no BTF in it; gzip at offset 3282: ELF without"), "{error}");
 
     let damaged = image::s390(&packed::encode(Compression::Zstd, &image::kernel(ByteOrder::Big))[..500]);

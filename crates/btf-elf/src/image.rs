@@ -197,7 +197,10 @@ impl Search {
                 Some(found)
             }
             Err(why) => {
-                self.tried.push((offset, compression, why));
+                // The same, where it is told to be and where it is found.
+                if !self.tried.iter().any(|(known, _, said)| *known == offset && *said == why) {
+                    self.tried.push((offset, compression, why));
+                }
                 None
             }
         }

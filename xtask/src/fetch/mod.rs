@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     if options.list {
         for entry in &entries {
             let state = if entry.is_fetched(&folder) { "fetched" } else { "-" };
-            println!("{:<24}{state:<9}{}", entry.name, entry.origin);
+            println!("{:<26}{state:<9}{}", entry.name, entry.origin);
         }
         return Ok(());
     }
