@@ -21,7 +21,7 @@ pub(crate) const SYSFS: &str = "/sys/kernel/btf";
 ///
 /// Source: `btf__load_vmlinux_btf` in `tools/lib/bpf/btf.c`; where that and
 /// others end, with `{vmlinuz}` the images that boot loaders load.
-const PLACES: [&str; 16] = [
+const PLACES: [&str; 19] = [
     "/boot/vmlinux-{}",
     "/lib/modules/{}/vmlinux-{}",
     "/lib/modules/{}/build/vmlinux",
@@ -32,9 +32,12 @@ const PLACES: [&str; 16] = [
     "/boot/vmlinuz-{}",
     "/lib/modules/{}/vmlinuz",
     "/usr/lib/modules/{}/vmlinuz",
+    "/usr/lib/modules/{}/vmlinux",
     "/usr/lib/modules/{}/vmlinux.xz",
+    "/usr/lib/modules/{}/vmlinux.zst",
     "/boot/vmlinux-{}.gz",
     "/boot/vmlinux-{}.xz",
+    "/boot/vmlinux-{}.zst",
     "/boot/Image-{}",
     "/boot/image-{}",
     "/boot/kernel-{}",
