@@ -5,7 +5,7 @@
 
 use std::{
     fmt, io,
-    os::fd::AsFd,
+    os::fd::{AsFd, BorrowedFd},
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 
@@ -14,7 +14,7 @@ use btf_types::format::{
     Var, VarSecinfo,
 };
 
-use crate::{Error, syscall};
+use crate::{Error, loaded::CAP_BPF, syscall};
 
 /// Something that BTF can have, and a kernel may not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,13 +126,26 @@ impl Feature {
     /// [`Error::Permission`] if the caller may not load BTF: this says nothing
     /// of the kernel. [`Error::System`].
     pub fn is_supported(self) -> Result<bool, Error> {
+        self.is_supported_for(None)
+    }
+
+    /// The same, asked with a BPF token, which lends the right to load.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Feature::is_supported`].
+    pub fn is_supported_with(self, token: BorrowedFd<'_>) -> Result<bool, Error> {
+        self.is_supported_for(Some(token))
+    }
+
+    fn is_supported_for(self, token: Option<BorrowedFd<'_>>) -> Result<bool, Error> {
         let known = KNOWN.get(self as usize);
         match known.map_or(0, |known| known.load(Relaxed)) {
             1 => return Ok(false),
             2 => return Ok(true),
             _ => {}
         }
-        let supported = self.probe(&Running)?;
+        let supported = self.probe(&Running { token })?;
         if let Some(known) = known {
             known.store(1 + u8::from(supported), Relaxed);
         }
@@ -156,11 +169,9 @@ impl Feature {
                 Some(libc::EINVAL | libc::E2BIG | libc::EOPNOTSUPP | 524) => Ok(false),
                 // No such system call, or no such command of it.
                 Some(libc::ENOSYS) => Ok(false),
-                Some(libc::EPERM | libc::EACCES) => Err(Error::Permission {
-                    what: "asking the kernel what it knows of BTF",
-                    needs: "CAP_BPF (before Linux 5.8 CAP_SYS_ADMIN)",
-                    source,
-                }),
+                Some(libc::EPERM | libc::EACCES) => {
+                    Err(Error::Permission { what: "asking the kernel what it knows of BTF", needs: CAP_BPF, source })
+                }
                 _ => Err(Error::System { what: "asking the kernel what it knows of BTF", source }),
             },
         }
@@ -224,15 +235,17 @@ trait Judge {
     fn tells_names(&self, btf: &[u8]) -> io::Result<()>;
 }
 
-struct Running;
+struct Running<'fd> {
+    token: Option<BorrowedFd<'fd>>,
+}
 
-impl Judge for Running {
+impl Judge for Running<'_> {
     fn load(&self, btf: &[u8]) -> io::Result<()> {
-        syscall::btf_load(btf, None, None).0.map(|_| ())
+        syscall::btf_load(btf, None, self.token).0.map(|_| ())
     }
 
     fn tells_names(&self, btf: &[u8]) -> io::Result<()> {
-        let fd = syscall::btf_load(btf, None, None).0?;
+        let fd = syscall::btf_load(btf, None, self.token).0?;
         syscall::btf_info(fd.as_fd(), &mut [], &mut [0; 64]).map(|_| ())
     }
 }

@@ -21,6 +21,7 @@
 //! * [`Host`], [`OsRelease`]: which system that is.
 //! * [`LoadedBtf`]: BTF loaded into the kernel, and what is in it, by id.
 //! * [`Feature`]: what the kernel knows of BTF.
+//! * [`Token`]: the right to load, lent to a container.
 //!
 //! The kernel shows its BTF, and that of each loaded module, as files in
 //! `/sys/kernel/btf`. Where the kernel can map such a file (vmlinux, since
@@ -29,7 +30,7 @@
 //! # Rights
 //!
 //! Files are for everybody to read. Loading BTF and asking for features needs
-//! CAP_BPF, looking at what others have loaded CAP_SYS_ADMIN; without, there is
+//! CAP_BPF or a [`Token`], looking at what others have loaded CAP_SYS_ADMIN; without, there is
 //! [`Error::Permission`], which is never taken for a kernel that cannot.
 
 #![deny(unsafe_code)]
@@ -44,6 +45,7 @@ mod modules;
 mod os_release;
 mod root;
 mod syscall;
+mod token;
 
 pub use error::{Attempt, Error};
 pub use feature::Feature;
@@ -53,3 +55,4 @@ pub use loaded::{LoadOptions, LoadedBtf, LoadedInfo};
 pub use modules::{Modules, modules_dep};
 pub use os_release::OsRelease;
 pub use root::Root;
+pub use token::Token;

@@ -52,7 +52,7 @@ impl<'fd> LoadOptions<'fd> {
         Self::default()
     }
 
-    /// With a BPF token (`BPF_TOKEN_CREATE`), which lends the right to load.
+    /// With a BPF token ([`Token`](crate::Token)), which lends the right to load.
     /// Since Linux 6.9.
     #[must_use]
     pub fn token(mut self, token: BorrowedFd<'fd>) -> Self {
@@ -127,7 +127,7 @@ impl<'fd> LoadOptions<'fd> {
     }
 }
 
-const CAP_BPF: &str = "CAP_BPF (before Linux 5.8 CAP_SYS_ADMIN) or a BPF token";
+pub(crate) const CAP_BPF: &str = "CAP_BPF (before Linux 5.8 CAP_SYS_ADMIN) or a BPF token";
 const CAP_SYS_ADMIN: &str = "CAP_SYS_ADMIN";
 
 fn permission(what: &'static str, needs: &'static str, source: io::Error) -> Error {

@@ -18,6 +18,7 @@ const BTF_GET_NEXT_ID: libc::c_long = 23;
 const PROG_GET_FD_BY_ID: libc::c_long = 13;
 const MAP_GET_FD_BY_ID: libc::c_long = 14;
 const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+const TOKEN_CREATE: libc::c_long = 36;
 
 /// What has ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,14 @@ struct InfoAttr {
     info: u64,
 }
 
+/// The argument of BPF_TOKEN_CREATE.
+#[repr(C)]
+#[derive(Default)]
+struct TokenAttr {
+    flags: u32,
+    bpffs_fd: u32,
+}
+
 /// What the kernel says of BTF.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
@@ -97,6 +106,15 @@ pub(crate) fn btf_load(
         unsafe { OwnedFd::from_raw_fd(fd) }
     });
     (fd, attr.log_true_size)
+}
+
+/// A token of the BPF file system that a folder is the root of.
+pub(crate) fn token_create(bpffs: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut attr = TokenAttr { bpffs_fd: bpffs.as_raw_fd() as u32, ..TokenAttr::default() };
+    // SAFETY: `attr` is what the command takes, without pointers.
+    let fd = unsafe { bpf(TOKEN_CREATE, &mut attr) }?;
+    // SAFETY: it is a new descriptor that nobody else has.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// The least id that is larger than this; `None` if there is none.

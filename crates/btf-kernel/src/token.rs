@@ -1,0 +1,82 @@
+//! BPF tokens: the right to load, lent to a user namespace.
+//!
+//! Who has the right mounts a BPF file system for a container, and says in the
+//! options of the mount what it delegates; of that file system, the container
+//! makes tokens for itself. Loading BTF needs `delegate_cmds=btf_load`.
+//!
+//! Source: `kernel/bpf/token.c`, since Linux 6.9.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use crate::{Error, syscall};
+
+/// A token, which lends the right to load.
+#[derive(Debug)]
+pub struct Token(OwnedFd);
+
+impl Token {
+    /// Makes one of the BPF file system that is mounted at a path, such as
+    /// `/sys/fs/bpf`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if there is nothing at the path; those of
+    /// [`Token::of_folder`].
+    pub fn create(bpffs: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = bpffs.as_ref();
+        let folder = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        Self::of_folder(folder.as_fd())
+    }
+
+    /// The same of a descriptor of its root.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Permission`] if it was mounted for another user namespace, or
+    /// the caller has not CAP_BPF in its own; [`Error::System`] if it is no BPF
+    /// file system, delegates nothing, or the kernel knows no tokens.
+    pub fn of_folder(bpffs: BorrowedFd<'_>) -> Result<Self, Error> {
+        const WHAT: &str = "making a BPF token";
+        syscall::token_create(bpffs).map(Self).map_err(|source| match source.raw_os_error() {
+            Some(libc::EPERM) => Error::Permission {
+                what: WHAT,
+                needs: "a BPF file system mounted for this user namespace, and CAP_BPF in it",
+                source,
+            },
+            _ => Error::System { what: WHAT, source },
+        })
+    }
+
+    /// Another descriptor of the same token.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more descriptors.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+}
+
+impl AsFd for Token {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<Token> for OwnedFd {
+    fn from(token: Token) -> Self {
+        token.0
+    }
+}
+
+impl From<OwnedFd> for Token {
+    /// A descriptor of a token, that another library has made.
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
