@@ -165,7 +165,7 @@ struct FetchArguments {
     /// Only this machine.
     #[arg(long)]
     machine: Option<String>,
-    /// Only releases like this, with `*`.
+    /// Only releases like this, with `*` and `?`.
     #[arg(long, value_name = "GLOB")]
     release: Option<String>,
     /// The repository, an address or a path, and not $BTFHUB_REPO.
