@@ -325,6 +325,19 @@ fn cases() -> Vec<Case> {
             Ok(("centos/8/arm64/4.18.0-147.8.1.el8_1.aarch64.btf.tar.xz", UniqueRelease)),
         ),
         Case("ID=\"something\"\nVERSION_ID=\"8.5\"\n", x86, "4.18.0-147.8.1.el8_1.x86_64", Err("ambiguous")),
+        // With the version of what it is made from.
+        Case(
+            "ID=pop\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=\"20.04\"\nVERSION_CODENAME=focal\n",
+            x86,
+            "5.4.0-42-generic",
+            Ok(("ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz", UniqueRelease)),
+        ),
+        Case(
+            "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=\"20\"\nVERSION_CODENAME=ulyana\n",
+            x86,
+            "5.4.0-42-generic",
+            Err("ambiguous"),
+        ),
         // Amazon Linux 1 is in three.
         Case(
             "ID=\"amzn\"\nVERSION_ID=\"2018.03\"\n",

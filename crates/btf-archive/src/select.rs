@@ -176,18 +176,21 @@ impl<'a> Query<'a> {
     }
 
     /// Leaves of several kernels of one release those that its name speaks for,
-    /// and of these those of what the host is made from, the nearest first.
+    /// of these those of what the host is made from, the nearest first, and of
+    /// these those of its version.
     fn narrow(&self, candidates: &mut Vec<&(Entry<'_>, &Place)>) {
-        let keep = |candidates: &mut Vec<&(Entry<'_>, &Place)>, names: &[&str]| {
-            let is = |(entry, _): &&(Entry<'_>, &Place)| names.contains(&entry.distribution);
-            let has_any = candidates.iter().any(is);
+        let mut keep = |is: &dyn Fn(&Entry<'_>) -> bool| {
+            let has_any = candidates.iter().any(|(entry, _)| is(entry));
             if has_any {
-                candidates.retain(is);
+                candidates.retain(|(entry, _)| is(entry));
             }
             has_any
         };
-        keep(candidates, spoken_for(&self.host.release));
-        let _ = self.host.like.iter().any(|like| keep(candidates, &[like]));
+        let speaks_for = spoken_for(&self.host.release);
+        keep(&|entry| speaks_for.contains(&entry.distribution));
+        let _ = self.host.like.iter().any(|like| keep(&|entry| entry.distribution == like));
+        let (version, codename) = (self.host.version.as_deref(), self.host.codename.as_deref());
+        keep(&|entry| alias::versions(entry.distribution, version, codename).iter().any(|name| name == entry.version));
     }
 
     /// Kernels of the same distribution, version, machine and flavour, the
