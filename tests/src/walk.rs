@@ -211,6 +211,7 @@ pub fn elf(elf: &Elf, len: usize) {
 /// If an answer does not fit another.
 pub fn object(object: &BpfObject) {
     let _ = object.license();
+    let _ = object.btf_ext().map(|ext| ext.map_or(0, |ext| ext.func_infos().count()));
     for program in object.programs() {
         if let Ok(instructions) = program.instructions() {
             assert_eq!(instructions.len() * Instruction::SIZE, instructions.as_bytes().len());

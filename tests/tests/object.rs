@@ -511,6 +511,32 @@ fn what_is_no_object_is_refused() {
 
 /// Names of megabytes, shared by a hundred thousand DATASECs; a struct of a
 /// million members that defines as many maps.
+/// (libbpf goes on without a `.BTF.ext` that is damaged.)
+#[test]
+fn a_damaged_ext_keeps_nobody_from_the_rest() {
+    for name in objects().into_iter().filter(|name| name.contains("/maps-")) {
+        let sound = open(&name);
+        let mut bytes = fixtures::read(&name);
+        let section = sound.elf().section(".BTF.ext").unwrap();
+        // The magic number.
+        bytes[section.offset() as usize] ^= 0xff;
+        let damaged = BpfObject::parse(bytes).unwrap();
+        for _ in 0..2 {
+            let error = damaged.btf_ext().unwrap_err();
+            assert!(matches!(error, Error::Btf { section: ".BTF.ext", .. }), "{error:?}");
+        }
+        assert_eq!(damaged.maps().unwrap().len(), sound.maps().unwrap().len());
+        assert_eq!(damaged.fixup().btf().unwrap().as_bytes(), sound.fixup().btf().unwrap().as_bytes());
+        let functions = |object: &BpfObject| -> Vec<(String, bool)> {
+            let all = object.programs().flat_map(|program| program.functions().unwrap());
+            all.map(|function| (function.name().to_string(), function.func().is_some())).collect()
+        };
+        let expected: Vec<_> = functions(&sound).into_iter().map(|(name, _)| (name, false)).collect();
+        assert!(functions(&sound).iter().any(|(_, has_type)| *has_type));
+        assert_eq!(functions(&damaged), expected);
+    }
+}
+
 #[test]
 fn objects_that_were_made_to_hurt() {
     let bounded = |object: &[u8]| {

@@ -16,7 +16,7 @@ use crate::{BtfFile, DataSection, Elf, Error, Fixup, Map, ProgramSection, Sectio
 pub struct BpfObject {
     elf: Elf,
     btf: Btf,
-    btf_ext: Option<BtfExt>,
+    btf_ext: OnceLock<Option<BtfExt>>,
     fixup: Fixup,
     /// The functions: section, offset, and symbol of each, in this order.
     functions: OnceLock<Vec<(u32, u64, u32)>>,
@@ -31,8 +31,9 @@ impl BpfObject {
     ///
     /// [`Error::File`] with what is wrong with it: what [`Elf::open`] and
     /// [`Elf::btf`] say, [`Error::NotBpf`] if it is for another machine or
-    /// linked, [`Error::Elf`] if its sections overlap. What is wrong with a
-    /// single map, section or variable is told when that is asked for.
+    /// linked, [`Error::Elf`] if its sections overlap. What is wrong with
+    /// `.BTF.ext`, or a single map, section or variable, is told when that is
+    /// asked for.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         BtfFile::open(path)?.into_object().map_err(|error| error.of_file(path))
@@ -65,9 +66,9 @@ impl BpfObject {
             return Err(Error::Elf { what: "sections overlap, or are cut off", offset: elf.input().len() });
         }
         let btf = elf.btf()?;
-        let btf_ext = elf.btf_ext(&btf)?;
         let fixup = elf.fixup(&btf)?;
-        Ok(Self { elf, btf, btf_ext, fixup, functions: OnceLock::new(), func_types: OnceLock::new() })
+        let (btf_ext, functions, func_types) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Ok(Self { elf, btf, btf_ext, fixup, functions, func_types })
     }
 
     /// The ELF file.
@@ -82,10 +83,19 @@ impl BpfObject {
         &self.btf
     }
 
-    /// What it says of its instructions; older objects do not.
-    #[must_use]
-    pub fn btf_ext(&self) -> Option<&BtfExt> {
-        self.btf_ext.as_ref()
+    /// What it says of its instructions, read when first asked for; older
+    /// objects do not.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Elf::btf_ext`]. (libbpf goes on without; who needs nothing of
+    /// it, can as well.)
+    pub fn btf_ext(&self) -> Result<Option<&BtfExt>, Error> {
+        if let Some(ext) = self.btf_ext.get() {
+            return Ok(ext.as_ref());
+        }
+        let ext = self.elf.btf_ext(&self.btf)?;
+        Ok(self.btf_ext.get_or_init(|| ext).as_ref())
     }
 
     /// What a loader fills in of its DATASECs; [`Fixup::btf`] is its BTF with
@@ -163,7 +173,8 @@ impl BpfObject {
         Ok(functions.get(start..end).unwrap_or_default())
     }
 
-    /// The id of the FUNC at an offset of a section.
+    /// The id of the FUNC at an offset of a section; `None` too if `.BTF.ext` is
+    /// damaged, as nobody else says it.
     pub(crate) fn func_type(&self, section: u32, offset: u64) -> Option<u32> {
         let types = self.func_types.get_or_init(|| {
             let mut sections = HashMap::new();
@@ -171,7 +182,7 @@ impl BpfObject {
                 sections.entry(program.name().as_bytes()).or_insert(program.section().index());
             }
             let mut types = HashMap::new();
-            for block in self.btf_ext.iter().flat_map(BtfExt::func_infos) {
+            for block in self.btf_ext().ok().flatten().into_iter().flat_map(BtfExt::func_infos) {
                 let Some(&section) = sections.get(block.name().as_bytes()) else { continue };
                 types.extend(block.infos().map(|info| ((section, u64::from(info.insn_offset())), info.func().id())));
             }

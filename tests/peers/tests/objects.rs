@@ -267,7 +267,7 @@ fn same_ext(objects: &Objects) -> usize {
         btf_format::convert_ext(&mut ours, ByteOrder::NATIVE).unwrap();
         assert_eq!(ours, theirs, "{name}");
         let object = BpfObject::parse(bytes.clone()).unwrap();
-        let ext = object.btf_ext().unwrap();
+        let ext = object.btf_ext().unwrap().unwrap();
         let raw = RawBtfExt::parse(&theirs).unwrap();
         let funcs = raw.func_infos().flat_map(|block| block.records()).map(|info| (info.insn_off(), info.type_id()));
         let of_ours = ext.func_infos().flatten().map(|info| (info.insn_offset(), info.func().id()));
