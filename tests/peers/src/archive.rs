@@ -11,13 +11,14 @@ use std::{
     io::{self, Read},
     path::Path,
     process::Command,
-    time::Instant,
 };
 
 use btf_archive::{Archive, Pack};
 use btf_elf::{Compression, Limits};
 use btf_kernel::Host;
 use btf_tests::fixtures;
+
+use crate::cost::Cost;
 
 const MEMBERS: usize = 3000;
 const FILES: usize = 4000;
@@ -37,11 +38,9 @@ fn host() -> Host {
     }
 }
 
-/// What a process of its own does: prints the time in ns, and the most memory
-/// that it had, without what it had before, in KiB.
+/// What a process of its own does: prints what it costs.
 pub fn one(way: &str, path: &Path) {
-    let before = crate::extract::peak();
-    let start = Instant::now();
+    let cost = Cost::start();
     match way {
         "select" => {
             let selection = Archive::open(path).and_then(|archive| archive.select(&host())).expect("it is there");
@@ -67,14 +66,14 @@ pub fn one(way: &str, path: &Path) {
             let file = folder.join("btfhub-archive/ubuntu/20.04/x86_64").join(format!("{}.btf", host().release));
             let btf = btf_types::Btf::parse(fs::read(file).expect("it is there")).expect("it is sound");
             assert!(btf.type_count() > 10);
-            let time = start.elapsed();
+            let time = cost.nanos();
             fs::remove_dir_all(&folder).expect("what was written can be removed");
-            println!("{}\n0", time.as_nanos());
+            println!("{time}\n0");
             return;
         }
         _ => panic!("no {way}"),
     }
-    println!("{}\n{}", start.elapsed().as_nanos(), crate::extract::peak().saturating_sub(before));
+    cost.print();
 }
 
 /// The same BTF with its members at other offsets, as another kernel has them:

@@ -10,10 +10,11 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Instant,
 };
 
 use btf_tests::fixtures;
+
+use crate::cost::Cost;
 
 /// A library: its name, and what opens a file, on raw BTF as its base, and
 /// returns the number of types; `None` if it cannot.
@@ -31,14 +32,14 @@ fn extractors() -> Vec<Extractor> {
 
 fn ours(path: &Path, base: Option<&Path>) -> Option<u64> {
     let base = base.map(|base| btf_elf::BtfFile::open(base).and_then(|base| base.btf()).expect("it is sound"));
-    let start = Instant::now();
+    let cost = Cost::start();
     let file = btf_elf::BtfFile::open(path).ok()?;
     let btf = match &base {
         None => file.btf(),
         Some(base) => file.split_btf(base),
     };
     let count = btf.ok()?.type_count();
-    println!("{}", start.elapsed().as_nanos());
+    cost.print();
     Some(count.into())
 }
 
@@ -48,14 +49,14 @@ fn btf_rs(path: &Path, base: Option<&Path>) -> Option<u64> {
     use fallible_iterator::FallibleIterator;
 
     let base = base.map(|base| btf_rs::Btf::from_file(base).expect("it is sound"));
-    let start = Instant::now();
+    let cost = Cost::start();
     let bytes = btf_rs::utils::elf::extract_btf_from_file(path).ok()?;
     let btf = match &base {
         None => btf_rs::Btf::from_bytes(&bytes),
         Some(base) => btf_rs::Btf::from_split_bytes(&bytes, base),
     };
     let btf = btf.ok()?;
-    println!("{}", start.elapsed().as_nanos());
+    cost.print();
     Some(btf.type_iter().iterator().flatten().count() as u64)
 }
 
@@ -71,34 +72,23 @@ fn libbpf(path: &Path, base: Option<&Path>) -> Option<u64> {
         sys::libbpf_set_print(None);
         let base = base.map_or(ptr::null_mut(), |base| sys::btf__parse(text(base).as_ptr(), ptr::null_mut()));
         let path = text(path);
-        let start = Instant::now();
+        let cost = Cost::start();
         let btf = sys::btf__parse_split(path.as_ptr(), base);
         if btf.is_null() {
             return None;
         }
         let count = sys::btf__type_cnt(btf);
-        println!("{}", start.elapsed().as_nanos());
+        cost.print();
         Some(count.into())
     }
 }
 
-/// What a process of its own does: prints the time in ns, and the most memory
-/// that it had at one time, without what it had before, in KiB.
+/// What a process of its own does: prints what it costs.
 pub fn one(name: &str, path: &Path, base: Option<&Path>) {
     let Some((_, extract)) = extractors().into_iter().find(|(peer, _)| *peer == name) else {
         panic!("no peer {name}");
     };
-    let before = peak();
-    if extract(path, base).is_some() {
-        println!("{}", peak().saturating_sub(before));
-    }
-}
-
-/// The most memory that this process had at one time, in KiB.
-pub fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
+    extract(path, base);
 }
 
 /// Prints the table, of these files, or of what the fixtures have.

@@ -13,6 +13,7 @@ mod archive;
 mod aya;
 #[cfg(feature = "peers")]
 mod btf_rs;
+mod cost;
 mod extract;
 mod floor;
 #[cfg(feature = "peers-c")]

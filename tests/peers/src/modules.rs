@@ -11,11 +11,12 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Instant,
 };
 
 use btf_elf::{BtfFile, Elf};
 use btf_kernel::{Kernel, Root};
+
+use crate::cost::Cost;
 
 const ROUNDS: usize = 3;
 
@@ -23,17 +24,16 @@ const ROUNDS: usize = 3;
 const WAYS: [(&str, &str); 3] =
     [("ours", "btf-kernel, all modules"), ("btf-rs", "btf-rs, all modules"), ("one", "btf-kernel, one module")];
 
-/// What a process of its own does: prints the time in ns, the most memory that
-/// it had, without what it had before, in KiB, and how many modules it opened.
+/// What a process of its own does: prints what it costs, and how many modules it
+/// opened.
 pub fn one(way: &str, root: &Path, release: &str) {
-    let before = crate::extract::peak();
-    let start = Instant::now();
+    let cost = Cost::start();
     let kernel = || Kernel::of(Root::new(root)).with_release(release);
     let count = match way {
         "ours" => {
             let modules = kernel().collection_of_all().expect("there are modules");
             let count = modules.collection.objects().count();
-            report(start, before, count - 1);
+            report(&cost, count - 1);
             return;
         }
         "one" => {
@@ -47,7 +47,7 @@ pub fn one(way: &str, root: &Path, release: &str) {
             match btf_rs::utils::elf::collection_from_kernel_dir(folder) {
                 Ok(collection) => {
                     let count = collection.resolve_types_by_name("task_struct").map_or(0, |types| types.len());
-                    report(start, before, count);
+                    report(&cost, count);
                     return;
                 }
                 Err(error) => {
@@ -58,11 +58,12 @@ pub fn one(way: &str, root: &Path, release: &str) {
         }
         _ => return,
     };
-    report(start, before, count);
+    report(&cost, count);
 }
 
-fn report(start: Instant, before: u64, count: usize) {
-    println!("{}\n{}\n{count}", start.elapsed().as_nanos(), crate::extract::peak().saturating_sub(before));
+fn report(cost: &Cost, count: usize) {
+    cost.print();
+    println!("{count}");
 }
 
 /// Prints the table.
