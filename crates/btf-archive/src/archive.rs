@@ -107,6 +107,19 @@ impl Archive {
     }
 
     /// A tar in memory: what `include_bytes!` has put into a program.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), btf_archive::Error> {
+    /// use btf_archive::{Archive, Chosen, kernel::Kernel};
+    ///
+    /// static BUNDLE: &[u8] = b""; // include_bytes!("min_core_btfs.tar.gz")
+    /// // Where the kernel has none of its own: a file, for loaders that take one.
+    /// if let Chosen::Archive(selection) = Archive::from_bytes(BUNDLE).choose(&Kernel::running())? {
+    ///     selection.write_file("/run/prog/vmlinux.btf")?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         Self { source: Source::Bytes(bytes.into()), limits: Limits::default() }

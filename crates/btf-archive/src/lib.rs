@@ -51,6 +51,13 @@ mod select;
 mod unpack;
 mod whole;
 
+#[doc(no_inline)]
+pub use btf_elf as elf;
+#[doc(no_inline)]
+pub use btf_kernel as kernel;
+#[doc(no_inline)]
+pub use btf_types as types;
+
 pub use archive::{Archive, Chosen, Listed, SelectOptions, Selection};
 pub use entry::Entry;
 pub use error::Error;

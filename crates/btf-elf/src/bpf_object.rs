@@ -42,6 +42,14 @@ impl BpfObject {
     /// The same of bytes in memory: what `include_bytes!` has put into a
     /// program, for one.
     ///
+    /// ```no_run
+    /// # fn main() -> Result<(), btf_elf::Error> {
+    /// static PROGRAM: &[u8] = b""; // include_bytes!("prog.bpf.o")
+    /// let object = btf_elf::BpfObject::parse(PROGRAM)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`BpfObject::open`], without the file around it.

@@ -68,6 +68,8 @@ mod symbol;
 
 pub use bpf_object::BpfObject;
 pub use btf_ids::{BtfId, BtfIdSet, BtfIds};
+#[doc(no_inline)]
+pub use btf_types as types;
 pub use compression::{Compression, Decoder};
 pub use data_section::{DataKind, DataSection, Variable};
 pub use elf::Elf;

@@ -47,6 +47,10 @@ mod root;
 mod syscall;
 mod token;
 
+#[doc(no_inline)]
+pub use btf_elf as elf;
+#[doc(no_inline)]
+pub use btf_types as types;
 pub use error::{Attempt, Error};
 pub use feature::Feature;
 pub use host::Host;
