@@ -274,6 +274,10 @@ impl Fetch {
         let fault = |what: String| Error::Git { url: url.into(), what };
         let mut git = Command::new("git");
         git.current_dir(folder).args(["-c", "core.symlinks=true"]).args(arguments);
+        // Where this runs inside of another repository's hook.
+        for name in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"] {
+            git.env_remove(name);
+        }
         git.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null());
         if self.is_loud {
             let status = git.status().map_err(|error| fault(format!("git cannot be run: {error}")))?;
