@@ -45,6 +45,12 @@ pub(crate) fn distributions(id: &str) -> Vec<String> {
     dedup(names)
 }
 
+/// The names that a version may have in an archive, of a distribution by any of
+/// these names.
+pub(crate) fn versions_of_any(distributions: &[String], version: Option<&str>, codename: Option<&str>) -> Vec<String> {
+    dedup(distributions.iter().flat_map(|distribution| versions(distribution, version, codename)).collect())
+}
+
 /// The names that a version may have in an archive, its own first.
 pub(crate) fn versions(distribution: &str, version: Option<&str>, codename: Option<&str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();

@@ -89,6 +89,12 @@ impl Listed {
     pub fn entry(&self) -> Option<Entry<'_>> {
         Entry::parse(&self.path)
     }
+
+    /// Whether it is there over a link.
+    #[must_use]
+    pub fn is_link(&self) -> bool {
+        self.path != self.file
+    }
 }
 
 impl Archive {

@@ -171,7 +171,7 @@ impl Fetch {
                 && glob::matches(&self.release, entry.release)
         };
         let mut kernels = archive.list()?;
-        kernels.retain(|listed| listed.path == listed.file && listed.entry().is_some_and(is_wanted));
+        kernels.retain(|listed| !listed.is_link() && listed.entry().is_some_and(is_wanted));
         if kernels.is_empty() {
             let host = format!(
                 "any kernel {} of {} {} on {} in {}",
@@ -193,18 +193,7 @@ impl Fetch {
 
     /// The names of its version.
     fn versions(&self) -> Vec<String> {
-        if self.version == "*" {
-            return vec![self.version.clone()];
-        }
-        let mut versions = Vec::new();
-        for distribution in self.distributions() {
-            for version in alias::versions(&distribution, Some(&self.version), None) {
-                if !versions.contains(&version) {
-                    versions.push(version);
-                }
-            }
-        }
-        versions
+        alias::versions_of_any(&self.distributions(), Some(&self.version), None)
     }
 
     /// The names of the machine.
@@ -212,7 +201,7 @@ impl Fetch {
         machine::names(&self.machine).into_iter().map(Into::into).collect()
     }
 
-    /// Which files are to be there, in git's patterns: the last that fits counts.
+    /// The files that are asked for, in git's patterns.
     fn patterns(&self) -> Vec<String> {
         let mut patterns = Vec::new();
         let release = &self.release;
@@ -249,7 +238,7 @@ impl Fetch {
             fs::rename(&to, folder).map_err(error)?;
         }
         // What was asked for before stays. Links are files to git: what is two
-        // levels deep, and no folder.
+        // levels deep, and no folder. (The last pattern that fits counts.)
         let file = folder.join(".git/info/sparse-checkout");
         let known = fs::read_to_string(&file).unwrap_or_default();
         let links = ["/*/*", "!/*/*/"].map(String::from);

@@ -3,18 +3,15 @@
 use std::{
     collections::BTreeMap,
     io::{self, Read, Write},
+    panic::resume_unwind,
     path::Path,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
     thread,
 };
 
 use btf_elf::Compression;
 use btf_types::Btf;
 
-use crate::{Archive, Entry, Error, Listed, glob::matches, machine, whole};
+use crate::{Archive, Entry, Error, Listed, glob::matches, machine, unpack::PACKAGE_JSON, whole};
 
 /// What becomes of each kernel's BTF.
 type Transform<'a> = dyn Fn(&Btf) -> Result<Vec<u8>, String> + Sync + 'a;
@@ -92,6 +89,17 @@ impl<'a> Pack<'a> {
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = Some(compression);
         self
+    }
+
+    /// The compression that a file's name asks for: `.gz`, `.xz`, `.zst`.
+    #[must_use]
+    pub fn compression_of(path: &Path) -> Option<Compression> {
+        match path.extension()?.to_str()? {
+            "gz" | "tgz" => Some(Compression::Gzip),
+            "xz" => Some(Compression::Xz),
+            "zst" => Some(Compression::Zstd),
+            _ => None,
+        }
     }
 
     /// Not each kernel's BTF, but what this makes of it: trimmed, say. It is
@@ -177,7 +185,7 @@ impl<'a> Pack<'a> {
         let folder = unpacked.as_ref().map(crate::Unpacked::archive).transpose()?;
         let archive = folder.as_ref().unwrap_or(archive);
         let mut wanted: BTreeMap<String, Listed> = BTreeMap::new();
-        for listed in archive.list()?.into_iter().filter(|listed| listed.path == listed.file) {
+        for listed in archive.list()?.into_iter().filter(|listed| !listed.is_link()) {
             let Some(entry) = listed.entry().filter(|entry| self.wants(entry)) else { continue };
             let name = format!("btfhub-archive/{entry}.btf");
             match wanted.get(&name) {
@@ -204,7 +212,7 @@ impl<'a> Pack<'a> {
             builder.append_data(&mut header, name, bytes).map_err(failed)
         };
         if let Some(json) = self.package_json {
-            append("package.json", json)?;
+            append(PACKAGE_JSON, json)?;
         }
         // As many at once as there are cores, and no more in memory.
         let cores = thread::available_parallelism().map_or(1, Into::into);
@@ -226,23 +234,10 @@ impl<'a> Pack<'a> {
             let btf = archive.read(&listed.file)?;
             (self.transform)(&btf).map_err(|what| Error::Member { member: listed.file.clone(), what })
         };
-        let next = AtomicUsize::new(0);
-        let made = Mutex::new(Vec::new());
-        let work = || {
-            loop {
-                let index = next.fetch_add(1, Relaxed);
-                let Some((_, listed)) = group.get(index) else { return };
-                let result = one(listed);
-                made.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
-            }
-        };
         thread::scope(|scope| {
-            (1..group.len()).for_each(|_| _ = scope.spawn(work));
-            work();
-        });
-        let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-        made.sort_by_key(|(index, _)| *index);
-        made.into_iter().map(|(_, result)| result).collect()
+            let made: Vec<_> = group.iter().map(|(_, listed)| scope.spawn(move || one(listed))).collect();
+            made.into_iter().map(|made| made.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        })
     }
 }
 
@@ -254,19 +249,6 @@ impl std::fmt::Debug for Pack<'_> {
             .field("releases", &self.releases)
             .field("compression", &self.compression)
             .finish_non_exhaustive()
-    }
-}
-
-impl Pack<'_> {
-    /// The compression that a file's name asks for: `.gz`, `.xz`, `.zst`.
-    #[must_use]
-    pub fn compression_of(path: &Path) -> Option<Compression> {
-        match path.extension()?.to_str()? {
-            "gz" | "tgz" => Some(Compression::Gzip),
-            "xz" => Some(Compression::Xz),
-            "zst" => Some(Compression::Zstd),
-            _ => None,
-        }
     }
 }
 

@@ -90,14 +90,7 @@ const NEAREST: usize = 5;
 impl<'a> Query<'a> {
     pub(crate) fn new(host: &'a Host) -> Self {
         let distributions = alias::distributions(&host.distribution);
-        let mut versions = Vec::new();
-        for distribution in &distributions {
-            for version in alias::versions(distribution, host.version.as_deref(), host.codename.as_deref()) {
-                if !versions.contains(&version) {
-                    versions.push(version);
-                }
-            }
-        }
+        let versions = alias::versions_of_any(&distributions, host.version.as_deref(), host.codename.as_deref());
         Self { host, distributions, versions, machines: machine::names(&host.machine) }
     }
 

@@ -228,7 +228,7 @@ fn list(archive: &Archive, json: bool, out: &mut impl Write) -> Result {
     }
     for listed in &listed {
         let Some(entry) = listed.entry() else { continue };
-        let link = if listed.path == listed.file { String::new() } else { format!(" -> {}", listed.file) };
+        let link = if listed.is_link() { format!(" -> {}", listed.file) } else { String::new() };
         let machine = entry.machine.unwrap_or("-");
         writeln!(
             out,
@@ -360,7 +360,8 @@ fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
     for pattern in &arguments.release {
         pack = pack.release(pattern);
     }
-    if let Some(compression) = Pack::compression_of(&arguments.out) {
+    let compression = Pack::compression_of(&arguments.out);
+    if let Some(compression) = compression {
         pack = pack.compression(compression);
     }
     if !arguments.programs.is_empty() {
@@ -373,7 +374,7 @@ fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
     });
     let count = pack.write_file(&archive, &arguments.out)?;
     bar.finish_and_clear();
-    let way = Pack::compression_of(&arguments.out).map_or("tar", Compression::as_str);
+    let way = compression.map_or("tar", Compression::as_str);
     Ok(writeln!(out, "{}: {count} kernels ({way})", arguments.out.display())?)
 }
 

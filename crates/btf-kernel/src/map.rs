@@ -1,4 +1,5 @@
-//! Mapping a file of `/sys/kernel/btf`: the one place with `unsafe`.
+//! Mapping a file of `/sys/kernel/btf`: beside `syscall.rs` the one place with
+//! `unsafe`.
 
 #![allow(unsafe_code)]
 
