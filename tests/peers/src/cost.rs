@@ -1,6 +1,12 @@
-//! What something costs: time, and memory at most.
+//! What something costs, in a process of its own: time, and memory at most.
 
-use std::{fs, time::Instant};
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    process::{Command, Stdio},
+    time::Instant,
+};
 
 /// Begun before something, printed after it.
 pub struct Cost {
@@ -26,6 +32,47 @@ impl Cost {
     pub fn print(&self) {
         let time = self.nanos();
         println!("{time}\n{}", peak().saturating_sub(self.before));
+    }
+}
+
+/// The least that something cost of several times.
+#[derive(Clone, Copy)]
+pub struct Least {
+    nanos: u64,
+    /// `None` where it was not measured.
+    kibibytes: Option<u64>,
+    /// What was printed behind, if anything: how much was done for it; else 0.
+    pub count: u64,
+}
+
+impl Least {
+    /// Calls this program with these arguments, some times; `None` if it does not
+    /// say what that costs.
+    pub fn of(rounds: usize, arguments: &[&OsStr]) -> Option<Self> {
+        let one = || {
+            let program = env::current_exe().expect("the program knows where it is");
+            let output = Command::new(program).args(arguments).stderr(Stdio::inherit()).output();
+            let text = String::from_utf8(output.expect("the program runs").stdout).expect("text");
+            let mut numbers = text.lines().filter_map(|line| line.parse().ok());
+            Some(Self { nanos: numbers.next()?, kibibytes: numbers.next(), count: numbers.next().unwrap_or(0) })
+        };
+        let all = (0..rounds).map(|_| one()).collect::<Option<Vec<_>>>()?;
+        all.into_iter().reduce(|one, other| Self {
+            nanos: one.nanos.min(other.nanos),
+            kibibytes: one.kibibytes.min(other.kibibytes),
+            count: other.count,
+        })
+    }
+
+    /// Milliseconds, with some decimals.
+    pub fn time(&self, decimals: usize) -> String {
+        let milliseconds = self.nanos as f64 / 1e6;
+        format!("{milliseconds:.decimals$} ms")
+    }
+
+    /// Megabytes; `-` where they were not measured.
+    pub fn memory(&self) -> String {
+        self.kibibytes.map_or("-".into(), |kibibytes| format!("{:.1} MB", kibibytes as f64 / 1e3))
     }
 }
 

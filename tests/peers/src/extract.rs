@@ -7,14 +7,15 @@
 //! in the page cache.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use btf_tests::fixtures;
 
-use crate::cost::Cost;
+use crate::cost::{Cost, Least};
 
 /// A library: its name, and what opens a file, on raw BTF as its base, and
 /// returns the number of types; `None` if it cannot.
@@ -130,15 +131,10 @@ fn images() -> Vec<PathBuf> {
 }
 
 fn cell(name: &str, path: &Path, base: Option<&Path>) -> String {
-    let mut best: Option<(u64, u64)> = None;
-    for _ in 0..ROUNDS {
-        let program = env::current_exe().expect("the program knows where it is");
-        let output = Command::new(program).arg("--extract-one").arg(name).arg(path).args(base).output();
-        let text = String::from_utf8(output.expect("the program runs").stdout).expect("text");
-        let numbers: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
-        let [time, memory] = numbers[..] else { return "-".into() };
-        best = Some(best.map_or((time, memory), |(t, m)| (t.min(time), m.min(memory))));
+    let mut arguments = vec![OsStr::new("--extract-one"), OsStr::new(name), path.as_os_str()];
+    arguments.extend(base.map(Path::as_os_str));
+    match Least::of(ROUNDS, &arguments) {
+        Some(least) => format!("{}, {}", least.time(2), least.memory()),
+        None => "-".into(),
     }
-    let (time, memory) = best.unwrap_or_default();
-    format!("{:.2} ms, {:.1} MB", time as f64 / 1e6, memory as f64 / 1e3)
 }

@@ -8,15 +8,16 @@
 //! own, the fastest of some; the files are in the page cache.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use btf_elf::{BtfFile, Elf};
 use btf_kernel::{Kernel, Root};
 
-use crate::cost::Cost;
+use crate::cost::{Cost, Least};
 
 const ROUNDS: usize = 3;
 
@@ -82,24 +83,9 @@ pub fn print(root: &Path, release: &str) {
     }
     println!("| | time | memory at most |\n|---|---|---|");
     for (way, title) in WAYS {
-        let mut best: Option<(u64, u64, u64)> = None;
-        for _ in 0..ROUNDS {
-            let program = env::current_exe().expect("the program knows where it is");
-            let mut command = Command::new(program);
-            command.arg("--modules-one").arg(way).arg(&folder).arg(release);
-            let output = command.output().expect("the program runs");
-            let text = String::from_utf8(output.stdout).expect("text");
-            let numbers: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
-            let [time, memory, count] = numbers[..] else {
-                eprint!("{}", String::from_utf8_lossy(&output.stderr));
-                break;
-            };
-            best = Some(best.map_or((time, memory, count), |(t, m, _)| (t.min(time), m.min(memory), count)));
-        }
-        match best {
-            Some((time, memory, count)) => {
-                println!("| {title} ({count}) | {:.1} ms | {:.1} MB |", time as f64 / 1e6, memory as f64 / 1e3);
-            }
+        let arguments = [OsStr::new("--modules-one"), OsStr::new(way), folder.as_os_str(), OsStr::new(release)];
+        match Least::of(ROUNDS, &arguments) {
+            Some(least) => println!("| {title} ({}) | {} | {} |", least.count, least.time(1), least.memory()),
             None => println!("| {title} | - | - |"),
         }
     }
