@@ -3,20 +3,12 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-use std::{
-    fs,
-    process::{Command, Output},
-};
+mod command;
+
+use std::fs;
 
 use btf_tests::{fixtures, packed};
-
-fn btf(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_btf")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use command::{btf, text};
 
 /// The kernels of the fixtures, as an archive.
 fn archive() -> tempfile::TempDir {

@@ -2,18 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-use std::{
-    path::Path,
-    process::{Command, Output},
-};
+mod command;
+
+use std::path::Path;
 
 use btf_tests::fixtures;
+use command::{btf, text};
 use regex::bytes::{Captures, Regex};
 use sha2::{Digest, Sha256};
-
-fn btf(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_btf")).args(arguments).output().unwrap()
-}
 
 /// What the command prints of a file on its base.
 fn dump(format: &str, file: &Path, base: Option<&Path>) -> Vec<u8> {
@@ -22,7 +18,7 @@ fn dump(format: &str, file: &Path, base: Option<&Path>) -> Vec<u8> {
         arguments.extend(["--base", base.to_str().unwrap()]);
     }
     let output = btf(&arguments);
-    assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}: {}", file.display(), text(&output.stderr));
     output.stdout
 }
 
@@ -75,7 +71,7 @@ fn datasecs_as_a_loader_sees_them() {
     let path = fixtures::folder().join("bpf/clang-22/maps-eb.bpf.o");
     let dump = |arguments: &[&str]| {
         let output = btf(&[&["dump"], arguments].concat());
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{}", text(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
     let (path, fixup) = (path.to_str().unwrap(), "--fixup");

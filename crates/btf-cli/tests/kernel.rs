@@ -3,23 +3,18 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+mod command;
+
 use std::{
     fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
-    process::{Command, Output},
+    process::Command,
 };
 
 use btf_tests::{fixtures, image, packed, skip};
 use btf_types::ByteOrder;
-
-fn btf(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_btf")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use command::{btf, text};
 
 /// A system of the newest kernel of the fixtures, in an image, with a module.
 fn system() -> tempfile::TempDir {

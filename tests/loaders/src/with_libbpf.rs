@@ -1,7 +1,5 @@
 //! libbpf-rs, which takes BTF as the path of a file.
 
-use std::io::Write;
-
 use btf_archive::Archive;
 use btf_kernel::Host;
 use libbpf_rs::{MapCore, MapFlags, ObjectBuilder};
@@ -16,11 +14,11 @@ use crate::{Result, exec_something, offset_of_result};
 /// If the archive has nothing for this system, or the program cannot be loaded.
 pub fn size_of_task_struct(archive: &Archive, host: &Host, object: &[u8]) -> Result<u64> {
     let selection = archive.select(host)?;
-    let mut file = tempfile::NamedTempFile::new()?;
-    file.write_all(&selection.bytes())?;
-    file.flush()?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("vmlinux.btf");
+    selection.write_file(&path)?;
     let mut builder = ObjectBuilder::default();
-    builder.btf_custom_path(file.path())?;
+    builder.btf_custom_path(&path)?;
     let mut open = builder.open_memory(object)?;
     for mut program in open.progs_mut() {
         let is_wanted = program.name() == "on_exec";
