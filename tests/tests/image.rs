@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use btf_elf::{BtfFile, Compression, Error, ImageKind, Layer, Limits};
+use btf_elf::{BtfFile, Compression, Error, ImageKind, Layer, Limits, Machine};
 use btf_format::ByteOrder;
 use btf_tests::{
     elf_blob::ElfBlob,
@@ -39,7 +39,7 @@ fn x86_images_with_an_elf_file_packed_in_every_way() {
     for (format, payload) in payloads {
         let layers = opened(format.as_str(), image::bz_image(&payload), ByteOrder::Little);
         let offset = 4 * 512 + 1234;
-        let elf = Layer::Elf { is_64: true, byte_order: ByteOrder::Little, machine: X86_64 };
+        let elf = Layer::Elf { machine: Machine::X86_64 };
         let expected = [Layer::Image(ImageKind::BzImage), Layer::Compressed { compression: format, offset }, elf];
         assert_eq!(layers, expected);
     }

@@ -63,7 +63,7 @@ impl BpfObject {
     ///
     /// As for [`BpfObject::open`], without the file around it.
     pub fn new(elf: Elf) -> Result<Self, Error> {
-        let is_bpf = elf.is_bpf() || elf.machine() == elf::EM_NONE.0;
+        let is_bpf = elf.is_bpf() || elf.machine().e_machine() == elf::EM_NONE.0;
         if !is_bpf || !elf.is_relocatable() {
             return Err(Error::NotBpf { machine: elf.machine(), elf_type: elf.elf_type() });
         }

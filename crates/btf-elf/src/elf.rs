@@ -13,8 +13,8 @@ use object::{
 };
 
 use crate::{
-    BtfIds, Error, Fixup, Limits, Section, Sections, Symbol, Symbols, input::Input, relocation, section::SectionHeader,
-    symbol::SymbolTable,
+    BtfIds, Error, Fixup, Limits, Machine, Section, Sections, Symbol, Symbols, input::Input, relocation,
+    section::SectionHeader, symbol::SymbolTable,
 };
 
 /// An ELF file of 32 or 64 bits and either byte order: a kernel, a module, a
@@ -25,10 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Elf {
     input: Input,
-    is_64: bool,
-    byte_order: ByteOrder,
     elf_type: u16,
-    machine: u16,
+    machine: Machine,
     sections: Vec<SectionHeader>,
     section_names: Bytes,
     symbols: OnceLock<SymbolTable>,
@@ -101,10 +99,8 @@ impl Elf {
             _ => Bytes::new(),
         };
         Ok(Self {
-            is_64: header.is_type_64(),
-            byte_order,
             elf_type: header.e_type(endian).0,
-            machine: header.e_machine(endian).0,
+            machine: Machine::new(header.e_machine(endian).0, header.is_type_64(), byte_order),
             input,
             sections,
             section_names,
@@ -117,13 +113,13 @@ impl Elf {
     /// Whether addresses and offsets have 64 bits, or 32.
     #[must_use]
     pub fn is_64(&self) -> bool {
-        self.is_64
+        self.machine.is_64()
     }
 
     /// The byte order of all that is in the file.
     #[must_use]
     pub fn byte_order(&self) -> ByteOrder {
-        self.byte_order
+        self.machine.byte_order()
     }
 
     /// What kind of file it is: 1 relocatable (`ET_REL`), 2 executable, 3
@@ -140,22 +136,16 @@ impl Elf {
         self.elf_type == elf::ET_REL.0
     }
 
-    /// Which machine it is for: 62 is x86-64, 183 arm64, 247 BPF.
+    /// The machine that the file is for.
     #[must_use]
-    pub fn machine(&self) -> u16 {
+    pub fn machine(&self) -> Machine {
         self.machine
     }
 
     /// Whether it is for the BPF machine.
     #[must_use]
     pub fn is_bpf(&self) -> bool {
-        self.machine == elf::EM_BPF.0
-    }
-
-    /// The name of the machine, if it is one that Linux runs on.
-    #[must_use]
-    pub fn machine_name(&self) -> Option<&'static str> {
-        machine_name(self.machine)
+        self.machine.is_bpf()
     }
 
     /// The sections, in the order of their numbers; the first is no section,
@@ -281,10 +271,10 @@ impl Elf {
     }
 
     fn parse_btf(&self, section: &'static str, bytes: Bytes, base: Option<&Btf>) -> Result<Btf, Error> {
-        let btf = Btf::parse_with_pointer_size(bytes, base, if self.is_64 { 8 } else { 4 })
+        let btf = Btf::parse_with_pointer_size(bytes, base, self.machine.pointer_size())
             .map_err(|source| Error::Btf { section, source })?;
-        if btf.byte_order() != self.byte_order {
-            return Err(Error::ByteOrder { section, btf: btf.byte_order(), elf: self.byte_order });
+        if btf.byte_order() != self.byte_order() {
+            return Err(Error::ByteOrder { section, btf: btf.byte_order(), elf: self.byte_order() });
         }
         Ok(btf)
     }
@@ -380,22 +370,4 @@ pub(crate) fn endian(order: ByteOrder) -> Endianness {
         ByteOrder::Little => Endianness::Little,
         ByteOrder::Big => Endianness::Big,
     }
-}
-
-pub(crate) fn machine_name(machine: u16) -> Option<&'static str> {
-    Some(match elf::Machine(machine) {
-        elf::EM_X86_64 => "x86_64",
-        elf::EM_386 => "i386",
-        elf::EM_AARCH64 => "arm64",
-        elf::EM_ARM => "arm",
-        elf::EM_RISCV => "riscv",
-        elf::EM_S390 => "s390x",
-        elf::EM_PPC64 => "ppc64",
-        elf::EM_PPC => "ppc",
-        elf::EM_MIPS => "mips",
-        elf::EM_LOONGARCH => "loongarch",
-        elf::EM_SPARCV9 => "sparc64",
-        elf::EM_BPF => "bpf",
-        _ => return None,
-    })
 }

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use btf_types::{ByteOrder, Kind, OwnedName};
 
-use crate::Compression;
+use crate::{Compression, Machine};
 
 /// Why a file could not be read, or an object does not say what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -198,13 +198,19 @@ pub enum Error {
         count: usize,
     },
 
-    /// It is an ELF file, but no object for the BPF machine.
-    #[error("no BPF object: it is for machine {machine}, of type {elf_type}")]
+    /// An ELF file that is not a relocatable BPF object.
+    #[error("not a BPF object: machine {machine}, ELF type {elf_type}")]
     NotBpf {
-        /// The ELF machine.
-        machine: u16,
+        /// The machine that it is for.
+        machine: Machine,
         /// The ELF type.
         elf_type: u16,
+    },
+    /// A name that no machine has.
+    #[error("unknown machine {name:?}")]
+    UnknownMachine {
+        /// The name.
+        name: String,
     },
     /// A program section is not made of whole instructions.
     #[error("program section {name} has {len} bytes, which is no multiple of 8")]

@@ -4,7 +4,7 @@ use std::{fmt, fs::File, io::Read, path::Path};
 
 use btf_types::{Btf, ByteOrder, Bytes};
 
-use crate::{BpfObject, Compression, Elf, Error, ImageKind, Limits, image, input::Input};
+use crate::{BpfObject, Compression, Elf, Error, ImageKind, Limits, Machine, image, input::Input};
 
 /// A file that has BTF in it: raw BTF, ELF, a kernel image, or any of these
 /// compressed.
@@ -46,12 +46,8 @@ pub enum Layer {
     Image(ImageKind),
     /// ELF.
     Elf {
-        /// Whether of 64 bits.
-        is_64: bool,
-        /// Its byte order.
-        byte_order: ByteOrder,
-        /// Its machine.
-        machine: u16,
+        /// The machine that it is for, with its class and byte order.
+        machine: Machine,
     },
     /// BTF itself.
     Btf {
@@ -264,7 +260,7 @@ impl Read for FileReader<'_> {
 
 impl Layer {
     pub(crate) fn of_elf(elf: &Elf) -> Self {
-        Self::Elf { is_64: elf.is_64(), byte_order: elf.byte_order(), machine: elf.machine() }
+        Self::Elf { machine: elf.machine() }
     }
 }
 
@@ -280,11 +276,11 @@ impl fmt::Display for Layer {
                 at(f, offset)
             }
             Self::Image(kind) => write!(f, "{kind}"),
-            Self::Elf { is_64, byte_order, machine } => {
-                write!(f, "ELF of {} bits, {byte_order}, ", if is_64 { 64 } else { 32 })?;
-                match crate::elf::machine_name(machine) {
+            Self::Elf { machine } => {
+                write!(f, "ELF of {} bits, {}, ", if machine.is_64() { 64 } else { 32 }, machine.byte_order())?;
+                match machine.name() {
                     Some(name) => f.write_str(name),
-                    None => write!(f, "machine {machine}"),
+                    None => write!(f, "machine {}", machine.e_machine()),
                 }
             }
             Self::Btf { offset } => {

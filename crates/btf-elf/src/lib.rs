@@ -57,8 +57,8 @@ mod image;
 mod input;
 mod instruction;
 mod limits;
+mod machine;
 mod map;
-
 mod program;
 mod relocation;
 mod scan;
@@ -79,6 +79,7 @@ pub use fixup::{DatasecLayout, FixedDatasec, FixedEntry, Fixup};
 pub use image::ImageKind;
 pub use instruction::Instruction;
 pub use limits::Limits;
+pub use machine::Machine;
 pub use map::{Holds, Map, MapType, MapValue, Pinning};
 pub use program::{Function, Instructions, ProgramSection};
 pub use relocation::Relocation;

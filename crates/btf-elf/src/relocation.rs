@@ -6,7 +6,7 @@ use object::{
     read::elf::{Rel, Rela},
 };
 
-use crate::{Elf, Error, Section, Symbol, elf::endian};
+use crate::{Elf, Error, Machine, Section, Symbol, elf::endian};
 
 /// A place in a section that stands for a symbol.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +107,7 @@ fn read_rela<'elf, R: Rela<Endian = Endianness>>(
 ) -> Result<(), Error> {
     let elf = section.elf();
     let endian = endian(elf.byte_order());
-    let is_mips64el = elf.is_64() && endian == Endianness::Little && elf.machine() == elf::EM_MIPS.0;
+    let is_mips64el = elf.machine() == Machine::MIPS64EL;
     for raw in records::<R>(&table.data()?) {
         let (offset, symbol) = (raw.r_offset(endian).into(), raw.r_sym(endian, is_mips64el));
         let symbol = symbol_of(section, offset, symbol)?;

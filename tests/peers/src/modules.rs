@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use btf_elf::{BtfFile, Elf};
+use btf_elf::{BtfFile, Elf, Machine};
 use btf_kernel::{Kernel, Root};
 
 use crate::cost::{Cost, Least};
@@ -95,7 +95,7 @@ pub fn print(root: &Path, release: &str) {
 /// An ELF file with the kernel's BTF: the one in its image, if it is one.
 fn vmlinux(image: &Path, btf: &btf_types::Btf) -> Vec<u8> {
     let file = BtfFile::open(image).expect("it was opened before");
-    let machine = file.elf().map_or(183, Elf::machine);
+    let machine = file.elf().map_or(Machine::AARCH64, Elf::machine).e_machine();
     let mut elf =
         btf_tests::elf_blob::ElfBlob { elf_type: 2, machine, ..btf_tests::elf_blob::ElfBlob::bpf(btf.byte_order()) };
     elf.section(".BTF", btf.to_bytes(btf.byte_order()).expect("all kinds are known"));
