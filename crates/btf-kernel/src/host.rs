@@ -1,5 +1,10 @@
 //! Which system it is: distribution, machine, kernel release.
 
+use std::io::Read;
+
+use btf_elf::Machine;
+use btf_types::ByteOrder;
+
 use crate::{Error, OsRelease, Root};
 
 /// A system, as far as it matters for which BTF belongs to it.
@@ -39,14 +44,27 @@ impl Host {
     ///
     /// [`Error::NoRelease`], [`Error::NoMachine`] if that cannot be told.
     pub fn of(root: &Root) -> Result<Self, Error> {
+        Self::of_with(root, None, None)
+    }
+
+    /// The system whose files are in a folder, with the kernel release and the
+    /// machine given where its files do not tell: an image or an unpacked root
+    /// file system has no `/proc`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRelease`], [`Error::NoMachine`] if one is neither given nor
+    /// known.
+    pub fn of_with(root: &Root, release: Option<&str>, machine: Option<&str>) -> Result<Self, Error> {
         let os = OsRelease::of(root);
-        let release = release(root)?;
+        let release = release.map_or_else(|| release_of(root), |given| Ok(given.into()))?;
+        let machine = machine.map_or_else(|| machine_of(root, &release), |given| Ok(given.into()))?;
         Ok(Self {
             distribution: os.id().unwrap_or_default().into(),
             like: os.id_like().map(Into::into).collect(),
             version: os.version_id().map(Into::into),
             codename: os.version_codename().map(Into::into),
-            machine: machine(root, &release)?,
+            machine,
             release,
         })
     }
@@ -54,7 +72,7 @@ impl Host {
 
 /// The kernel release of a system: that of its `/proc`, else, if it is the one
 /// that this runs on, what the kernel says.
-pub(crate) fn release(root: &Root) -> Result<String, Error> {
+pub(crate) fn release_of(root: &Root) -> Result<String, Error> {
     match line(root, "/proc/sys/kernel/osrelease") {
         Some(release) => Ok(release),
         None if root.is_system() => Ok(running_release()),
@@ -62,17 +80,32 @@ pub(crate) fn release(root: &Root) -> Result<String, Error> {
     }
 }
 
-/// The machine of a system, likewise. (`/proc/sys/kernel/arch` is there since
-/// Linux 6.1.)
-fn machine(root: &Root, release: &str) -> Result<String, Error> {
+/// The machine of a system: that of its `/proc` (since Linux 6.1), else, if it
+/// runs the same kernel, that of this one, else that of its programs.
+fn machine_of(root: &Root, release: &str) -> Result<String, Error> {
     match line(root, "/proc/sys/kernel/arch") {
         Some(machine) => Ok(machine),
         // The same kernel runs on the same machine.
         None if root.is_system() || release == running_release() => {
             Ok(rustix::system::uname().machine().to_string_lossy().into_owned())
         }
-        None => Err(Error::NoMachine { root: root.folder().into() }),
+        None => machine_of_programs(root).ok_or_else(|| Error::NoMachine { root: root.folder().into() }),
     }
+}
+
+/// The machine that a system's shell is built for.
+fn machine_of_programs(root: &Root) -> Option<String> {
+    ["/bin/sh", "/usr/bin/env"].into_iter().find_map(|path| {
+        // The magic number, the class, the byte order; at 18, `e_machine`.
+        let mut header = [0; 20];
+        root.open(path).ok()?.read_exact(&mut header).ok()?;
+        let [0x7f, b'E', b'L', b'F', class @ 1..=2, data @ 1..=2, .., low, high] = header else { return None };
+        let (order, number) = match data {
+            1 => (ByteOrder::Little, u16::from_le_bytes([low, high])),
+            _ => (ByteOrder::Big, u16::from_be_bytes([low, high])),
+        };
+        Machine::new(number, class == 2, order).name().map(Into::into)
+    })
 }
 
 fn line(root: &Root, path: &str) -> Option<String> {
@@ -116,8 +149,37 @@ mod tests {
         let host = Host::of(&root).unwrap();
         assert_eq!((host.release.as_str(), host.machine.as_str()), ("5.4.0-42-generic", "s390x"));
         assert_eq!((host.distribution.as_str(), host.version), ("", None));
+        // What is given takes precedence, and the rest is the tree's.
+        fs::create_dir_all(folder.path().join("etc")).unwrap();
+        fs::write(folder.path().join("etc/os-release"), "ID=rocky\nID_LIKE=\"rhel fedora\"\nVERSION_ID=8.6\n").unwrap();
+        let host = Host::of_with(&root, Some("4.18.0"), Some("aarch64")).unwrap();
+        assert_eq!((host.release.as_str(), host.machine.as_str()), ("4.18.0", "aarch64"));
+        assert_eq!((host.distribution.as_str(), host.version.as_deref()), ("rocky", Some("8.6")));
+        assert_eq!(host.like, ["rhel", "fedora"]);
         fs::remove_file(proc.join("arch")).unwrap();
         fs::write(proc.join("osrelease"), running_release()).unwrap();
         assert_eq!(Host::of(&root).unwrap().machine, std::env::consts::ARCH, "of a container's host");
+    }
+
+    #[test]
+    fn the_machine_of_an_image_is_that_of_its_programs() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::new(folder.path());
+        fs::create_dir_all(folder.path().join("bin")).unwrap();
+        let host = |header: &[u8]| {
+            fs::write(folder.path().join("bin/sh"), header).unwrap();
+            Host::of_with(&root, Some("5.4.0"), None)
+        };
+        let elf = |class, data, machine: [u8; 2]| {
+            let mut header = [b"\x7fELF", &[class, data][..], &[0; 12]].concat();
+            header.extend(machine);
+            header
+        };
+        assert_eq!(host(&elf(2, 2, [0, 22])).unwrap().machine, "s390x");
+        assert_eq!(host(&elf(2, 1, [183, 0])).unwrap().machine, "aarch64");
+        assert_eq!(host(&elf(1, 1, [3, 0])).unwrap().machine, "i686");
+        for header in [&b"#!/bin/busybox"[..], &elf(2, 1, [0xff, 0xff]), &elf(3, 1, [183, 0])] {
+            assert!(matches!(host(header), Err(Error::NoMachine { .. })));
+        }
     }
 }

@@ -130,7 +130,7 @@ impl Kernel {
         if let Some(release) = self.given_release.as_ref().or(self.release.get()) {
             return Ok(release);
         }
-        let release = host::release(&self.root)?;
+        let release = host::release_of(&self.root)?;
         Ok(self.release.get_or_init(|| release))
     }
 
