@@ -1,21 +1,19 @@
 //! Checks that the crates only depend downward.
 //!
-//! What is allowed stands in one table, `[workspace.metadata.layers]` of the
-//! workspace's Cargo.toml: for each crate the workspace crates that it may
-//! depend on, in whatever way (normal, build or dev).
+//! One table, `[workspace.metadata.layers]` of the workspace's Cargo.toml, has a
+//! row for each crate. In whatever way (normal, build or dev), a crate may
+//! depend on the workspace crates of its row, and on all that those may depend
+//! on. An entry that ends in `?` allows an optional dependency; so do the entries
+//! of its row.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{Result, cargo};
+use crate::{Result, metadata};
 
 pub(crate) fn run() -> Result {
-    let output = cargo().args(["metadata", "--format-version=1", "--no-deps"]).output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into());
-    }
-    let metadata: Value = serde_json::from_slice(&output.stdout)?;
+    let metadata = metadata()?;
     let faults = faults(&metadata)?;
     if faults.is_empty() {
         println!("layers: {} crates, all in order", list(&metadata, "packages").len());
@@ -27,43 +25,78 @@ pub(crate) fn run() -> Result {
 
 /// Everything in the metadata that the table does not allow.
 fn faults(metadata: &Value) -> Result<Vec<String>> {
-    let table = metadata.pointer("/metadata/layers").and_then(Value::as_object);
-    let table = table.ok_or("Cargo.toml has no [workspace.metadata.layers]")?;
-    let table: BTreeMap<&str, Vec<&str>> = table
-        .iter()
-        .map(|(name, allowed)| {
-            (name.as_str(), allowed.as_array().into_iter().flatten().filter_map(Value::as_str).collect())
-        })
-        .collect();
+    let table = Table::new(metadata)?;
     let packages = list(metadata, "packages");
     let is_member = |name: &str| packages.iter().any(|package| text(package, "name") == name);
     let mut faults = Vec::new();
     for package in packages {
         let name = text(package, "name");
-        let Some(allowed) = table.get(name) else {
+        let Some(allowed) = table.allowed(name) else {
             faults.push(format!("{name} has no row in [workspace.metadata.layers]"));
             continue;
         };
         for dependency in list(package, "dependencies") {
             let on = text(dependency, "name");
-            if !is_member(on) || allowed.contains(&"*") || allowed.contains(&on) {
+            if !is_member(on) || allowed.contains_key("*") {
                 continue;
             }
             let is_optional = dependency.get("optional").and_then(Value::as_bool).unwrap_or(false);
-            if allowed.iter().any(|entry| entry.strip_suffix('?') == Some(on)) {
-                if !is_optional {
-                    faults.push(format!("{name} may depend on {on} only if it is optional"));
-                }
-                continue;
-            }
             let kind = dependency.get("kind").and_then(Value::as_str).unwrap_or("normal");
-            faults.push(format!("{name} may not depend on {on} ({kind} dependency)"));
+            match allowed.get(on) {
+                Some(Use::Always) => {}
+                Some(Use::Optional) if is_optional => {}
+                Some(Use::Optional) => faults.push(format!("{name} may depend on {on} only if it is optional")),
+                None => faults.push(format!("{name} may not depend on {on} ({kind} dependency)")),
+            }
         }
     }
-    for name in table.keys().filter(|name| !is_member(name)) {
-        faults.push(format!("[workspace.metadata.layers] has a row for {name}, which is no crate"));
+    for name in table.0.keys().filter(|name| !is_member(name)) {
+        faults.push(format!("[workspace.metadata.layers] has a row for {name}, which is not a crate"));
     }
     Ok(faults)
+}
+
+/// How a crate may depend on another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Use {
+    Optional,
+    Always,
+}
+
+/// The entries of each row.
+struct Table<'a>(BTreeMap<&'a str, Vec<(&'a str, Use)>>);
+
+impl<'a> Table<'a> {
+    fn new(metadata: &'a Value) -> Result<Self> {
+        let rows = metadata.pointer("/metadata/layers").and_then(Value::as_object);
+        let rows = rows.ok_or("Cargo.toml has no [workspace.metadata.layers]")?;
+        let entry = |entry: &'a str| match entry.strip_suffix('?') {
+            Some(name) => (name, Use::Optional),
+            None => (entry, Use::Always),
+        };
+        let entries =
+            |row: &'a Value| row.as_array().into_iter().flatten().filter_map(Value::as_str).map(entry).collect();
+        Ok(Self(rows.iter().map(|(name, row)| (name.as_str(), entries(row))).collect()))
+    }
+
+    /// What a crate may depend on: its row, and what the rows of those allow.
+    fn allowed(&self, name: &str) -> Option<BTreeMap<&'a str, Use>> {
+        let mut allowed = BTreeMap::new();
+        let row = self.0.get(name)?;
+        let mut pending = row.clone();
+        while let Some((on, how)) = pending.pop() {
+            if allowed.get(on).is_some_and(|known| *known >= how) {
+                continue;
+            }
+            allowed.insert(on, how);
+            pending.extend(self.0.get(on).into_iter().flatten().map(|&(next, next_how)| (next, how.min(next_how))));
+        }
+        // Only its own row lets a crate depend on any.
+        if !row.iter().any(|(on, _)| *on == "*") {
+            allowed.remove("*");
+        }
+        Some(allowed)
+    }
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
@@ -104,6 +137,24 @@ mod tests {
         assert_eq!(check(json!(["low?"]), normal.clone()), ["high may depend on low only if it is optional"]);
         assert_eq!(check(json!([]), normal), ["high may not depend on low (normal dependency)"]);
         assert_eq!(check(json!([]), dev), ["high may not depend on low (dev dependency)"]);
+    }
+
+    #[test]
+    fn a_row_allows_what_its_rows_allow() {
+        let check = |high: Value, on: &str, optional: bool| {
+            let dependency = json!({ "name": on, "kind": null, "optional": optional });
+            let metadata = json!({
+                "metadata": { "layers": { "low": [], "middle": ["low"], "any": ["*"], "high": high } },
+                "packages": [{ "name": "low" }, { "name": "middle" }, { "name": "any" }, { "name": "high", "dependencies": [dependency] }],
+            });
+            faults(&metadata).unwrap().len()
+        };
+        assert_eq!(check(json!(["middle"]), "low", false), 0);
+        assert_eq!(check(json!(["low"]), "middle", false), 1);
+        assert_eq!(check(json!(["middle?"]), "low", true), 0);
+        assert_eq!(check(json!(["middle?"]), "low", false), 1);
+        assert_eq!(check(json!(["middle?", "low"]), "low", false), 0);
+        assert_eq!(check(json!(["any"]), "low", false), 1);
     }
 
     #[test]

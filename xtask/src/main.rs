@@ -5,12 +5,15 @@ mod fuzz;
 mod golden;
 mod layers;
 mod oldest;
+mod surface;
 
 use std::{
     env,
     path::PathBuf,
     process::{Command, ExitCode},
 };
+
+use serde_json::Value;
 
 const HELP: &str = "\
 usage: cargo xtask CHORE
@@ -22,7 +25,9 @@ usage: cargo xtask CHORE
                                     needs a nightly toolchain and cargo-fuzz
     golden                          renew the golden files of what the btf command prints
     oldest                          check that the workspace compiles with Cargo-minimal.lock
-    oldest --renew                  make that lockfile anew; needs a nightly toolchain
+    oldest --renew                  write that lockfile anew
+    surface                         compare the public surface of each crate with its surface.txt
+    surface --renew                 write those files anew
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +40,8 @@ fn main() -> ExitCode {
         ["golden"] => golden::run(),
         ["oldest"] => oldest::check(),
         ["oldest", "--renew"] => oldest::renew(),
+        ["surface"] => surface::check(),
+        ["surface", "--renew"] => surface::renew(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())
@@ -66,6 +73,23 @@ fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
+}
+
+/// The packages of this workspace, as `cargo metadata` describes them.
+fn packages() -> Result<Vec<Value>> {
+    match metadata()?.get_mut("packages").map(Value::take) {
+        Some(Value::Array(packages)) => Ok(packages),
+        _ => Err("cargo metadata lists no packages".into()),
+    }
+}
+
+/// The output of `cargo metadata` for this workspace.
+fn metadata() -> Result<Value> {
+    let output = cargo().args(["metadata", "--format-version=1", "--no-deps"]).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// Runs a command, and fails if it fails.

@@ -17,13 +17,12 @@ pub(crate) fn check() -> Result {
     succeed(cargo().current_dir(&copy).args(["check", "--workspace", "--locked", "--target-dir", "../oldest-build"]))
 }
 
-/// Makes the lockfile anew; for this cargo must be nightly's.
+/// Makes the lockfile anew, by an unstable option of cargo.
 pub(crate) fn renew() -> Result {
     let copy = copy_workspace()?;
-    // Not the cargo that runs this, but rustup's, which knows `+nightly`.
-    let mut update = Command::new("cargo");
-    update.current_dir(&copy).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
-    succeed(update.args(["+nightly", "update", "-Z", "direct-minimal-versions"]))?;
+    let mut update = cargo();
+    update.current_dir(&copy).args(["update", "-Z", "direct-minimal-versions"]).env("RUSTC_BOOTSTRAP", "1");
+    succeed(&mut update)?;
     fs::copy(copy.join("Cargo.lock"), root().join(LOCKFILE))?;
     check()
 }
