@@ -12,13 +12,13 @@ use std::{
 };
 
 use btf_format::ByteOrder;
-use btf_kernel::{Error, Feature, Kernel, LoadOptions, LoadedBtf, Source};
+use btf_kernel::{Error, Feature, Kernel, KernelVersion, LoadOptions, LoadedBtf, Source, is_supported};
 use btf_tests::{blob::Blob, fixtures, skip};
 use btf_types::{Btf, Struct};
 
 /// Whether this kernel and user let no BTF be loaded, so that a test is skipped.
 fn cannot_load() -> bool {
-    match Feature::Btf.is_supported() {
+    match is_supported(Feature::Btf) {
         Ok(true) => false,
         Ok(false) => {
             skip("this kernel knows no BTF");
@@ -190,12 +190,11 @@ fn s_36_the_running_kernel_knows_what_it_should() {
         return;
     }
     let kernel = Kernel::running();
-    let mut numbers = kernel.release().unwrap().split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
-    let version = (numbers.next().unwrap().unwrap(), numbers.next().unwrap().unwrap());
-    for feature in Feature::ALL {
-        let supported = feature.is_supported().unwrap();
-        assert!(supported || version < feature.since(), "{feature} on {version:?}");
-        assert_eq!(feature.is_supported().unwrap(), supported, "asked again");
+    let version: KernelVersion = kernel.release().unwrap().parse().unwrap();
+    for &feature in Feature::ALL {
+        let supported = is_supported(feature).unwrap();
+        assert!(supported || version < feature.since(), "{feature} on {version}");
+        assert_eq!(is_supported(feature).unwrap(), supported, "asked again");
     }
 }
 

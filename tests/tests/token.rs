@@ -17,7 +17,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use btf_kernel::{Error, Feature, LoadOptions, LoadedBtf, Token};
+use btf_kernel::{Error, Feature, LoadOptions, LoadedBtf, Token, is_supported, is_supported_with};
 use btf_tests::{blob::Blob, skip};
 use btf_types::Btf;
 use rustix::{
@@ -53,7 +53,7 @@ fn receive(socket: BorrowedFd<'_>) -> Option<OwnedFd> {
 #[test]
 fn a_token_lends_the_right_to_load() {
     // Which came with the same version.
-    if !matches!(Feature::OptionalDatasec.is_supported(), Ok(true)) {
+    if !matches!(is_supported(Feature::OptionalDatasec), Ok(true)) {
         return skip("needs root, and Linux 6.9");
     }
     let Err(error) = Token::create("/") else { panic!("no BPF file system") };
@@ -102,7 +102,7 @@ fn inside_of_a_container() {
     let btf = Btf::parse(Blob::new().int().build()).unwrap();
     // Root in here is nobody to the kernel.
     assert!(matches!(LoadedBtf::load(&btf), Err(Error::Permission { .. })));
-    assert!(matches!(Feature::Float.is_supported(), Err(Error::Permission { .. })));
+    assert!(matches!(is_supported(Feature::Float), Err(Error::Permission { .. })));
     let folder = rustix::fs::openat(
         &mount,
         ".",
@@ -112,9 +112,9 @@ fn inside_of_a_container() {
     let token = Token::of_folder(folder.unwrap().as_fd()).unwrap();
     let loaded = LoadOptions::new().token(token.as_fd()).load(&btf).unwrap();
     assert_eq!(loaded.bytes().unwrap(), btf.as_bytes());
-    assert!(Feature::Float.is_supported_with(token.as_fd()).unwrap());
+    assert!(is_supported_with(Feature::Float, token.as_fd()).unwrap());
     // It is known now, whoever asks.
-    assert!(Feature::Float.is_supported().unwrap());
+    assert!(is_supported(Feature::Float).unwrap());
     let broken = Blob::new().int().int().build();
     let refused = LoadOptions::new().token(token.try_clone().unwrap().as_fd()).load_bytes(&broken[..broken.len() - 1]);
     let Err(Error::Refused { log, .. }) = refused else { panic!("{refused:?}") };

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use btf_kernel::{Error, Feature, Host, LoadOptions, LoadedBtf, Source as BtfSource};
+use btf_kernel::{Error, Feature, Host, LoadOptions, LoadedBtf, Source as BtfSource, is_supported};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -165,14 +165,13 @@ fn modules(options: &Options, out: &mut impl Write) -> Result {
 }
 
 fn features(json: bool, out: &mut impl Write) -> Result {
-    let answers: Vec<_> = Feature::ALL.into_iter().map(|feature| (feature, feature.is_supported())).collect();
+    let answers: Vec<_> = Feature::ALL.iter().map(|&feature| (feature, is_supported(feature))).collect();
     if json {
         let document = answers.iter().map(|(feature, answer)| {
-            let (major, minor) = feature.since();
             let error = answer.as_ref().err().map(|error| crate::with_causes(error));
             json!({
                 "name": feature.as_str(),
-                "since": format!("{major}.{minor}"),
+                "since": feature.since().to_string(),
                 "is_supported": answer.as_ref().ok(),
                 "error": error,
             })
@@ -180,13 +179,12 @@ fn features(json: bool, out: &mut impl Write) -> Result {
         writeln!(out, "{}", serde_json::Value::from_iter(document))?;
     } else {
         for (feature, answer) in &answers {
-            let (major, minor) = feature.since();
             let answer = match answer {
                 Ok(true) => "yes",
                 Ok(false) => "no",
                 Err(_) => "unknown",
             };
-            writeln!(out, "{feature:<18}{answer:<9}since Linux {major}.{minor}")?;
+            writeln!(out, "{feature:<18}{answer:<9}since Linux {}", feature.since())?;
         }
     }
     out.flush()?;

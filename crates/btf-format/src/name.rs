@@ -2,12 +2,14 @@
 
 use core::{borrow::Borrow, fmt, str};
 
+use crate::Escaped;
+
 /// A string of the string section: a name, a tag's value, a section's name.
 ///
 /// The format defines no encoding. C identifiers are the rule, but Rust and
 /// C++ producers write other things, and tags hold free text; so a name is
 /// bytes, and none is ever refused or altered. [`Display`](fmt::Display)
-/// escapes control bytes and replaces what is not UTF-8.
+/// escapes control characters and replaces what is not UTF-8, as [`Escaped`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Name<'a>(&'a [u8]);
 
@@ -78,25 +80,7 @@ impl<'a> Name<'a> {
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Most names are printable as they are, and then padding works.
-        if let Ok(text) = self.to_str()
-            && !text.chars().any(char::is_control)
-        {
-            return f.pad(text);
-        }
-        for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if c.is_control() {
-                    write!(f, "{}", c.escape_default())?;
-                } else {
-                    fmt::Write::write_char(f, c)?;
-                }
-            }
-            if !chunk.invalid().is_empty() {
-                fmt::Write::write_char(f, char::REPLACEMENT_CHARACTER)?;
-            }
-        }
-        Ok(())
+        Escaped::new(self.0).fmt(f)
     }
 }
 

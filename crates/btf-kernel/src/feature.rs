@@ -4,51 +4,17 @@
 //! history for what those do not ask.
 
 use std::{
-    fmt, io,
+    io,
     os::fd::{AsFd, BorrowedFd},
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 
 use btf_types::format::{
-    Header, HeaderRecord, Info, IntData, Kind, LayoutEntry, LayoutHeader, MAGIC, Param, Preamble, TypeRecord, VERSION,
-    Var, VarSecinfo,
+    Feature, Header, HeaderRecord, Info, IntData, Kind, LayoutEntry, LayoutHeader, MAGIC, Param, Preamble, TypeRecord,
+    VERSION, Var, VarSecinfo,
 };
 
 use crate::{Error, loaded::CAP_BPF, syscall};
-
-/// Something that BTF can have, and a kernel may not know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Feature {
-    /// BTF at all.
-    Btf,
-    /// FUNC and FUNC_PROTO: what programs need.
-    Func,
-    /// VAR and DATASEC: what global variables need.
-    Datasec,
-    /// FUNCs with a linkage: global functions.
-    FuncLinkage,
-    /// BTF of modules, and names of what is loaded.
-    ModuleBtf,
-    /// A DATASEC without variables.
-    EmptyDatasec,
-    /// FLOAT.
-    Float,
-    /// DECL_TAG.
-    DeclTag,
-    /// TYPE_TAG.
-    TypeTag,
-    /// ENUM64, and signed ENUMs.
-    Enum64,
-    /// DATASECs whose name begins with `?`: optional struct_ops.
-    OptionalDatasec,
-    /// TYPE_TAG that stands for any attribute (with `kind_flag`).
-    TypeAttribute,
-    /// A header of 32 bytes with a layout section.
-    Layout,
-    /// More than 65,535 members, values or parameters.
-    LargeVlen,
-}
 
 /// As many features there are.
 const COUNT: usize = Feature::ALL.len();
@@ -56,102 +22,50 @@ const COUNT: usize = Feature::ALL.len();
 /// What is known of each: 0 nothing yet, 1 no, 2 yes.
 static KNOWN: [AtomicU8; COUNT] = [const { AtomicU8::new(0) }; COUNT];
 
-impl Feature {
-    /// All of them, by rising age of the kernel.
-    pub const ALL: [Self; 14] = [
-        Self::Btf,
-        Self::Func,
-        Self::Datasec,
-        Self::FuncLinkage,
-        Self::ModuleBtf,
-        Self::EmptyDatasec,
-        Self::Float,
-        Self::DeclTag,
-        Self::TypeTag,
-        Self::Enum64,
-        Self::OptionalDatasec,
-        Self::TypeAttribute,
-        Self::Layout,
-        Self::LargeVlen,
-    ];
+/// Probes whether the running kernel supports a feature of BTF.
+///
+/// The answer is kept; an error is not, as another caller may have permissions
+/// that this one has not.
+///
+/// # Errors
+///
+/// [`Error::Permission`] if the caller may not load BTF, which says nothing
+/// about the kernel; [`Error::System`].
+pub fn is_supported(feature: Feature) -> Result<bool, Error> {
+    is_supported_for(feature, None)
+}
 
-    /// The Linux version that it came with. (Distributions take features back
-    /// to older kernels: ask, rather than compare.)
-    #[must_use]
-    pub const fn since(self) -> (u32, u32) {
-        match self {
-            Self::Btf => (4, 18),
-            Self::Func => (5, 0),
-            Self::Datasec => (5, 2),
-            Self::FuncLinkage => (5, 6),
-            Self::ModuleBtf => (5, 11),
-            Self::EmptyDatasec => (5, 12),
-            Self::Float => (5, 13),
-            Self::DeclTag => (5, 16),
-            Self::TypeTag => (5, 17),
-            Self::Enum64 => (6, 0),
-            Self::OptionalDatasec => (6, 9),
-            Self::TypeAttribute => (6, 15),
-            Self::Layout => (7, 1),
-            Self::LargeVlen => (7, 2),
-        }
+/// Probes whether the running kernel supports a feature of BTF, with a BPF
+/// token, which lends the permission to load.
+///
+/// # Errors
+///
+/// Those of [`is_supported`].
+pub fn is_supported_with(feature: Feature, token: BorrowedFd<'_>) -> Result<bool, Error> {
+    is_supported_for(feature, Some(token))
+}
+
+fn is_supported_for(feature: Feature, token: Option<BorrowedFd<'_>>) -> Result<bool, Error> {
+    let known = KNOWN.get(feature as usize);
+    match known.map_or(0, |known| known.load(Relaxed)) {
+        1 => return Ok(false),
+        2 => return Ok(true),
+        _ => {}
     }
-
-    /// A name for programs to read.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Btf => "btf",
-            Self::Func => "func",
-            Self::Datasec => "datasec",
-            Self::FuncLinkage => "func_linkage",
-            Self::ModuleBtf => "module_btf",
-            Self::EmptyDatasec => "empty_datasec",
-            Self::Float => "float",
-            Self::DeclTag => "decl_tag",
-            Self::TypeTag => "type_tag",
-            Self::Enum64 => "enum64",
-            Self::OptionalDatasec => "optional_datasec",
-            Self::TypeAttribute => "type_attribute",
-            Self::Layout => "layout",
-            Self::LargeVlen => "large_vlen",
-        }
+    let supported = feature.probe(&Running { token })?;
+    if let Some(known) = known {
+        known.store(1 + u8::from(supported), Relaxed);
     }
+    Ok(supported)
+}
 
-    /// Whether the running kernel knows it. What was found out is kept; an error
-    /// is not, as another caller may be allowed what this one is not.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Permission`] if the caller may not load BTF: this says nothing
-    /// of the kernel. [`Error::System`].
-    pub fn is_supported(self) -> Result<bool, Error> {
-        self.is_supported_for(None)
-    }
+/// What the kernel is asked for a feature.
+trait Probe {
+    fn probe(self, kernel: &impl Judge) -> Result<bool, Error>;
+    fn blob(self) -> Vec<u8>;
+}
 
-    /// The same, asked with a BPF token, which lends the right to load.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Feature::is_supported`].
-    pub fn is_supported_with(self, token: BorrowedFd<'_>) -> Result<bool, Error> {
-        self.is_supported_for(Some(token))
-    }
-
-    fn is_supported_for(self, token: Option<BorrowedFd<'_>>) -> Result<bool, Error> {
-        let known = KNOWN.get(self as usize);
-        match known.map_or(0, |known| known.load(Relaxed)) {
-            1 => return Ok(false),
-            2 => return Ok(true),
-            _ => {}
-        }
-        let supported = self.probe(&Running { token })?;
-        if let Some(known) = known {
-            known.store(1 + u8::from(supported), Relaxed);
-        }
-        Ok(supported)
-    }
-
+impl Probe for Feature {
     fn probe(self, kernel: &impl Judge) -> Result<bool, Error> {
         // Without BTF there is nothing, and what says so is clearer of it.
         if self != Self::Btf && !Self::Btf.probe(kernel)? {
@@ -216,14 +130,10 @@ impl Feature {
                 let params = Param::new(0, 1).as_bytes().repeat(VLEN as usize);
                 blob.record("", Kind::FuncProto, VLEN, false, 1, &params);
             }
+            // Not known how to ask: what no kernel takes.
+            _ => return Vec::new(),
         }
         blob.build()
-    }
-}
-
-impl fmt::Display for Feature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 
@@ -294,13 +204,13 @@ impl Blob {
 
 #[cfg(test)]
 mod tests {
-    use btf_types::{Btf, Datasec, Linkage, Type};
+    use btf_types::{Btf, Datasec, Linkage, Type, format::KernelVersion};
 
     use super::*;
 
     /// A kernel of a version: refuses what came later, as the verifiers do that
     /// are said here to.
-    struct Old((u32, u32));
+    struct Old(KernelVersion);
 
     impl Old {
         fn refuse(&self, feature: Feature, errno: i32) -> io::Result<()> {
@@ -343,16 +253,17 @@ mod tests {
 
     #[test]
     fn each_feature_is_found_from_its_version_on() {
-        for feature in Feature::ALL {
-            let (major, minor) = feature.since();
-            let before = if minor == 0 { (major - 1, 99) } else { (major, minor - 1) };
-            assert!(feature.probe(&Old((major, minor))).unwrap(), "{feature} on {major}.{minor}");
-            assert!(!feature.probe(&Old(before)).unwrap(), "{feature} on {before:?}");
-            assert!(!feature.probe(&Old((4, 17))).unwrap());
-            assert!(feature.probe(&Old((99, 0))).unwrap());
+        for &feature in Feature::ALL {
+            let since = feature.since();
+            let before = match since.minor().checked_sub(1) {
+                Some(minor) => KernelVersion::new(since.major(), minor),
+                None => KernelVersion::new(since.major() - 1, 99),
+            };
+            assert!(feature.probe(&Old(since)).unwrap(), "{feature} on {since}");
+            assert!(!feature.probe(&Old(before)).unwrap(), "{feature} on {before}");
+            assert!(!feature.probe(&Old(KernelVersion::new(4, 17))).unwrap());
+            assert!(feature.probe(&Old(KernelVersion::new(99, 0))).unwrap());
         }
-        assert!(Feature::ALL.is_sorted_by_key(|feature| feature.since()));
-        assert!(Feature::ALL.iter().enumerate().all(|(index, &feature)| index == feature as usize));
     }
 
     #[test]
@@ -366,7 +277,7 @@ mod tests {
                 self.load(btf)
             }
         }
-        for feature in Feature::ALL {
+        for &feature in Feature::ALL {
             for errno in [libc::EINVAL, libc::E2BIG, libc::ENOSYS, 524] {
                 assert!(!feature.probe(&Errno(errno)).unwrap());
             }
@@ -381,7 +292,7 @@ mod tests {
 
     #[test]
     fn s_37_probes_are_sound_btf_made_by_hand() {
-        for feature in Feature::ALL {
+        for &feature in Feature::ALL {
             let btf = Btf::parse(feature.blob()).unwrap_or_else(|error| panic!("{feature}: {error}"));
             assert!(btf.type_by_id(1).is_ok());
         }

@@ -20,7 +20,7 @@
 //!   host gives the folder where the host's files are mounted.
 //! * [`Host`], [`OsRelease`]: which system that is.
 //! * [`LoadedBtf`]: BTF loaded into the kernel, and what is in it, by id.
-//! * [`Feature`]: what the kernel knows of BTF.
+//! * [`is_supported`]: features of BTF that the running kernel supports.
 //! * [`Token`]: the right to load, lent to a container.
 //!
 //! The kernel shows its BTF, and that of each loaded module, as files in
@@ -51,8 +51,10 @@ mod token;
 pub use btf_elf as elf;
 #[doc(no_inline)]
 pub use btf_types as types;
+#[doc(no_inline)]
+pub use btf_types::format::{Feature, FeatureSet, KernelVersion};
 pub use error::{Attempt, Error};
-pub use feature::Feature;
+pub use feature::{is_supported, is_supported_with};
 pub use host::Host;
 pub use kernel::{Kernel, Source};
 pub use loaded::{LoadOptions, LoadedBtf, LoadedInfo};
