@@ -276,14 +276,14 @@ fn names_of_megabytes_shared_by_a_million_types() {
         shared.record(if index % 2 == 0 { other } else { one }, TYPEDEF, 0, false, 0, &[]);
         each.record(one + index, TYPEDEF, 0, false, 0, &[]);
     }
-    for blob in [&mut shared, &mut each] {
+    for (blob, has_shorter) in [(&mut shared, false), (&mut each, true)] {
         let btf = open(blob.record(b, STRUCT, 0, false, 0, &[]));
         let long = "x".repeat(LEN - 1);
         let start = Instant::now();
         assert!(btf.find::<Struct<'_>>("b").is_ok());
         assert!(btf.find_first::<Type<'_>>(&long).is_some());
         assert!(btf.find_first::<Struct<'_>>(&long).is_none());
-        assert!(btf.find_first::<Type<'_>>(&long[..LEN - 9]).is_some() || btf.types().len() == 500_001);
+        assert_eq!(btf.find_first::<Type<'_>>(&long[..LEN - 9]).is_some(), has_shorter);
         assert_eq!(btf.find_flavors::<Type<'_>>("b").len(), 1);
         assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     }
