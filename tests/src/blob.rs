@@ -1,6 +1,6 @@
 //! Writes small blobs for tests, sound ones and others.
 
-use btf_format::{Header, HeaderRecord, Info, LayoutEntry, LayoutHeader, MAGIC, Preamble, TypeRecord, VERSION};
+use btf_format::{Assembly, Info, LayoutEntry, TypeRecord};
 
 /// A blob in the making. What is added is not checked: a test may want any
 /// nonsense.
@@ -82,18 +82,15 @@ impl Blob {
     }
 
     /// The blob: header, types, layout if there is one, strings.
+    ///
+    /// # Panics
+    ///
+    /// If types of an odd length are followed by a layout section.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
-        let (types, layout, strings) = (self.types.len() as u32, self.layout.len() as u32, self.strings.len() as u32);
-        let hdr_len = if layout == 0 { Header::SIZE } else { Header::SIZE_WITH_LAYOUT };
-        let preamble = Preamble::new(MAGIC, VERSION, 0, hdr_len);
-        let mut blob = HeaderRecord::new(preamble, 0, types, types + layout, strings).as_bytes().to_vec();
-        if layout != 0 {
-            blob.extend_from_slice(LayoutHeader::new(types, layout).as_bytes());
-        }
-        blob.extend_from_slice(&self.types);
-        blob.extend_from_slice(&self.layout);
-        blob.extend_from_slice(&self.strings);
+        let mut blob = Vec::new();
+        let assembly = Assembly::new(&self.types, &self.strings).layout(&self.layout);
+        assembly.write(|part| blob.extend_from_slice(part)).expect("it is small and aligned");
         blob
     }
 }

@@ -87,7 +87,7 @@ impl Sum {
                 self.add(int.size());
                 self.add(int.bits());
                 self.add(int.bit_offset());
-                self.add(int.encoding());
+                self.add(int.encoding().bits());
             }
             Type::Array(array) => {
                 self.reference(array.element());

@@ -188,7 +188,31 @@ fn what_cannot_be_rebased_says_why() {
     assert!(split(thing).rebase(&distilled).is_ok());
     assert_eq!(split(other).rebase(&distilled).unwrap_err(), Error::NoCounterpartString { offset: other });
     // An unknown kind, of whose words nobody knows which are ids.
-    let blob = Blob::split().record(0, 20, 0, false, 0, &[0]).build();
+    let blob = Blob::split().layout((0..31).map(|_| (4, 0))).record(0, 30, 0, false, 0, &[0]).build();
     let split = Btf::parse_split(blob, &distilled).unwrap();
-    assert!(matches!(split.rebase(&distilled), Err(Error::Format(btf_format::Error::OpaqueKind { kind: 20, .. }))));
+    assert!(matches!(split.rebase(&distilled), Err(Error::Format(btf_format::Error::OpaqueKind { kind: 30, .. }))));
+    // Of locations they are known.
+    let mut base = Blob::new();
+    let there = base.int().string("thing");
+    let larger = Btf::parse(base.record(there, STRUCT, 0, false, 0, &[]).build()).unwrap();
+    let mut blob = Blob::split();
+    blob.record(0, 20, 1, false, 4, &[8, 1]).record(0, 21, 1, false, 0, &[2]).record(
+        thing,
+        22,
+        1,
+        false,
+        0,
+        &[1, 3, 64],
+    );
+    let split = Btf::parse_split(blob.build(), &distilled).unwrap();
+    let mut expected = Blob::split();
+    expected.record(0, 20, 1, false, 4, &[8, 1]).record(0, 21, 1, false, 0, &[3]).record(
+        there,
+        22,
+        1,
+        false,
+        0,
+        &[2, 4, 64],
+    );
+    assert_eq!(split.rebase(&larger).unwrap().as_bytes(), expected.build());
 }

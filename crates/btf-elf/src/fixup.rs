@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use btf_types::{
     Btf, Datasec, Kind, Linkage, Name, OwnedName, Type, Var,
-    format::{self, Data, Info, Param, RawBtf, Record, TypeRecord, VarSecinfo},
+    format::{self, Assembly, Data, Info, Param, RawBtf, Record, TypeRecord, VarSecinfo},
 };
 
 use crate::{DatasecFault, Elf, Error, Symbol, SymbolSection, strings};
@@ -401,19 +401,16 @@ impl<'a> Writer<'a> {
     fn write(mut self) -> Result<Btf, Error> {
         let blob = self.btf.as_bytes();
         let raw = RawBtf::parse(blob).map_err(btf_types::Error::from)?;
-        if raw.header().has_unknown_data() {
-            let hdr_len = raw.header().hdr_len();
-            return Err(btf_types::Error::from(format::Error::UnknownHeaderData { hdr_len }).into());
-        }
+        raw.header().check_known().map_err(btf_types::Error::from)?;
         let dummy = self.dummy_type.map(|ty| (self.btf.type_count(), self.dummy_name(), ty));
         for (record, ty) in raw.records().zip(self.btf.types()) {
             self.record(ty.id(), &record.map_err(btf_types::Error::from)?, dummy);
         }
         if let Some((_, name, ty)) = dummy {
-            self.put(TypeRecord::new(name, info(Kind::Var, 0, false), ty).as_bytes());
+            self.put(TypeRecord::new(name, Info::of(Kind::Var).word(), ty).as_bytes());
             self.put(format::Var::new(Linkage::Global.into()).as_bytes());
         }
-        let mut bytes = self.blob(&raw);
+        let mut bytes = self.blob(&raw).map_err(btf_types::Error::from)?;
         format::convert(&mut bytes, self.btf.byte_order()).map_err(btf_types::Error::from)?;
         Ok(Btf::parse_with_pointer_size(bytes, self.btf.base(), self.btf.pointer_size())?)
     }
@@ -459,36 +456,20 @@ impl<'a> Writer<'a> {
                 }
             }
             _ if self.funcs.contains(&id) => {
-                let info = info(Kind::Func, Linkage::Global.into(), head.info().kind_flag());
-                self.put(TypeRecord::new(head.name_off(), info, head.size_or_type()).as_bytes());
+                // A linkage fits where any vlen does.
+                let info = head.info().with_vlen(Linkage::Global.into()).unwrap_or(head.info());
+                self.put(TypeRecord::new(head.name_off(), info.word(), head.size_or_type()).as_bytes());
             }
             _ => self.put(record.as_bytes()),
         }
     }
 
-    /// The whole, in native byte order: header, types, layout, strings.
-    fn blob(&self, raw: &RawBtf<'_>) -> Vec<u8> {
-        let (header, blob) = (raw.header(), self.btf.as_bytes());
-        let part = |range| blob.get(range).unwrap_or_default();
-        let (layout, strings) = (part(header.layout()), part(header.strings()));
-        let (types_len, layout_len) = (self.types.len() as u32, layout.len() as u32);
-        let strings_len = (strings.len() + self.more_strings.len()) as u32;
-        let hdr_len = if layout.is_empty() { format::Header::SIZE } else { format::Header::SIZE_WITH_LAYOUT };
-        let preamble = format::Preamble::new(format::MAGIC, format::VERSION, 0, hdr_len);
-        let start = format::HeaderRecord::new(preamble, 0, types_len, types_len + layout_len, strings_len);
-        let mut whole = start.as_bytes().to_vec();
-        if !layout.is_empty() {
-            whole.extend_from_slice(format::LayoutHeader::new(types_len, layout_len).as_bytes());
-        }
-        for part in [&self.types, layout, strings, &self.more_strings] {
-            whole.extend_from_slice(part);
-        }
-        whole
+    /// The whole blob in native byte order.
+    fn blob(&self, raw: &RawBtf<'_>) -> Result<Vec<u8>, format::Error> {
+        let layout = self.btf.as_bytes().get(raw.header().layout()).unwrap_or_default();
+        let strings = [raw.strings().as_bytes(), &self.more_strings].concat();
+        let mut blob = Vec::with_capacity(self.btf.as_bytes().len() + self.types.len());
+        Assembly::new(&self.types, &strings).layout(layout).write(|part| blob.extend_from_slice(part))?;
+        Ok(blob)
     }
-}
-
-/// The info word of a record. (All kinds have a number that fits, and no vlen
-/// here is large.)
-fn info(kind: Kind, vlen: u32, kind_flag: bool) -> u32 {
-    Info::new(kind.number(), vlen, kind_flag).map_or(0, Info::word)
 }

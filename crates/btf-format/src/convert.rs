@@ -25,9 +25,7 @@ pub fn convert(blob: &mut [u8], to: ByteOrder) -> Result<(), Error> {
         return Ok(());
     }
     let hdr_len = header.hdr_len();
-    if header.has_unknown_data() {
-        return Err(Error::UnknownHeaderData { hdr_len });
-    }
+    header.check_known()?;
     let types = header.types();
     let mut offset = types.start as u64;
     let mut rest = blob.get(types.clone()).unwrap_or_default();
@@ -60,20 +58,18 @@ pub fn convert_ext(blob: &mut [u8], to: ByteOrder) -> Result<(), Error> {
         return Ok(());
     }
     let hdr_len = header.hdr_len();
-    if header.has_unknown_data() {
-        return Err(Error::UnknownHeaderData { hdr_len });
-    }
+    header.check_known()?;
     for extent in header.extents {
-        ext::check(extent, blob, &header, |records, block| {
-            for (index, record) in records.chunks_exact(block.rec_size).enumerate() {
-                if record.iter().skip(block.known).any(|&byte| byte != 0) {
-                    return Err(Error::ExtUnknownData {
-                        section: block.section,
-                        offset: block.offset + (index * block.rec_size) as u64,
-                    });
-                }
+        ext::check(extent, blob, &header, |block| {
+            let records = blob.get(block.records.clone()).unwrap_or_default().chunks_exact(block.rec_size);
+            let has_unknown = |record: &[u8]| record.iter().skip(block.known()).any(|&byte| byte != 0);
+            match records.into_iter().position(has_unknown) {
+                Some(index) => Err(Error::ExtUnknownData {
+                    section: block.section,
+                    offset: (block.records.start + index * block.rec_size) as u64,
+                }),
+                None => Ok(()),
             }
-            Ok(())
         })?;
     }
     swap_header(blob, hdr_len);

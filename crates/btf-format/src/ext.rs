@@ -1,17 +1,21 @@
-//! `.BTF.ext`: what a BPF object knows about its instructions.
+//! `.BTF.ext`: functions, source lines and CO-RE relocations of a BPF object's
+//! instructions.
 //!
 //! Each of its three sections begins with the size of its records, and then
 //! holds a block for each ELF section that has any: the name of the ELF
 //! section, the number of records, the records. The names are offsets into
 //! the strings of `.BTF`.
 //!
+//! All walks go over [`Blocks`], which knows where blocks begin and end, and
+//! over the one table of the words' roles.
+//!
 //! Source: `Documentation/bpf/btf.rst`, ".BTF.ext section"; `btf_ext_parse` in
 //! `tools/lib/bpf/btf.c`.
 
-use core::{iter::FusedIterator, marker::PhantomData};
+use core::{iter::FusedIterator, marker::PhantomData, ops::Range};
 
 use crate::{
-    ByteOrder, CoreRelo, CoreReloHeader, Error, ExtHeaderRecord, ExtSectionRecord, FuncInfo, LineInfo, Section,
+    ByteOrder, CoreRelo, CoreReloHeader, Error, ExtHeaderRecord, ExtSectionRecord, FuncInfo, LineInfo, Section, Word,
     header::Start,
     section::{self, Extent},
 };
@@ -37,7 +41,9 @@ impl ExtHeader {
     ///
     /// # Errors
     ///
-    /// If the blob is not `.BTF.ext`, or what is said above does not hold.
+    /// If the blob does not begin with the magic, version 1 and no flags; if
+    /// the header is too short or longer than the blob; if a section is
+    /// outside the blob, overlaps another, or is not 4-aligned.
     pub fn parse(blob: &[u8]) -> Result<Self, Error> {
         let start = Start::parse(blob, Self::SIZE)?;
         let order = start.byte_order;
@@ -82,10 +88,39 @@ impl ExtHeader {
     pub const fn has_unknown_data(&self) -> bool {
         self.unknown_data
     }
+
+    /// Checks that the header has no data beyond what this library knows, so
+    /// that the blob can be rewritten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownHeaderData`] if it has.
+    pub const fn check_known(&self) -> Result<(), Error> {
+        match self.unknown_data {
+            true => Err(Error::UnknownHeaderData { hdr_len: self.hdr_len }),
+            false => Ok(()),
+        }
+    }
 }
 
-/// A `.BTF.ext` blob of native byte order, checked to the last record: every
-/// iterator over it goes through.
+/// A `.BTF.ext` blob of native byte order, checked to the last record.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// # use btf_format::{CoreReloHeader, ExtHeader, ExtHeaderRecord, MAGIC, Preamble, RawBtfExt, VERSION};
+/// # let preamble = Preamble::new(MAGIC, VERSION, 0, ExtHeader::SIZE_WITH_CORE);
+/// # let mut blob = ExtHeaderRecord::new(preamble, 0, 20, 20, 0).as_bytes().to_vec();
+/// # blob.extend_from_slice(CoreReloHeader::new(20, 0).as_bytes());
+/// # blob.extend([8, 1, 1, 64, 7].map(u32::to_ne_bytes).concat());
+/// let ext = RawBtfExt::parse(&blob)?;
+/// for block in ext.func_infos() {
+///     for info in block.records() {
+///         assert_eq!((block.sec_name_off(), info.insn_off(), info.type_id()), (1, 64, 7));
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct RawBtfExt<'a> {
     blob: &'a [u8],
@@ -93,32 +128,26 @@ pub struct RawBtfExt<'a> {
 }
 
 impl<'a> RawBtfExt<'a> {
-    /// Takes a blob apart.
+    /// Checks a blob.
     ///
-    /// Records that are longer than what this library knows are accepted; the
-    /// part beyond is passed over. A header without the CO-RE fields, as
+    /// Records that are longer than those this library knows are accepted;
+    /// the part beyond is skipped. A header without the CO-RE fields, as
     /// compilers wrote it before 2019, means no relocations.
     ///
     /// # Errors
     ///
-    /// Those of [`ExtHeader::parse`]; if a record size is no multiple of 4 or
-    /// less than what is known; if a block has no records or reaches beyond
+    /// Those of [`ExtHeader::parse`]; if a record size is not a multiple of 4
+    /// or below the known size; if a block has no records or reaches beyond
     /// its section; and [`Error::ForeignByteOrder`] if the blob has to be
     /// converted first.
     pub fn parse(blob: &'a [u8]) -> Result<Self, Error> {
-        let header = ExtHeader::parse(blob)?;
-        if !header.byte_order.is_native() {
-            return Err(Error::ForeignByteOrder { found: header.byte_order });
-        }
-        for extent in header.extents {
-            check(extent, blob, &header, |_, _| Ok(()))?;
-        }
-        Ok(Self { blob, header })
+        Ok(Self { blob, header: parse_native(blob)? })
     }
 
-    /// Takes a blob apart that was parsed before, and of which the header was
-    /// kept; nothing is checked again. With any other blob the iterators end
-    /// early or show records that are none, and that is all.
+    /// The blob that was parsed before, by the header that was kept of it.
+    /// Nothing is checked: with any other blob the iterators end early, or
+    /// yield records that are none.
+    #[doc(hidden)]
     #[must_use]
     pub const fn again(blob: &'a [u8], header: ExtHeader) -> Self {
         Self { blob, header }
@@ -136,20 +165,27 @@ impl<'a> RawBtfExt<'a> {
         self.blob
     }
 
-    /// Which function begins where.
-    #[must_use]
+    /// The functions, by ELF section.
     pub fn func_infos(&self) -> ExtBlocks<'a, FuncInfo> {
         self.blocks()
     }
 
-    /// Which source line each instruction comes from.
-    #[must_use]
+    /// The source lines, by ELF section.
     pub fn line_infos(&self) -> ExtBlocks<'a, LineInfo> {
         self.blocks()
     }
 
-    /// The CO-RE relocations.
-    #[must_use]
+    /// Calls `visit` with each word that is the id of a type or the offset of
+    /// a string, in the order of sections and positions, until it fails.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `visit`.
+    pub fn try_for_each_field<E>(&self, mut visit: impl FnMut(ExtField, u32) -> Result<(), E>) -> Result<(), E> {
+        try_for_each_position(self.blob, &self.header, |field| visit(field, word(self.blob, field.at)))
+    }
+
+    /// The CO-RE relocations, by ELF section.
     pub fn core_relos(&self) -> ExtBlocks<'a, CoreRelo> {
         self.blocks()
     }
@@ -157,9 +193,118 @@ impl<'a> RawBtfExt<'a> {
     fn blocks<T: ExtRecord>(&self) -> ExtBlocks<'a, T> {
         let extent = self.header.extents.iter().find(|extent| extent.section == T::SECTION);
         let bytes = extent.map_or(&[][..], |extent| extent.of(self.blob, self.header.hdr_len));
-        let (rec_size, rest) = bytes.split_at_checked(4).unwrap_or_default();
-        ExtBlocks { rec_size: word(rec_size) as usize, rest, records: PhantomData }
+        let rest = bytes.get(4..).unwrap_or_default();
+        ExtBlocks { rec_size: word(bytes, 0) as usize, rest, records: PhantomData }
     }
+}
+
+/// A `.BTF.ext` blob of native byte order whose ids and string offsets can be
+/// changed in place; checked to the last record.
+#[derive(Debug)]
+pub struct RawBtfExtMut<'a> {
+    blob: &'a mut [u8],
+    header: ExtHeader,
+}
+
+impl<'a> RawBtfExtMut<'a> {
+    /// Checks a blob.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RawBtfExt::parse`].
+    pub fn parse(blob: &'a mut [u8]) -> Result<Self, Error> {
+        let header = parse_native(blob)?;
+        Ok(Self { blob, header })
+    }
+
+    /// Lets `change` change each word that is the id of a type or the offset
+    /// of a string, in the order of sections and positions, until it fails.
+    ///
+    /// All else stays as it is, also the part of longer records that this
+    /// library does not know.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `change`; the words before that one are changed by
+    /// then.
+    pub fn try_for_each_field<E>(
+        &mut self,
+        mut change: impl FnMut(ExtField, &mut u32) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for extent in self.header.extents {
+            let mut blocks = Blocks::new(extent, &self.header);
+            // Checked before: there are no errors to come by.
+            while let Some(Ok(block)) = blocks.next_of(self.blob) {
+                for field in block.fields() {
+                    if let Some(place) = self.blob.get_mut(field.at..).and_then(<[u8]>::first_chunk_mut) {
+                        let mut value = u32::from_ne_bytes(*place);
+                        change(field, &mut value)?;
+                        *place = value.to_ne_bytes();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A word of `.BTF.ext` that is the id of a type or the offset of a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ExtField {
+    /// The section that the word is in.
+    pub section: Section,
+    /// The field's name in the kernel's headers and libbpf: `type_id`,
+    /// `sec_name_off`, `access_str_off`.
+    pub name: &'static str,
+    /// [`Word::Id`] or [`Word::Name`], never anything else.
+    pub holds: Word,
+    /// Position of the word, in bytes from the start of the blob.
+    pub at: usize,
+}
+
+/// Names and roles of the words of a record.
+type Roles = &'static [(&'static str, Word)];
+
+/// Roles of the words before the records of a block.
+const BLOCK_HEAD: Roles = &[("sec_name_off", Word::Name), ("num_info", Word::Data)];
+
+/// Roles of the words of a section's records, as far as they are known.
+const fn roles(section: Section) -> Roles {
+    use Word::{Data, Id, Name};
+    match section {
+        Section::FuncInfo => &[("insn_off", Data), ("type_id", Id)],
+        Section::LineInfo => &[("insn_off", Data), ("file_name_off", Name), ("line_off", Name), ("line_col", Data)],
+        Section::CoreRelo => &[("insn_off", Data), ("type_id", Id), ("access_str_off", Name), ("kind", Data)],
+        Section::Types | Section::Strings | Section::Layout => &[],
+    }
+}
+
+/// Checks a blob of native byte order.
+fn parse_native(blob: &[u8]) -> Result<ExtHeader, Error> {
+    let header = ExtHeader::parse(blob)?;
+    if !header.byte_order.is_native() {
+        return Err(Error::ForeignByteOrder { found: header.byte_order });
+    }
+    for extent in header.extents {
+        check(extent, blob, &header, |_| Ok(()))?;
+    }
+    Ok(header)
+}
+
+/// Calls `visit` with each field of a checked blob.
+fn try_for_each_position<E>(
+    blob: &[u8],
+    header: &ExtHeader,
+    mut visit: impl FnMut(ExtField) -> Result<(), E>,
+) -> Result<(), E> {
+    for extent in header.extents {
+        let mut blocks = Blocks::new(extent, header);
+        while let Some(Ok(block)) = blocks.next_of(blob) {
+            block.fields().try_for_each(&mut visit)?;
+        }
+    }
+    Ok(())
 }
 
 /// The records of a section of `.BTF.ext`.
@@ -189,18 +334,10 @@ macro_rules! ext_records {
 
 ext_records!(FuncInfo LineInfo CoreRelo);
 
-/// Bytes of what is known of a section's records.
-const fn known_size(section: Section) -> u32 {
-    match section {
-        Section::FuncInfo => size_of::<FuncInfo>() as u32,
-        Section::LineInfo => size_of::<LineInfo>() as u32,
-        _ => size_of::<CoreRelo>() as u32,
-    }
-}
-
-/// Iterator over the blocks of a section, one for each ELF section that it
-/// says anything about.
+/// Iterator over the blocks of a section, one for each ELF section that has
+/// records there.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct ExtBlocks<'a, T> {
     rec_size: usize,
     rest: &'a [u8],
@@ -240,7 +377,6 @@ impl<'a, T: ExtRecord> ExtBlock<'a, T> {
     }
 
     /// The records, in the order they lie: by rising instruction offset.
-    #[must_use]
     pub fn records(&self) -> ExtRecords<'a, T> {
         ExtRecords { rec_size: self.records.rec_size, rest: self.records.rest, records: PhantomData }
     }
@@ -248,6 +384,7 @@ impl<'a, T: ExtRecord> ExtBlock<'a, T> {
 
 /// Iterator over the records of a block.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct ExtRecords<'a, T> {
     rec_size: usize,
     rest: &'a [u8],
@@ -273,67 +410,113 @@ impl<'a, T: ExtRecord> Iterator for ExtRecords<'a, T> {
 impl<T: ExtRecord> ExactSizeIterator for ExtRecords<'_, T> {}
 impl<T: ExtRecord> FusedIterator for ExtRecords<'_, T> {}
 
-/// The word that `bytes` begin with, 0 where they are too few.
-fn word(bytes: &[u8]) -> u32 {
-    bytes.first_chunk().map_or(0, |word| u32::from_ne_bytes(*word))
+/// The word at `at`; 0 if `bytes` end before it does.
+fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_ne_bytes(*word))
 }
 
 /// Checks a section to its last record, in whatever byte order it is, and
-/// hands each block's records, and where they begin, to `each`.
+/// hands each block to `each`.
 pub(crate) fn check(
     extent: Extent,
     blob: &[u8],
     header: &ExtHeader,
-    mut each: impl FnMut(&[u8], BlockAt) -> Result<(), Error>,
+    mut each: impl FnMut(Block) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let Extent { section, len, .. } = extent;
-    let order = header.byte_order;
-    if len == 0 {
-        return Ok(());
+    let mut blocks = Blocks::new(extent, header);
+    while let Some(block) = blocks.next_of(blob) {
+        each(block?)?;
     }
-    let mut offset = extent.range(header.hdr_len).start;
-    let mut rest = extent.of(blob, header.hdr_len);
-    let mut take = |rest: &mut &[u8], needed: u64| -> Result<(u64, usize), Error> {
-        let available = rest.len() as u64;
-        if needed > available {
-            return Err(Error::ExtTruncated { section, offset, needed, available });
+    Ok(())
+}
+
+/// Cursor over the blocks of a section that knows positions only: it borrows
+/// the blob just to go on, so that the block can be changed in between.
+#[derive(Debug)]
+struct Blocks {
+    section: Section,
+    order: ByteOrder,
+    /// Range of the blob that is left, in bytes.
+    left: Range<usize>,
+    /// Bytes of a record; 0 before the first block.
+    rec_size: usize,
+}
+
+impl Blocks {
+    fn new(extent: Extent, header: &ExtHeader) -> Self {
+        let left = if extent.len == 0 { 0..0 } else { extent.indices(header.hdr_len).unwrap_or_default() };
+        Self { section: extent.section, order: header.byte_order, left, rec_size: 0 }
+    }
+
+    /// The next block; an error is the last.
+    fn next_of(&mut self, blob: &[u8]) -> Option<Result<Block, Error>> {
+        if self.left.is_empty() {
+            return None;
         }
-        let at = offset;
-        offset += needed;
-        Ok((at, needed as usize))
-    };
-    let min = known_size(section);
-    let (at, size) = take(&mut rest, 4)?;
-    let rec_size = order.fix(word(rest));
-    rest = rest.get(size..).unwrap_or_default();
-    if rec_size < min || !rec_size.is_multiple_of(4) {
-        return Err(Error::ExtRecordSize { section, offset: at, rec_size, min });
+        Some(self.step(blob).inspect_err(|_| self.left = 0..0))
     }
-    loop {
-        let (at, size) = take(&mut rest, size_of::<ExtSectionRecord>() as u64)?;
-        let num_info = ExtSectionRecord::first(rest).map_or(0, |head| order.fix(head.num_info()));
-        rest = rest.get(size..).unwrap_or_default();
+
+    fn step(&mut self, blob: &[u8]) -> Result<Block, Error> {
+        if self.rec_size == 0 {
+            self.rec_size = self.record_size(blob)?;
+        }
+        let head = self.take(size_of::<ExtSectionRecord>() as u64)?;
+        let num_info = self.order.fix(word(blob, head.start + 4));
         if num_info == 0 {
-            return Err(Error::ExtEmpty { section, offset: at });
+            return Err(Error::ExtEmpty { section: self.section, offset: head.start as u64 });
         }
-        let (offset, size) = take(&mut rest, u64::from(rec_size) * u64::from(num_info))?;
-        let (bytes, after) = rest.split_at_checked(size).unwrap_or((rest, &[]));
-        each(bytes, BlockAt { section, offset, rec_size: rec_size as usize, known: min as usize })?;
-        rest = after;
-        if rest.is_empty() {
-            return Ok(());
+        let records = self.take(self.rec_size as u64 * u64::from(num_info))?;
+        Ok(Block { section: self.section, head: head.start, records, rec_size: self.rec_size })
+    }
+
+    fn record_size(&mut self, blob: &[u8]) -> Result<usize, Error> {
+        let section = self.section;
+        let at = self.take(4)?.start;
+        let rec_size = self.order.fix(word(blob, at));
+        let min = (roles(section).len() * 4) as u32;
+        if rec_size < min || !rec_size.is_multiple_of(4) {
+            return Err(Error::ExtRecordSize { section, offset: at as u64, rec_size, min });
         }
+        Ok(rec_size as usize)
+    }
+
+    fn take(&mut self, needed: u64) -> Result<Range<usize>, Error> {
+        let start = self.left.start;
+        let available = self.left.len() as u64;
+        if needed > available {
+            return Err(Error::ExtTruncated { section: self.section, offset: start as u64, needed, available });
+        }
+        self.left.start += needed as usize;
+        Ok(start..self.left.start)
     }
 }
 
-/// Where the records of a block lie in the blob, and how large they are, in
-/// bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BlockAt {
+/// Position of a block in the blob, and the size of its records, in bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
     pub(crate) section: Section,
-    pub(crate) offset: u64,
+    head: usize,
+    pub(crate) records: Range<usize>,
     pub(crate) rec_size: usize,
-    pub(crate) known: usize,
+}
+
+impl Block {
+    /// Bytes of a record that this library knows.
+    pub(crate) const fn known(&self) -> usize {
+        roles(self.section).len() * 4
+    }
+
+    /// The fields of the block's head and of its records.
+    fn fields(&self) -> impl Iterator<Item = ExtField> + use<> {
+        let section = self.section;
+        let fields_of = move |roles: Roles, start: usize| {
+            let positions = (start..).step_by(4);
+            let fields = roles.iter().zip(positions).filter(|((_, holds), _)| *holds != Word::Data);
+            fields.map(move |(&(name, holds), at)| ExtField { section, name, holds, at })
+        };
+        let records = self.records.clone().step_by(self.rec_size.max(1));
+        fields_of(BLOCK_HEAD, self.head).chain(records.flat_map(move |start| fields_of(roles(section), start)))
+    }
 }
 
 #[cfg(test)]
@@ -414,5 +597,61 @@ mod tests {
     fn no_sections_are_no_error() {
         let blob = blob(32, [&[], &[], &[]]);
         assert_eq!(RawBtfExt::parse(&blob).unwrap().func_infos().count(), 0);
+    }
+
+    #[test]
+    fn fields_are_the_ids_and_string_offsets() {
+        let blob = blob(32, [FUNCS, LINES, RELOS]);
+        let ext = RawBtfExt::parse(&blob).unwrap();
+        let mut fields = Vec::new();
+        ext.try_for_each_field(|field, value| {
+            assert_eq!(word(&blob, field.at), value);
+            fields.push((field.name, field.holds == Word::Id, value));
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+        let expected = [
+            ("sec_name_off", false, 1),
+            ("type_id", true, 7),
+            ("type_id", true, 8),
+            ("sec_name_off", false, 9),
+            ("type_id", true, 3),
+            ("sec_name_off", false, 1),
+            ("file_name_off", false, 5),
+            ("line_off", false, 6),
+            ("sec_name_off", false, 1),
+            ("type_id", true, 5),
+            ("access_str_off", false, 6),
+        ];
+        assert_eq!(fields, expected);
+        let mut left = 4;
+        let fail = |_, _| {
+            left -= 1;
+            if left == 0 { Err("enough") } else { Ok(()) }
+        };
+        assert_eq!((ext.try_for_each_field(fail), left), (Err("enough"), 0));
+    }
+
+    #[test]
+    fn fields_change_in_place_and_tails_stay() {
+        let longer: &[u32] = &[12, 1, 2, 0, 7, 99, 64, 8, 98, /**/ 9, 1, 0, 3, 97];
+        let mut blob = blob(40, [longer, LINES, RELOS]);
+        let before = blob.clone();
+        let mut ext = RawBtfExtMut::parse(&mut blob).unwrap();
+        ext.try_for_each_field(|_, _| Ok::<_, ()>(())).unwrap();
+        let mut positions = Vec::new();
+        ext.try_for_each_field(|field, value| {
+            *value += 100;
+            positions.push(field.at);
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+        assert_eq!(positions.len(), 11);
+        for at in (0..before.len()).step_by(4) {
+            let added = if positions.contains(&at) { 100 } else { 0 };
+            assert_eq!(word(&blob, at), word(&before, at) + added, "at {at}");
+        }
+        let failed = RawBtfExtMut::parse(&mut blob).unwrap().try_for_each_field(|field, _| Err(field.name));
+        assert_eq!(failed, Err("sec_name_off"));
     }
 }

@@ -98,6 +98,19 @@ impl Header {
         self.unknown_data
     }
 
+    /// Checks that the header has no data beyond what this library knows, so
+    /// that the blob can be rewritten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownHeaderData`] if it has.
+    pub const fn check_known(&self) -> Result<(), Error> {
+        match self.unknown_data {
+            true => Err(Error::UnknownHeaderData { hdr_len: self.hdr_len }),
+            false => Ok(()),
+        }
+    }
+
     /// Where the type section lies in the blob, in bytes.
     #[must_use]
     pub fn types(&self) -> Range<usize> {

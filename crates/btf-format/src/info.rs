@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use crate::Kind;
+use crate::{Error, Kind};
 
 /// The second word of a type record.
 ///
@@ -28,14 +28,41 @@ impl Info {
     /// The largest kind number that fits the word.
     pub const MAX_KIND: u8 = 0x7f;
 
-    /// The word from its parts; `None` where one of them does not fit
-    /// ([`Info::MAX_KIND`], [`Info::MAX_VLEN`]).
+    /// The word of a kind, with vlen 0 and without `kind_flag`.
     #[must_use]
-    pub const fn new(kind: u8, vlen: u32, kind_flag: bool) -> Option<Self> {
-        if kind > Self::MAX_KIND || vlen > Self::MAX_VLEN {
-            return None;
+    pub const fn of(kind: Kind) -> Self {
+        Self((kind.number() as u32) << 24)
+    }
+
+    /// The word from its parts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KindTooLarge`] and [`Error::VlenTooLarge`] if one of them does
+    /// not fit ([`Info::MAX_KIND`], [`Info::MAX_VLEN`]).
+    pub const fn new(kind: u8, vlen: u32, kind_flag: bool) -> Result<Self, Error> {
+        if kind > Self::MAX_KIND {
+            return Err(Error::KindTooLarge { kind });
         }
-        Some(Self((kind_flag as u32) << 31 | (kind as u32) << 24 | vlen))
+        Self((kind as u32) << 24).with_kind_flag(kind_flag).with_vlen(vlen)
+    }
+
+    /// The word with another vlen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VlenTooLarge`] if it does not fit ([`Info::MAX_VLEN`]).
+    pub const fn with_vlen(self, vlen: u32) -> Result<Self, Error> {
+        if vlen > Self::MAX_VLEN {
+            return Err(Error::VlenTooLarge { vlen });
+        }
+        Ok(Self(self.0 & !Self::MAX_VLEN | vlen))
+    }
+
+    /// The word with or without `kind_flag`.
+    #[must_use]
+    pub const fn with_kind_flag(self, kind_flag: bool) -> Self {
+        Self(self.0 & !(1 << 31) | (kind_flag as u32) << 31)
     }
 
     /// The word as it stands in a record of native byte order.
@@ -117,10 +144,19 @@ mod tests {
 
     #[test]
     fn parts_that_do_not_fit_are_refused() {
-        assert_eq!(Info::new(128, 0, false), None);
-        assert_eq!(Info::new(1, Info::MAX_VLEN + 1, false), None);
+        assert_eq!(Info::new(128, 0, false), Err(Error::KindTooLarge { kind: 128 }));
+        assert_eq!(Info::new(1, Info::MAX_VLEN + 1, false), Err(Error::VlenTooLarge { vlen: 0x100_0000 }));
         let info = Info::new(127, Info::MAX_VLEN, true).unwrap();
         assert_eq!(info.word(), u32::MAX);
         assert_eq!(Info::from_word(info.word()), info);
+    }
+
+    #[test]
+    fn parts_are_exchanged_one_by_one() {
+        let info = Info::of(Kind::Struct).with_kind_flag(true).with_vlen(7).unwrap();
+        assert_eq!(Ok(info), Info::new(4, 7, true));
+        assert_eq!(info.with_kind_flag(false).with_vlen(Info::MAX_VLEN), Info::new(4, Info::MAX_VLEN, false));
+        assert_eq!(Info::of(Kind::Enum64), Info::new(19, 0, false).unwrap());
+        assert!(info.with_vlen(u32::MAX).is_err());
     }
 }

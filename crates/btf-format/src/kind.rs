@@ -9,9 +9,9 @@ use crate::Shape;
 
 /// A kind of type that this library models: 1 to 19.
 ///
-/// Kind 0 (`BTF_KIND_UNKN`) never stands in a record; the id 0 means `void`.
-/// Kinds 20 to 22 (`LOC_PARAM`, `LOC_PROTO`, `LOCSEC`, expected with Linux
-/// 7.4) are sized by [`Shape::of`] and carried along, but not interpreted.
+/// Kind 0 (`BTF_KIND_UNKN`) is not valid in a record; the id 0 means `void`.
+/// Of kinds 20 to 22 (`LOC_PARAM`, `LOC_PROTO`, `LOCSEC`, expected with Linux
+/// 7.4) only the words are known, see [`Shape::of`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -58,7 +58,7 @@ pub enum Kind {
 
 impl Kind {
     /// All modelled kinds, in the order of their numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: &'static [Self] = &[
         Self::Int,
         Self::Ptr,
         Self::Array,
@@ -180,13 +180,14 @@ impl core::str::FromStr for Kind {
             Some(head) if head.eq_ignore_ascii_case(PREFIX) => s.get(PREFIX.len()..).unwrap_or(s),
             _ => s,
         };
-        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(bare)).ok_or(ParseKindError(()))
+        Self::ALL.iter().copied().find(|kind| kind.as_str().eq_ignore_ascii_case(bare)).ok_or(ParseKindError(()))
     }
 }
 
 /// A kind number that this library does not model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown BTF kind {0}, expected 1 to 19")]
+#[non_exhaustive]
 pub struct UnknownKind(pub u8);
 
 /// A text that names no kind.
@@ -200,7 +201,7 @@ mod tests {
 
     #[test]
     fn numbers_and_kinds_are_inverse() {
-        for (index, kind) in Kind::ALL.into_iter().enumerate() {
+        for (index, kind) in Kind::ALL.iter().copied().enumerate() {
             assert_eq!(usize::from(kind.number()), index + 1);
             assert_eq!(Kind::try_from(kind.number()), Ok(kind));
         }
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn names_parse_back() {
-        for kind in Kind::ALL {
+        for &kind in Kind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));
         }
         assert_eq!("btf_kind_func_proto".parse(), Ok(Kind::FuncProto));

@@ -21,16 +21,13 @@
 //!
 //! ```
 //! # fn main() -> Result<(), btf_format::Error> {
-//! use btf_format::{Data, Header, HeaderRecord, Info, IntData, Kind, MAGIC, Preamble, RawBtf, TypeRecord, VERSION};
+//! use btf_format::{Assembly, Data, Info, IntData, IntEncoding, Kind, RawBtf, TypeRecord};
 //!
 //! // A blob with one type, `int`.
+//! let mut types = TypeRecord::new(1, Info::of(Kind::Int).word(), 4).as_bytes().to_vec();
+//! types.extend_from_slice(IntData::encode(IntEncoding::SIGNED, 0, 32).as_bytes());
 //! let mut blob = Vec::new();
-//! let preamble = Preamble::new(MAGIC, VERSION, 0, Header::SIZE);
-//! blob.extend_from_slice(HeaderRecord::new(preamble, 0, 16, 16, 5).as_bytes());
-//! let info = Info::new(Kind::Int.number(), 0, false).unwrap();
-//! blob.extend_from_slice(TypeRecord::new(1, info.word(), 4).as_bytes());
-//! blob.extend_from_slice(IntData::new(0x0100_0020).as_bytes());
-//! blob.extend_from_slice(b"\0int\0");
+//! Assembly::new(&types, b"\0int\0").write(|part| blob.extend_from_slice(part))?;
 //!
 //! let btf = RawBtf::parse(&blob)?;
 //! for record in btf.records() {
@@ -52,6 +49,7 @@
 #![cfg_attr(not(test), no_std)]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 
+mod assembly;
 mod byte_order;
 mod convert;
 mod error;
@@ -61,36 +59,41 @@ mod feature;
 mod header;
 mod info;
 mod insn;
+mod int_encoding;
 mod kernel_version;
 mod kind;
 mod layout;
 mod name;
 mod raw_btf;
 mod record;
-mod records;
 mod section;
 mod shape;
 mod strings;
+mod uapi;
 
+pub use assembly::Assembly;
 pub use byte_order::ByteOrder;
 pub use convert::{convert, convert_ext};
 pub use error::Error;
 pub use escaped::Escaped;
-pub use ext::{ExtBlock, ExtBlocks, ExtHeader, ExtRecord, ExtRecords, RawBtfExt};
+pub use ext::{ExtBlock, ExtBlocks, ExtField, ExtHeader, ExtRecord, ExtRecords, RawBtfExt, RawBtfExtMut};
 pub use feature::{Feature, FeatureSet, Features, ParseFeatureError};
 pub use header::{Header, MAGIC, VERSION};
 pub use info::Info;
 pub use insn::{Instruction, InstructionClass};
+pub use int_encoding::IntEncoding;
 pub use kernel_version::{KernelVersion, ParseKernelVersionError};
 pub use kind::{Kind, ParseKindError, UnknownKind};
 pub use layout::Layout;
 pub use name::Name;
 pub use raw_btf::RawBtf;
 pub use record::{Data, Record, RecordMut, Records, RecordsMut};
-pub use records::{
+pub use section::Section;
+#[doc(hidden)]
+pub use shape::Visitor;
+pub use shape::{Field, Shape, Word, Words};
+pub use strings::{Strings, StringsIter};
+pub use uapi::{
     Array, CoreRelo, CoreReloHeader, DeclTag, Enum64Value, EnumValue, ExtHeaderRecord, ExtSectionRecord, FuncInfo,
     HeaderRecord, IntData, LayoutEntry, LayoutHeader, LineInfo, Member, Param, Preamble, TypeRecord, Var, VarSecinfo,
 };
-pub use section::Section;
-pub use shape::{Field, Shape, Visitor, Word};
-pub use strings::{Strings, StringsIter};

@@ -64,16 +64,10 @@ impl<'a> RawBtf<'a> {
     }
 
     /// The type records, in the order of their ids; kinds that this library
-    /// does not know are sized by the blob's own layout section.
+    /// does not know are sized by the blob's own layout section. (Split BTF
+    /// without one goes by its base's: [`Records::new`].)
     #[must_use]
     pub fn records(&self) -> Records<'a> {
-        self.records_with(self.layout())
-    }
-
-    /// The same with a layout section from elsewhere: split BTF without one
-    /// goes by its base's.
-    #[must_use]
-    pub fn records_with(&self, layout: Layout<'a>) -> Records<'a> {
-        Records::new(self.types(), self.header.types().start as u64, layout)
+        Records::new(self.types(), self.header.types().start as u64, self.layout())
     }
 }

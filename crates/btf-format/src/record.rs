@@ -3,9 +3,11 @@
 //! Source: `Documentation/bpf/btf.rst`, "Type Encoding"; `btf_parse_type_sec`
 //! in `tools/lib/bpf/btf.c`.
 
+use core::convert::Infallible;
+
 use crate::{
-    Array, ByteOrder, DeclTag, Enum64Value, EnumValue, Error, Field, Info, IntData, Kind, Layout, Member, Param,
-    TypeRecord, Var, VarSecinfo, Visitor, Word, shape,
+    Array, ByteOrder, DeclTag, Enum64Value, EnumValue, Error, Field, Info, IntData, Kind, Layout, Member, Param, Shape,
+    TypeRecord, Var, VarSecinfo, Visitor, Words, shape,
 };
 
 /// A type record, borrowed from its blob: the 12 bytes that every record has,
@@ -18,6 +20,19 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// The record that `bytes` begin with, in native byte order; `offset` is its
+    /// position in its blob, in bytes, and `layout` sizes kinds that this
+    /// library does not know.
+    ///
+    /// # Errors
+    ///
+    /// If `bytes` end before the record does, or its size is unknown.
+    #[inline]
+    pub fn first(bytes: &'a [u8], offset: u64, layout: Layout<'_>) -> Result<Self, Error> {
+        let (head, size) = measure(bytes, offset, ByteOrder::NATIVE, layout)?;
+        Ok(Self { head, bytes: bytes.get(..size).unwrap_or_default(), offset })
+    }
+
     /// The first 12 bytes.
     #[must_use]
     #[inline]
@@ -55,13 +70,33 @@ impl<'a> Record<'a> {
     }
 
     /// Calls `visitor` with each word of the record that is the id of a type or
-    /// the offset of a name, in the order in which they lie.
+    /// the offset of a name, in the order of their positions.
     ///
     /// A FWD refers to nothing, its third word notwithstanding. Of a kind
-    /// that this library does not model only the name is known.
+    /// that [`Shape::of`](crate::Shape::of) does not know only the name is
+    /// visited.
     #[inline]
     pub fn for_each_field(&self, mut visitor: impl FnMut(Field, u32)) {
         walk(self.head, self.bytes, &mut visitor);
+    }
+
+    /// All words of the record with their roles, its first three included.
+    ///
+    /// Two records with equal words but for ids and names are of the same
+    /// shape; so a comparison or a hash of records is a fold over this.
+    #[inline]
+    pub fn words(&self) -> Words<'a> {
+        Words::new(self.head.info().kind_number(), self.bytes)
+    }
+
+    /// Checks that the role of each word is known, so that all ids and names
+    /// can be found.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OpaqueKind`] if only the size of the record is known.
+    pub fn check_roles(&self) -> Result<(), Error> {
+        check_roles(self.head.info().kind_number(), self.offset)
     }
 }
 
@@ -73,39 +108,90 @@ fn walk(head: &TypeRecord, bytes: &[u8], visitor: &mut impl Visitor) -> Option<u
     match info.kind() {
         Some(kind) => Some(shape::walk(kind, info.vlen(), bytes, visitor)),
         None => {
-            visitor.visit(Field { kind: None, holds: Word::Name, at: 0 }, head.name_off());
+            walk_other(head, bytes, &mut |field, value| visitor.visit(field, value));
             None
         }
     }
 }
 
+/// The walk over a record of a kind that this library does not model, if
+/// `bytes` hold all of it.
+#[cold]
+fn walk_other(head: &TypeRecord, bytes: &[u8], visit: &mut dyn FnMut(Field, u32)) {
+    let info = head.info();
+    let size = match Layout::NONE.record_size(info, 0) {
+        Ok(size) => usize::try_from(size).ok(),
+        // Of an unknown kind the name is known, and nothing after it.
+        Err(_) => Some(size_of::<TypeRecord>()),
+    };
+    if let Some(record) = size.and_then(|size| bytes.get(..size)) {
+        shape::walk_any(info.kind_number(), record, visit);
+    }
+}
+
+fn check_roles(kind: u8, offset: u64) -> Result<(), Error> {
+    if Shape::of(kind).is_some() { Ok(()) } else { Err(Error::OpaqueKind { offset, kind }) }
+}
+
 /// A type record whose ids and names can be changed in place.
 #[derive(Debug)]
 pub struct RecordMut<'a> {
-    kind: Kind,
+    info: Info,
     bytes: &'a mut [u8],
     offset: u64,
 }
 
 impl RecordMut<'_> {
-    /// The kind.
+    /// The kind, `None` where this library does not model it.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.kind
+    pub const fn kind(&self) -> Option<Kind> {
+        self.info.kind()
     }
 
-    /// Where the record lies in its blob, in bytes.
+    /// Kind, vlen and `kind_flag`.
+    #[must_use]
+    pub const fn info(&self) -> Info {
+        self.info
+    }
+
+    /// Position of the record in its blob, in bytes.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Puts what `change` makes of it in the place of each word that is the
-    /// id of a type or the offset of a name, in the order in which they lie:
-    /// the same ones that [`Record::for_each_field`] visits.
+    /// Checks that the role of each word is known, so that all ids and names
+    /// can be changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OpaqueKind`] if only the size of the record is known.
+    pub fn check_roles(&self) -> Result<(), Error> {
+        check_roles(self.info.kind_number(), self.offset)
+    }
+
+    /// Replaces each word that is the id of a type or the offset of a name by
+    /// the result of `change`, in the order of their positions: the fields
+    /// that [`Record::for_each_field`] visits.
+    ///
+    /// Of a record of unknown words these are not all of its ids and names:
+    /// an operation that renumbers calls [`RecordMut::check_roles`] before.
     pub fn for_each_field(&mut self, mut change: impl FnMut(Field, u32) -> u32) {
-        let vlen = TypeRecord::first(self.bytes).map_or(0, |head| head.info().vlen());
-        shape::walk_mut(self.kind, vlen, self.bytes, &mut change);
+        let Ok(()) = self.try_for_each_field(|field, value| {
+            *value = change(field, *value);
+            Ok::<_, Infallible>(())
+        });
+    }
+
+    /// Lets `change` change each word that is the id of a type or the offset
+    /// of a name, as [`RecordMut::for_each_field`], until it fails.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `change`; the words before that one are changed by
+    /// then.
+    pub fn try_for_each_field<E>(&mut self, change: impl FnMut(Field, &mut u32) -> Result<(), E>) -> Result<(), E> {
+        shape::walk_mut(self.info.kind_number(), self.bytes, change)
     }
 }
 
@@ -191,8 +277,9 @@ impl<'a> Records<'a> {
 
 impl<'a> Records<'a> {
     /// The next record, as the iterator yields it, after `visitor` was called
-    /// with each of its fields: the same as [`Record::for_each_field`] on
-    /// what `next` yields, in a single step.
+    /// with each of its fields: [`Record::for_each_field`] on what `next`
+    /// yields, in a single step.
+    #[doc(hidden)]
     #[inline(always)]
     pub fn next_visited(&mut self, visitor: &mut impl Visitor) -> Option<Result<Record<'a>, Error>> {
         if self.rest.is_empty() {
@@ -237,31 +324,33 @@ impl core::iter::FusedIterator for Records<'_> {}
 
 /// Iterator over the records of a type section, to change them in place.
 ///
-/// Yields an error where a record does not fit the section, or is of a kind
-/// whose words cannot be interpreted, and nothing after it.
+/// Yields an error where a record does not fit the section or is of an
+/// unknown size, and nothing after it.
 #[derive(Debug)]
 pub struct RecordsMut<'a> {
     rest: &'a mut [u8],
     offset: u64,
+    layout: Layout<'a>,
 }
 
 impl<'a> RecordsMut<'a> {
     /// Takes the bytes of a type section in native byte order; `offset` is
-    /// where it lies in its blob, in bytes.
+    /// its position in its blob, in bytes, and `layout` sizes kinds that this
+    /// library does not know.
     #[must_use]
-    pub const fn new(section: &'a mut [u8], offset: u64) -> Self {
-        Self { rest: section, offset }
+    pub const fn new(section: &'a mut [u8], offset: u64, layout: Layout<'a>) -> Self {
+        Self { rest: section, offset, layout }
     }
 
     fn take(&mut self) -> Result<RecordMut<'a>, Error> {
         let rest = core::mem::take(&mut self.rest);
         let offset = self.offset;
-        let (head, size) = measure(rest, offset, ByteOrder::NATIVE, Layout::NONE)?;
-        let kind = head.info().kind().ok_or(Error::OpaqueKind { offset, kind: head.info().kind_number() })?;
+        let (head, size) = measure(rest, offset, ByteOrder::NATIVE, self.layout)?;
+        let info = head.info();
         let (bytes, rest) = rest.split_at_mut(size);
         self.rest = rest;
         self.offset += size as u64;
-        Ok(RecordMut { kind, bytes, offset })
+        Ok(RecordMut { info, bytes, offset })
     }
 }
 
@@ -299,7 +388,7 @@ pub(crate) fn measure<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LayoutEntry;
+    use crate::{LayoutEntry, Word};
 
     fn record(kind: u8, vlen: u32, third: u32, rest: &[u32]) -> Vec<u8> {
         let info = Info::new(kind, vlen, false).unwrap();
@@ -358,17 +447,57 @@ mod tests {
         let mut fields = Vec::new();
         records[0].for_each_field(|field, value| fields.push((field.holds, value)));
         assert_eq!(fields, [(Word::Name, 1)]);
-        let mut section = record(20, 0, 0, &[0]);
-        let mut records = RecordsMut::new(&mut section, 24);
-        assert_eq!(records.next().unwrap().unwrap_err(), Error::OpaqueKind { offset: 24, kind: 20 });
+        assert_eq!(records[0].check_roles(), Err(Error::OpaqueKind { offset: 24, kind: 99 }));
+        assert_eq!(records[1].check_roles(), Ok(()));
+    }
+
+    #[test]
+    fn records_of_unknown_kinds_change_as_far_as_they_are_known() {
+        let mut section = record(99, 2, 7, &[1, 2, 3, 4]);
+        section.extend(record(2, 0, 3, &[]));
+        let mut records = RecordsMut::new(&mut section, 24, Layout::NONE);
+        assert_eq!(records.next().unwrap().unwrap_err(), Error::UnknownKind { offset: 24, kind: 99 });
         assert!(records.next().is_none());
+        let entries: Vec<u8> = (0..100).flat_map(|_| LayoutEntry::new(8, 4, 0).as_bytes().to_vec()).collect();
+        let mut opaque = Vec::new();
+        for record in RecordsMut::new(&mut section, 24, Layout::new(&entries)) {
+            let mut record = record.unwrap();
+            record.for_each_field(|_, value| value + 10);
+            opaque.push(record.check_roles().err());
+        }
+        assert_eq!(opaque, [Some(Error::OpaqueKind { offset: 24, kind: 99 }), None]);
+        let mut expected = record(99, 2, 7, &[1, 2, 3, 4]);
+        expected.extend(record(2, 0, 13, &[]));
+        for start in [0, 28] {
+            expected[start..start + 4].copy_from_slice(&11u32.to_ne_bytes());
+        }
+        assert_eq!(section, expected);
+    }
+
+    #[test]
+    fn references_of_locations_change_too() {
+        let mut section = record(20, 1, 4, &[8, 1]);
+        section.extend(record(21, 2, 0, &[1, 0]));
+        section.extend(record(22, 1, 0, &[5, 2, 64]));
+        for record in RecordsMut::new(&mut section, 0, Layout::NONE) {
+            let mut record = record.unwrap();
+            record.check_roles().unwrap();
+            record
+                .for_each_field(|field, value| if field.holds == Word::Id && value != 0 { value + 10 } else { value });
+        }
+        let mut expected = record(20, 1, 4, &[8, 1]);
+        expected.extend(record(21, 2, 0, &[11, 0]));
+        expected.extend(record(22, 1, 0, &[15, 12, 64]));
+        assert_eq!(section, expected);
+        let cut = &expected[..expected.len() - 1];
+        assert_eq!(Records::new(cut, 0, Layout::NONE).filter(Result::is_err).count(), 1);
     }
 
     #[test]
     fn ids_and_names_change_in_place() {
         let mut section = record(4, 1, 8, &[5, 1, 0]);
         section.extend(record(2, 0, 1, &[]));
-        for record in RecordsMut::new(&mut section, 0) {
+        for record in RecordsMut::new(&mut section, 0, Layout::NONE) {
             record.unwrap().for_each_field(|field, value| match field.holds {
                 Word::Id => value + 10,
                 _ => value + 100,

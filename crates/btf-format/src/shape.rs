@@ -1,6 +1,6 @@
-//! What the words of a record are: the one table, and the one walk, that
-//! checking, byte-order conversion and every operation that rewrites ids or
-//! string offsets share.
+//! Roles of the words of type records: the one table of which words are ids and
+//! which are names, and the walks over it. The checks at opening and everything
+//! that rewrites ids or names go by it.
 //!
 //! Every record of a known kind consists of 32-bit words: three of them in
 //! every record (`name_off`, `info`, `size_or_type`), then the kind's fixed
@@ -9,10 +9,13 @@
 //! Source: `tools/lib/bpf/btf_iter.c` (`btf_field_iter_init`) and `btf.c`
 //! (`btf_type_size`) for kinds 1 to 19; the `LOC_*` patches for 20 to 22.
 
+use core::iter::FusedIterator;
+
 use crate::{Kind, TypeRecord};
 
-/// What a 32-bit word of a record holds.
+/// Role of a 32-bit word of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Word {
     /// The id of a type.
     Id,
@@ -20,10 +23,14 @@ pub enum Word {
     Name,
     /// Anything else: a size, a number, a value, flags.
     Data,
+    /// Unknown: a word after the first two of a kind that this library does
+    /// not know. It may be an id or a name.
+    Opaque,
 }
 
-/// What the words of one kind's records hold.
+/// Roles of the words of one kind's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Shape {
     /// The third word of the record, a size or an id.
     pub size_or_type: Word,
@@ -33,6 +40,9 @@ pub struct Shape {
     /// nothing.
     pub element: &'static [Word],
 }
+
+/// Words that every record begins with.
+const HEAD: usize = size_of::<TypeRecord>() / 4;
 
 impl Shape {
     /// Bytes of the part after the 12 bytes that all records have.
@@ -47,41 +57,48 @@ impl Shape {
         self.element.len() * 4
     }
 
-    /// The shape of a kind that this library can size: 1 to 22.
-    ///
-    /// Of 20 to 22 (`LOC_PARAM`, `LOC_PROTO`, `LOCSEC`) only the sizes are
-    /// told: all their words are [`Word::Data`].
+    /// Role of a word of the record, by its number from 0; `None` beyond the
+    /// last word of a kind without elements.
     #[must_use]
-    pub const fn of(kind_number: u8) -> Option<Self> {
-        use Word::Data;
-        Some(match kind_number {
-            20 => Self { size_or_type: Data, fixed: &[Data], element: &[Data] },
-            21 => Self { size_or_type: Data, fixed: &[], element: &[Data] },
-            22 => Self { size_or_type: Data, fixed: &[], element: &[Data, Data, Data] },
-            _ => match Kind::from_number(kind_number) {
-                Some(kind) => Self::of_kind(kind),
-                None => return None,
-            },
-        })
+    pub fn role(&self, word: usize) -> Option<Word> {
+        let Some(after_head) = word.checked_sub(HEAD) else {
+            return Some([Word::Name, Word::Data, self.size_or_type].get(word).copied().unwrap_or(Word::Data));
+        };
+        match after_head.checked_sub(self.fixed.len()) {
+            None => self.fixed.get(after_head).copied(),
+            Some(word) => self.element.get(word.checked_rem(self.element.len())?).copied(),
+        }
     }
 }
 
-/// A word that a walk over the fields of a record comes by.
+/// Role of a word of a record, whether or not its kind is known.
+fn role(shape: Option<&Shape>, word: usize) -> Word {
+    match (shape, word) {
+        (Some(shape), word) => shape.role(word).unwrap_or(Word::Data),
+        (None, 0) => Word::Name,
+        (None, 1) => Word::Data,
+        (None, _) => Word::Opaque,
+    }
+}
+
+/// A word that a walk over the fields of a record visits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Field {
     /// The kind of the record, `None` if this library does not model it.
     pub kind: Option<Kind>,
-    /// [`Word::Id`] or [`Word::Name`], never [`Word::Data`].
+    /// [`Word::Id`] or [`Word::Name`], never anything else.
     pub holds: Word,
-    /// Where the word stands: bytes from the start of the record.
+    /// Position of the word, in bytes from the start of the record.
     pub at: usize,
 }
 
-/// What is called with each field of a record, and what it holds. Any closure
-/// will do; a type of one's own can have the call inlined by force, which in the
-/// walk over a whole kernel is a matter of twice the time.
+/// Visitor of the fields of records. Closures are visitors; a type of its own
+/// can have the call inlined by force, which makes the walk over a kernel's
+/// records twice as fast.
+#[doc(hidden)]
 pub trait Visitor {
-    /// Takes notice of a field.
+    /// Called for each field.
     fn visit(&mut self, field: Field, value: u32);
 }
 
@@ -92,11 +109,32 @@ impl<F: FnMut(Field, u32)> Visitor for F {
     }
 }
 
-/// Expands the table below into `Shape::of_kind` and both walks. In each arm
-/// all that depends on the kind is a constant, and so are the loops over it.
+/// Expands the table below into [`Shape::of`], and for the modelled kinds into
+/// the walk. In each arm of that all that depends on the kind is a constant, and
+/// so are the loops over it.
 macro_rules! shapes {
-    ($($kind:ident: $third:ident, [$($fixed:ident)*], [$($element:ident)*];)*) => {
+    (
+        modelled { $($kind:ident: $third:ident, [$($fixed:ident)*], [$($element:ident)*];)* }
+        known { $($number:literal: $other_third:ident, [$($other_fixed:ident)*], [$($other_element:ident)*];)* }
+    ) => {
         impl Shape {
+            /// The shape of a kind whose words this library knows: 1 to 22.
+            /// (20 to 22 are `LOC_PARAM`, `LOC_PROTO` and `LOCSEC`.)
+            #[must_use]
+            pub const fn of(kind_number: u8) -> Option<Self> {
+                match kind_number {
+                    $($number => Some(Self {
+                        size_or_type: Word::$other_third,
+                        fixed: &[$(Word::$other_fixed),*],
+                        element: &[$(Word::$other_element),*],
+                    }),)*
+                    _ => match Kind::from_number(kind_number) {
+                        Some(kind) => Some(Self::of_kind(kind)),
+                        None => None,
+                    },
+                }
+            }
+
             /// The shape of a kind.
             pub(crate) const fn of_kind(kind: Kind) -> Self {
                 match kind {
@@ -127,104 +165,150 @@ macro_rules! shapes {
                 ),)*
             }
         }
-
-        /// Puts what `change` makes of it in the place of each word that is
-        /// an id or a name, of the record of this kind that `bytes` begin
-        /// with, under the same conditions.
-        pub(crate) fn walk_mut(kind: Kind, vlen: u32, bytes: &mut [u8], change: &mut impl FnMut(Field, u32) -> u32) -> u64 {
-            match kind {
-                $(Kind::$kind => each_mut(
-                    Kind::$kind,
-                    Word::$third,
-                    [$(Word::$fixed),*],
-                    [$(Word::$element),*],
-                    vlen,
-                    bytes,
-                    change,
-                ),)*
-            }
-        }
     };
 }
 
 shapes! {
-    // kind     size_or_type  fixed words     words of an element
-    Int:        Data,         [Data],         [];
-    Ptr:        Id,           [],             [];
-    Array:      Data,         [Id Id Data],   [];
-    Struct:     Data,         [],             [Name Id Data];
-    Union:      Data,         [],             [Name Id Data];
-    Enum:       Data,         [],             [Name Data];
-    Fwd:        Data,         [],             [];
-    Typedef:    Id,           [],             [];
-    Volatile:   Id,           [],             [];
-    Const:      Id,           [],             [];
-    Restrict:   Id,           [],             [];
-    Func:       Id,           [],             [];
-    FuncProto:  Id,           [],             [Name Id];
-    Var:        Id,           [Data],         [];
-    Datasec:    Data,         [],             [Id Data Data];
-    Float:      Data,         [],             [];
-    DeclTag:    Id,           [Data],         [];
-    TypeTag:    Id,           [],             [];
-    Enum64:     Data,         [],             [Name Data Data];
+    modelled {
+        // kind     size_or_type  fixed words     words of an element
+        Int:        Data,         [Data],         [];
+        Ptr:        Id,           [],             [];
+        Array:      Data,         [Id Id Data],   [];
+        Struct:     Data,         [],             [Name Id Data];
+        Union:      Data,         [],             [Name Id Data];
+        Enum:       Data,         [],             [Name Data];
+        Fwd:        Data,         [],             [];
+        Typedef:    Id,           [],             [];
+        Volatile:   Id,           [],             [];
+        Const:      Id,           [],             [];
+        Restrict:   Id,           [],             [];
+        Func:       Id,           [],             [];
+        FuncProto:  Id,           [],             [Name Id];
+        Var:        Id,           [Data],         [];
+        Datasec:    Data,         [],             [Id Data Data];
+        Float:      Data,         [],             [];
+        DeclTag:    Id,           [Data],         [];
+        TypeTag:    Id,           [],             [];
+        Enum64:     Data,         [],             [Name Data Data];
+    }
+    known {
+        // LOC_PARAM: flags; values. LOC_PROTO: LOC_PARAMs. LOCSEC: FUNC,
+        // LOC_PROTO, offset.
+        20:         Data,         [Data],         [Data];
+        21:         Data,         [],             [Id];
+        22:         Data,         [],             [Id Id Data];
+    }
 }
 
-/// Expands to the walk over one record, for shared and for mutable bytes: the
-/// same steps in the same order.
-macro_rules! walk_record {
-    ($name:ident, $bytes:ty, $visit:ty, $get:ident, $split_at:ident, $chunks_exact:ident, $call:ident) => {
-        #[inline(always)]
-        fn $name<const FIXED: usize, const ELEMENT: usize>(
-            kind: Kind,
-            third: Word,
-            fixed: [Word; FIXED],
-            element: [Word; ELEMENT],
-            vlen: u32,
-            bytes: $bytes,
-            visit: $visit,
-        ) -> u64 {
-            const HEAD: usize = size_of::<TypeRecord>();
-            let elements_at = HEAD + FIXED * 4;
-            let size = elements_at as u64 + u64::from(vlen) * (ELEMENT * 4) as u64;
-            let Some(record) = usize::try_from(size).ok().and_then(|size| bytes.$get(..size)) else {
-                return size;
-            };
-            let mut field = |word, holds, at| $call(word, Field { kind: Some(kind), holds, at }, visit);
-            let (head, elements) = record.$split_at(elements_at);
-            let roles = [Word::Name, Word::Data, third].into_iter().chain(fixed);
-            for ((index, word), holds) in head.$chunks_exact(4).enumerate().zip(roles) {
-                field(word, holds, index * 4);
-            }
-            if ELEMENT > 0 {
-                for (number, words) in elements.$chunks_exact(ELEMENT * 4).enumerate() {
-                    let start = elements_at + number * ELEMENT * 4;
-                    for ((index, word), holds) in words.$chunks_exact(4).enumerate().zip(element) {
-                        field(word, holds, start + index * 4);
-                    }
-                }
-            }
-            size
+/// The walk over one record, unrolled for its kind.
+#[inline(always)]
+fn each<const FIXED: usize, const ELEMENT: usize>(
+    kind: Kind,
+    third: Word,
+    fixed: [Word; FIXED],
+    element: [Word; ELEMENT],
+    vlen: u32,
+    bytes: &[u8],
+    visitor: &mut impl Visitor,
+) -> u64 {
+    let elements_at = HEAD * 4 + FIXED * 4;
+    let size = elements_at as u64 + u64::from(vlen) * (ELEMENT * 4) as u64;
+    let Some(record) = usize::try_from(size).ok().and_then(|size| bytes.get(..size)) else {
+        return size;
+    };
+    let mut field = |word: &[u8], holds, at| {
+        if let (Word::Id | Word::Name, Ok(word)) = (holds, word.try_into()) {
+            visitor.visit(Field { kind: Some(kind), holds, at }, u32::from_ne_bytes(word));
         }
     };
+    let (head, elements) = record.split_at(elements_at);
+    let roles = [Word::Name, Word::Data, third].into_iter().chain(fixed);
+    for ((index, word), holds) in head.chunks_exact(4).enumerate().zip(roles) {
+        field(word, holds, index * 4);
+    }
+    if ELEMENT > 0 {
+        for (number, words) in elements.chunks_exact(ELEMENT * 4).enumerate() {
+            let start = elements_at + number * ELEMENT * 4;
+            for ((index, word), holds) in words.chunks_exact(4).enumerate().zip(element) {
+                field(word, holds, start + index * 4);
+            }
+        }
+    }
+    size
 }
 
-walk_record!(each, &[u8], &mut impl Visitor, get, split_at, chunks_exact, read);
-walk_record!(each_mut, &mut [u8], &mut impl FnMut(Field, u32) -> u32, get_mut, split_at_mut, chunks_exact_mut, write);
-
-#[inline(always)]
-fn read(word: &[u8], field: Field, visitor: &mut impl Visitor) {
-    if let (Word::Id | Word::Name, Ok(word)) = (field.holds, word.try_into()) {
-        visitor.visit(field, u32::from_ne_bytes(word));
+/// The walk over a whole record of any kind, by the table alone.
+pub(crate) fn walk_any(kind_number: u8, record: &[u8], mut visit: impl FnMut(Field, u32)) {
+    let (kind, shape) = (Kind::from_number(kind_number), Shape::of(kind_number));
+    for (index, word) in record.chunks_exact(4).enumerate() {
+        let holds = role(shape.as_ref(), index);
+        if let (Word::Id | Word::Name, Ok(word)) = (holds, word.try_into()) {
+            visit(Field { kind, holds, at: index * 4 }, u32::from_ne_bytes(word));
+        }
     }
 }
 
-#[inline(always)]
-fn write(word: &mut [u8], field: Field, change: &mut impl FnMut(Field, u32) -> u32) {
-    if let (Word::Id | Word::Name, Ok(word)) = (field.holds, <&mut [u8; 4]>::try_from(word)) {
-        *word = change(field, u32::from_ne_bytes(*word)).to_ne_bytes();
+/// The walk over a whole record of any kind that changes its fields in place;
+/// ends at the first error.
+pub(crate) fn walk_mut<E>(
+    kind_number: u8,
+    record: &mut [u8],
+    mut change: impl FnMut(Field, &mut u32) -> Result<(), E>,
+) -> Result<(), E> {
+    let (kind, shape) = (Kind::from_number(kind_number), Shape::of(kind_number));
+    for (index, word) in record.chunks_exact_mut(4).enumerate() {
+        let holds = role(shape.as_ref(), index);
+        if let (Word::Id | Word::Name, Some(word)) = (holds, word.first_chunk_mut()) {
+            let mut value = u32::from_ne_bytes(*word);
+            change(Field { kind, holds, at: index * 4 }, &mut value)?;
+            *word = value.to_ne_bytes();
+        }
+    }
+    Ok(())
+}
+
+/// Iterator over all words of a record, see
+/// [`Record::words`](crate::Record::words).
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Words<'a> {
+    shape: Option<Shape>,
+    record: &'a [u8],
+    /// The number of the next word.
+    next: usize,
+}
+
+impl<'a> Words<'a> {
+    pub(crate) const fn new(kind_number: u8, record: &'a [u8]) -> Self {
+        Self { shape: Shape::of(kind_number), record, next: 0 }
     }
 }
+
+impl Iterator for Words<'_> {
+    type Item = (Word, u32);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.nth(0)
+    }
+
+    /// Takes no longer than [`next`](Iterator::next).
+    #[inline]
+    fn nth(&mut self, n: usize) -> Option<Self::Item> {
+        let index = self.next.saturating_add(n);
+        let value = self.record.get(index.saturating_mul(4)..).and_then(<[u8]>::first_chunk);
+        self.next = index.saturating_add(usize::from(value.is_some()));
+        Some((role(self.shape.as_ref(), index), u32::from_ne_bytes(*value?)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = (self.record.len() / 4).saturating_sub(self.next);
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Words<'_> {}
+impl FusedIterator for Words<'_> {}
 
 /// Bytes before the elements, and bytes of an element, by kind number: what
 /// the record walk needs of the table above, in the form it needs it.
@@ -246,14 +330,14 @@ pub(crate) static SIZES: [(u8, u8); 128] = {
 mod tests {
     use super::*;
 
-    /// FORMAT of `libbpf`'s own layout table: bytes of the fixed part, bytes
-    /// of an element, kinds 0 to 19.
+    /// `libbpf`'s own layout table: bytes of the fixed part, bytes of an
+    /// element, kinds 0 to 19.
     const INFO_SZ: [usize; 20] = [0, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4, 0, 0];
     const ELEM_SZ: [usize; 20] = [0, 0, 0, 0, 12, 12, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12];
 
     #[test]
     fn sizes_are_those_of_the_layout_table() {
-        for kind in Kind::ALL {
+        for &kind in Kind::ALL {
             let number = usize::from(kind.number());
             assert_eq!(kind.shape().fixed_size(), INFO_SZ[number], "{kind}");
             assert_eq!(kind.shape().element_size(), ELEM_SZ[number], "{kind}");
@@ -261,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_20_to_22_are_sized_only() {
+    fn kinds_20_to_22_are_known_too() {
         let sizes = |n| Shape::of(n).map(|s| (s.fixed_size(), s.element_size()));
         assert_eq!(sizes(20), Some((4, 4)));
         assert_eq!(sizes(21), Some((0, 4)));
@@ -272,34 +356,88 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_measured_but_not_visited() {
-        let mut bytes = [0; 12 + 12 * 3 - 1];
+        let bytes = [0; 12 + 12 * 3 - 1];
         assert_eq!(walk(Kind::Struct, 3, &bytes, &mut |_: Field, _| panic!("visited")), 48);
-        assert_eq!(walk_mut(Kind::Struct, 3, &mut bytes, &mut |_, _| panic!("visited")), 48);
         assert_eq!(walk(Kind::Enum64, 0xff_ffff, &[], &mut |_: Field, _| panic!("visited")), 12 + 12 * 0xff_ffff);
     }
 
+    /// Words that tell their number, of a record of this kind with 4 elements.
+    fn record(number: u8) -> Vec<u8> {
+        let words = Shape::of(number).map_or(9, |shape| HEAD + shape.fixed.len() + 4 * shape.element.len());
+        (0..words as u32).flat_map(u32::to_ne_bytes).collect()
+    }
+
     #[test]
-    fn both_walks_come_by_the_same_fields() {
-        for kind in Kind::ALL {
-            let mut words: Vec<u8> = (0..30u32).flat_map(u32::to_ne_bytes).collect();
+    fn all_walks_visit_the_same_fields() {
+        for number in 0..=23 {
+            let mut bytes = record(number);
             let mut seen = Vec::new();
-            let size = walk(kind, 4, &words, &mut |field: Field, value| {
-                assert_eq!(field.at, value as usize * 4, "{kind}");
+            walk_any(number, &bytes, |field, value| {
+                assert_eq!(field.at, value as usize * 4, "{number}");
                 seen.push((field, value));
             });
+            if let Some(kind) = Kind::from_number(number) {
+                let mut unrolled = Vec::new();
+                let size = walk(kind, 4, &bytes, &mut |field: Field, value| unrolled.push((field, value)));
+                assert_eq!((size, &unrolled), (bytes.len() as u64, &seen), "{kind}");
+            }
+            let words: Vec<_> = Words::new(number, &bytes).collect();
+            assert_eq!(words.len(), bytes.len() / 4);
+            let fields = words.iter().filter(|(role, _)| matches!(role, Word::Id | Word::Name));
+            assert!(fields.copied().eq(seen.iter().map(|&(field, value)| (field.holds, value))), "{number}");
             let mut changed = Vec::new();
-            let size_mut = walk_mut(kind, 4, &mut words, &mut |field, value| {
-                changed.push((field, value));
-                value + 100
+            let result: Result<(), ()> = walk_mut(number, &mut bytes, |field, value| {
+                changed.push((field, *value));
+                *value += 100;
+                Ok(())
             });
-            assert_eq!(size, (12 + kind.shape().fixed_size() + 4 * kind.shape().element_size()) as u64, "{kind}");
-            assert_eq!(size, size_mut, "{kind}");
-            assert_eq!(seen, changed, "{kind}");
-            for (index, word) in words.chunks_exact(4).enumerate() {
-                let visited = seen.iter().any(|(field, _)| field.at == index * 4);
-                let expected = index as u32 + if visited { 100 } else { 0 };
-                assert_eq!(u32::from_ne_bytes(word.try_into().unwrap()), expected, "{kind}, word {index}");
+            assert_eq!((result, &changed), (Ok(()), &seen));
+            for (index, (role, value)) in Words::new(number, &bytes).enumerate() {
+                let added = if matches!(role, Word::Id | Word::Name) { 100 } else { 0 };
+                assert_eq!(value, index as u32 + added, "{number}, word {index}");
             }
         }
+    }
+
+    #[test]
+    fn ids_of_locations() {
+        let ids = |number| {
+            let bytes = record(number);
+            let words = Words::new(number, &bytes).filter(|(role, _)| *role == Word::Id);
+            words.map(|(_, value)| value).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(20), []);
+        assert_eq!(ids(21), [3, 4, 5, 6]);
+        assert_eq!(ids(22), [3, 4, 6, 7, 9, 10, 12, 13]);
+    }
+
+    #[test]
+    fn words_of_an_unknown_kind_are_opaque() {
+        let bytes = record(99);
+        let roles: Vec<_> = Words::new(99, &bytes).map(|(role, _)| role).collect();
+        assert_eq!(roles[..2], [Word::Name, Word::Data]);
+        assert!(roles.len() > 3 && roles[2..].iter().all(|role| *role == Word::Opaque));
+    }
+
+    #[test]
+    fn a_change_that_fails_is_the_last() {
+        let mut bytes = record(Kind::Struct.number());
+        let before = bytes.clone();
+        let mut left = 3;
+        let result = walk_mut(Kind::Struct.number(), &mut bytes, |_, value| {
+            left -= 1;
+            *value = 0xffff;
+            if left == 0 { Err(*value) } else { Ok(()) }
+        });
+        assert_eq!((result, left), (Err(0xffff), 0));
+        assert_eq!(bytes[16..], before[16..], "the one that failed is not written either");
+    }
+
+    #[test]
+    fn words_skip_in_one_step() {
+        let bytes = record(Kind::Datasec.number());
+        let mut words = Words::new(Kind::Datasec.number(), &bytes);
+        assert_eq!((words.len(), words.nth(3), words.len()), (15, Some((Word::Id, 3)), 11));
+        assert_eq!((words.nth(usize::MAX), words.len(), words.next()), (None, 0, None));
     }
 }

@@ -9,10 +9,7 @@ use std::{
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 
-use btf_types::format::{
-    Feature, Header, HeaderRecord, Info, IntData, Kind, LayoutEntry, LayoutHeader, MAGIC, Param, Preamble, TypeRecord,
-    VERSION, Var, VarSecinfo,
-};
+use btf_types::format::{Assembly, Feature, Info, IntData, Kind, LayoutEntry, Param, TypeRecord, Var, VarSecinfo};
 
 use crate::{Error, loaded::CAP_BPF, syscall};
 
@@ -190,15 +187,13 @@ impl Blob {
     }
 
     fn build(&self) -> Vec<u8> {
-        let (types, layout) = (self.types.len() as u32, self.layout.len() as u32);
-        let hdr_len = if layout == 0 { Header::SIZE } else { Header::SIZE_WITH_LAYOUT };
-        let preamble = Preamble::new(MAGIC, VERSION, 0, hdr_len);
-        let header = HeaderRecord::new(preamble, 0, types, types + layout, self.strings.len() as u32);
-        let mut blob = header.as_bytes().to_vec();
-        if layout != 0 {
-            blob.extend_from_slice(LayoutHeader::new(types, layout).as_bytes());
+        let mut blob = Vec::new();
+        let assembly = Assembly::new(&self.types, &self.strings).layout(&self.layout);
+        match assembly.write(|part| blob.extend_from_slice(part)) {
+            Ok(()) => blob,
+            // They are small and aligned. If not: what no kernel takes.
+            Err(_) => Vec::new(),
         }
-        [&blob[..], &self.types, &self.layout, &self.strings].concat()
     }
 }
 

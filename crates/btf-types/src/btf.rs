@@ -366,6 +366,13 @@ impl Inner {
         self.types.get(start..start + size_of::<TypeRecord>()).and_then(TypeRecord::first).unwrap_or(&ZERO)
     }
 
+    /// The record at `offset`, and what follows it up to the end of the type
+    /// section.
+    #[inline]
+    pub(crate) fn bytes_at(&self, offset: u32) -> &[u8] {
+        self.types.get(offset as usize..).unwrap_or_default()
+    }
+
     /// What follows the 12 bytes of the record at `offset`, up to the end of
     /// the type section.
     #[inline]

@@ -2,7 +2,7 @@
 //!
 //! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_INT`" and "`BTF_KIND_FLOAT`".
 
-use btf_format as raw;
+use btf_format::{self as raw, IntEncoding};
 
 use crate::view::{sized, views};
 
@@ -34,29 +34,28 @@ impl Int<'_> {
         self.data().offset()
     }
 
-    /// The encoding as it stands in the record, a set of bits: 1 signed, 2
-    /// character, 4 boolean. Kernels allow one of them at most.
+    /// The encoding: signed, character, boolean or none of these.
     #[must_use]
-    pub fn encoding(self) -> u8 {
+    pub fn encoding(self) -> IntEncoding {
         self.data().encoding()
     }
 
     /// Whether the value is signed. (clang says so of `char`, pahole does not.)
     #[must_use]
     pub fn is_signed(self) -> bool {
-        self.encoding() & 1 != 0
+        self.encoding().contains(IntEncoding::SIGNED)
     }
 
     /// Whether it is marked as a character. Few producers do that.
     #[must_use]
     pub fn is_char(self) -> bool {
-        self.encoding() & 2 != 0
+        self.encoding().contains(IntEncoding::CHAR)
     }
 
     /// Whether it is a boolean.
     #[must_use]
     pub fn is_bool(self) -> bool {
-        self.encoding() & 4 != 0
+        self.encoding().contains(IntEncoding::BOOL)
     }
 
     /// Whether the value fills its bytes, as in all BTF since Linux 5.0: if

@@ -119,7 +119,7 @@ pub use array::Array;
 pub use btf::{Btf, Types};
 #[doc(no_inline)]
 pub use btf_format as format;
-pub use btf_format::{ByteOrder, Header, Kind, Name};
+pub use btf_format::{ByteOrder, Header, IntEncoding, Kind, Name};
 pub use bytes::Bytes;
 pub use collection::{Collection, Found, Object};
 pub use composite::{Member, Members, Struct, Union};

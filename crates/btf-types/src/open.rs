@@ -16,7 +16,7 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use btf_format::{Field, IntData, Kind, Layout, Name, RawBtf, Record, TypeRecord, Visitor, Word};
+use btf_format::{Field, IntData, Kind, Layout, Name, RawBtf, Record, Records, TypeRecord, Visitor, Word};
 
 use crate::{Error, btf::Inner, ty::Type};
 
@@ -46,7 +46,7 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Index, Err
     // twice as much.
     let mut offsets = Vec::with_capacity(section.len() / 24);
     let mut seen = Seen::new(Protos::new(section.len() / 12, first_id, base));
-    let mut records = raw.records_with(layout);
+    let mut records = Records::new(section, start, layout);
     while let Some(record) = records.next_visited(&mut seen) {
         offsets.push((record?.offset() - start) as u32);
         seen.records += 1;
@@ -57,7 +57,7 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Index, Err
     let sound = largest.id < count && largest.name < strings_len && protos.all_there();
     if !sound {
         let limits = Limits { count, strings_len, protos: &protos };
-        limits.find_fault(raw.records_with(layout).flatten())?;
+        limits.find_fault(Records::new(section, start, layout).flatten())?;
     }
     let ints = ints.into_iter().filter_map(|index| OpenedInt::new(raw, section.get(*offsets.get(index)? as usize..)?));
     let (mut pointer_size, mut irregular_ints) = (None, false);

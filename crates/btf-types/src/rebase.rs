@@ -43,22 +43,16 @@ impl Btf {
         let mut bytes = self.as_bytes().to_vec();
         let types = self.header().types();
         let offset = types.start as u64;
-        for record in RecordsMut::new(bytes.get_mut(types).unwrap_or_default(), offset) {
+        for record in RecordsMut::new(bytes.get_mut(types).unwrap_or_default(), offset, self.inner().layout()) {
             let mut record = record?;
-            let mut fault = None;
-            record.for_each_field(|field, value| {
-                let mapped = match field.holds {
-                    Word::Id => map.id(value),
-                    _ => map.string(value),
+            record.check_roles()?;
+            record.try_for_each_field(|field, value| {
+                *value = match field.holds {
+                    Word::Id => map.id(*value)?,
+                    _ => map.string(*value)?,
                 };
-                mapped.unwrap_or_else(|error| {
-                    fault.get_or_insert(error);
-                    value
-                })
-            });
-            if let Some(fault) = fault {
-                return Err(fault);
-            }
+                Ok::<_, Error>(())
+            })?;
         }
         if self.byte_order() != ByteOrder::NATIVE {
             btf_format::convert(&mut bytes, self.byte_order())?;

@@ -4,28 +4,35 @@
 use alloc::{vec, vec::Vec};
 use core::iter::FusedIterator;
 
-use btf_format::{Shape, TypeRecord, Word};
+use btf_format::{Layout, Record, Word, Words};
 
 use crate::{Type, btf::Inner, view::Handle};
-
-/// Words of a record before those that depend on its kind.
-const HEAD: usize = size_of::<TypeRecord>() / 4;
 
 /// Iterator over the types that a type's record refers to, in the order in
 /// which they stand there, see [`Type::references`].
 #[derive(Debug, Clone)]
 pub struct References<'btf> {
+    /// The layer that owns the record, and the words that are left of it;
     /// `None` for what refers to nothing.
-    record: Option<(Handle<'btf>, Shape)>,
-    /// The next word to look at.
-    word: usize,
+    record: Option<(Handle<'btf>, Words<'btf>)>,
 }
 
 impl<'btf> References<'btf> {
     /// From that word of the record on.
-    fn starting_at(ty: Type<'btf>, word: usize) -> Self {
-        let record = ty.handle().and_then(|handle| Some((handle, handle.record().info().kind()?.shape())));
-        Self { record, word: word.max(HEAD - 1) }
+    fn starting_at(ty: Type<'btf>, word: u32) -> Self {
+        let record = ty.handle().and_then(|handle| {
+            let mut words = Record::first(handle.bytes(), 0, Layout::NONE).ok()?.words();
+            if let Some(last) = word.checked_sub(1) {
+                words.nth(last as usize)?;
+            }
+            Some((handle, words))
+        });
+        Self { record }
+    }
+
+    /// The number of words that are left.
+    fn words_left(&self) -> u32 {
+        self.record.as_ref().map_or(0, |(_, words)| words.len() as u32)
     }
 }
 
@@ -33,27 +40,9 @@ impl<'btf> Iterator for References<'btf> {
     type Item = Type<'btf>;
 
     fn next(&mut self) -> Option<Type<'btf>> {
-        let (handle, shape) = self.record.as_ref()?;
-        let elements = HEAD + shape.fixed.len();
-        let end = elements + handle.record().info().vlen() as usize * shape.element.len();
-        while self.word < end.max(HEAD) {
-            let word = self.word;
-            self.word += 1;
-            let (holds, value) = if word < HEAD {
-                (shape.size_or_type, handle.record().size_or_type())
-            } else {
-                let holds = match word.checked_sub(elements) {
-                    None => shape.fixed.get(word - HEAD),
-                    Some(word) => shape.element.get(word.checked_rem(shape.element.len())?),
-                };
-                let value = handle.rest().get((word - HEAD) * 4..)?.first_chunk()?;
-                (*holds?, u32::from_ne_bytes(*value))
-            };
-            if holds == Word::Id {
-                return Some(handle.btf.type_of(value));
-            }
-        }
-        None
+        let (handle, words) = self.record.as_mut()?;
+        let (_, id) = words.find(|(role, _)| *role == Word::Id)?;
+        Some(handle.btf.type_of(id))
     }
 }
 
@@ -103,10 +92,11 @@ impl<'btf> Iterator for PostOrder<'btf> {
         loop {
             let (id, word) = self.stack.last_mut()?;
             let ty = btf.type_of(*id);
-            let mut references = References::starting_at(ty, *word as usize);
+            let mut references = References::starting_at(ty, *word);
+            let left = references.words_left();
             match references.next() {
                 Some(reference) => {
-                    *word = references.word as u32;
+                    *word += left - references.words_left();
                     // `void` has no record, and is no type to come by.
                     if reference != Type::Void {
                         self.enter(reference.id());

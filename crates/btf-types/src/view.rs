@@ -25,6 +25,12 @@ impl<'btf> Handle<'btf> {
         self.btf.record(self.offset)
     }
 
+    /// The bytes of the record, and what follows it in the type section.
+    #[inline]
+    pub(crate) fn bytes(self) -> &'btf [u8] {
+        self.btf.bytes_at(self.offset)
+    }
+
     /// What follows the first 12 bytes of the record, up to the end of the
     /// type section.
     #[inline]

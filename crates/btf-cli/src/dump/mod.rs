@@ -115,14 +115,7 @@ fn write_type(ty: Type<'_>, to: &mut impl Writer) {
             to.number("size", int.size().into());
             to.number("bits_offset", int.bit_offset().into());
             to.number("nr_bits", int.bits().into());
-            let encoding = match int.encoding() {
-                0 => "(none)",
-                1 => "SIGNED",
-                2 => "CHAR",
-                4 => "BOOL",
-                _ => "UNKN",
-            };
-            to.word("encoding", encoding);
+            to.word("encoding", &int.encoding().to_string());
         }
         Type::Array(array) => {
             to.number("type_id", array.element().id().into());

@@ -52,7 +52,7 @@ fn counts(btf: &Btf) -> Vec<(&'static str, usize)> {
         }
     }
     let unknown = counts.first().copied().unwrap_or(0);
-    let known = Kind::ALL.into_iter().map(|kind| {
+    let known = Kind::ALL.iter().map(|&kind| {
         let count = counts.get(usize::from(kind.number())).copied().unwrap_or(0);
         (kind.as_str(), count)
     });

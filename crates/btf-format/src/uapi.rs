@@ -13,7 +13,7 @@ use zerocopy::{
     native_endian::{I32, U16, U32},
 };
 
-use crate::Info;
+use crate::{Info, IntEncoding, Shape};
 
 /// Defines a record, its constructor and its accessors.
 macro_rules! records {
@@ -319,11 +319,18 @@ impl IntData {
         self.offset() == 0 && u32::from(self.bits()) == size.saturating_mul(8)
     }
 
-    /// A set of bits: 1 signed, 2 character, 4 boolean.
+    /// Signed, character, boolean or none of these.
     #[must_use]
     #[inline]
-    pub fn encoding(&self) -> u8 {
-        (self.word() >> 24) as u8 & 0xf
+    pub fn encoding(&self) -> IntEncoding {
+        IntEncoding::from_bits((self.word() >> 24) as u8)
+    }
+
+    /// The word of an integer whose value begins `bit_offset` bits (0 in all
+    /// BTF since Linux 5.0) into its bytes and has `bits` bits.
+    #[must_use]
+    pub fn encode(encoding: IntEncoding, bit_offset: u8, bits: u8) -> Self {
+        Self::new(u32::from(encoding.bits()) << 24 | u32::from(bit_offset) << 16 | u32::from(bits))
     }
 }
 
@@ -343,6 +350,40 @@ impl Member {
     #[inline]
     pub fn bitfield_size(&self, kind_flag: bool) -> u8 {
         if kind_flag { (self.offset() >> 24) as u8 } else { 0 }
+    }
+
+    /// The `offset` word of a member at `bit_offset` bits from the start of its
+    /// struct, given the `kind_flag` of the struct's record; `bitfield_size` is
+    /// the size of a bitfield in bits, 0 for an ordinary member.
+    ///
+    /// `None` if the word cannot hold it: a bitfield without the flag, or an
+    /// offset of 2^24 bits or more with it.
+    #[must_use]
+    pub const fn encode(bit_offset: u32, bitfield_size: u8, kind_flag: bool) -> Option<u32> {
+        match (kind_flag, bitfield_size) {
+            (true, size) if bit_offset <= Self::MAX_BIT_OFFSET => Some((size as u32) << 24 | bit_offset),
+            (false, 0) => Some(bit_offset),
+            _ => None,
+        }
+    }
+
+    /// The largest offset in bits that fits beside the size of a bitfield, with
+    /// `kind_flag` set.
+    pub const MAX_BIT_OFFSET: u32 = 0x00ff_ffff;
+}
+
+impl LayoutEntry {
+    /// Sizes of a kind that this library knows: 1 to 22.
+    #[must_use]
+    pub fn of(kind_number: u8) -> Option<Self> {
+        Shape::of(kind_number).map(|shape| Self::new(shape.fixed_size() as u8, shape.element_size() as u8, 0))
+    }
+
+    /// The entries of a layout section for the kinds 0 to 19, as libbpf writes
+    /// it.
+    #[must_use]
+    pub fn known() -> impl ExactSizeIterator<Item = Self> {
+        (0..20).map(|kind| Self::of(kind).unwrap_or(Self::new(0, 0, 0)))
     }
 }
 
@@ -391,8 +432,12 @@ mod tests {
     #[test]
     fn int_data_is_taken_apart() {
         let int = IntData::new(0x0105_0020);
-        assert_eq!((int.bits(), int.offset(), int.encoding()), (32, 5, 1));
-        assert_eq!(IntData::new(0xff00_00ff).encoding(), 0xf);
+        assert_eq!((int.bits(), int.offset(), int.encoding()), (32, 5, IntEncoding::SIGNED));
+        assert_eq!(IntData::new(0xff00_00ff).encoding().bits(), 0xf);
+        for word in [0x0105_0020, 0, 0x0f7f_00ff, 0x0400_0008] {
+            let int = IntData::new(word);
+            assert_eq!(IntData::encode(int.encoding(), int.offset(), int.bits()), int);
+        }
     }
 
     #[test]
@@ -400,6 +445,22 @@ mod tests {
         let member = Member::new(0, 1, 0x0300_0021);
         assert_eq!((member.bit_offset(true), member.bitfield_size(true)), (0x21, 3));
         assert_eq!((member.bit_offset(false), member.bitfield_size(false)), (0x0300_0021, 0));
+        for offset in [0, 1, 0x0300_0021, 0x00ff_ffff, 0x0100_0000, u32::MAX] {
+            let member = Member::new(0, 1, offset);
+            for flag in [false, true] {
+                assert_eq!(Member::encode(member.bit_offset(flag), member.bitfield_size(flag), flag), Some(offset));
+            }
+        }
+        assert_eq!(Member::encode(0, 3, false), None);
+        assert_eq!(Member::encode(1 << 24, 0, true), None);
+    }
+
+    #[test]
+    fn the_known_layout_is_libbpfs() {
+        let bytes: Vec<u8> = LayoutEntry::known().flat_map(|entry| entry.as_bytes().to_vec()).collect();
+        assert_eq!(bytes.len(), 80);
+        assert_eq!(bytes[..16], [0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0]);
+        assert_eq!(bytes[76..], [0, 12, 0, 0]);
     }
 
     #[test]

@@ -1,0 +1,128 @@
+//! The way back: a header, and the order of the sections after it.
+
+use crate::{Error, Header, HeaderRecord, LayoutHeader, MAGIC, Preamble, Section, VERSION};
+
+/// Assembles a `.BTF` blob of native byte order from its sections.
+///
+/// The sections follow each other without gaps, as the kernel wants them:
+/// types, layout if there is one, strings. Without a layout section the header
+/// has 24 bytes, so that all kernels since 4.18 read it, else 32. The sections
+/// themselves are not looked at.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{Assembly, Info, IntData, IntEncoding, Kind, RawBtf, TypeRecord};
+///
+/// let mut types = TypeRecord::new(1, Info::of(Kind::Int).word(), 4).as_bytes().to_vec();
+/// types.extend_from_slice(IntData::encode(IntEncoding::SIGNED, 0, 32).as_bytes());
+///
+/// let mut blob = Vec::new();
+/// Assembly::new(&types, b"\0int\0").write(|part| blob.extend_from_slice(part))?;
+/// assert_eq!(RawBtf::parse(&blob)?.strings().get(1).unwrap(), "int");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Assembly<'a> {
+    types: &'a [u8],
+    layout: &'a [u8],
+    strings: &'a [u8],
+}
+
+impl<'a> Assembly<'a> {
+    /// Takes the contents of the type section and of the string section.
+    #[must_use]
+    pub const fn new(types: &'a [u8], strings: &'a [u8]) -> Self {
+        Self { types, layout: &[], strings }
+    }
+
+    /// Takes the contents of a layout section too; there is none if it is
+    /// empty.
+    #[must_use]
+    pub const fn layout(self, layout: &'a [u8]) -> Self {
+        Self { layout, ..self }
+    }
+
+    /// Calls `put` with one part of the blob after the other: the header and
+    /// the sections.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SectionTooLarge`] if a section ends beyond 4 GiB, and
+    /// [`Error::SectionMisaligned`] or [`Error::LayoutLength`] if types that are
+    /// followed by a layout section, or that, are not a multiple of 4 bytes.
+    /// Nothing is put then.
+    pub fn write(self, mut put: impl FnMut(&[u8])) -> Result<(), Error> {
+        let type_len = end_of(Section::Types, 0, self.types)?;
+        let layout_end = end_of(Section::Layout, type_len, self.layout)?;
+        let str_end = end_of(Section::Strings, layout_end, self.strings)?;
+        let has_layout = !self.layout.is_empty();
+        let hdr_len = if has_layout { Header::SIZE_WITH_LAYOUT } else { Header::SIZE };
+        if has_layout && !type_len.is_multiple_of(4) {
+            return Err(Error::SectionMisaligned { section: Section::Layout, off: type_len });
+        }
+        let layout_len = layout_end - type_len;
+        if !layout_len.is_multiple_of(4) {
+            return Err(Error::LayoutLength { len: layout_len });
+        }
+        let preamble = Preamble::new(MAGIC, VERSION, 0, hdr_len);
+        put(HeaderRecord::new(preamble, 0, type_len, layout_end, str_end - layout_end).as_bytes());
+        if has_layout {
+            put(LayoutHeader::new(type_len, layout_len).as_bytes());
+        }
+        put(self.types);
+        put(self.layout);
+        put(self.strings);
+        Ok(())
+    }
+}
+
+/// End of a section that begins at `start`, in bytes from the end of the header.
+fn end_of(section: Section, start: u32, contents: &[u8]) -> Result<u32, Error> {
+    let end = u64::from(start) + contents.len() as u64;
+    u32::try_from(end).map_err(|_| Error::SectionTooLarge { section, end })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LayoutEntry, RawBtf};
+
+    fn assemble(assembly: Assembly<'_>) -> Result<Vec<u8>, Error> {
+        let mut blob = Vec::new();
+        assembly.write(|part| blob.extend_from_slice(part)).map(|()| blob)
+    }
+
+    #[test]
+    fn what_was_put_together_is_taken_apart() {
+        let types = [7; 16];
+        let layout: Vec<u8> = LayoutEntry::known().flat_map(|entry| entry.as_bytes().to_vec()).collect();
+        for (layout, hdr_len) in [(&[][..], 24), (&layout, 32)] {
+            for strings in [&b""[..], b"\0", b"\0int\0"] {
+                let blob = assemble(Assembly::new(&types, strings).layout(layout)).unwrap();
+                let raw = RawBtf::parse(&blob).unwrap();
+                assert_eq!(raw.header().hdr_len(), hdr_len);
+                assert_eq!((raw.types(), raw.strings().as_bytes()), (&types[..], strings));
+                assert_eq!(blob.get(raw.header().layout()).unwrap_or_default(), layout);
+                assert_eq!(blob.len(), hdr_len as usize + types.len() + layout.len() + strings.len());
+            }
+        }
+    }
+
+    #[test]
+    fn sections_that_no_header_can_place_are_refused() {
+        let layout = [0; 8];
+        let misaligned = Error::SectionMisaligned { section: Section::Layout, off: 13 };
+        assert_eq!(assemble(Assembly::new(&[0; 13], b"\0").layout(&layout)), Err(misaligned));
+        assert_eq!(assemble(Assembly::new(&[], b"\0").layout(&layout[..5])), Err(Error::LayoutLength { len: 5 }));
+        assert!(assemble(Assembly::new(&[0; 13], b"\0")).is_ok(), "nothing after it is aligned");
+    }
+
+    #[test]
+    fn sections_end_where_32_bits_do() {
+        let end = |start| end_of(Section::Strings, start, &[0; 3]);
+        assert_eq!(end(u32::MAX - 3), Ok(u32::MAX));
+        let error = Error::SectionTooLarge { section: Section::Strings, end: 1 << 32 };
+        assert_eq!(end(u32::MAX - 2), Err(error));
+    }
+}
