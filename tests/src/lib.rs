@@ -7,6 +7,8 @@ pub mod fuzz;
 pub mod image;
 pub mod memory;
 pub mod packed;
+#[cfg(target_os = "linux")]
+pub mod seccomp;
 pub mod seeds;
 pub mod walk;
 

@@ -12,7 +12,9 @@ use std::{
 };
 
 use btf_format::ByteOrder;
-use btf_kernel::{Error, Feature, Kernel, KernelVersion, LoadOptions, LoadedBtf, Source, is_supported};
+use btf_kernel::{
+    BpfObjectKind, BtfUser, Error, Feature, Kernel, KernelVersion, LoadOptions, LoadedBtf, Source, is_supported,
+};
 use btf_tests::{blob::Blob, fixtures, skip};
 use btf_types::{Btf, Struct};
 
@@ -57,7 +59,7 @@ fn the_kernels_own_btf_is_mapped() {
     if version >= (6, 16) {
         assert!(matches!(kernel.source().unwrap(), Source::Mapped(_)), "{:?}", kernel.source());
     }
-    for module in kernel.modules().unwrap() {
+    for module in kernel.sysfs_module_names().unwrap() {
         assert!(kernel.module(&module).unwrap().base().unwrap().is_same(&btf), "{module}");
     }
 }
@@ -72,14 +74,19 @@ fn s_32_what_is_refused_says_why_with_a_log_of_any_length() {
     let name = blob.string("loop");
     blob.int().record(name, 4, 1, false, 4, &[name, 2, 0]);
     let refuse = |bytes: &[u8]| match LoadOptions::new().load_bytes(bytes) {
-        Err(Error::Refused { source, log }) => (source, log),
+        Err(Error::Rejected { error, log, .. }) => (error, log),
         other => panic!("{other:?}"),
     };
     let (source, log) = refuse(&blob.build());
     assert_eq!(source.raw_os_error(), Some(17), "EEXIST");
     assert!(log.contains("Loop detected"), "{log}");
-    let error = LoadedBtf::load(&Btf::parse(blob.build()).unwrap()).unwrap_err().to_string();
-    assert!(error.starts_with("the kernel refuses the BTF: ") && error.contains("Loop detected"), "{error}");
+    // The verifier's sentence comes first, and the errno once, also for whoever
+    // prints the sources of errors.
+    let error = LoadedBtf::load(&Btf::parse(blob.build()).unwrap()).unwrap_err();
+    assert!(std::error::Error::source(&error).is_none());
+    let error = error.to_string();
+    assert!(error.starts_with("the kernel rejects the BTF: [2] STRUCT loop "), "{error}");
+    assert!(error.ends_with("Loop detected (File exists (os error 17))"), "{error}");
 
     // Twenty thousand types that are sound before: a line of log for each.
     let mut blob = Blob::new();
@@ -95,16 +102,16 @@ fn s_32_what_is_refused_says_why_with_a_log_of_any_length() {
     // In the other byte order, nothing is right.
     let mut bytes = Blob::new().int().build();
     btf_format::convert(&mut bytes, ByteOrder::NATIVE.swapped()).unwrap();
-    assert!(matches!(LoadOptions::new().load_bytes(&bytes), Err(Error::Refused { .. })));
+    assert!(matches!(LoadOptions::new().load_bytes(&bytes), Err(Error::Rejected { .. })));
     // But as `Btf` it is converted.
     assert!(LoadedBtf::load(&Btf::parse(bytes).unwrap()).is_ok());
-    assert!(matches!(LoadOptions::new().load_bytes(b""), Err(Error::Refused { .. })));
+    assert!(matches!(LoadOptions::new().load_bytes(b""), Err(Error::Rejected { .. })));
     let error = LoadOptions::new().load_bytes(&vec![0; (16 << 20) + 1]).unwrap_err();
     assert!(matches!(error, Error::TooLarge { .. }), "{error}");
     // A descriptor that is no token.
     let file = fs::File::open("/dev/null").unwrap();
     let error = LoadOptions::new().token(file.as_fd()).log_level(2).load(&int()).unwrap_err();
-    assert!(matches!(error, Error::Refused { .. } | Error::System { .. }), "{error:?}");
+    assert!(matches!(error, Error::Rejected { .. } | Error::System { .. }), "{error:?}");
 }
 
 #[test]
@@ -119,11 +126,11 @@ fn s_33_by_id() {
     assert_eq!(again.info().unwrap(), info);
     assert!(LoadedBtf::all().any(|found| found.unwrap().1 == info));
     for (missing, error) in [
-        ("BTF", LoadedBtf::by_id(u32::MAX).unwrap_err()),
-        ("program", LoadedBtf::of_program(u32::MAX).unwrap_err()),
-        ("map", LoadedBtf::of_map(u32::MAX).unwrap_err()),
+        (BpfObjectKind::Btf, LoadedBtf::by_id(u32::MAX).unwrap_err()),
+        (BpfObjectKind::Program, LoadedBtf::of_program(u32::MAX).unwrap_err()),
+        (BpfObjectKind::Map, LoadedBtf::of_map(u32::MAX).unwrap_err()),
     ] {
-        assert!(matches!(error, Error::NoSuchId { what, id: u32::MAX } if what == missing), "{error:?}");
+        assert!(matches!(error, Error::NoSuchId { object, id: u32::MAX, .. } if object == missing), "{error:?}");
     }
     drop((loaded, again));
     let gone = (0..100).any(|_| {
@@ -143,8 +150,7 @@ fn s_34_what_was_loaded_is_read_back() {
     let loaded = LoadedBtf::load(&btf).unwrap();
     assert_eq!(loaded.bytes().unwrap(), btf.as_bytes());
     assert_eq!(loaded.btf(None).unwrap().type_count(), btf.type_count());
-    let id = loaded.info().unwrap().id;
-    assert_eq!(Kernel::running().loaded_btf(id).unwrap().as_bytes(), btf.as_bytes());
+    assert_eq!(Kernel::running().read_loaded(&loaded).unwrap().as_bytes(), btf.as_bytes());
     // The kernel's own has the first id.
     let Some((vmlinux, info)) = LoadedBtf::all().map(Result::unwrap).find(|(_, info)| info.name == "vmlinux") else {
         skip("the kernel has no BTF of its own");
@@ -153,9 +159,9 @@ fn s_34_what_was_loaded_is_read_back() {
     assert!(info.is_kernel);
     let kernel = Kernel::running();
     assert_eq!(vmlinux.bytes().unwrap(), kernel.btf().unwrap().as_bytes());
-    assert_eq!(kernel.loaded_btf(info.id).unwrap().type_count(), kernel.btf().unwrap().type_count());
-    for (_, info) in LoadedBtf::all().map(Result::unwrap).filter(|(_, info)| info.is_kernel) {
-        assert!(kernel.loaded_btf(info.id).is_ok(), "{info:?}");
+    assert_eq!(kernel.read_loaded(&vmlinux).unwrap().type_count(), kernel.btf().unwrap().type_count());
+    for (loaded, info) in LoadedBtf::all().map(Result::unwrap).filter(|(_, info)| info.is_kernel) {
+        assert!(kernel.read_loaded(&loaded).is_ok(), "{info:?}");
     }
 }
 
@@ -175,11 +181,41 @@ fn s_35_descriptors_are_owned_and_closed() {
     // (Another thread may have taken the number for something else.)
     assert!(link().map_or(true, |path| !path.contains("btf") || copy.info().unwrap().id == id));
     let fd: OwnedFd = copy.into();
-    assert_eq!(LoadedBtf::from(fd).info().unwrap().id, id);
-    assert!(matches!(
-        LoadedBtf::from(OwnedFd::from(fs::File::open("/dev/null").unwrap())).info(),
-        Err(Error::System { .. })
-    ));
+    assert_eq!(LoadedBtf::try_from(fd).unwrap().info().unwrap().id, id);
+}
+
+/// The kernel writes by what a descriptor is: of a link, a program, a map through
+/// other pointers than of BTF.
+#[test]
+fn a_descriptor_is_taken_for_btf_only_if_it_is() {
+    let socket = std::os::unix::net::UnixStream::pair().unwrap().0;
+    let file = || fs::File::open("/dev/null").unwrap();
+    let mut others: Vec<OwnedFd> = vec![socket.into(), file().into(), rustix::pipe::pipe().unwrap().0];
+    // A file may have any name but that.
+    let folder = tempfile::tempdir().unwrap();
+    others.push(fs::File::create(folder.path().join("anon_inode:btf")).unwrap().into());
+    others.push(rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap());
+    for fd in others {
+        let number = fd.as_raw_fd();
+        let error = LoadedBtf::try_from(fd).unwrap_err();
+        assert!(matches!(&error, Error::NotBtfDescriptor { number: is, .. } if *is == number), "{error}");
+        assert!(error.to_string().starts_with(&format!("file descriptor {number} is not BTF, but ")), "{error}");
+    }
+    if cannot_load() {
+        return;
+    }
+    let loaded = LoadedBtf::load(&int()).unwrap();
+    let id = loaded.info().unwrap().id;
+    assert_eq!(LoadedBtf::try_from(OwnedFd::from(loaded)).unwrap().info().unwrap().id, id);
+    assert_eq!(BtfUser::programs().find_map(Result::err).map(|error| error.to_string()), None);
+}
+
+#[test]
+fn split_btf_is_not_loaded() {
+    let base = int();
+    let split = Btf::parse_split(Blob::split().build(), &base).unwrap();
+    let error = LoadedBtf::load(&split).unwrap_err();
+    assert!(matches!(error, Error::SplitBtf) && error.to_string().starts_with("split BTF"), "{error}");
 }
 
 /// Every feature that this kernel should have by its age; distributions take
@@ -218,7 +254,7 @@ fn the_kernels_verdicts_and_its_logs() {
         }
         match (verdict, found) {
             ("accept", Ok(_)) => accepted += 1,
-            ("reject", Err(Error::Refused { source, log })) => {
+            ("reject", Err(Error::Rejected { error: source, log, .. })) => {
                 refused += 1;
                 let expected = match errno {
                     "EINVAL" => 22,
@@ -239,7 +275,7 @@ fn the_kernels_verdicts_and_its_logs() {
     if is_of_the_table {
         assert!(accepted > 40 && refused > 60, "{accepted} {refused}");
     } else {
-        println!("skipped: the verdicts are of Linux 6.18");
+        skip("the verdicts are of Linux 6.18");
     }
 }
 

@@ -6,15 +6,20 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    env, fs,
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+    thread,
 };
 
 use btf_elf::Compression;
 use btf_format::ByteOrder;
 use btf_kernel::{Error, Kernel, Root, Source};
-use btf_tests::{blob::Blob, elf_blob::ElfBlob, fixtures, image, packed};
+use btf_tests::{blob::Blob, elf_blob::ElfBlob, fixtures, image, packed, seccomp, skip};
 use btf_types::{Kind, Struct, Type};
 
 const RELEASE: &str = "5.4.0-42-generic";
@@ -83,9 +88,18 @@ fn module(name: &str) -> Vec<u8> {
     elf.build()
 }
 
+/// Runs a test of this file once more, as a user without rights.
+fn as_nobody(test: &str) -> ExitStatus {
+    const NOBODY: u32 = 65534;
+    let folder = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+    let program = folder.path().join("test");
+    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    Command::new(program).args(["--exact", test]).uid(NOBODY).gid(NOBODY).current_dir("/").status().unwrap()
+}
+
 fn tried(error: &Error) -> Vec<(String, bool)> {
-    let Error::NotFound { tried, .. } = error else { panic!("{error}") };
-    tried.iter().map(|attempt| (attempt.path.display().to_string(), attempt.is_missing())).collect()
+    let (Error::NoKernelBtf { tried, .. } | Error::NoModuleBtf { tried, .. }) = error else { panic!("{error}") };
+    tried.iter().map(|attempt| (attempt.path().display().to_string(), attempt.is_missing())).collect()
 }
 
 #[test]
@@ -124,7 +138,7 @@ fn s_10_every_place_is_looked_at_in_order() {
     let in_order: Vec<_> = tried.into_iter().map(|(path, _)| path).take(places.len()).collect();
     let expected = places.map(|(place, _)| system.path(&place.replace("{}", RELEASE)).display().to_string());
     assert_eq!(in_order, expected, "as libbpf's, and then images");
-    assert!(error.to_string().starts_with(&format!("no BTF of kernel {RELEASE}; not there: ")), "{error}");
+    assert!(error.to_string().starts_with(&format!("no BTF for kernel {RELEASE}; not there: ")), "{error}");
 }
 
 #[test]
@@ -162,7 +176,9 @@ fn a_file_that_may_not_be_read_is_passed_over() {
     let path = system.path(&format!("boot/vmlinux-{RELEASE}"));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if rustix::process::geteuid().is_root() {
-        println!("skipped: root may read anything");
+        // Root may read anything: once more as somebody else.
+        let status = as_nobody("a_file_that_may_not_be_read_is_passed_over");
+        assert!(status.success(), "{status}");
         return;
     }
     let error = system.kernel().btf().unwrap_err().to_string();
@@ -174,13 +190,24 @@ fn the_release_is_given_or_told_by_the_system_or_asked_for() {
     let system = System::with_kernel();
     assert_eq!(system.kernel().release().unwrap(), RELEASE);
     assert!(!system.kernel().is_running());
-    assert!(matches!(system.kernel().modules(), Err(Error::NotFound { .. })), "nobody knows what is loaded");
+    assert!(
+        matches!(system.kernel().sysfs_module_names(), Err(Error::NotRunning { .. })),
+        "nobody knows what is loaded"
+    );
+    assert!(matches!(system.kernel().loaded_module_names(), Err(Error::NotRunning { .. })));
     let other = system.kernel().with_release("6.1.0-9");
     assert_eq!(other.release().unwrap(), "6.1.0-9");
     assert!(other.btf().unwrap_err().to_string().contains("boot/vmlinux-6.1.0-9"));
     fs::remove_file(system.path("proc/sys/kernel/osrelease")).unwrap();
+    let kernel = system.kernel();
+    assert_eq!(kernel.release().unwrap(), RELEASE, "it has no other kernel");
+    assert!(kernel.btf().is_ok());
+    system.write("boot/vmlinuz-6.1.0-9", b"");
     let error = system.kernel().btf().unwrap_err();
-    assert!(matches!(error, Error::NoRelease { .. }) && error.to_string().ends_with("give one"), "{error}");
+    assert!(matches!(error, Error::NoRelease { .. }), "{error}");
+    assert!(error.to_string().ends_with("boot: 5.4.0-42-generic, 6.1.0-9; give the release"), "{error}");
+    let error = system.kernel().with_release("../6.1.0-9").btf().unwrap_err();
+    assert!(matches!(error, Error::InvalidRelease { .. }), "{error}");
     assert!(system.kernel().with_release(RELEASE).btf().is_ok());
     let running = Kernel::running();
     assert!(running.is_running() && running.release().is_ok());
@@ -209,8 +236,8 @@ fn sysfs_of_a_host_is_believed_if_its_kernel_runs() {
     assert!(kernel.is_running());
     // It is no sysfs, so that it could change while it is mapped.
     assert_eq!(kernel.source().unwrap(), &Source::Read(host.path("sys/kernel/btf/vmlinux")));
-    assert_eq!(kernel.modules().unwrap(), ["bare", "damaged", "veth"]);
-    assert_eq!(kernel.loaded_modules().unwrap(), ["bare", "no_btf", "veth"]);
+    assert_eq!(kernel.sysfs_module_names().unwrap(), ["bare", "damaged", "veth"]);
+    assert_eq!(kernel.loaded_module_names().unwrap(), ["bare", "no_btf", "veth"]);
     let veth = kernel.module("veth").unwrap();
     assert!(veth.base().unwrap().is_same(&kernel.btf().unwrap()));
     assert!(kernel.module("veth").unwrap().is_same(&veth), "opened once");
@@ -256,17 +283,17 @@ fn modules_in_every_form_and_place() {
         }
         let kernel = system.kernel();
         let files = kernel.module_files().unwrap();
-        let names: Vec<_> = files.keys().map(String::as_str).collect();
+        let names: Vec<_> = files.names().collect();
         let mut expected = vec!["added", "both", "mod_gz", "mod_xz", "mod_zst", "plain", "unlisted"];
         if with_dep {
             expected.insert(2, "gone");
         }
         assert_eq!(names, expected);
-        let both = &files["both"];
+        let both = files.get("both");
         assert!(both[0].ends_with("updates/dkms/both.ko") && both.len() == 2, "{both:?}");
         assert!(kernel.module("both").unwrap().find::<Struct<'_>>("updated").is_ok());
         let error = kernel.module("gone").unwrap_err().to_string();
-        assert!(error.starts_with("no BTF of module gone"), "{error}");
+        assert!(error.starts_with("no BTF for module gone"), "{error}");
     }
     for name in ["", "vmlinux", "../vmlinux", "a/b", "veth.ko"] {
         assert!(matches!(system.kernel().module(name), Err(Error::ModuleName { .. })), "{name}");
@@ -285,7 +312,7 @@ fn links_in_the_tree_of_modules() {
     symlink("/usr/share/two.ko", system.path(&format!("usr/lib/modules/{RELEASE}/two.ko"))).unwrap();
     symlink("/usr/lib", system.path("lib")).unwrap();
     let kernel = system.kernel();
-    assert_eq!(kernel.module_files().unwrap().keys().collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!(kernel.module_files().unwrap().names().collect::<Vec<_>>(), ["one", "two"]);
     assert!(kernel.module("one").is_ok() && kernel.module("two").is_ok());
     // Only there.
     fs::remove_file(system.path("lib")).unwrap();
@@ -306,21 +333,25 @@ fn what_is_wrong_with_one_module_keeps_nobody_from_the_others() {
         system.module(&format!("kernel/{name}.ko"), name);
     }
     let kernel = system.kernel();
-    let modules = kernel.collection_of_all().unwrap();
-    let faults: Vec<_> = modules.faults.iter().map(|(name, _)| name.as_str()).collect();
+    let modules = kernel.open_all_modules().unwrap();
+    let faults: Vec<_> = modules.faults().iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(faults, ["garbage", "veth", "without"]);
-    let text = modules.faults[1].1.to_string();
+    let text = modules.faults()[1].1.to_string();
     assert!(text.contains("not split from this base"), "{text}");
     // Looked up as one; each answer says whose it is.
-    let objects: Vec<_> =
-        modules.collection.find_all::<Type<'_>>("b").into_iter().map(|found| found.object.name().to_string()).collect();
+    let objects: Vec<_> = modules
+        .collection()
+        .find_all::<Type<'_>>("b")
+        .into_iter()
+        .map(|found| found.object.name().to_string())
+        .collect();
     assert_eq!(objects, ["b"]);
-    let of_kernel = modules.collection.find_all::<Struct<'_>>("task_struct");
+    let of_kernel = modules.collection().find_all::<Struct<'_>>("task_struct");
     assert_eq!(of_kernel.len(), 1);
     assert_eq!(of_kernel[0].object.name(), "vmlinux");
-    let some = kernel.collection(["a", "no-such-module"]).unwrap();
-    assert_eq!(some.faults.len(), 1);
-    assert!(some.collection.find_all::<Type<'_>>("b").is_empty());
+    let some = kernel.open_modules(["a", "no-such-module"]).unwrap();
+    assert_eq!(some.faults().len(), 1);
+    assert!(some.into_collection().find_all::<Type<'_>>("b").is_empty());
 }
 
 #[test]
@@ -330,12 +361,39 @@ fn the_module_that_defines_a_function_or_type() {
         system.module(&format!("kernel/{name}.ko"), name);
     }
     let kernel = system.kernel();
-    let (module, btf) = kernel.find_module_of("b_init", Some(Kind::Func)).unwrap().unwrap();
-    assert_eq!(module, "b");
-    assert!(kernel.module("b").unwrap().is_same(&btf), "not opened again");
-    assert!(kernel.find_module_of("b", Some(Kind::Func)).unwrap().is_none(), "it is a struct");
-    assert_eq!(kernel.find_module_of("c", None).unwrap().unwrap().0, "c");
+    let module = kernel.find_module_of("b_init", Kind::Func).unwrap().unwrap();
+    assert_eq!(module.name(), "b");
+    assert!(kernel.module("b").unwrap().is_same(module.btf()), "not opened again");
+    assert!(kernel.find_module_of("b", Kind::Func).unwrap().is_none(), "it is a struct");
+    assert_eq!(kernel.find_module_of("c", None).unwrap().unwrap().name(), "c");
     assert!(kernel.find_module_of("task_struct", None).unwrap().is_none(), "that is the kernel's own");
+}
+
+/// A struct of a header is in each module that uses it, and none of them is its
+/// own: the answer is not just the first.
+#[test]
+fn a_type_that_several_modules_have_is_ambiguous() {
+    let system = System::with_kernel();
+    system.module("kernel/one.ko", "one");
+    for file in ["two", "three"] {
+        system.module(&format!("kernel/{file}.ko"), "shared");
+    }
+    let kernel = system.kernel();
+    let error = kernel.find_module_of("shared", Kind::Struct).unwrap_err();
+    assert!(matches!(&error, Error::AmbiguousModule { modules, .. } if modules == &["three", "two"]), "{error}");
+    assert_eq!(error.to_string(), "2 modules have a STRUCT named shared: three, two");
+    let all = kernel.find_all_modules_of("shared", None).unwrap();
+    assert_eq!(all.iter().map(|module| module.name()).collect::<Vec<_>>(), ["three", "two"]);
+    assert!(kernel.find_all_modules_of("nothing", None).unwrap().is_empty());
+    // What is loaded takes precedence over what is just on disk.
+    let running = Kernel::running().release().unwrap().to_owned();
+    system.write("proc/sys/kernel/osrelease", running.as_bytes());
+    system.write("sys/kernel/btf/vmlinux", &image::btf(ByteOrder::NATIVE));
+    system.write("sys/kernel/btf/two", &split("shared"));
+    system.write(&format!("lib/modules/{running}/kernel/three.ko"), &module("shared"));
+    let kernel = system.kernel();
+    assert_eq!(kernel.find_module_of("shared", Kind::Struct).unwrap().unwrap().name(), "two");
+    assert_eq!(kernel.find_all_modules_of("shared", None).unwrap().len(), 2);
 }
 
 #[test]
@@ -357,15 +415,40 @@ fn a_module_that_brings_its_base_is_rebased() {
     assert!(veth.find::<Struct<'_>>("veth_priv").is_ok());
 }
 
+/// As of kernels that are built without, and in containers.
+#[test]
+fn a_system_without_modules_is_the_kernel_alone() {
+    let system = System::with_kernel();
+    let kernel = system.kernel();
+    assert!(kernel.module_files().unwrap().is_empty() && kernel.module_names().unwrap().is_empty());
+    assert!(kernel.find_module_of("task_struct", None).unwrap().is_none());
+    let modules = kernel.open_all_modules().unwrap();
+    assert!(modules.faults().is_empty());
+    assert_eq!(modules.collection().objects().map(|object| object.name()).collect::<Vec<_>>(), ["vmlinux"]);
+    assert_eq!(kernel.open_modules([]).unwrap().collection().objects().count(), 1);
+    // The one that runs: sysfs has just its own, and /proc no list.
+    let running = Kernel::running().release().unwrap().to_owned();
+    system.write("proc/sys/kernel/osrelease", running.as_bytes());
+    let kernel = system.kernel();
+    assert!(kernel.sysfs_module_names().unwrap().is_empty(), "nor a folder for BTF");
+    assert!(kernel.loaded_module_names().unwrap().is_empty());
+    system.write("sys/kernel/btf/vmlinux", &image::btf(ByteOrder::NATIVE));
+    let kernel = system.kernel();
+    assert!(kernel.sysfs_module_names().unwrap().is_empty() && kernel.module_names().unwrap().is_empty());
+    assert!(kernel.find_module_of("task_struct", None).unwrap().is_none());
+    assert_eq!(kernel.open_all_modules().unwrap().collection().objects().count(), 1);
+}
+
 #[test]
 fn a_system_without_anything() {
     let system = System::new();
-    assert!(matches!(system.kernel().module_files(), Err(Error::Io { .. })));
     let error = system.kernel().module("veth").unwrap_err();
-    assert!(matches!(error, Error::NotFound { .. }), "{error}");
-    assert!(system.kernel().collection_of_all().is_err());
+    assert!(matches!(error, Error::NoKernelBtf { .. }), "{error}");
+    assert!(system.kernel().open_all_modules().is_err());
     let kernel = Kernel::of(Root::new("/nonexistent"));
-    assert!(matches!(kernel.btf(), Err(Error::NoRelease { root }) if root == Path::new("/nonexistent")));
+    assert!(matches!(kernel.btf(), Err(Error::NoRelease { root, .. }) if root == Path::new("/nonexistent")));
+    let kernel = kernel.with_release(RELEASE);
+    assert!(matches!(kernel.module_files(), Err(Error::Io { .. })), "that the root is wrong does not go unnoticed");
 }
 
 /// Threads that ask first, all at once, get the same.
@@ -382,5 +465,104 @@ fn first_questions_of_several_threads() {
     for (vmlinux, module) in &all {
         assert!(vmlinux.is_same(&all[0].0) && module.is_same(&all[0].1));
         assert!(module.base().unwrap().is_same(vmlinux));
+    }
+}
+
+/// In a container whose filter knows no openat2(2), everything is found all the
+/// same, and what can change is not mapped.
+#[test]
+fn where_openat2_is_refused() {
+    let running = Kernel::running();
+    for errno in [libc::EPERM, libc::ENOSYS] {
+        thread::scope(|scope| {
+            let work = || {
+                if let Err(error) = seccomp::refuse_openat2(errno) {
+                    return skip(format!("no seccomp: {error}"));
+                }
+                let folder = fs::File::open("/").unwrap();
+                let flags = rustix::fs::OFlags::RDONLY;
+                let opened = rustix::fs::openat2(&folder, "etc", flags, 0.into(), rustix::fs::ResolveFlags::IN_ROOT);
+                assert_eq!(opened.unwrap_err().raw_os_error(), errno);
+                s_10_every_place_is_looked_at_in_order();
+                s_10_what_cannot_be_read_or_has_no_btf_is_passed_over_and_remembered();
+                sysfs_of_a_host_is_believed_if_its_kernel_runs();
+                modules_in_every_form_and_place();
+                links_in_the_tree_of_modules();
+                let Ok(btf) = running.btf() else { return skip("the running kernel has no BTF") };
+                let kernel = Kernel::running();
+                assert_eq!(kernel.btf().unwrap().as_bytes(), btf.as_bytes());
+                assert!(!matches!(kernel.source().unwrap(), Source::Mapped(_)), "{:?}", kernel.source());
+            };
+            scope.spawn(work).join().unwrap();
+        });
+    }
+}
+
+/// A small modules.dep that lists one module a hundred thousand times, links
+/// that all lead to one file, and a file that is every place: each is looked at
+/// once.
+#[test]
+fn what_is_shared_is_opened_once() {
+    let system = System::with_kernel();
+    let dep: String = (0..100_000).map(|index| format!("kernel/{index}/a.ko:\n")).collect();
+    system.write(&format!("lib/modules/{RELEASE}/modules.dep"), dep.as_bytes());
+    let kernel = system.kernel();
+    let error = kernel.module("a").unwrap_err();
+    assert!(tried(&error).len() <= 16, "{} attempts", tried(&error).len());
+    assert!(error.to_string().len() < 5000, "{} bytes of text", error.to_string().len());
+    assert!(kernel.module_files().unwrap().get("a").len() <= 16);
+
+    let system = System::with_kernel();
+    system.module("kernel/good.ko", "good");
+    system.write(&format!("lib/modules/{RELEASE}/kernel/bad.ko"), b"garbage");
+    for index in 0..10 {
+        for target in ["good", "bad"] {
+            let link = system.path(&format!("lib/modules/{RELEASE}/kernel/{target}{index}.ko"));
+            symlink(format!("{target}.ko"), link).unwrap();
+        }
+    }
+    let kernel = system.kernel();
+    let good = kernel.module("good").unwrap();
+    assert!(kernel.module("bad").is_err());
+    for index in 0..10 {
+        assert!(kernel.module(&format!("good{index}")).unwrap().is_same(&good));
+        let error = kernel.module(&format!("bad{index}")).unwrap_err().to_string();
+        assert!(error.contains(" is the same file as ") && error.ends_with("/bad.ko"), "{error}");
+    }
+
+    let system = System::new();
+    let bad = system.write("boot/bad", b"garbage");
+    for place in ["boot/vmlinux-{}", "boot/vmlinuz-{}", "boot/Image-{}"] {
+        symlink("bad", system.path(&place.replace("{}", RELEASE))).unwrap();
+    }
+    let error = system.kernel().btf().unwrap_err();
+    let text = error.to_string();
+    assert_eq!(text.matches("is the same file as").count(), 2, "{text}");
+    assert_eq!(text.matches("neither BTF nor ELF").count(), 1, "{text}");
+    assert!(bad.exists());
+}
+
+/// Only regular files are read: a device may never end.
+#[test]
+fn devices_and_pipes_are_not_read() {
+    let system = System::new();
+    symlink("/dev/zero", system.path("device")).unwrap();
+    fs::create_dir_all(system.path("boot")).unwrap();
+    let pipe = system.path(&format!("boot/vmlinux-{RELEASE}"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = system.kernel().btf().unwrap_err().to_string();
+    assert!(error.contains("not a regular file"), "{error}");
+}
+
+/// What a tree says is never printed as it is.
+#[test]
+fn control_characters_of_a_tree_do_not_reach_a_terminal() {
+    let system = System(tempfile::tempdir().unwrap());
+    system.write("proc/sys/kernel/osrelease", b"9\x1b[31m.9\n");
+    system.write("boot/vmlinux-9\x1b[31m.9", b"garbage");
+    let kernel = system.kernel();
+    for error in [kernel.btf().unwrap_err(), kernel.sysfs_module_names().unwrap_err()] {
+        let text = error.to_string();
+        assert!(!text.contains('\x1b') && text.contains("9\\u{1b}[31m.9"), "{text}");
     }
 }

@@ -1,21 +1,28 @@
 //! `btf kernel`: the kernel itself.
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::Path,
+};
 
-use btf_kernel::{Error, Feature, Host, LoadOptions, LoadedBtf, Source as BtfSource, is_supported};
+use btf_kernel::{
+    BtfUser, Error, Feature, Host, LoadOptions, LoadedBtf, ModuleFiles, Source as BtfSource, is_supported,
+};
+use btf_types::{Btf, format::Escaped};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::{
     Result,
-    source::{Source, System},
+    source::{Opened, Source, System},
 };
 
 /// What `btf kernel` takes.
 #[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  btf kernel\n  btf kernel modules --root /host\n  btf kernel features --json\n  btf kernel load prog.btf"
+    after_help = "Examples:\n  btf kernel\n  btf kernel modules --root /host\n  btf kernel features --json\n  btf kernel load prog.bpf.o\n  btf kernel list"
 )]
 pub(crate) struct Arguments {
     /// Without one: `info`.
@@ -42,21 +49,26 @@ enum Command {
     /// Lists the modules: which are loaded, which the kernel shows the BTF of,
     /// and where their files are.
     Modules(Options),
-    /// Says what the running kernel knows of BTF, asking it.
+    /// Probes which features of BTF the running kernel supports.
     Features {
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Loads BTF into the running kernel, to see whether it takes it.
+    /// Loads BTF into the running kernel, to see whether it accepts it: that of a
+    /// BPF object as a loader would, with its DATASECs fixed up.
     Load {
         #[command(flatten)]
         source: Source,
-        /// Print the verifier's whole log if it does not.
+        /// Load the bytes as they are in the file.
+        #[arg(long)]
+        as_is: bool,
+        /// Print the verifier's whole log if it rejects them.
         #[arg(long)]
         log: bool,
     },
-    /// Lists the BTF that is in the running kernel.
+    /// Lists the BTF in the running kernel, and the programs and maps that have
+    /// it.
     List {
         /// Print JSON.
         #[arg(long)]
@@ -71,14 +83,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         Some(Command::Info(options)) => info(options, &mut out)?,
         Some(Command::Modules(options)) => modules(options, &mut out)?,
         Some(Command::Features { json }) => features(*json, &mut out)?,
-        Some(Command::Load { source, log }) => load(source, *log, &mut out)?,
+        Some(Command::Load { source, as_is, log }) => load(source, *as_is, *log, &mut out)?,
         Some(Command::List { json }) => list(*json, &mut out)?,
     }
     out.flush()?;
     Ok(())
 }
 
-/// How BTF was come by, in a word.
+/// A path as it can be printed.
+fn shown(path: &Path) -> Escaped<'_> {
+    Escaped::new(path.as_os_str().as_encoded_bytes())
+}
+
+/// How BTF was opened, in a word.
 fn way(source: &BtfSource) -> &'static str {
     match source {
         BtfSource::Mapped(_) => "mapped",
@@ -92,8 +109,8 @@ fn info(options: &Options, out: &mut impl Write) -> Result {
     let release = kernel.release()?.to_owned();
     let host = Host::of(kernel.root()).ok();
     let (btf, source) = (kernel.btf()?, kernel.source()?);
-    let in_sysfs = kernel.modules().ok().map(|modules| modules.len());
-    let on_disk = kernel.module_files().ok().map(std::collections::BTreeMap::len);
+    let in_sysfs = kernel.sysfs_module_names().ok().map(|names| names.len());
+    let on_disk = kernel.module_files().ok().map(ModuleFiles::len);
     let system = host.as_ref().map(|host| {
         let version = host.version.as_ref().or(host.codename.as_ref());
         [Some(&host.distribution), version].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
@@ -116,12 +133,13 @@ fn info(options: &Options, out: &mut impl Write) -> Result {
         });
         return Ok(writeln!(out, "{document}")?);
     }
-    writeln!(out, "release      {release}{}", if kernel.is_running() { "" } else { " (does not run)" })?;
+    let state = if kernel.is_running() { "" } else { " (does not run)" };
+    writeln!(out, "release      {}{state}", Escaped::new(&release))?;
     if let (Some(host), Some(system)) = (host, system) {
-        writeln!(out, "machine      {}", host.machine)?;
-        writeln!(out, "system       {}", system.trim())?;
+        writeln!(out, "machine      {}", Escaped::new(&host.machine))?;
+        writeln!(out, "system       {}", Escaped::new(system.trim()))?;
     }
-    writeln!(out, "BTF          {} ({})", source.path().display(), way(source))?;
+    writeln!(out, "BTF          {} ({})", shown(source.path()), way(source))?;
     writeln!(out, "types        {}, {} bytes, {}", btf.type_count(), btf.as_bytes().len(), btf.byte_order())?;
     writeln!(out, "name-sorted  {}", if btf.is_name_sorted() { "yes" } else { "no" })?;
     let number = |count: Option<usize>| count.map_or("unknown".into(), |count| count.to_string());
@@ -131,24 +149,22 @@ fn info(options: &Options, out: &mut impl Write) -> Result {
 
 fn modules(options: &Options, out: &mut impl Write) -> Result {
     let kernel = options.system.kernel();
-    let in_sysfs = kernel.modules().unwrap_or_default();
-    let loaded = if kernel.is_running() { kernel.loaded_modules().unwrap_or_default() } else { Vec::new() };
-    let files = match kernel.module_files() {
-        Ok(files) => files.clone(),
-        // Neither loaded nor on disk: then that is an error.
-        Err(error) if in_sysfs.is_empty() && loaded.is_empty() => return Err(error.into()),
-        Err(_) => std::collections::BTreeMap::new(),
+    let files = kernel.module_files()?;
+    let (in_sysfs, loaded) = match kernel.is_running() {
+        true => (kernel.sysfs_module_names()?, kernel.loaded_module_names()?),
+        false => (Vec::new(), Vec::new()),
     };
-    let mut names: Vec<&String> = files.keys().chain(&in_sysfs).chain(&loaded).collect();
-    names.sort();
+    let mut names: Vec<&str> = files.names().chain(in_sysfs.iter().chain(&loaded).map(String::as_str)).collect();
+    names.sort_unstable();
     names.dedup();
+    let is_in = |list: &[String], name: &str| list.binary_search_by(|other| other.as_str().cmp(name)).is_ok();
     let rows = names.into_iter().map(|name| {
-        let path = files.get(name).and_then(|paths| paths.first()).map(|path| kernel.root().outside(path));
-        let path = path.map(|path| path.display().to_string());
-        (name, loaded.binary_search(name).is_ok(), in_sysfs.binary_search(name).is_ok(), path)
+        let path = files.get(name).first().map(|path| kernel.root().outside(path));
+        (name, is_in(&loaded, name), is_in(&in_sysfs, name), path)
     });
     if options.json {
         let rows = rows.map(|(name, loaded, in_sysfs, path)| {
+            let path = path.map(|path| path.display().to_string());
             json!({"name": name, "is_loaded": loaded, "is_in_sysfs": in_sysfs, "file": path})
         });
         return Ok(writeln!(out, "{}", serde_json::Value::from_iter(rows))?);
@@ -159,7 +175,7 @@ fn modules(options: &Options, out: &mut impl Write) -> Result {
             (true, false) => "loaded",
             (false, false) => "-",
         };
-        writeln!(out, "{name:<32} {state:<12} {}", path.as_deref().unwrap_or("-"))?;
+        writeln!(out, "{:<32} {state:<12} {}", Escaped::new(name), shown(path.as_deref().unwrap_or("-".as_ref())))?;
     }
     Ok(())
 }
@@ -195,28 +211,59 @@ fn features(json: bool, out: &mut impl Write) -> Result {
     }
 }
 
-fn load(source: &Source, whole_log: bool, out: &mut impl Write) -> Result {
+fn load(source: &Source, as_is: bool, whole_log: bool, out: &mut impl Write) -> Result {
     let opened = source.open_file()?;
-    match LoadOptions::new().load(&opened.btf) {
+    let name = opened.name.clone();
+    let fault = |error: String| format!("{}: {error}", Escaped::new(&name));
+    let btf = if as_is { opened.btf } else { as_loaded(opened).map_err(|error| fault(crate::with_causes(&error)))? };
+    match LoadOptions::new().load(&btf) {
         Ok(loaded) => {
             let info = loaded.info()?;
-            writeln!(out, "{}: the kernel takes it (id {}, {} bytes)", opened.name, info.id, info.size)?;
+            writeln!(out, "{}", fault(format!("the kernel accepts it (id {}, {} bytes)", info.id, info.size)))?;
             Ok(())
         }
-        Err(Error::Refused { source, log }) if whole_log => {
-            io::stderr().write_all(log.as_bytes())?;
-            Err(format!("{}: the kernel refuses the BTF: {source}", opened.name).into())
+        Err(Error::Rejected { error, log, .. }) if whole_log && !log.is_empty() => {
+            for line in log.lines() {
+                eprintln!("{}", Escaped::new(line));
+            }
+            Err(fault(format!("the kernel rejects the BTF ({error})")).into())
         }
-        Err(error) => Err(format!("{}: {}", opened.name, crate::with_causes(&error)).into()),
+        Err(error) => Err(fault(crate::with_causes(&error)).into()),
+    }
+}
+
+/// BTF as a loader would load it: of a BPF object with its DATASECs fixed up.
+fn as_loaded(opened: Opened) -> std::result::Result<Btf, btf_elf::Error> {
+    let Some(file) = opened.file.filter(|file| file.elf().is_some()) else { return Ok(opened.btf) };
+    match file.into_object() {
+        Ok(object) => object.fixup().btf(),
+        // A kernel, or a module.
+        Err(btf_elf::Error::NotBpf { .. }) => Ok(opened.btf),
+        Err(error) => Err(error),
     }
 }
 
 fn list(json: bool, out: &mut impl Write) -> Result {
     let all = LoadedBtf::all().map(|found| found.map(|(_, info)| info)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let [programs, maps] = [by_btf(BtfUser::programs())?, by_btf(BtfUser::maps())?];
+    let of = |users: &BTreeMap<u32, Vec<BtfUser>>, id: u32| users.get(&id).cloned().unwrap_or_default();
     if json {
-        let rows = all
-            .iter()
-            .map(|info| json!({"id": info.id, "name": info.name, "size": info.size, "is_kernel": info.is_kernel}));
+        let users = |users: Vec<BtfUser>| -> serde_json::Value {
+            users
+                .iter()
+                .map(|user| json!({"id": user.id, "name": user.name, "attach_btf_id": user.attach_btf_id}))
+                .collect()
+        };
+        let rows = all.iter().map(|info| {
+            json!({
+                "id": info.id,
+                "name": info.name,
+                "size": info.size,
+                "is_kernel": info.is_kernel,
+                "programs": users(of(&programs, info.id)),
+                "maps": users(of(&maps, info.id)),
+            })
+        });
         return Ok(writeln!(out, "{}", serde_json::Value::from_iter(rows))?);
     }
     for info in all {
@@ -224,7 +271,36 @@ fn list(json: bool, out: &mut impl Write) -> Result {
             ("", _) => "(a program's)",
             (name, _) => name,
         };
-        writeln!(out, "{:>6} {name:<32} {:>9} bytes", info.id, info.size)?;
+        write!(out, "{:>6} {:<32} {:>9} bytes", info.id, Escaped::new(name), info.size)?;
+        for (title, users) in [("programs", of(&programs, info.id)), ("maps", of(&maps, info.id))] {
+            let users: Vec<String> = users.iter().map(named).collect();
+            if !users.is_empty() {
+                write!(out, "  {title} {}", users.join(", "))?;
+            }
+        }
+        writeln!(out)?;
     }
     Ok(())
+}
+
+/// Programs or maps by the id of the BTF that they were loaded with.
+fn by_btf(
+    users: impl Iterator<Item = std::result::Result<BtfUser, Error>>,
+) -> std::result::Result<BTreeMap<u32, Vec<BtfUser>>, Error> {
+    let mut by_btf = BTreeMap::<u32, Vec<BtfUser>>::new();
+    for user in users {
+        let user = user?;
+        if let Some(id) = user.btf_id {
+            by_btf.entry(id).or_default().push(user);
+        }
+    }
+    Ok(by_btf)
+}
+
+/// The id of a program or map, and its name if it has one.
+fn named(user: &BtfUser) -> String {
+    match user.name.as_str() {
+        "" => user.id.to_string(),
+        name => format!("{} ({})", user.id, Escaped::new(name)),
+    }
 }

@@ -151,7 +151,7 @@ impl fmt::Display for SourceError {
         match self {
             Self::File(error) => write!(f, "{error}"),
             Self::Btf(path, _) => write!(f, "{}", path.display()),
-            Self::Kernel(error @ btf_kernel::Error::NotFound { what, .. }) if what.starts_with("kernel") => {
+            Self::Kernel(error @ btf_kernel::Error::NoKernelBtf { .. }) => {
                 write!(f, "{error}; name a file to look at")
             }
             Self::Kernel(error) => write!(f, "{error}"),

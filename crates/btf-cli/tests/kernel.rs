@@ -72,7 +72,7 @@ fn another_system_by_its_root() {
     assert!(text(&output.stdout).starts_with("[121185] "), "{}", text(&output.stderr));
     let output = btf(&["info", "--root", root, "--release", "1.2.3"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).starts_with("btf: no BTF of kernel 1.2.3; not there: "), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).starts_with("btf: no BTF for kernel 1.2.3; not there: "), "{}", text(&output.stderr));
     let output = btf(&["show", "tun_struct", "--module", "tun", "--root", root, "./file.btf"]);
     assert!(text(&output.stderr).contains("which?"));
     assert_eq!(btf(&["info", "--root", root, "./file.btf"]).status.code(), Some(2));
@@ -97,18 +97,112 @@ fn what_the_running_kernel_takes() {
     let mut blob = btf_tests::blob::Blob::new();
     let good = write("good.btf", &blob.int().build());
     let output = btf(&["kernel", "load", &good]);
-    assert!(text(&output.stdout).contains("good.btf: the kernel takes it (id "), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("good.btf: the kernel accepts it (id "), "{}", text(&output.stderr));
     let name = blob.string("bad name");
     let bad = write("bad.btf", &blob.record(name, 4, 0, false, 0, &[]).build());
     let output = btf(&["kernel", "load", &bad]);
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
-    assert!(error.contains("bad.btf: the kernel refuses the BTF: ") && error.contains("Invalid name"), "{error}");
+    assert!(error.contains("bad.btf: the kernel rejects the BTF: [2] STRUCT bad name "), "{error}");
+    assert_eq!(error.matches("Invalid argument").count(), 1, "{error}");
     let output = btf(&["kernel", "load", "--log", &bad]);
-    assert!(text(&output.stderr).contains("[1] INT int size=4"), "{}", text(&output.stderr));
+    let error = text(&output.stderr);
+    let lines: Vec<&str> = error.lines().collect();
+    assert!(lines.iter().any(|line| line.starts_with("[1] INT int size=4")), "{error}");
+    assert!(lines[lines.len() - 1].ends_with("bad.btf: the kernel rejects the BTF (Invalid argument (os error 22))"));
     let output = btf(&["kernel", "list", "--json"]);
     let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(list.as_array().unwrap().iter().any(|row| row["name"] == "vmlinux" && row["is_kernel"] == true));
+    let vmlinux = list.as_array().unwrap().iter().find(|row| row["name"] == "vmlinux").unwrap();
+    assert_eq!((&vmlinux["is_kernel"], &vmlinux["programs"]), (&true.into(), &serde_json::json!([])));
+}
+
+/// Objects as a compiler leaves them are not what a loader loads.
+#[test]
+fn objects_are_loaded_as_a_loader_would() {
+    if !btf(&["kernel", "features"]).status.success() {
+        return skip("needs the right to load BTF");
+    }
+    let object = fixtures::folder().join("bpf/clang-22/core_field_tgt1-el.o");
+    let object = object.to_str().unwrap();
+    let datasecs = fixtures::files("bpf/clang-22").into_iter().filter(|name| name.ends_with("globals-el.o"));
+    for name in datasecs.map(|name| fixtures::folder().join(name).display().to_string()).chain([object.into()]) {
+        let output = btf(&["kernel", "load", &name]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    let rejected = fixtures::files("bpf/clang-22").into_iter().filter(|name| name.ends_with(".o")).filter(|name| {
+        let path = fixtures::folder().join(name);
+        let load = |arguments: &[&str]| btf(&[&["kernel", "load", path.to_str().unwrap()], arguments].concat());
+        load(&[]).status.success() && !load(&["--as-is"]).status.success()
+    });
+    assert!(rejected.count() > 5);
+    let release = fixtures::SORTED;
+    let base = fixtures::folder().join(format!("kernels/{release}/vmlinux.btf"));
+    if let (true, module) = (base.exists(), fixtures::folder().join(format!("modules/{release}/tun.ko.xz"))) {
+        let output = btf(&["kernel", "load", "--base", base.to_str().unwrap(), module.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("tun.ko.xz: split BTF cannot be loaded"), "{}", text(&output.stderr));
+    }
+}
+
+/// A kernel without modules, in a tree without /proc: nothing has to be given, and
+/// nothing fails.
+#[test]
+fn a_tree_with_one_kernel_and_no_modules() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    fs::create_dir_all(folder.path().join("boot")).unwrap();
+    let image = btf_tests::image::vmlinux(ByteOrder::NATIVE, 62);
+    fs::write(folder.path().join("boot/vmlinux-6.1.0-9-amd64"), image).unwrap();
+    let output = btf(&["kernel", "modules", "--root", root]);
+    assert!(output.status.success() && output.stdout.is_empty(), "{}", text(&output.stderr));
+    let output = btf(&["kernel", "modules", "--root", root, "--json"]);
+    assert_eq!(text(&output.stdout).trim(), "[]");
+    let output = btf(&["kernel", "--root", root]);
+    assert!(
+        text(&output.stdout).starts_with("release      6.1.0-9-amd64 (does not run)\n"),
+        "{}",
+        text(&output.stderr)
+    );
+    fs::write(folder.path().join("boot/vmlinuz-5.4.0-1"), "").unwrap();
+    let output = btf(&["kernel", "--root", root]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains(": 5.4.0-1, 6.1.0-9-amd64; give the release"), "{error}");
+    // This machine's own modules, be they any or none.
+    assert!(btf(&["kernel", "modules"]).status.success());
+}
+
+#[test]
+fn what_a_tree_says_does_not_reach_the_terminal_raw() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("a\x1b[1mb");
+    let write = |inside: &str, bytes: &[u8]| {
+        let path = root.join(inside);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    let release = "9\x1b[31m.9";
+    write("proc/sys/kernel/osrelease", release.as_bytes());
+    write("proc/sys/kernel/arch", b"x86\x1b]0;title\x07");
+    write("etc/os-release", b"ID=\"deb\x1b[2Jian\"\nVERSION_ID=\"1\xe2\x80\xae2\"\n");
+    let image = btf_tests::image::vmlinux(ByteOrder::NATIVE, 62);
+    write(&format!("boot/vmlinux-{release}"), &image);
+    write(&format!("lib/modules/{release}/kernel/x\x1b[5m\ny.ko"), b"");
+    let root = root.to_str().unwrap();
+    for arguments in [
+        &["kernel"][..],
+        &["kernel", "modules"],
+        &["info", "--module", "a\x1b[1m"],
+        &["kernel", "--release", "1\x1b[1m"],
+    ] {
+        let output = btf(&[arguments, &["--root", root]].concat());
+        for printed in [text(&output.stdout), text(&output.stderr)] {
+            let is_raw = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!printed.contains(is_raw), "{arguments:?}: {printed:?}");
+        }
+    }
+    let output = btf(&["kernel", "modules", "--root", root]);
+    assert_eq!(text(&output.stdout).lines().count(), 1, "a name does not forge a line");
 }
 
 /// As `nobody`: what is a file can be read; what needs rights says which.

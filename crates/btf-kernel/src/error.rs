@@ -1,162 +1,379 @@
-//! Why there is no BTF to be had, or why the kernel does not take it.
+//! Errors of looking for a kernel's BTF, and of asking the kernel.
 
-use std::{fmt, io, path::PathBuf};
+use std::{
+    error, fmt, io,
+    path::{Path, PathBuf},
+};
 
-/// Why something could not be had of a kernel.
+use btf_types::{Kind, format::Escaped};
+
+/// Error of looking for a kernel's BTF, or of bpf(2).
+///
+/// Each message stands alone: the reason is part of it, and not to be had again
+/// from [`source`](error::Error::source).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No place has it.
-    #[error("no BTF of {what}{}", Tried(.tried))]
-    NotFound {
-        /// What was looked for.
-        what: String,
-        /// Where it was looked for, and why it was not there.
+    /// No place has BTF for the kernel.
+    #[error("no BTF for kernel {}{}", Text(.release), Tried(.tried))]
+    #[non_exhaustive]
+    NoKernelBtf {
+        /// Kernel release.
+        release: String,
+        /// Places that were tried, with the reason why each failed.
         tried: Vec<Attempt>,
     },
-    /// The system does not say which kernel it runs.
-    #[error("{}: no release of a kernel in proc/sys/kernel/osrelease; give one", .root.display())]
+    /// No place has BTF for the module.
+    #[error("no BTF for module {}{}", Text(.name), Tried(.tried))]
+    #[non_exhaustive]
+    NoModuleBtf {
+        /// Name of the module.
+        name: String,
+        /// Places that were tried, with the reason why each failed.
+        tried: Vec<Attempt>,
+    },
+    /// The kernel release of a system is unknown.
+    #[error("{}: unknown kernel release: no proc/sys/kernel/osrelease, {}; give the release", Shown(.root), Releases(.found))]
+    #[non_exhaustive]
     NoRelease {
-        /// The system's folder.
+        /// Folder of the system.
         root: PathBuf,
+        /// Releases of the kernels in its `lib/modules` and `boot`: none, or
+        /// several.
+        found: Vec<String>,
     },
-    /// The system does not say which machine it is.
-    #[error("{}: no machine in proc/sys/kernel/arch; give one", .root.display())]
+    /// The release cannot be one: empty, too long, or with a `/`.
+    #[error("not a kernel release: {}", Text(.release))]
+    #[non_exhaustive]
+    InvalidRelease {
+        /// The release, or the start of it.
+        release: String,
+    },
+    /// The machine of a system is unknown.
+    #[error("{}: unknown machine: no proc/sys/kernel/arch; give the machine", Shown(.root))]
+    #[non_exhaustive]
     NoMachine {
-        /// The system's folder.
+        /// Folder of the system.
         root: PathBuf,
     },
-    /// A file could not be read.
-    #[error("{}", .path.display())]
+    /// The kernel is not the one that runs, so that nobody knows what it has
+    /// loaded.
+    #[error("kernel {} is not running: its loaded modules are unknown", Text(.release))]
+    #[non_exhaustive]
+    NotRunning {
+        /// Kernel release.
+        release: String,
+    },
+    /// A file or folder cannot be read.
+    #[error("cannot read {}: {error}", Shown(.path))]
+    #[non_exhaustive]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
+        /// Reason.
+        error: io::Error,
     },
-    /// A file has no BTF, or none that can be opened.
-    #[error("{}", .path.display())]
+    /// A file on disk has no BTF, or none that can be opened.
+    #[error("no usable BTF in {}: {}", Shown(.path), Chain(.error))]
+    #[non_exhaustive]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: btf_elf::Error,
+        /// Reason.
+        error: btf_elf::Error,
     },
-    /// BTF of the kernel's could not be opened.
-    #[error("{what}")]
-    Btf {
-        /// Which: a file, or an id.
-        what: String,
-        /// What is wrong with it.
-        source: btf_types::Error,
+    /// A file of sysfs has BTF that cannot be opened.
+    #[error("invalid BTF in {}: {}", Shown(.path), Chain(.error))]
+    #[non_exhaustive]
+    Sysfs {
+        /// Path of the file.
+        path: PathBuf,
+        /// Reason.
+        error: btf_types::Error,
     },
-    /// A name that no module has.
-    #[error("{name:?} is no name of a module")]
+    /// The file is one that was tried before, under another path.
+    #[error("{} is the same file as {}", Shown(.path), Shown(.first))]
+    #[non_exhaustive]
+    SameFile {
+        /// Path of the file.
+        path: PathBuf,
+        /// Path under which it was tried.
+        first: PathBuf,
+    },
+    /// A list of modules, or a tree of their files, is too long.
+    #[error("{}: more than {limit} modules", Shown(.path))]
+    #[non_exhaustive]
+    TooManyModules {
+        /// Path of the list or folder.
+        path: PathBuf,
+        /// Maximum number of modules.
+        limit: usize,
+    },
+    /// The modules' BTF is out of proportion to their files.
+    #[error("{}: the modules so far have {len} bytes of BTF, out of proportion to their files", Shown(.path))]
+    #[non_exhaustive]
+    TooMuchBtf {
+        /// Path of the file that is one too many.
+        path: PathBuf,
+        /// Size of the BTF of all modules that are open, in bytes.
+        len: u64,
+    },
+    /// A name that no module can have.
+    #[error("not the name of a module: {}", Text(.name))]
+    #[non_exhaustive]
     ModuleName {
         /// The name.
         name: String,
     },
-    /// There is no BTF, program or map with this id.
-    #[error("the kernel has no {what} {id}")]
+    /// Several modules have a type of the name.
+    #[error("{} modules have a {} named {}: {}", .modules.len(), KindName(.kind), Text(.name), Few(.modules))]
+    #[non_exhaustive]
+    AmbiguousModule {
+        /// Name of the type.
+        name: String,
+        /// Kind of the type, if one was asked for.
+        kind: Option<Kind>,
+        /// Names of the modules.
+        modules: Vec<String>,
+    },
+    /// A module's BTF does not go with that of the others.
+    #[error("module {}: {}", Text(.name), Chain(.error))]
+    #[non_exhaustive]
+    Collection {
+        /// Name of the module.
+        name: String,
+        /// Reason.
+        error: btf_types::Error,
+    },
+    /// The kernel has no such object.
+    #[error("the kernel has no {object} with id {id}")]
+    #[non_exhaustive]
     NoSuchId {
-        /// What it would be the id of.
-        what: &'static str,
+        /// Kind of object.
+        object: BpfObjectKind,
         /// The id.
         id: u32,
     },
     /// A program or map was loaded without BTF.
-    #[error("{what} {id} has no BTF")]
+    #[error("{object} {id} was loaded without BTF")]
+    #[non_exhaustive]
     WithoutBtf {
-        /// Whether a program or a map.
-        what: &'static str,
-        /// Its id.
+        /// Kind of object.
+        object: BpfObjectKind,
+        /// Id of the object.
         id: u32,
     },
-    /// The caller may not. This does not mean that the kernel cannot.
-    #[error("{what} needs {needs}")]
-    Permission {
-        /// What was tried.
-        what: &'static str,
-        /// The right that it needs.
-        needs: &'static str,
-        /// What the kernel said: `EPERM` or `EACCES`.
-        source: io::Error,
+    /// BTF that was read back from the kernel cannot be opened.
+    #[error("invalid BTF in the kernel, id {id}: {}", Chain(.error))]
+    #[non_exhaustive]
+    Loaded {
+        /// Id of the BTF.
+        id: u32,
+        /// Reason.
+        error: btf_types::Error,
     },
-    /// The kernel does not take the BTF.
-    #[error("the kernel refuses the BTF: {source}{}", Log(.log))]
-    Refused {
-        /// What the kernel said.
-        source: io::Error,
-        /// The verifier's log, or its end; empty if there was none to be had.
+    /// A file descriptor is not one of BTF.
+    #[error("file descriptor {number} is not BTF, but {}", Shown(.is))]
+    #[non_exhaustive]
+    NotBtfDescriptor {
+        /// Number of the descriptor.
+        number: i32,
+        /// Target of the descriptor's link in `/proc/self/fd`.
+        is: PathBuf,
+    },
+    /// The caller lacks a right. This does not mean that the kernel lacks a
+    /// feature.
+    #[error("{operation} needs {needs}: {error}")]
+    #[non_exhaustive]
+    Permission {
+        /// Operation that was tried.
+        operation: &'static str,
+        /// Right that it needs.
+        needs: &'static str,
+        /// `EPERM` or `EACCES`.
+        error: io::Error,
+    },
+    /// The kernel's verifier rejects the BTF.
+    #[error("the kernel rejects the BTF: {}", Verdict(.log, .error))]
+    #[non_exhaustive]
+    Rejected {
+        /// Error of the system call.
+        error: io::Error,
+        /// The verifier's log, or its end; empty if there is none.
         log: String,
     },
-    /// The BTF is larger than the kernel takes.
-    #[error("{len} bytes of BTF, the kernel takes {limit}")]
+    /// The BTF is larger than the kernel accepts.
+    #[error("{len} bytes of BTF: the kernel accepts at most {limit}")]
+    #[non_exhaustive]
     TooLarge {
-        /// Its length in bytes.
+        /// Size of the BTF in bytes.
         len: usize,
-        /// The most bytes that the kernel takes.
+        /// Maximum size in bytes.
         limit: usize,
     },
+    /// Split BTF cannot be loaded.
+    #[error("split BTF cannot be loaded: the kernel accepts only BTF without a base")]
+    SplitBtf,
     /// A system call failed in another way.
-    #[error("{what}")]
+    #[error("{operation} failed: {error}")]
+    #[non_exhaustive]
     System {
-        /// What was tried.
-        what: &'static str,
-        /// What the kernel said.
-        source: io::Error,
+        /// Operation that was tried.
+        operation: &'static str,
+        /// Reason.
+        error: io::Error,
     },
 }
 
-/// A place where something was looked for.
-#[derive(Debug)]
-pub struct Attempt {
-    /// The place.
-    pub path: PathBuf,
-    /// Why it was not there.
-    pub error: Box<Error>,
+/// Kind of an object in the kernel that has an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BpfObjectKind {
+    /// BTF.
+    Btf,
+    /// BPF program.
+    Program,
+    /// BPF map.
+    Map,
 }
 
-impl Attempt {
-    /// Whether there is no such file.
-    #[must_use]
-    pub fn is_missing(&self) -> bool {
-        let is = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        match &*self.error {
-            Error::Io { source, .. } => is(source),
-            _ => false,
-        }
+impl fmt::Display for BpfObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Btf => "BTF",
+            Self::Program => "BPF program",
+            Self::Map => "BPF map",
+        })
     }
 }
 
-/// Attempts, in a text: first what was there, then what was not.
+/// Place where BTF was looked for, with the reason why it failed.
+#[derive(Debug)]
+pub struct Attempt {
+    path: PathBuf,
+    error: Box<Error>,
+}
+
+impl Attempt {
+    pub(crate) fn new(path: PathBuf, error: Error) -> Self {
+        Self { path, error: error.into() }
+    }
+
+    /// The place: the path of a file or folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reason why it failed.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Returns whether there is no such file.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(&*self.error, Error::Io { error, .. } if is_missing(error))
+    }
+}
+
+/// Whether the error says that there is no such file.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Text that comes from a file or a caller, in a message.
+struct Text<'a>(&'a str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Escaped::new(self.0).fmt(f)
+    }
+}
+
+/// A path in a message.
+struct Shown<'a>(&'a Path);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Escaped::new(self.0.as_os_str().as_encoded_bytes()).fmt(f)
+    }
+}
+
+/// An error of another crate and its causes, in a message.
+struct Chain<'a>(&'a dyn error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        std::iter::successors(self.0.source(), |error| error.source()).try_for_each(|error| write!(f, ": {error}"))
+    }
+}
+
+/// Attempts, in a message: first what was there, then what was not.
 struct Tried<'a>(&'a [Attempt]);
 
 impl fmt::Display for Tried<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for attempt in self.0.iter().filter(|attempt| !attempt.is_missing()) {
             write!(f, "; {}", attempt.error)?;
-            let mut cause = std::error::Error::source(&*attempt.error);
-            while let Some(error) = cause {
-                write!(f, ": {error}")?;
-                cause = error.source();
-            }
         }
         let mut missing = self.0.iter().filter(|attempt| attempt.is_missing());
         if let Some(first) = missing.next() {
-            write!(f, "; not there: {}", first.path.display())?;
+            write!(f, "; not there: {}", Shown(&first.path))?;
         }
-        missing.try_for_each(|attempt| write!(f, ", {}", attempt.path.display()))
+        missing.try_for_each(|attempt| write!(f, ", {}", Shown(&attempt.path)))
     }
 }
 
-/// The last lines of a log, in a text.
-struct Log<'a>(&'a str);
+/// Releases that were found in place of one, in a message.
+struct Releases<'a>(&'a [String]);
 
-impl fmt::Display for Log<'_> {
+impl fmt::Display for Releases<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What went wrong comes last; before it are all types that were sound.
-        let last = self.0.lines().rev().find(|line| !line.trim().is_empty());
-        last.map_or(Ok(()), |line| write!(f, ": {}", line.trim()))
+        match self.0 {
+            [] => f.write_str("and no kernel in lib/modules or boot"),
+            several => write!(f, "but {} kernels in lib/modules and boot: {}", several.len(), Few(several)),
+        }
+    }
+}
+
+/// Names, at most 20 of them, in a message.
+struct Few<'a>(&'a [String]);
+
+impl fmt::Display for Few<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const FEW: usize = 20;
+        for (index, name) in self.0.iter().take(FEW).enumerate() {
+            write!(f, "{}{}", if index == 0 { "" } else { ", " }, Text(name))?;
+        }
+        if self.0.len() > FEW { f.write_str(", ...") } else { Ok(()) }
+    }
+}
+
+/// A kind that was asked for, in a message.
+struct KindName<'a>(&'a Option<Kind>);
+
+impl fmt::Display for KindName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("type"),
+            Some(kind) => kind.fmt(f),
+        }
+    }
+}
+
+/// The last line of a verifier's log, and the error of the system call.
+struct Verdict<'a>(&'a str, &'a io::Error);
+
+impl fmt::Display for Verdict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(log, error) = self;
+        // What went wrong comes last; before it are all types that are sound.
+        match log.lines().rev().find(|line| !line.trim().is_empty()) {
+            None => error.fmt(f),
+            Some(line) => write!(f, "{} ({error})", Text(line.trim())),
+        }
     }
 }

@@ -1,28 +1,36 @@
 //! Which system it is: distribution, machine, kernel release.
 
-use std::io::Read;
+use std::{collections::BTreeSet, io::Read};
 
 use btf_elf::Machine;
 use btf_types::ByteOrder;
 
-use crate::{Error, OsRelease, Root};
+use crate::{Error, OsRelease, Root, sys};
+
+/// Maximum size of a file in `/proc` that holds one line, in bytes.
+const LINE: u64 = 4096;
+
+/// Maximum length of a kernel release in bytes: it is part of file names. (The
+/// kernel itself has 64.)
+const RELEASE: usize = 255;
 
 /// A system, as far as it matters for which BTF belongs to it.
 ///
-/// Plain data: anyone can make one, of a system that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Plain data, so all fields are public and more will not come: anyone can make
+/// one, also for a system that is not at hand.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Host {
-    /// The distribution: `ID` of os-release, empty if it has none.
+    /// Distribution: `ID` of os-release, empty if it has none.
     pub distribution: String,
-    /// What that is made from: `ID_LIKE`, the nearest first.
+    /// Distributions that it is derived from: `ID_LIKE`, the nearest first.
     pub like: Vec<String>,
-    /// Its version: `VERSION_ID`; rolling ones have none.
+    /// Version of the distribution: `VERSION_ID`; rolling ones have none.
     pub version: Option<String>,
-    /// The version's name: `VERSION_CODENAME`.
+    /// Name of the version: `VERSION_CODENAME`.
     pub codename: Option<String>,
-    /// The machine as `uname -m` says it: `x86_64`, `aarch64`.
+    /// Machine as in `uname -m`: `x86_64`, `aarch64`.
     pub machine: String,
-    /// The kernel release as `uname -r` says it: `6.12.4-amd64`.
+    /// Kernel release as in `uname -r`: `6.12.4-amd64`.
     pub release: String,
 }
 
@@ -42,24 +50,86 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`Error::NoRelease`], [`Error::NoMachine`] if that cannot be told.
+    /// [`Error::NoRelease`], [`Error::NoMachine`] if the system does not say;
+    /// then [`Host::options`] takes them.
     pub fn of(root: &Root) -> Result<Self, Error> {
-        Self::of_with(root, None, None)
+        Self::options().of(root)
     }
 
     /// The system whose files are in a folder, with the kernel release and the
-    /// machine given where its files do not tell: an image or an unpacked root
-    /// file system has no `/proc`.
+    /// machine given where its files do not tell.
     ///
     /// # Errors
     ///
-    /// [`Error::NoRelease`], [`Error::NoMachine`] if one is neither given nor
-    /// known.
+    /// Those of [`HostOptions::of`].
     pub fn of_with(root: &Root, release: Option<&str>, machine: Option<&str>) -> Result<Self, Error> {
+        HostOptions { release: release.map(Into::into), machine: machine.map(Into::into) }.of(root)
+    }
+
+    /// A system of which release or machine are given, and the rest is detected.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_kernel::Error> {
+    /// use btf_kernel::{Host, Root};
+    ///
+    /// // An image without /proc; its os-release says which distribution it is.
+    /// # let image = "/";
+    /// let host = Host::options().release("6.1.0-18-amd64").machine("x86_64").of(&Root::new(image))?;
+    /// assert_eq!(host.release, "6.1.0-18-amd64");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn options() -> HostOptions {
+        HostOptions::default()
+    }
+}
+
+/// What is known of a system before it is looked at; see [`Host::options`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct HostOptions {
+    release: Option<String>,
+    machine: Option<String>,
+}
+
+impl HostOptions {
+    /// Takes this kernel release, and does not look for it.
+    #[must_use]
+    pub fn release(mut self, release: impl Into<String>) -> Self {
+        self.release = Some(release.into());
+        self
+    }
+
+    /// Takes this machine, and does not look for it.
+    #[must_use]
+    pub fn machine(mut self, machine: impl Into<String>) -> Self {
+        self.machine = Some(machine.into());
+        self
+    }
+
+    /// The system that this runs on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HostOptions::of`].
+    pub fn detect(self) -> Result<Host, Error> {
+        self.of(&Root::system())
+    }
+
+    /// The system whose files are in a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRelease`]; [`Error::NoRelease`], [`Error::NoMachine`] if
+    /// one is neither given nor found.
+    pub fn of(self, root: &Root) -> Result<Host, Error> {
         let os = OsRelease::of(root);
-        let release = release.map_or_else(|| release_of(root), |given| Ok(given.into()))?;
-        let machine = machine.map_or_else(|| machine_of(root, &release), |given| Ok(given.into()))?;
-        Ok(Self {
+        let release = match self.release {
+            Some(release) => valid(release)?,
+            None => release(root)?,
+        };
+        let machine = self.machine.map_or_else(|| machine(root, &release), Ok)?;
+        Ok(Host {
             distribution: os.id().unwrap_or_default().into(),
             like: os.id_like().map(Into::into).collect(),
             version: os.version_id().map(Into::into),
@@ -70,27 +140,61 @@ impl Host {
     }
 }
 
-/// The kernel release of a system: that of its `/proc`, else, if it is the one
-/// that this runs on, what the kernel says.
-pub(crate) fn release_of(root: &Root) -> Result<String, Error> {
-    match line(root, "/proc/sys/kernel/osrelease") {
-        Some(release) => Ok(release),
-        None if root.is_system() => Ok(running_release()),
-        None => Err(Error::NoRelease { root: root.folder().into() }),
+/// A kernel release, if it can be one: it is part of file names.
+pub(crate) fn valid(release: String) -> Result<String, Error> {
+    match release.as_str() {
+        "" | "." | ".." => Err(Error::InvalidRelease { release }),
+        _ if release.len() <= RELEASE && !release.contains(['/', '\0']) => Ok(release),
+        _ => Err(Error::InvalidRelease { release: release.chars().take(RELEASE).collect() }),
     }
+}
+
+/// The kernel release of a system: that of its `/proc`; else, if this runs on it,
+/// what the kernel says; else that of the one kernel that it has.
+pub(crate) fn release(root: &Root) -> Result<String, Error> {
+    if let Some(release) = line(root, "/proc/sys/kernel/osrelease") {
+        return valid(release);
+    }
+    if let Some(release) = sys::running_release().filter(|_| root.is_system()) {
+        return Ok(release);
+    }
+    let mut found: Vec<String> = installed(root).into_iter().collect();
+    match found.pop() {
+        Some(only) if found.is_empty() => Ok(only),
+        last => {
+            found.extend(last);
+            Err(Error::NoRelease { root: root.folder().into(), found })
+        }
+    }
+}
+
+/// Releases of the kernels that a system has: of those in `boot`, and of those
+/// that have modules.
+fn installed(root: &Root) -> BTreeSet<String> {
+    let list = |folder: &str| root.list(folder).unwrap_or_default().into_iter();
+    let modules = ["/lib/modules", "/usr/lib/modules"].into_iter().flat_map(list);
+    let modules = modules.filter_map(|(name, is_folder)| name.into_string().ok().filter(|_| is_folder));
+    let images = list("/boot").filter_map(|(name, is_folder)| {
+        let name = name.to_str().filter(|_| !is_folder)?;
+        let (kind, release) = name.split_once('-')?;
+        let release = [".gz", ".xz", ".zst"].into_iter().find_map(|end| release.strip_suffix(end)).unwrap_or(release);
+        ["vmlinux", "vmlinuz", "Image", "image", "kernel"].contains(&kind).then(|| release.to_owned())
+    });
+    // Fedora's `0-rescue-...` is no release, nor is Arch's `linux`.
+    let is_release = |name: &String| name.starts_with(|c: char| c.is_ascii_digit()) && name.contains('.');
+    modules.chain(images).filter(is_release).filter_map(|release| valid(release).ok()).collect()
 }
 
 /// The machine of a system: that of its `/proc` (since Linux 6.1), else, if it
 /// runs the same kernel, that of this one, else that of its programs.
-fn machine_of(root: &Root, release: &str) -> Result<String, Error> {
-    match line(root, "/proc/sys/kernel/arch") {
-        Some(machine) => Ok(machine),
-        // The same kernel runs on the same machine.
-        None if root.is_system() || release == running_release() => {
-            Ok(rustix::system::uname().machine().to_string_lossy().into_owned())
-        }
-        None => machine_of_programs(root).ok_or_else(|| Error::NoMachine { root: root.folder().into() }),
-    }
+fn machine(root: &Root, release: &str) -> Result<String, Error> {
+    let of_proc = line(root, "/proc/sys/kernel/arch");
+    // The same kernel runs on the same machine.
+    let is_ours = || root.is_system() || is_running(release);
+    of_proc
+        .or_else(|| sys::running_machine().filter(|_| is_ours()))
+        .or_else(|| machine_of_programs(root))
+        .ok_or_else(|| Error::NoMachine { root: root.folder().into() })
 }
 
 /// The machine that a system's shell is built for.
@@ -98,7 +202,7 @@ fn machine_of_programs(root: &Root) -> Option<String> {
     ["/bin/sh", "/usr/bin/env"].into_iter().find_map(|path| {
         // The magic number, the class, the byte order; at 18, `e_machine`.
         let mut header = [0; 20];
-        root.open(path).ok()?.read_exact(&mut header).ok()?;
+        root.open_regular(path).ok()?.read_exact(&mut header).ok()?;
         let [0x7f, b'E', b'L', b'F', class @ 1..=2, data @ 1..=2, .., low, high] = header else { return None };
         let (order, number) = match data {
             1 => (ByteOrder::Little, u16::from_le_bytes([low, high])),
@@ -108,19 +212,15 @@ fn machine_of_programs(root: &Root) -> Option<String> {
     })
 }
 
-fn line(root: &Root, path: &str) -> Option<String> {
-    let text = root.read(path).ok()?;
-    let text = String::from_utf8_lossy(&text).trim().to_owned();
-    (!text.is_empty()).then_some(text)
+/// Whether the kernel of this release is the one that runs.
+pub(crate) fn is_running(release: &str) -> bool {
+    sys::running_release().is_some_and(|running| running == release)
 }
 
-/// The release of the kernel that runs.
-pub(crate) fn running_release() -> String {
-    #[cfg(feature = "sys-info")]
-    if let Ok(release) = sys_info::os_release() {
-        return release.trim().to_owned();
-    }
-    rustix::system::uname().release().to_string_lossy().into_owned()
+fn line(root: &Root, path: &str) -> Option<String> {
+    let text = root.read_within(path, LINE).ok()?;
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]
@@ -131,34 +231,87 @@ mod tests {
 
     #[test]
     fn this_system() {
+        let Some(release) = sys::running_release() else { return };
         let host = Host::detect().unwrap();
-        assert_eq!(host.release, running_release());
+        assert_eq!(host.release, release);
         assert_eq!(host.machine, std::env::consts::ARCH);
+    }
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
     }
 
     #[test]
     fn another_system_says_it_itself_or_asks() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tree(&[("proc/sys/kernel/none", "")]);
         let root = Root::new(folder.path());
         let proc = folder.path().join("proc/sys/kernel");
-        fs::create_dir_all(&proc).unwrap();
-        assert!(matches!(Host::of(&root), Err(Error::NoRelease { .. })));
+        assert!(matches!(Host::of(&root), Err(Error::NoRelease { found, .. }) if found.is_empty()));
         fs::write(proc.join("osrelease"), "5.4.0-42-generic\n").unwrap();
         assert!(matches!(Host::of(&root), Err(Error::NoMachine { .. })));
         fs::write(proc.join("arch"), "s390x\n").unwrap();
         let host = Host::of(&root).unwrap();
         assert_eq!((host.release.as_str(), host.machine.as_str()), ("5.4.0-42-generic", "s390x"));
         assert_eq!((host.distribution.as_str(), host.version), ("", None));
-        // What is given takes precedence, and the rest is the tree's.
-        fs::create_dir_all(folder.path().join("etc")).unwrap();
-        fs::write(folder.path().join("etc/os-release"), "ID=rocky\nID_LIKE=\"rhel fedora\"\nVERSION_ID=8.6\n").unwrap();
-        let host = Host::of_with(&root, Some("4.18.0"), Some("aarch64")).unwrap();
-        assert_eq!((host.release.as_str(), host.machine.as_str()), ("4.18.0", "aarch64"));
-        assert_eq!((host.distribution.as_str(), host.version.as_deref()), ("rocky", Some("8.6")));
-        assert_eq!(host.like, ["rhel", "fedora"]);
         fs::remove_file(proc.join("arch")).unwrap();
-        fs::write(proc.join("osrelease"), running_release()).unwrap();
+        let Some(running) = sys::running_release() else { return };
+        fs::write(proc.join("osrelease"), running).unwrap();
         assert_eq!(Host::of(&root).unwrap().machine, std::env::consts::ARCH, "of a container's host");
+    }
+
+    #[test]
+    fn release_and_machine_are_given_and_the_rest_is_the_trees() {
+        let folder = tree(&[("etc/os-release", "ID=rocky\nID_LIKE=\"rhel centos\"\nVERSION_ID=8.6\n")]);
+        let root = Root::new(folder.path());
+        let host = Host::options().release("4.18.0-372.el8.x86_64").machine("x86_64").of(&root).unwrap();
+        assert_eq!((host.distribution.as_str(), host.version.as_deref()), ("rocky", Some("8.6")));
+        assert_eq!(host.like, ["rhel", "centos"]);
+        assert_eq!((host.release.as_str(), host.machine.as_str()), ("4.18.0-372.el8.x86_64", "x86_64"));
+        let error = Host::options().release("4.18.0-372.el8.x86_64").of(&root).unwrap_err();
+        assert!(matches!(error, Error::NoMachine { .. }), "{error}");
+        assert!(matches!(Host::options().machine("x86_64").of(&root), Err(Error::NoRelease { .. })));
+        for wrong in ["", "..", "a/b", &"1".repeat(256)] {
+            let error = Host::options().release(wrong).machine("x86_64").of(&root).unwrap_err();
+            assert!(matches!(error, Error::InvalidRelease { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_only_kernel_of_a_tree_is_its_kernel() {
+        let only = tree(&[
+            ("boot/vmlinuz-6.1.0-18-amd64", ""),
+            ("boot/vmlinuz-0-rescue-0123", ""),
+            ("boot/vmlinuz-linux", ""),
+            ("boot/config-6.0.0", ""),
+            ("lib/modules/6.1.0-18-amd64/modules.dep", ""),
+            ("usr/lib/modules/extra/x", ""),
+        ]);
+        assert_eq!(release(&Root::new(only.path())).unwrap(), "6.1.0-18-amd64");
+        let compressed = tree(&[("boot/vmlinux-5.14.0.xz", "")]);
+        assert_eq!(release(&Root::new(compressed.path())).unwrap(), "5.14.0");
+        let several =
+            tree(&[("boot/vmlinuz-6.1.0", ""), ("lib/modules/5.4.0/modules.dep", ""), ("boot/Image-6.1.0", "")]);
+        let error = release(&Root::new(several.path())).unwrap_err().to_string();
+        assert!(error.ends_with("but 2 kernels in lib/modules and boot: 5.4.0, 6.1.0; give the release"), "{error}");
+        let many: Vec<String> = (0..50).map(|minor| format!("boot/vmlinuz-6.{minor}")).collect();
+        let many: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "")).collect();
+        let error = release(&Root::new(tree(&many).path())).unwrap_err().to_string();
+        assert!(error.contains("50 kernels") && error.len() < 500, "{error}");
+    }
+
+    #[test]
+    fn what_a_tree_says_is_shown_without_its_control_characters() {
+        let folder = tree(&[("proc/sys/kernel/osrelease", "9\x1b[31m/.9\n")]);
+        let error = Host::of(&Root::new(folder.path())).unwrap_err().to_string();
+        assert_eq!(error, "not a kernel release: 9\\u{1b}[31m/.9");
+        let folder = tree(&[("proc/sys/kernel/osrelease", &"1".repeat(5000))]);
+        assert!(matches!(Host::of(&Root::new(folder.path())), Err(Error::NoRelease { .. })), "too long to be read");
     }
 
     #[test]
@@ -168,7 +321,7 @@ mod tests {
         fs::create_dir_all(folder.path().join("bin")).unwrap();
         let host = |header: &[u8]| {
             fs::write(folder.path().join("bin/sh"), header).unwrap();
-            Host::of_with(&root, Some("5.4.0"), None)
+            Host::options().release("5.4.0").of(&root)
         };
         let elf = |class, data, machine: [u8; 2]| {
             let mut header = [b"\x7fELF", &[class, data][..], &[0; 12]].concat();

@@ -1,26 +1,25 @@
 //! A kernel: its BTF, wherever that is.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::{Mutex, OnceLock},
+    sync::OnceLock,
 };
 
 use btf_elf::{BtfFile, Limits};
 use btf_types::{Btf, Bytes};
 
-use crate::{Attempt, Error, Root, host, map, modules::ModuleFiles};
+use crate::{Attempt, Error, Root, host, module_index::ModuleIndex, sys};
 
-/// Where a kernel shows its BTF.
+/// Folder in which a kernel shows its BTF.
 pub(crate) const SYSFS: &str = "/sys/kernel/btf";
 
-/// Where the kernel itself is, or was put with its debug information; `{}` is
-/// the release.
+/// Paths of the kernel itself, also with its debug information, and of images
+/// that boot loaders load; `{}` is the release.
 ///
-/// Source: `btf__load_vmlinux_btf` in `tools/lib/bpf/btf.c`; where that and
-/// others end, with `{vmlinuz}` the images that boot loaders load.
+/// Source: `btf__load_vmlinux_btf` in `tools/lib/bpf/btf.c`, for the first seven.
 const PLACES: [&str; 19] = [
     "/boot/vmlinux-{}",
     "/lib/modules/{}/vmlinux-{}",
@@ -43,7 +42,7 @@ const PLACES: [&str; 19] = [
     "/boot/kernel-{}",
 ];
 
-/// A kernel, and what of its BTF was opened.
+/// A kernel and its modules, as a source of BTF.
 ///
 /// Of the system that this runs on ([`Kernel::running`]) or of one whose files
 /// are elsewhere ([`Kernel::of`]). Nothing is looked at before it is asked for;
@@ -55,13 +54,10 @@ pub struct Kernel {
     given_release: Option<String>,
     release: OnceLock<String>,
     vmlinux: OnceLock<(Btf, Source)>,
-    pub(crate) opened: Mutex<BTreeMap<String, Btf>>,
-    /// The files of modules: those that modules.dep lists, and all of them.
-    pub(crate) listed: OnceLock<ModuleFiles>,
-    pub(crate) files: OnceLock<ModuleFiles>,
+    modules: ModuleIndex,
 }
 
-/// How a kernel's BTF was come by.
+/// Source of a kernel's BTF.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
@@ -92,19 +88,17 @@ impl Kernel {
 
     /// The kernel of the system whose files are in a folder.
     ///
-    /// Its `/sys` is believed if its `/proc` says the release of the kernel that
-    /// runs: in a container, both are those of the host. Of any other system,
-    /// what is on disk counts.
+    /// `<root>/sys` is trusted only if `<root>/proc` reports the release of the
+    /// kernel that runs: in a container, both are those of the host. Of any other
+    /// system, only files on disk are looked at.
     #[must_use]
-    pub fn of(root: Root) -> Self {
+    pub fn of(root: impl Into<Root>) -> Self {
         Self {
-            root,
+            root: root.into(),
             given_release: None,
             release: OnceLock::new(),
             vmlinux: OnceLock::new(),
-            opened: Mutex::default(),
-            listed: OnceLock::new(),
-            files: OnceLock::new(),
+            modules: ModuleIndex::default(),
         }
     }
 
@@ -121,24 +115,30 @@ impl Kernel {
         &self.root
     }
 
-    /// Its release, as `uname -r` says it.
+    /// Kernel release as in `uname -r`: the one that was given, else that of the
+    /// system's `/proc`, else that of the only kernel in its `lib/modules` and
+    /// `boot`.
     ///
     /// # Errors
     ///
-    /// [`Error::NoRelease`] if that cannot be told.
+    /// [`Error::NoRelease`] if there is no such kernel, or several;
+    /// [`Error::InvalidRelease`].
     pub fn release(&self) -> Result<&str, Error> {
-        if let Some(release) = self.given_release.as_ref().or(self.release.get()) {
+        if let Some(release) = self.release.get() {
             return Ok(release);
         }
-        let release = host::release_of(&self.root)?;
+        let release = match &self.given_release {
+            Some(release) => host::valid(release.clone())?,
+            None => host::release(&self.root)?,
+        };
         Ok(self.release.get_or_init(|| release))
     }
 
-    /// Whether this is the kernel that runs.
+    /// Returns whether this is the kernel that runs.
     #[must_use]
     pub fn is_running(&self) -> bool {
         let is_given = self.given_release.is_some() || !self.root.is_system();
-        !is_given || self.release().is_ok_and(|release| release == host::running_release())
+        !is_given || self.release().is_ok_and(host::is_running)
     }
 
     /// The kernel's own BTF: opened when first asked for, and kept.
@@ -148,13 +148,13 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] with all places and what is wrong with each;
-    /// [`Error::NoRelease`].
+    /// [`Error::NoKernelBtf`] with all places and the reason why each failed;
+    /// those of [`Kernel::release`].
     pub fn btf(&self) -> Result<Btf, Error> {
         self.vmlinux().map(|(btf, _)| btf.clone())
     }
 
-    /// How the kernel's own BTF was come by.
+    /// Source of the kernel's own BTF, and whether it is mapped.
     ///
     /// # Errors
     ///
@@ -181,14 +181,26 @@ impl Kernel {
             }
         }
         let release = self.release()?;
+        // A file that is no good is no better under another path.
+        let mut failed = HashMap::new();
         for place in PLACES {
-            let path = place.replace("{}", release);
-            match self.on_disk(&path, None) {
-                Ok(btf) => return Ok((btf, Source::File(self.root.outside(path)))),
-                Err(error) => tried.push(Attempt { path: self.root.outside(path), error: error.into() }),
+            let inside = place.replace("{}", release);
+            let path = self.root.outside(&inside);
+            let opened = self.open(&inside).and_then(|file| {
+                let identity = sys::identity(&file).ok();
+                match identity.and_then(|file| failed.get(&file)) {
+                    Some(first) => Err(Error::SameFile { path: path.clone(), first: PathBuf::clone(first) }),
+                    None => parse(file, &path, None).inspect_err(|_| {
+                        failed.extend(identity.map(|file| (file, path.clone())));
+                    }),
+                }
+            });
+            match opened {
+                Ok(btf) => return Ok((btf, Source::File(path))),
+                Err(error) => tried.push(Attempt::new(path, error)),
             }
         }
-        Err(Error::NotFound { what: format!("kernel {release}"), tried })
+        Err(Error::NoKernelBtf { release: release.into(), tried })
     }
 
     /// A file of sysfs; on the kernel's BTF if it is a module's.
@@ -196,50 +208,67 @@ impl Kernel {
         let inside = format!("{SYSFS}/{name}");
         let path = self.root.outside(&inside);
         let open = || {
-            let file = self.root.open(&inside).map_err(|source| Error::Io { path: path.clone(), source })?;
-            let (bytes, is_mapped) = contents(file).map_err(|source| Error::Io { path: path.clone(), source })?;
+            let file = self.open(&inside)?;
+            let (bytes, is_mapped) = contents(file).map_err(|error| Error::Io { path: path.clone(), error })?;
             let btf = match base {
                 None => Btf::parse(bytes),
                 Some(base) => Btf::parse_split(bytes, base),
             };
-            let btf = btf.map_err(|source| Error::Btf { what: path.display().to_string(), source })?;
+            let btf = btf.map_err(|error| Error::Sysfs { path: path.clone(), error })?;
             Ok((btf, if is_mapped { Source::Mapped(path.clone()) } else { Source::Read(path.clone()) }))
         };
-        open().map_err(|error: Error| Attempt { path: path.clone(), error: error.into() })
+        open().map_err(|error| Attempt::new(path.clone(), error))
     }
 
-    /// A file on disk: a kernel, an image of one, or on its BTF a module.
-    pub(crate) fn on_disk(&self, inside: impl AsRef<Path>, base: Option<&Btf>) -> Result<Btf, Error> {
-        let path = self.root.outside(&inside);
-        let file = self.root.open(inside).map_err(|source| Error::Io { path: path.clone(), source })?;
-        let open = || {
-            let file = BtfFile::from_file(file, &Limits::IMAGE)?;
-            match base {
-                None => file.btf(),
-                Some(base) => file.split_btf(base),
-            }
-        };
-        open().map_err(|source| Error::File { path, source })
+    /// The BTF in the file of a module, on the kernel's BTF.
+    pub(crate) fn module_on_disk(&self, inside: &Path, base: &Btf) -> Result<Btf, Error> {
+        let path = self.root.outside(inside);
+        let file = self.open(inside)?;
+        let identity = sys::identity(&file).ok();
+        match identity.and_then(|file| self.modules.of_file(file)) {
+            Some(Ok(btf)) => return Ok(btf),
+            Some(Err(first)) => return Err(Error::SameFile { path, first }),
+            None => {}
+        }
+        let len = file.metadata().map_or(0, |metadata| metadata.len());
+        let result = parse(file, &path, Some(base));
+        self.modules.keep_file(identity, &path, len, result)
+    }
+
+    /// Modules as far as they were looked up.
+    pub(crate) fn module_index(&self) -> &ModuleIndex {
+        &self.modules
+    }
+
+    fn open(&self, inside: impl AsRef<Path>) -> Result<File, Error> {
+        let inside = inside.as_ref();
+        self.root.open_regular(inside).map_err(|error| Error::Io { path: self.root.outside(inside), error })
     }
 }
 
-/// What is in a file, and whether it was mapped.
-fn contents(mut file: File) -> io::Result<(Bytes, bool)> {
-    // Only what the kernel itself shows: anything else could change while it is
-    // mapped.
-    let is_sysfs = rustix::fs::fstatfs(&file).is_ok_and(|stat| stat.f_type as u64 == SYSFS_MAGIC);
-    let len = usize::try_from(file.metadata()?.len()).ok().filter(|&len| is_sysfs && len > 0);
-    if let Some(mapping) = len.and_then(|len| map::sysfs(&file, len).ok()) {
-        return Ok((Bytes::from_owner(mapping), true));
+/// The BTF in a file on disk: of a kernel, an image of one, or on its BTF of a
+/// module.
+fn parse(file: File, path: &Path, base: Option<&Btf>) -> Result<Btf, Error> {
+    let parse = || {
+        let file = BtfFile::from_file(file, &Limits::IMAGE)?;
+        match base {
+            None => file.btf(),
+            Some(base) => file.split_btf(base),
+        }
+    };
+    parse().map_err(|error| Error::File { path: path.into(), error })
+}
+
+/// The bytes of a file of sysfs, and whether it was mapped.
+fn contents(file: File) -> io::Result<(Bytes, bool)> {
+    if let Some(mapping) = sys::map_vmlinux(&file) {
+        return Ok((mapping, true));
     }
     let mut bytes = Vec::new();
-    file.by_ref().take(Limits::BTF.output + 1).read_to_end(&mut bytes)?;
+    file.take(Limits::BTF.output + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > Limits::BTF.output {
         Err(io::ErrorKind::FileTooLarge.into())
     } else {
         Ok((bytes.into(), false))
     }
 }
-
-/// What `statfs` says of sysfs: `SYSFS_MAGIC` in `include/uapi/linux/magic.h`.
-const SYSFS_MAGIC: u64 = 0x6265_6572;

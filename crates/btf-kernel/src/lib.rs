@@ -14,38 +14,59 @@
 //!
 //! * [`Kernel`]: the kernel's BTF, in sysfs, or in a kernel or an image of it on
 //!   disk; that of its modules, loaded or on disk; all of them as one
-//!   ([`Kernel::collection`]), or just the one that defines a function
+//!   ([`Kernel::open_all_modules`]), or just the one that defines a function
 //!   ([`Kernel::find_module_of`]).
 //! * [`Root`]: the tree of files that is looked at. A container that looks at its
 //!   host gives the folder where the host's files are mounted.
-//! * [`Host`], [`OsRelease`]: which system that is.
-//! * [`LoadedBtf`]: BTF loaded into the kernel, and what is in it, by id.
-//! * [`is_supported`]: features of BTF that the running kernel supports.
-//! * [`Token`]: the right to load, lent to a container.
+//! * [`Host`], [`OsRelease`]: distribution, machine and kernel release of a
+//!   system.
+//! * [`LoadedBtf`]: loads BTF into the kernel; BTF in the kernel by its id, or by
+//!   that of a program or map ([`BtfUser`]).
+//! * [`is_supported`]: probes the kernel for a [`Feature`] of BTF.
+//! * [`Token`]: lends a container the right to load.
 //!
 //! The kernel shows its BTF, and that of each loaded module, as files in
 //! `/sys/kernel/btf`. Where the kernel can map such a file (vmlinux, since
-//! Linux 6.16), nothing is copied; [`Kernel::source`] says which it was.
+//! Linux 6.16), nothing is copied; [`Kernel::source`] says whether it was mapped.
 //!
 //! # Rights
 //!
-//! Files are for everybody to read. Loading BTF and asking for features needs
-//! CAP_BPF or a [`Token`], looking at what others have loaded CAP_SYS_ADMIN; without, there is
-//! [`Error::Permission`], which is never taken for a kernel that cannot.
-
-#![deny(unsafe_code)]
+//! Reading files needs no privileges. Loading BTF and probing for features needs
+//! CAP_BPF or a [`Token`], looking up BTF, programs and maps by id CAP_SYS_ADMIN.
+//! Without, there is [`Error::Permission`], which is never taken for a kernel
+//! that lacks a feature.
+//!
+//! # Other systems
+//!
+//! On systems other than Linux, [`Kernel`] and [`Host`] read the tree of a Linux
+//! system, for build scripts; all that asks a running kernel is missing there.
+//!
+//! # Hostile trees
+//!
+//! A tree of files may be anybody's. Paths are resolved inside of it; only
+//! regular files are read; a file is opened once, however many links lead to it;
+//! lists of modules and the BTF of all modules together are bounded; and messages
+//! have no control characters of it.
 
 mod error;
-mod feature;
 mod host;
 mod kernel;
-mod loaded;
-mod map;
+#[cfg(all(target_os = "linux", not(btf_portable)))]
+mod linux;
+mod module_files;
+mod module_index;
 mod modules;
 mod os_release;
+#[cfg(not(all(target_os = "linux", not(btf_portable))))]
+mod portable;
 mod root;
-mod syscall;
-mod token;
+
+// The one place that knows systems: on all but Linux a kernel's BTF is read from
+// files, and that is all. (`--cfg btf_portable` compiles that on Linux.)
+#[cfg(all(target_os = "linux", not(btf_portable)))]
+use linux as sys;
+#[cfg(not(all(target_os = "linux", not(btf_portable))))]
+use portable as sys;
 
 #[doc(no_inline)]
 pub use btf_elf as elf;
@@ -53,12 +74,12 @@ pub use btf_elf as elf;
 pub use btf_types as types;
 #[doc(no_inline)]
 pub use btf_types::format::{Feature, FeatureSet, KernelVersion};
-pub use error::{Attempt, Error};
-pub use feature::{is_supported, is_supported_with};
-pub use host::Host;
+pub use error::{Attempt, BpfObjectKind, Error};
+pub use host::{Host, HostOptions};
 pub use kernel::{Kernel, Source};
-pub use loaded::{LoadOptions, LoadedBtf, LoadedInfo};
-pub use modules::{Modules, modules_dep};
+#[cfg(all(target_os = "linux", not(btf_portable)))]
+pub use linux::{BtfUser, LoadOptions, LoadedBtf, LoadedInfo, Token, is_supported, is_supported_with};
+pub use module_files::{ModuleFiles, ModuleFilesIter, modules_dep};
+pub use modules::{Module, Modules};
 pub use os_release::OsRelease;
 pub use root::Root;
-pub use token::Token;

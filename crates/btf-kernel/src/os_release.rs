@@ -9,8 +9,11 @@ use std::{collections::BTreeMap, convert::Infallible, str::FromStr};
 
 use crate::Root;
 
-/// What `os-release` says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Maximum size of the file, in bytes.
+const LIMIT: u64 = 1 << 20;
+
+/// Contents of `os-release`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct OsRelease(BTreeMap<String, String>);
 
 impl OsRelease {
@@ -23,14 +26,15 @@ impl OsRelease {
     }
 
     /// Reads `/etc/os-release`, or where there is none `/usr/lib/os-release`, of
-    /// a system; empty if it has neither.
+    /// a system; empty if it has neither, of at most 1 MiB.
     #[must_use]
     pub fn of(root: &Root) -> Self {
-        let text = root.read("/etc/os-release").or_else(|_| root.read("/usr/lib/os-release"));
+        let read = |path| root.read_within(path, LIMIT);
+        let text = read("/etc/os-release").or_else(|_| read("/usr/lib/os-release"));
         text.map(|text| Self::parse(&text)).unwrap_or_default()
     }
 
-    /// The value of a name.
+    /// Value of a variable; `None` if it is not set, or empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
@@ -42,7 +46,7 @@ impl OsRelease {
         self.get("ID")
     }
 
-    /// `ID_LIKE`: what the distribution is made from, the nearest first.
+    /// `ID_LIKE`: the distributions that it is derived from, the nearest first.
     pub fn id_like(&self) -> impl Iterator<Item = &str> {
         self.get("ID_LIKE").unwrap_or_default().split_ascii_whitespace()
     }

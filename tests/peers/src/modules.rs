@@ -32,8 +32,8 @@ pub fn one(way: &str, root: &Path, release: &str) {
     let kernel = || Kernel::of(Root::new(root)).with_release(release);
     let count = match way {
         "ours" => {
-            let modules = kernel().collection_of_all().expect("there are modules");
-            let count = modules.collection.objects().count();
+            let modules = kernel().open_all_modules().expect("there are modules");
+            let count = modules.collection().objects().count();
             report(&cost, count - 1);
             return;
         }

@@ -13,7 +13,8 @@ use std::{
     path::Path,
 };
 
-use crate::{Error, syscall};
+use super::syscall;
+use crate::Error;
 
 /// A token, which lends the right to load.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Token {
     /// [`Token::of_folder`].
     pub fn create(bpffs: impl AsRef<Path>) -> Result<Self, Error> {
         let path = bpffs.as_ref();
-        let folder = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let folder = File::open(path).map_err(|error| Error::Io { path: path.into(), error })?;
         Self::of_folder(folder.as_fd())
     }
 
@@ -41,14 +42,14 @@ impl Token {
     /// the caller has not CAP_BPF in its own; [`Error::System`] if it is no BPF
     /// file system, delegates nothing, or the kernel knows no tokens.
     pub fn of_folder(bpffs: BorrowedFd<'_>) -> Result<Self, Error> {
-        const WHAT: &str = "making a BPF token";
-        syscall::token_create(bpffs).map(Self).map_err(|source| match source.raw_os_error() {
+        const OPERATION: &str = "creating a BPF token";
+        syscall::token_create(bpffs).map(Self).map_err(|error| match error.raw_os_error() {
             Some(libc::EPERM) => Error::Permission {
-                what: WHAT,
+                operation: OPERATION,
                 needs: "a BPF file system mounted for this user namespace, and CAP_BPF in it",
-                source,
+                error,
             },
-            _ => Error::System { what: WHAT, source },
+            _ => Error::System { operation: OPERATION, error },
         })
     }
 

@@ -5,13 +5,14 @@
 
 use std::{
     io,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::BorrowedFd,
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 
 use btf_types::format::{Assembly, Feature, Info, IntData, Kind, LayoutEntry, Param, TypeRecord, Var, VarSecinfo};
 
-use crate::{Error, loaded::CAP_BPF, syscall};
+use super::{loaded::CAP_BPF, syscall};
+use crate::Error;
 
 /// As many features there are.
 const COUNT: usize = Feature::ALL.len();
@@ -74,16 +75,16 @@ impl Probe for Feature {
         };
         match answer {
             Ok(()) => Ok(true),
-            Err(source) => match source.raw_os_error() {
+            Err(error) => match error.raw_os_error() {
                 // What a verifier says of what it does not know: of a longer
                 // header E2BIG; 524 is the kernel's own ENOTSUPP.
                 Some(libc::EINVAL | libc::E2BIG | libc::EOPNOTSUPP | 524) => Ok(false),
                 // No such system call, or no such command of it.
                 Some(libc::ENOSYS) => Ok(false),
                 Some(libc::EPERM | libc::EACCES) => {
-                    Err(Error::Permission { what: "asking the kernel what it knows of BTF", needs: CAP_BPF, source })
+                    Err(Error::Permission { operation: "probing a BTF feature", needs: CAP_BPF, error })
                 }
-                _ => Err(Error::System { what: "asking the kernel what it knows of BTF", source }),
+                _ => Err(Error::System { operation: "probing a BTF feature", error }),
             },
         }
     }
@@ -153,7 +154,7 @@ impl Judge for Running<'_> {
 
     fn tells_names(&self, btf: &[u8]) -> io::Result<()> {
         let fd = syscall::btf_load(btf, None, self.token).0?;
-        syscall::btf_info(fd.as_fd(), &mut [], &mut [0; 64]).map(|_| ())
+        syscall::btf_info(&fd, &mut [], &mut [0; 64]).map(|_| ())
     }
 }
 

@@ -1,0 +1,372 @@
+//! BTF in the kernel: loaded, found by id, listed, read back.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+};
+
+use btf_types::Btf;
+
+use super::{
+    syscall::{self, BtfFd},
+    users::BtfUser,
+};
+use crate::{BpfObjectKind, Error, Kernel};
+
+/// The most bytes of BTF that the kernel takes: `BTF_MAX_SIZE`.
+const BTF_MAX_SIZE: usize = 16 << 20;
+
+/// Size of the first buffer for a log, in bytes.
+const LOG: usize = 64 << 10;
+
+/// Maximum size of a log in bytes: for one byte of BTF 16 of log, and 64 MiB in
+/// all. (Lines that many types share a long name in are longer.)
+const LOG_PER_BYTE: usize = 16;
+const LOG_MAX: usize = 64 << 20;
+
+/// BTF that is in the kernel, held by a file descriptor that is closed when this
+/// is dropped.
+#[derive(Debug)]
+pub struct LoadedBtf(BtfFd);
+
+/// What the kernel says of BTF that is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct LoadedInfo {
+    /// Its id.
+    pub id: u32,
+    /// Its name: `vmlinux`, or a module's; what programs loaded has none.
+    pub name: String,
+    /// Its size in **bytes**.
+    pub size: u32,
+    /// Whether it is the kernel's or a module's, and not a program's.
+    pub is_kernel: bool,
+}
+
+/// How BTF is loaded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadOptions<'fd> {
+    token: Option<BorrowedFd<'fd>>,
+    log_level: u32,
+}
+
+impl<'fd> LoadOptions<'fd> {
+    /// Without a token; the verifier's log only if it refuses.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a BPF token ([`Token`](crate::Token)), which lends the right to load.
+    /// Since Linux 6.9.
+    #[must_use]
+    pub fn token(mut self, token: BorrowedFd<'fd>) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// How much the log tells of BTF that is refused: 1, which is what there is
+    /// without this, or 2.
+    #[must_use]
+    pub fn log_level(mut self, level: u32) -> Self {
+        self.log_level = level;
+        self
+    }
+
+    /// Loads BTF, in the byte order of the machine.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SplitBtf`]; those of [`LoadOptions::load_bytes`].
+    pub fn load(self, btf: &Btf) -> Result<LoadedBtf, Error> {
+        if btf.base().is_some() {
+            return Err(Error::SplitBtf);
+        }
+        self.load_bytes(btf.as_bytes())
+    }
+
+    /// Loads BTF as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Permission`] if the caller may not, whatever the kernel could do;
+    /// [`Error::Rejected`] with the verifier's log if it is not sound to it, or
+    /// newer than it; [`Error::TooLarge`]; [`Error::System`].
+    pub fn load_bytes(self, btf: &[u8]) -> Result<LoadedBtf, Error> {
+        if btf.len() > BTF_MAX_SIZE {
+            return Err(Error::TooLarge { len: btf.len(), limit: BTF_MAX_SIZE });
+        }
+        let (loaded, _) = syscall::btf_load(btf, None, self.token);
+        let error = match loaded {
+            Ok(fd) => return Ok(LoadedBtf(fd)),
+            Err(error) => error,
+        };
+        match error.raw_os_error() {
+            Some(libc::EPERM) => Err(Error::Permission { operation: LOADING, needs: CAP_BPF, error }),
+            Some(libc::EBADF | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOSYS) => {
+                Err(Error::System { operation: LOADING, error })
+            }
+            // Once more, to be told why.
+            _ => match self.log(btf) {
+                Ok(fd) => Ok(LoadedBtf(fd)),
+                Err(log) => Err(Error::Rejected { error, log }),
+            },
+        }
+    }
+
+    /// The verifier's log of BTF that it rejects; or, if it does not any more,
+    /// the BTF.
+    fn log(self, btf: &[u8]) -> Result<BtfFd, String> {
+        let most = btf.len().saturating_mul(LOG_PER_BYTE).clamp(LOG, LOG_MAX);
+        let mut len = LOG;
+        loop {
+            let mut buffer = vec![0; len];
+            let (loaded, wanted) = syscall::btf_load(btf, Some((&mut buffer, self.log_level.max(1))), self.token);
+            let is_short = match loaded {
+                Ok(fd) => return Ok(fd),
+                Err(error) => error.raw_os_error() == Some(libc::ENOSPC),
+            };
+            if is_short && len < most {
+                // Each time all of it is verified again, so not too often.
+                len = if wanted == 0 { 8 * len } else { wanted as usize + 1 }.clamp(len + 1, most);
+                continue;
+            }
+            buffer.truncate(buffer.iter().position(|&byte| byte == 0).unwrap_or(buffer.len()));
+            return Err(lossy(buffer));
+        }
+    }
+}
+
+/// Text of bytes; what is not UTF-8 in them is replaced.
+fn lossy(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+pub(crate) const CAP_BPF: &str = "CAP_BPF (before Linux 5.8 CAP_SYS_ADMIN) or a BPF token";
+const CAP_SYS_ADMIN: &str = "CAP_SYS_ADMIN";
+
+const LOADING: &str = "loading BTF";
+const LOOKING_UP: &str = "looking up BPF objects by id";
+
+pub(super) fn of_id(object: BpfObjectKind, id: u32, error: io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => Error::Permission { operation: LOOKING_UP, needs: CAP_SYS_ADMIN, error },
+        Some(libc::ENOENT) => Error::NoSuchId { object, id },
+        _ => Error::System { operation: LOOKING_UP, error },
+    }
+}
+
+/// All objects of a kind, by rising id. What disappears meanwhile is skipped.
+pub(super) fn each<T>(
+    kind: BpfObjectKind,
+    open: impl Fn(u32) -> Result<T, Error>,
+) -> impl Iterator<Item = Result<T, Error>> {
+    let mut last = Some(0);
+    std::iter::from_fn(move || {
+        loop {
+            let opened = match syscall::next_id(kind, last?) {
+                Ok(Some(id)) => {
+                    last = Some(id);
+                    open(id)
+                }
+                Ok(None) => {
+                    last = None;
+                    return None;
+                }
+                Err(error) => Err(of_id(kind, 0, error)),
+            };
+            match opened {
+                Err(Error::NoSuchId { .. }) => {}
+                Err(error) => {
+                    last = None;
+                    return Some(Err(error));
+                }
+                opened => return Some(opened),
+            }
+        }
+    })
+}
+
+impl LoadedBtf {
+    /// Loads BTF, in the byte order of the machine; [`LoadOptions`] has more to
+    /// choose.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`LoadOptions::load_bytes`].
+    pub fn load(btf: &Btf) -> Result<Self, Error> {
+        LoadOptions::new().load(btf)
+    }
+
+    /// BTF by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchId`]; [`Error::Permission`]; [`Error::System`].
+    pub fn by_id(id: u32) -> Result<Self, Error> {
+        syscall::btf_by_id(id).map(Self).map_err(|error| of_id(BpfObjectKind::Btf, id, error))
+    }
+
+    /// The BTF that a program, by its id, was loaded with.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`LoadedBtf::by_id`]; [`Error::WithoutBtf`].
+    pub fn of_program(id: u32) -> Result<Self, Error> {
+        Self::of(BtfUser::program(id)?)
+    }
+
+    /// The BTF that a map, by its id, was made with.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`LoadedBtf::by_id`]; [`Error::WithoutBtf`].
+    pub fn of_map(id: u32) -> Result<Self, Error> {
+        Self::of(BtfUser::map(id)?)
+    }
+
+    fn of(user: BtfUser) -> Result<Self, Error> {
+        match user.btf_id {
+            Some(id) => Self::by_id(id),
+            None => Err(Error::WithoutBtf { object: user.kind, id: user.id }),
+        }
+    }
+
+    /// All BTF in the kernel, by rising id: the kernel's own, that of modules,
+    /// that of programs. What disappears meanwhile is skipped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Permission`] without CAP_SYS_ADMIN; [`Error::System`].
+    pub fn all() -> impl Iterator<Item = Result<(Self, LoadedInfo), Error>> {
+        each(BpfObjectKind::Btf, |id| {
+            let loaded = Self::by_id(id)?;
+            let info = loaded.info()?;
+            Ok((loaded, info))
+        })
+    }
+
+    /// What the kernel says of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`].
+    pub fn info(&self) -> Result<LoadedInfo, Error> {
+        let mut name = [0; 256];
+        let info = match syscall::btf_info(&self.0, &mut [], &mut name) {
+            // Before 5.11 there are no names.
+            Err(error) if error.raw_os_error() == Some(libc::E2BIG) => syscall::btf_info(&self.0, &mut [], &mut []),
+            info => info,
+        };
+        let info = info.map_err(info_error)?;
+        let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
+        Ok(LoadedInfo {
+            id: info.id,
+            name: String::from_utf8_lossy(name.get(..end).unwrap_or_default()).into_owned(),
+            size: info.size,
+            is_kernel: info.is_kernel != 0,
+        })
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`].
+    pub fn bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; self.info()?.size as usize];
+        let info = syscall::btf_info(&self.0, &mut bytes, &mut []).map_err(info_error)?;
+        bytes.truncate(info.size as usize);
+        Ok(bytes)
+    }
+
+    /// Reads it back. A module's needs the kernel's as its base;
+    /// [`Kernel::read_loaded`] sees to that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`]; [`Error::Loaded`] if it cannot be opened on this base.
+    pub fn btf(&self, base: Option<&Btf>) -> Result<Btf, Error> {
+        let (id, bytes) = (self.info()?.id, self.bytes()?);
+        let btf = match base {
+            None => Btf::parse(bytes),
+            Some(base) => Btf::parse_split(bytes, base),
+        };
+        btf.map_err(|error| Error::Loaded { id, error })
+    }
+
+    /// Another descriptor of the same BTF.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] if there are no more descriptors.
+    pub fn try_clone(&self) -> Result<Self, Error> {
+        self.0
+            .try_clone()
+            .map(Self)
+            .map_err(|error| Error::System { operation: "duplicating a file descriptor", error })
+    }
+}
+
+fn info_error(error: io::Error) -> Error {
+    Error::System { operation: "asking for information on BTF", error }
+}
+
+impl Kernel {
+    /// Reads back BTF of the running kernel, on its base: that of a module is
+    /// split from [`Kernel::btf`], all other has none.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), btf_kernel::Error> {
+    /// use btf_kernel::{Kernel, LoadedBtf};
+    ///
+    /// let kernel = Kernel::running();
+    /// let of_program = kernel.read_loaded(&LoadedBtf::of_program(17)?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`LoadedBtf::btf`], and for a module those of [`Kernel::btf`].
+    pub fn read_loaded(&self, loaded: &LoadedBtf) -> Result<Btf, Error> {
+        let info = loaded.info()?;
+        match info.is_kernel && info.name != "vmlinux" {
+            true => loaded.btf(Some(&self.btf()?)),
+            false => loaded.btf(None),
+        }
+    }
+}
+
+impl AsFd for LoadedBtf {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<LoadedBtf> for OwnedFd {
+    fn from(loaded: LoadedBtf) -> Self {
+        loaded.0.into_inner()
+    }
+}
+
+impl TryFrom<OwnedFd> for LoadedBtf {
+    type Error = Error;
+
+    /// Takes over a descriptor that another library has opened, after looking in
+    /// `/proc` whether it is one of BTF.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotBtfDescriptor`] if it is one of something else;
+    /// [`Error::System`] if that cannot be found out, as where `/proc` is not
+    /// mounted. The descriptor is closed then.
+    fn try_from(fd: OwnedFd) -> Result<Self, Error> {
+        let number = fd.as_raw_fd();
+        match BtfFd::prove(fd) {
+            Ok(Ok(fd)) => Ok(Self(fd)),
+            Ok(Err(is)) => Err(Error::NotBtfDescriptor { number, is }),
+            Err(error) => Err(Error::System { operation: "looking up a file descriptor in /proc", error }),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! All that only Linux has: openat2(2), mapping sysfs, bpf(2).
+
+mod files;
+mod loaded;
+mod map;
+mod probe;
+mod syscall;
+mod token;
+mod users;
+
+use std::{ffi::OsStr, fs::File, os::unix::ffi::OsStrExt, path::Path};
+
+use btf_types::Bytes;
+
+pub(crate) use files::{identity, list, open};
+pub use loaded::{LoadOptions, LoadedBtf, LoadedInfo};
+pub use probe::{is_supported, is_supported_with};
+pub use token::Token;
+pub use users::BtfUser;
+
+/// The running kernel's BTF, mapped, if this is its file and the kernel can.
+pub(crate) fn map_vmlinux(file: &File) -> Option<Bytes> {
+    map::vmlinux(file).map(Bytes::from_owner)
+}
+
+/// Release of the kernel that runs.
+pub(crate) fn running_release() -> Option<String> {
+    #[cfg(feature = "sys-info")]
+    if let Ok(release) = sys_info::os_release() {
+        return Some(release.trim().to_owned());
+    }
+    Some(rustix::system::uname().release().to_string_lossy().into_owned())
+}
+
+/// Machine that this runs on, as `uname -m` says it.
+pub(crate) fn running_machine() -> Option<String> {
+    Some(rustix::system::uname().machine().to_string_lossy().into_owned())
+}
+
+/// A path of bytes.
+pub(crate) fn path(bytes: &[u8]) -> Option<&Path> {
+    Some(Path::new(OsStr::from_bytes(bytes)))
+}
