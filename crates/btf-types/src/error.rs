@@ -155,13 +155,13 @@ pub enum Error {
         name: Box<str>,
     },
     /// Several modules have a type of this name and kind.
-    #[error("{} types are named {name}, of {}; which {}?", .objects.len(), List(.objects), kind_or_type(.kind))]
+    #[error("{} modules have a {} {name}: {}", .objects.len(), kind_or_type(.kind), List(.objects))]
     AmbiguousObjects {
         /// The name that was asked for.
         name: OwnedName,
         /// The kind that was asked for; `None`: any.
         kind: Option<Kind>,
-        /// The modules, once for each of their types.
+        /// The modules.
         objects: Vec<Box<str>>,
     },
     /// There is no type with this id.

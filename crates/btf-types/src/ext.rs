@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use btf_format::{self as raw, ByteOrder, ExtBlock, ExtBlocks, ExtHeader, ExtRecord, ExtRecords, RawBtfExt};
 use bytes::Bytes;
 
-use crate::{Btf, Error, Func, Name, Type, btf::Inner};
+use crate::{Btf, Error, Func, Name, Type, layer::Layer};
 
 /// The most numbers that an access string can have.
 ///
@@ -57,7 +57,7 @@ impl BtfExt {
             raw::convert_ext(&mut native, ByteOrder::NATIVE)?;
             blob = native.into();
         }
-        let checks = Checks { btf: btf.inner() };
+        let checks = Checks { btf: btf.layer() };
         let raw = RawBtfExt::parse(&blob)?;
         for block in raw.func_infos() {
             checks.string("section name", block.sec_name_off())?;
@@ -90,19 +90,19 @@ impl BtfExt {
     /// The functions of each program section, where there are any.
     #[must_use]
     pub fn func_infos(&self) -> ExtSections<'_, FuncInfo<'_>> {
-        ExtSections { btf: self.btf.inner(), blocks: self.raw().func_infos() }
+        ExtSections { btf: self.btf.layer(), blocks: self.raw().func_infos() }
     }
 
     /// The source lines of each program section, where there are any.
     #[must_use]
     pub fn line_infos(&self) -> ExtSections<'_, LineInfo<'_>> {
-        ExtSections { btf: self.btf.inner(), blocks: self.raw().line_infos() }
+        ExtSections { btf: self.btf.layer(), blocks: self.raw().line_infos() }
     }
 
     /// The CO-RE relocations of each program section, where there are any.
     #[must_use]
     pub fn core_relos(&self) -> ExtSections<'_, CoreRelo<'_>> {
-        ExtSections { btf: self.btf.inner(), blocks: self.raw().core_relos() }
+        ExtSections { btf: self.btf.layer(), blocks: self.raw().core_relos() }
     }
 
     fn raw(&self) -> RawBtfExt<'_> {
@@ -112,7 +112,7 @@ impl BtfExt {
 
 /// What is looked at when `.BTF.ext` is opened.
 struct Checks<'a> {
-    btf: &'a Inner,
+    btf: &'a Layer,
 }
 
 impl Checks<'_> {
@@ -154,19 +154,19 @@ fn parse_number(digits: &[u8]) -> Option<u32> {
 pub trait ExtInfo<'a>: sealed::Sealed<'a> {}
 
 mod sealed {
-    use super::{ExtRecord, Inner};
+    use super::{ExtRecord, Layer};
 
     pub trait Sealed<'a>: Sized {
         type Raw: ExtRecord;
         #[doc(hidden)]
         #[allow(private_interfaces, reason = "nobody outside can call it")]
-        fn of(btf: &'a Inner, raw: &'a Self::Raw) -> Option<Self>;
+        fn of(btf: &'a Layer, raw: &'a Self::Raw) -> Option<Self>;
     }
 }
 
 /// Iterator over the program sections that `.BTF.ext` says something of.
 pub struct ExtSections<'a, T: ExtInfo<'a>> {
-    btf: &'a Inner,
+    btf: &'a Layer,
     blocks: ExtBlocks<'a, T::Raw>,
 }
 
@@ -187,7 +187,7 @@ impl<'a, T: ExtInfo<'a>> fmt::Debug for ExtSections<'a, T> {
 
 /// A program section, and what `.BTF.ext` says of its instructions.
 pub struct ExtSection<'a, T: ExtInfo<'a>> {
-    btf: &'a Inner,
+    btf: &'a Layer,
     block: ExtBlock<'a, T::Raw>,
 }
 
@@ -222,7 +222,7 @@ impl<'a, T: ExtInfo<'a>> fmt::Debug for ExtSection<'a, T> {
 
 /// Iterator over what is said of the instructions of a program section.
 pub struct ExtInfos<'a, T: ExtInfo<'a>> {
-    btf: &'a Inner,
+    btf: &'a Layer,
     records: ExtRecords<'a, T::Raw>,
 }
 
@@ -251,7 +251,7 @@ macro_rules! infos {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub struct $name<'a> {
-            btf: &'a Inner,
+            btf: &'a Layer,
             raw: &'a raw::$name,
         }
 
@@ -259,7 +259,7 @@ macro_rules! infos {
             type Raw = raw::$name;
 
             #[allow(private_interfaces, reason = "nobody outside can call it")]
-            fn of(btf: &'a Inner, raw: &'a raw::$name) -> Option<Self> {
+            fn of(btf: &'a Layer, raw: &'a raw::$name) -> Option<Self> {
                 Some(Self { btf, raw })
             }
         }
@@ -295,14 +295,14 @@ impl<'a> sealed::Sealed<'a> for FuncInfo<'a> {
     type Raw = raw::FuncInfo;
 
     #[allow(private_interfaces, reason = "nobody outside can call it")]
-    fn of(btf: &'a Inner, raw: &'a raw::FuncInfo) -> Option<Self> {
+    fn of(btf: &'a Layer, raw: &'a raw::FuncInfo) -> Option<Self> {
         Some(Self { func: func(btf, raw)?, raw })
     }
 }
 
 impl<'a> ExtInfo<'a> for FuncInfo<'a> {}
 
-fn func<'a>(btf: &'a Inner, raw: &raw::FuncInfo) -> Option<Func<'a>> {
+fn func<'a>(btf: &'a Layer, raw: &raw::FuncInfo) -> Option<Func<'a>> {
     match btf.type_at(raw.type_id()) {
         Some(Type::Func(func)) => Some(func),
         _ => None,

@@ -85,6 +85,8 @@
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 mod align;
 mod array;
@@ -98,12 +100,16 @@ mod enumeration;
 mod error;
 mod ext;
 mod find;
+mod flavor;
 mod func;
 mod holes;
 mod int;
+mod layer;
 mod linkage;
+mod name_index;
 mod names;
 mod open;
+mod options;
 mod owned_name;
 mod path;
 mod peel;
@@ -112,11 +118,12 @@ mod reference;
 mod references;
 mod size;
 mod ty;
+mod types;
 mod unknown;
 mod view;
 
 pub use array::Array;
-pub use btf::{Btf, Types};
+pub use btf::Btf;
 #[doc(no_inline)]
 pub use btf_format as format;
 pub use btf_format::{ByteOrder, Header, IntEncoding, Kind, Name};
@@ -134,9 +141,11 @@ pub use func::{Func, FuncProto, Param, Params};
 pub use holes::Hole;
 pub use int::{Float, Int};
 pub use linkage::Linkage;
+pub use options::ParseOptions;
 pub use owned_name::OwnedName;
 pub use path::{Path, Step};
 pub use reference::{Const, Fwd, FwdKind, Ptr, Restrict, TypeTag, Typedef, Volatile};
 pub use references::{PostOrder, References};
 pub use ty::{Type, WrongKind};
+pub use types::Types;
 pub use unknown::Unknown;

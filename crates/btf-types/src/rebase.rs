@@ -43,7 +43,7 @@ impl Btf {
         let mut bytes = self.as_bytes().to_vec();
         let types = self.header().types();
         let offset = types.start as u64;
-        for record in RecordsMut::new(bytes.get_mut(types).unwrap_or_default(), offset, self.inner().layout()) {
+        for record in RecordsMut::new(bytes.get_mut(types).unwrap_or_default(), offset, self.layer().layout()) {
             let mut record = record?;
             record.check_roles()?;
             record.try_for_each_field(|field, value| {
@@ -91,8 +91,8 @@ impl Map {
             strings,
             old_types: distilled.type_count(),
             new_types: base.type_count(),
-            old_strings: distilled.inner().strings_len(),
-            new_strings: base.inner().strings_len(),
+            old_strings: distilled.layer().strings_len(),
+            new_strings: base.layer().strings_len(),
         })
     }
 

@@ -176,9 +176,7 @@ impl<'btf> Type<'btf> {
     #[must_use]
     pub fn name_start(self, limit: usize) -> Name<'btf> {
         let Some(handle) = self.handle() else { return Name::EMPTY };
-        let tail = handle.btf.string_at(handle.record().name_off());
-        let tail = tail.get(..limit).unwrap_or(tail);
-        Name::new(tail.get(..memchr::memchr(0, tail).unwrap_or(tail.len())).unwrap_or_default())
+        handle.btf.name_start(handle.record().name_off(), limit)
     }
 
     /// Whether this is the name. Takes no longer than that is long, where
