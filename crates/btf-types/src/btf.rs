@@ -3,7 +3,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, ops::Range};
 
-use btf_format::{ByteOrder, Header};
+use btf_format::{ByteOrder, Header, Record};
 use bytes::Bytes;
 
 use crate::{DeclTags, Error, ParseOptions, Type, Types, layer::Layer};
@@ -72,7 +72,11 @@ impl Btf {
         byte_order: ByteOrder,
         pointer_size: Option<u8>,
     ) -> Result<Self, Error> {
-        Layer::open(bytes.into(), base, byte_order, pointer_size).map(|layer| Self(Arc::new(layer)))
+        let mut layer = Layer::open(bytes.into(), base, byte_order, pointer_size)?;
+        Ok(Self(Arc::new_cyclic(|this| {
+            layer.this = this.clone();
+            layer
+        })))
     }
 
     /// The BTF that this one continues, if it is split.
@@ -154,6 +158,25 @@ impl Btf {
         }
     }
 
+    /// The record of a type, own or of the base, as its blob has it in native
+    /// byte order: for those who rewrite it. `None` for `void`, and if there is
+    /// no such type.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// # let btf = btf_types::Btf::parse(&include_bytes!("../doc/point.btf")[..])?;
+    /// let of_all: Vec<u8> = btf.own_ids().flat_map(|id| btf.record(id).unwrap().as_bytes().to_vec()).collect();
+    /// assert_eq!(of_all, btf.as_bytes()[btf.header().types()]);
+    /// assert!(btf.record(0).is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn record(&self, id: u32) -> Option<Record<'_>> {
+        self.0.handle_at(id)?.whole_record()
+    }
+
     /// The own types, in the order of their ids. Neither `void` nor the types
     /// of the base are among them.
     #[must_use]
@@ -207,6 +230,10 @@ impl fmt::Debug for Btf {
 }
 
 impl Btf {
+    pub(crate) fn of_layer(layer: &Layer) -> Option<Self> {
+        layer.this.upgrade().map(Self)
+    }
+
     pub(crate) fn layer(&self) -> &Layer {
         &self.0
     }

@@ -1,6 +1,6 @@
 //! A layer: the types and strings of one BTF, and the way to the layers below.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Weak};
 use core::ops::Range;
 
 use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, TypeRecord};
@@ -14,6 +14,8 @@ use crate::{
 
 /// One BTF, opened and checked, and the layers below it.
 pub(crate) struct Layer {
+    /// The way from a view back to the BTF.
+    pub(crate) this: Weak<Self>,
     /// The whole blob in native byte order.
     pub(crate) blob: Bytes,
     /// Its type section.
@@ -106,6 +108,7 @@ impl Layer {
         let index = open::check(&raw, below)?;
         let own_layout = blob.slice(header.layout());
         Ok(Self {
+            this: Weak::new(),
             types: blob.slice(header.types()),
             strings: blob.slice(header.strings()),
             layout: below.filter(|_| own_layout.is_empty()).map_or(own_layout, |below| below.layout.clone()),
@@ -253,6 +256,11 @@ impl Layer {
     /// section.
     #[inline]
     pub(crate) fn bytes_at(&self, offset: u32) -> &[u8] {
+        self.types.get(offset as usize..).unwrap_or_default()
+    }
+
+    /// The type section from the record at `offset` on.
+    pub(crate) fn record_bytes(&self, offset: u32) -> &[u8] {
         self.types.get(offset as usize..).unwrap_or_default()
     }
 

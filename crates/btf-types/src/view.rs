@@ -5,7 +5,7 @@
 
 use core::{fmt, ptr};
 
-use btf_format::{Name, TypeRecord};
+use btf_format::{Name, Record, TypeRecord};
 
 use crate::{Type, layer::Layer};
 
@@ -36,6 +36,13 @@ impl<'btf> Handle<'btf> {
     #[inline]
     pub(crate) fn rest(self) -> &'btf [u8] {
         self.btf.rest_at(self.offset)
+    }
+
+    /// The record and all that belongs to it.
+    #[inline]
+    pub(crate) fn whole_record(self) -> Option<Record<'btf>> {
+        let offset = u64::from(self.offset) + self.btf.header.types().start as u64;
+        Record::first(self.btf.record_bytes(self.offset), offset, self.btf.layout()).ok()
     }
 
     #[inline]
