@@ -190,9 +190,10 @@ impl BpfObject {
                 sections.entry(program.name().as_bytes()).or_insert(program.section().index());
             }
             let mut types = HashMap::new();
-            for block in self.btf_ext().ok().flatten().into_iter().flat_map(BtfExt::func_infos) {
-                let Some(&section) = sections.get(block.name().as_bytes()) else { continue };
-                types.extend(block.infos().map(|info| ((section, u64::from(info.insn_offset())), info.func().id())));
+            for section in self.btf_ext().ok().flatten().into_iter().flat_map(BtfExt::sections) {
+                let infos = section.func_infos();
+                let Some(&section) = sections.get(section.name().as_bytes()) else { continue };
+                types.extend(infos.map(|info| ((section, u64::from(info.insn_offset())), info.func().id())));
             }
             types
         });
