@@ -214,7 +214,7 @@ fn features(json: bool, out: &mut impl Write) -> Result {
 fn load(source: &Source, as_is: bool, whole_log: bool, out: &mut impl Write) -> Result {
     let opened = source.open_file()?;
     let name = opened.name.clone();
-    let fault = |error: String| format!("{}: {error}", Escaped::new(&name));
+    let fault = |error: String| format!("{name}: {error}");
     let btf = if as_is { opened.btf } else { as_loaded(opened).map_err(|error| fault(crate::with_causes(&error)))? };
     match LoadOptions::new().load(&btf) {
         Ok(loaded) => {

@@ -7,25 +7,37 @@ mod archive;
 mod dump;
 mod find;
 mod info;
+mod json;
 mod kernel;
+mod output;
+mod pattern;
 mod show;
+mod similar;
 mod source;
+mod tag;
 
 use std::{error::Error, io, process::ExitCode};
 
+use btf_types::format::Escaped;
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::output::{Color, Stdout};
 
 /// Looks at BTF, the type information of Linux kernels and BPF objects.
 #[derive(Parser)]
 #[command(
     name = "btf",
     version,
+    max_term_width = 80,
     after_help = "Without a file, all commands look at the running kernel.\n\nExamples:\n  btf\n  btf show sk_buff\n  btf find 'tcp_*' --kind func\n  btf dump --format json vmlinux.btf\n  btf show vport --base vmlinux.btf ./openvswitch.btf"
 )]
 struct Arguments {
     /// Without one: `info`.
     #[command(subcommand)]
     command: Option<Command>,
+    /// When to color the output.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
 }
 
 #[derive(Subcommand)]
@@ -53,12 +65,25 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command.unwrap_or_else(|| Command::Info(info::Arguments::default()));
+    let Arguments { command, color } = Arguments::parse();
+    let command = command.unwrap_or_else(|| Command::Info(info::Arguments::default()));
+    match run(command, color) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, color: Color) -> Result {
+    let mut out = Stdout::new(color);
     let result = match command {
-        Command::Dump(arguments) => dump::run(&arguments),
-        Command::Show(arguments) => show::run(&arguments),
-        Command::Find(arguments) => find::run(&arguments),
-        Command::Info(arguments) => info::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments, &mut out),
+        Command::Show(arguments) => show::run(&arguments, &mut out),
+        Command::Find(arguments) => find::run(&arguments, &mut out),
+        Command::Info(arguments) => info::run(&arguments, &mut out),
         Command::Kernel(arguments) => kernel::run(&arguments),
         Command::Archive(arguments) => archive::run(&arguments),
         Command::Completions { shell } => {
@@ -66,14 +91,26 @@ fn main() -> ExitCode {
             Ok(())
         }
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("btf: {}", with_causes(&*error));
-            ExitCode::FAILURE
-        }
+    // What was printed before an error is shown before it.
+    out.flush()?;
+    result
+}
+
+/// Prints an error. Texts of files may be in it: no control character gets to
+/// the terminal but the ends of its lines.
+fn report(error: &dyn Error) {
+    let text = with_causes(error);
+    let lines: Vec<_> = text.split('\n').map(|line| Escaped::new(line).to_string()).collect();
+    eprintln!("btf: {}", lines.join("\n"));
+}
+
+/// One error of several, on a line each.
+fn failures(errors: Vec<Box<dyn Error>>) -> Result {
+    if errors.is_empty() {
+        return Ok(());
     }
+    let lines: Vec<_> = errors.iter().map(|error| with_causes(&**error)).collect();
+    Err(lines.join("\n").into())
 }
 
 /// What a command fails with.

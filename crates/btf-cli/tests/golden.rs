@@ -68,8 +68,10 @@ fn what_is_printed_is_what_was_read() {
     let renew = env::var_os("BTF_GOLDEN").is_some_and(|value| value == "renew");
     let mut differing = Vec::new();
     for (name, arguments) in CASES {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_btf")).args(*arguments).current_dir(folder.path()).output().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_btf"));
+        // The width of help.
+        command.args(*arguments).current_dir(folder.path()).env_remove("COLUMNS");
+        let output = command.output().unwrap();
         let text = format!(
             "$ btf {}\n{}{}exit status {}\n",
             arguments.join(" "),

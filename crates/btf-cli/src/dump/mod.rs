@@ -6,12 +6,12 @@
 mod json;
 mod raw;
 
-use std::io::{self, Write};
+use std::io;
 
 use btf_types::{Btf, EnumValues, Kind, Members, Name, Type};
 use clap::{Args, ValueEnum};
 
-use crate::{Result, source::Source};
+use crate::{Result, json::Json, output::Stdout, source::Source};
 
 /// What `btf dump` takes.
 #[derive(Args)]
@@ -38,7 +38,7 @@ enum Format {
     Json,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result {
+pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     let mut opened = arguments.source.open_file()?;
     if arguments.fixup {
         let elf = opened.file.as_ref().and_then(btf_elf::BtfFile::elf);
@@ -47,8 +47,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     }
     let btf = opened.btf;
     match arguments.format {
-        Format::Raw => write(&btf, &mut raw::Raw::default())?,
-        Format::Json => write(&btf, &mut json::Json::default())?,
+        Format::Raw => write(&btf, &mut raw::Raw::new(out))?,
+        Format::Json => {
+            let mut json = Json::new(out);
+            write(&btf, &mut json)?;
+            json.end()?;
+        }
     }
     Ok(())
 }
@@ -56,150 +60,151 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
 /// One form of the document. What a type consists of comes in the order in
 /// which it is to be written.
 trait Writer {
-    /// What is to be printed, to be taken from time to time.
-    fn text(&mut self) -> &mut Vec<u8>;
-
     /// Before all types.
-    fn begin(&mut self) {}
+    fn begin(&mut self) -> io::Result<()> {
+        Ok(())
+    }
     /// After all types.
-    fn end(&mut self) {}
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// A type begins.
-    fn ty(&mut self, id: u32, kind: &str, name: Name<'_>);
+    fn ty(&mut self, id: u32, kind: &str, name: Name<'_>) -> io::Result<()>;
     /// It ends.
-    fn end_ty(&mut self);
+    fn end_ty(&mut self) -> io::Result<()>;
 
     /// Something that is told of a type or of a part.
-    fn number(&mut self, key: &str, value: i128);
+    fn number(&mut self, key: &str, value: i128) -> io::Result<()>;
     /// The same in a word that needs no escapes.
-    fn word(&mut self, key: &str, value: &str);
+    fn word(&mut self, key: &str, value: &str) -> io::Result<()>;
     /// What only bpftool's text has between a VAR's type and its linkage.
-    fn comma(&mut self) {}
+    fn comma(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// The parts of a type begin.
-    fn parts(&mut self, key: &str);
+    fn parts(&mut self, key: &str) -> io::Result<()>;
     /// A part begins, which has a name or is of a kind that has none.
-    fn part(&mut self, name: Option<Name<'_>>);
+    fn part(&mut self, name: Option<Name<'_>>) -> io::Result<()>;
     /// The value of an enumerator; with its suffix in C.
-    fn value(&mut self, value: i128, suffix: &str);
+    fn value(&mut self, value: i128, suffix: &str) -> io::Result<()>;
     /// What lies in a section, besides its id.
-    fn entry(&mut self, ty: Type<'_>);
+    fn entry(&mut self, ty: Type<'_>) -> io::Result<()>;
     /// A part ends.
-    fn end_part(&mut self);
+    fn end_part(&mut self) -> io::Result<()>;
     /// All parts have ended.
-    fn end_parts(&mut self);
+    fn end_parts(&mut self) -> io::Result<()>;
 }
 
 fn write(btf: &Btf, to: &mut impl Writer) -> io::Result<()> {
-    /// How much is gathered before it is handed on, in bytes.
-    const CHUNK: usize = 1 << 16;
-    let mut out = io::stdout().lock();
-    to.begin();
+    to.begin()?;
     for ty in btf.types() {
-        to.ty(ty.id(), ty.kind().map_or("UNKNOWN", Kind::as_str), ty.name());
-        write_type(ty, to);
-        to.end_ty();
-        if to.text().len() >= CHUNK {
-            out.write_all(to.text())?;
-            to.text().clear();
-        }
+        to.ty(ty.id(), ty.kind().map_or("UNKNOWN", Kind::as_str), ty.name())?;
+        write_type(ty, to)?;
+        to.end_ty()?;
     }
-    to.end();
-    out.write_all(to.text())?;
-    out.flush()
+    to.finish()
 }
 
-fn write_type(ty: Type<'_>, to: &mut impl Writer) {
+fn write_type(ty: Type<'_>, to: &mut impl Writer) -> io::Result<()> {
     match ty {
         Type::Int(int) => {
-            to.number("size", int.size().into());
-            to.number("bits_offset", int.bit_offset().into());
-            to.number("nr_bits", int.bits().into());
-            to.word("encoding", &int.encoding().to_string());
+            to.number("size", int.size().into())?;
+            to.number("bits_offset", int.bit_offset().into())?;
+            to.number("nr_bits", int.bits().into())?;
+            to.word("encoding", &int.encoding().to_string())?;
         }
         Type::Array(array) => {
-            to.number("type_id", array.element().id().into());
-            to.number("index_type_id", array.index().id().into());
-            to.number("nr_elems", array.count().into());
+            to.number("type_id", array.element().id().into())?;
+            to.number("index_type_id", array.index().id().into())?;
+            to.number("nr_elems", array.count().into())?;
         }
-        Type::Struct(s) => write_members(s.size(), s.members(), to),
-        Type::Union(u) => write_members(u.size(), u.members(), to),
-        Type::Enum(e) => write_values(e.is_signed(), e.size(), e.values(), "", to),
+        Type::Struct(s) => write_members(s.size(), s.members(), to)?,
+        Type::Union(u) => write_members(u.size(), u.members(), to)?,
+        Type::Enum(e) => write_values(e.is_signed(), e.size(), e.values(), "", to)?,
         Type::Enum64(e) => {
             let suffix = if e.is_signed() { "LL" } else { "ULL" };
-            write_values(e.is_signed(), e.size(), e.values(), suffix, to);
+            write_values(e.is_signed(), e.size(), e.values(), suffix, to)?;
         }
-        Type::Fwd(fwd) => to.word("fwd_kind", &fwd.declares().to_string()),
+        Type::Fwd(fwd) => to.word("fwd_kind", &fwd.declares().to_string())?,
         Type::Func(func) => {
-            to.number("type_id", func.proto().id().into());
-            to.word("linkage", &func.linkage().to_string());
+            to.number("type_id", func.proto().id().into())?;
+            to.word("linkage", &func.linkage().to_string())?;
         }
         Type::FuncProto(proto) => {
-            to.number("ret_type_id", proto.return_type().id().into());
-            to.number("vlen", proto.params().len() as i128);
-            to.parts("params");
+            to.number("ret_type_id", proto.return_type().id().into())?;
+            to.number("vlen", proto.params().len() as i128)?;
+            to.parts("params")?;
             for param in proto.params() {
-                to.part(Some(param.name()));
-                to.number("type_id", param.ty().id().into());
-                to.end_part();
+                to.part(Some(param.name()))?;
+                to.number("type_id", param.ty().id().into())?;
+                to.end_part()?;
             }
-            to.end_parts();
+            to.end_parts()?;
         }
         Type::Var(var) => {
-            to.number("type_id", var.ty().id().into());
-            to.comma();
-            to.word("linkage", &var.linkage().to_string());
+            to.number("type_id", var.ty().id().into())?;
+            to.comma()?;
+            to.word("linkage", &var.linkage().to_string())?;
         }
         Type::Datasec(section) => {
-            to.number("size", section.size().into());
-            to.number("vlen", section.entries().len() as i128);
-            to.parts("vars");
+            to.number("size", section.size().into())?;
+            to.number("vlen", section.entries().len() as i128)?;
+            to.parts("vars")?;
             for entry in section.entries() {
-                to.part(None);
-                to.number("type_id", entry.ty().id().into());
-                to.number("offset", entry.offset().into());
-                to.number("size", entry.size().into());
-                to.entry(entry.ty());
-                to.end_part();
+                to.part(None)?;
+                to.number("type_id", entry.ty().id().into())?;
+                to.number("offset", entry.offset().into())?;
+                to.number("size", entry.size().into())?;
+                to.entry(entry.ty())?;
+                to.end_part()?;
             }
-            to.end_parts();
+            to.end_parts()?;
         }
-        Type::Float(float) => to.number("size", float.size().into()),
+        Type::Float(float) => to.number("size", float.size().into())?,
         Type::DeclTag(tag) => {
-            to.number("type_id", tag.target().id().into());
-            to.number("component_idx", tag.component().map_or(-1, Into::into));
+            to.number("type_id", tag.target().id().into())?;
+            to.number("component_idx", tag.component().map_or(-1, Into::into))?;
         }
         Type::Unknown(_) => {}
-        _ => to.number("type_id", ty.target().map_or(0, Type::id).into()),
+        _ => to.number("type_id", ty.target().map_or(0, Type::id).into())?,
     }
+    Ok(())
 }
 
-fn write_members(size: u32, members: Members<'_>, to: &mut impl Writer) {
-    to.number("size", size.into());
-    to.number("vlen", members.len() as i128);
-    to.parts("members");
+fn write_members(size: u32, members: Members<'_>, to: &mut impl Writer) -> io::Result<()> {
+    to.number("size", size.into())?;
+    to.number("vlen", members.len() as i128)?;
+    to.parts("members")?;
     for member in members {
         let (bit_offset, bitfield_size) = member.encoded();
-        to.part(Some(member.name()));
-        to.number("type_id", member.ty().id().into());
-        to.number("bits_offset", bit_offset.into());
+        to.part(Some(member.name()))?;
+        to.number("type_id", member.ty().id().into())?;
+        to.number("bits_offset", bit_offset.into())?;
         if let Some(size) = bitfield_size {
-            to.number("bitfield_size", size.into());
+            to.number("bitfield_size", size.into())?;
         }
-        to.end_part();
+        to.end_part()?;
     }
-    to.end_parts();
+    to.end_parts()
 }
 
-fn write_values(is_signed: bool, size: u32, values: EnumValues<'_>, suffix: &str, to: &mut impl Writer) {
-    to.word("encoding", if is_signed { "SIGNED" } else { "UNSIGNED" });
-    to.number("size", size.into());
-    to.number("vlen", values.len() as i128);
-    to.parts("values");
+fn write_values(
+    is_signed: bool,
+    size: u32,
+    values: EnumValues<'_>,
+    suffix: &str,
+    to: &mut impl Writer,
+) -> io::Result<()> {
+    to.word("encoding", if is_signed { "SIGNED" } else { "UNSIGNED" })?;
+    to.number("size", size.into())?;
+    to.number("vlen", values.len() as i128)?;
+    to.parts("values")?;
     for value in values {
-        to.part(Some(value.name()));
-        to.value(value.value(), suffix);
-        to.end_part();
+        to.part(Some(value.name()))?;
+        to.value(value.value(), suffix)?;
+        to.end_part()?;
     }
-    to.end_parts();
+    to.end_parts()
 }

@@ -1,96 +1,121 @@
 //! Text: a line a type, and behind a tab one for each part, byte for byte what
-//! `bpftool btf dump` prints. Names stand as they are, whatever they consist of.
+//! `bpftool btf dump` prints. Names stand as they are, whatever they consist of;
+//! on a terminal what it would obey is escaped.
+
+use std::io::{self, Write};
 
 use btf_types::{Kind, Name, Type};
 
 use super::Writer;
+use crate::output::Output;
 
-#[derive(Default)]
-pub(super) struct Raw {
-    text: Vec<u8>,
+pub(super) struct Raw<'o, W: Write> {
+    out: &'o mut Output<W>,
     number: itoa::Buffer,
     /// Whether nothing stands before what comes next in its line.
     begins: bool,
 }
 
-impl Raw {
-    fn push(&mut self, text: &str) {
-        self.text.extend_from_slice(text.as_bytes());
+impl<'o, W: Write> Raw<'o, W> {
+    pub(super) fn new(out: &'o mut Output<W>) -> Self {
+        Self { out, number: itoa::Buffer::new(), begins: false }
     }
 
-    fn key(&mut self, key: &str) {
+    fn push(&mut self, text: &str) -> io::Result<()> {
+        self.out.bytes(text.as_bytes())
+    }
+
+    fn key(&mut self, key: &str) -> io::Result<()> {
         if !self.begins {
-            self.text.push(b' ');
+            self.push(" ")?;
         }
         self.begins = false;
-        self.push(key);
-        self.text.push(b'=');
+        self.push(key)?;
+        self.push("=")
     }
 
-    fn name(&mut self, name: Name<'_>) {
-        self.text.push(b'\'');
-        self.text.extend_from_slice(if name.is_empty() { b"(anon)" } else { name.as_bytes() });
-        self.text.push(b'\'');
+    fn name(&mut self, name: Name<'_>) -> io::Result<()> {
         self.begins = false;
+        self.push("'")?;
+        match name.as_bytes() {
+            [] => self.push("(anon)")?,
+            _ if self.out.is_terminal() => write!(self.out, "{name}")?,
+            bytes => self.out.bytes(bytes)?,
+        }
+        self.push("'")
     }
 }
 
-impl Writer for Raw {
-    fn text(&mut self) -> &mut Vec<u8> {
-        &mut self.text
+impl<W: Write> Writer for Raw<'_, W> {
+    fn ty(&mut self, id: u32, kind: &str, name: Name<'_>) -> io::Result<()> {
+        self.push("[")?;
+        self.out.bytes(self.number.format(id).as_bytes())?;
+        self.push("] ")?;
+        self.push(kind)?;
+        self.push(" ")?;
+        self.name(name)
     }
 
-    fn ty(&mut self, id: u32, kind: &str, name: Name<'_>) {
-        self.text.push(b'[');
-        self.text.extend_from_slice(self.number.format(id).as_bytes());
-        self.push("] ");
-        self.push(kind);
-        self.text.push(b' ');
-        self.name(name);
+    fn end_ty(&mut self) -> io::Result<()> {
+        self.push("\n")
     }
 
-    fn end_ty(&mut self) {
-        self.text.push(b'\n');
+    fn number(&mut self, key: &str, value: i128) -> io::Result<()> {
+        self.key(key)?;
+        self.out.bytes(self.number.format(value).as_bytes())
     }
 
-    fn number(&mut self, key: &str, value: i128) {
-        self.key(key);
-        self.text.extend_from_slice(self.number.format(value).as_bytes());
+    fn word(&mut self, key: &str, value: &str) -> io::Result<()> {
+        self.key(key)?;
+        self.push(value)
     }
 
-    fn word(&mut self, key: &str, value: &str) {
-        self.key(key);
-        self.push(value);
+    fn comma(&mut self) -> io::Result<()> {
+        self.push(",")
     }
 
-    fn comma(&mut self) {
-        self.text.push(b',');
+    fn parts(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
     }
 
-    fn parts(&mut self, _: &str) {}
-
-    fn part(&mut self, name: Option<Name<'_>>) {
-        self.push("\n\t");
+    fn part(&mut self, name: Option<Name<'_>>) -> io::Result<()> {
+        self.push("\n\t")?;
         self.begins = true;
-        if let Some(name) = name {
-            self.name(name);
-        }
+        name.map_or(Ok(()), |name| self.name(name))
     }
 
-    fn value(&mut self, value: i128, suffix: &str) {
-        self.number("val", value);
-        self.push(suffix);
+    fn value(&mut self, value: i128, suffix: &str) -> io::Result<()> {
+        self.number("val", value)?;
+        self.push(suffix)
     }
 
-    fn entry(&mut self, ty: Type<'_>) {
-        self.push(" (");
-        self.push(ty.kind().map_or("UNKNOWN", Kind::as_str));
-        self.text.push(b' ');
-        self.name(ty.name());
-        self.text.push(b')');
+    fn entry(&mut self, ty: Type<'_>) -> io::Result<()> {
+        self.push(" (")?;
+        self.push(ty.kind().map_or("UNKNOWN", Kind::as_str))?;
+        self.push(" ")?;
+        self.name(ty.name())?;
+        self.push(")")
     }
 
-    fn end_part(&mut self) {}
+    fn end_part(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
-    fn end_parts(&mut self) {}
+    fn end_parts(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::tests::written;
+
+    #[test]
+    fn a_terminal_gets_no_control_characters() {
+        let name = Name::new(b"a\x1b]0;title\x07\xff");
+        let on = |is_terminal| written(is_terminal, false, |out| Raw::new(out).ty(1, "FLOAT", name));
+        assert_eq!(on(false), b"[1] FLOAT 'a\x1b]0;title\x07\xff'");
+        assert_eq!(on(true), "[1] FLOAT 'a\\u{1b}]0;title\\u{7}\u{fffd}'".as_bytes());
+    }
 }

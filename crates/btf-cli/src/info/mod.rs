@@ -2,16 +2,20 @@
 
 mod object;
 
-use std::io::{self, Write};
+use std::{
+    cmp::Reverse,
+    io::{self, Write},
+};
 
 use btf_elf::{BtfFile, Elf, Section};
 use btf_types::{Btf, Kind, Type};
 use clap::Args;
-use serde_json::json;
 
 use crate::{
     Result,
-    source::{Opened, Source},
+    json::Json,
+    output::{Output, Stdout},
+    source::{Opened, Source, SourceName, Unopened},
 };
 
 /// What `btf info` takes.
@@ -30,16 +34,25 @@ pub(crate) struct Arguments {
 /// How many of the largest types are told of.
 const LARGEST: usize = 5;
 
-pub(crate) fn run(arguments: &Arguments) -> Result {
-    let opened = arguments.source.open_file()?;
-    let mut out = io::BufWriter::new(io::stdout().lock());
+pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
+    let opened = match arguments.source.open_file_or_say_what() {
+        Ok(opened) => opened,
+        Err(unopened) => {
+            let Unopened { file, name, error } = *unopened;
+            // That it is split BTF is no reason to say nothing of the file.
+            if let Some(file) = file.filter(|_| !arguments.json) {
+                write_file(&name, Some(&file), out)?;
+            }
+            return Err(error.into());
+        }
+    };
     if arguments.json {
-        writeln!(out, "{}", as_json(opened)?)?;
+        let mut json = Json::new(out);
+        write_json(opened, &mut json)?;
+        Ok(json.end()?)
     } else {
-        write_text(&opened, &mut out)?;
+        write_text(opened, out)
     }
-    out.flush()?;
-    Ok(())
 }
 
 /// The kinds that there are, each with the number of its types.
@@ -66,9 +79,14 @@ fn largest(btf: &Btf) -> Vec<(u64, Type<'_>)> {
         .filter(|ty| matches!(ty, Type::Struct(_) | Type::Union(_)) && !ty.is_anonymous())
         .filter_map(|ty| ty.size_of().ok().map(|size| (size, ty)))
         .collect();
-    sizes.sort_by_key(|(size, ty)| (std::cmp::Reverse(*size), ty.id()));
+    sizes.sort_by_key(|(size, ty)| (Reverse(*size), ty.id()));
     sizes.truncate(LARGEST);
     sizes
+}
+
+/// The number of types in a base and those below it; `void` is none.
+fn base_types(base: &Btf) -> u32 {
+    base.type_count().saturating_sub(1)
 }
 
 /// The sections of an ELF file that have BTF or refer to it.
@@ -76,24 +94,27 @@ fn btf_sections(elf: &Elf) -> impl Iterator<Item = Section<'_>> {
     elf.sections().filter(|section| section.name().as_bytes().starts_with(b".BTF"))
 }
 
-/// What a file is, from the outside in.
-fn layers(file: &BtfFile) -> Vec<String> {
-    file.layers().iter().map(ToString::to_string).collect()
+/// What is known of a file without its BTF.
+fn write_file<W: Write>(name: &SourceName, file: Option<&BtfFile>, out: &mut Output<W>) -> io::Result<()> {
+    writeln!(out, "source       {name}")?;
+    let Some(file) = file else { return Ok(()) };
+    for (index, layer) in file.layers().iter().enumerate() {
+        write!(out, "{}{layer}", if index == 0 { "file         " } else { " > " })?;
+    }
+    out.text("\n")?;
+    let mut sections = file.elf().into_iter().flat_map(btf_sections).enumerate().peekable();
+    let any = sections.peek().is_some();
+    for (index, section) in sections {
+        let before = if index == 0 { "sections     " } else { ", " };
+        write!(out, "{before}{} ({} bytes)", section.name(), section.size())?;
+    }
+    if any { out.text("\n") } else { Ok(()) }
 }
 
-fn write_text(opened: &Opened, out: &mut impl Write) -> Result {
-    let btf = &opened.btf;
+fn write_text<W: Write>(opened: Opened, out: &mut Output<W>) -> Result {
+    let Opened { btf, file, name } = opened;
     let header = btf.header();
-    writeln!(out, "source       {}", opened.name)?;
-    if let Some(file) = &opened.file {
-        writeln!(out, "file         {}", layers(file).join(" > "))?;
-        let sections = file.elf().into_iter().flat_map(btf_sections);
-        let sections: Vec<_> =
-            sections.map(|section| format!("{} ({} bytes)", section.name(), section.size())).collect();
-        if !sections.is_empty() {
-            writeln!(out, "sections     {}", sections.join(", "))?;
-        }
-    }
+    write_file(&name, file.as_ref(), out)?;
     writeln!(out, "byte order   {}", btf.byte_order())?;
     writeln!(out, "pointers     {} bytes", btf.pointer_size())?;
     writeln!(out, "header       {} bytes", header.hdr_len())?;
@@ -110,57 +131,107 @@ fn write_text(opened: &Opened, out: &mut impl Write) -> Result {
         writeln!(out, "layout       {} kinds", header.layout().len() / 4)?;
     }
     if let Some(base) = btf.base() {
-        writeln!(out, "base         {} types", base.type_count())?;
+        writeln!(out, "base         {} types", base_types(base))?;
     }
-    let counts = counts(btf);
+    let counts = counts(&btf);
     if !counts.is_empty() {
-        writeln!(out)?;
+        out.text("\n")?;
     }
     for (kind, count) in counts {
         writeln!(out, "{kind:<12}{count:>8}")?;
     }
-    let largest = largest(btf);
+    let largest = largest(&btf);
     if !largest.is_empty() {
-        writeln!(out, "\nlargest, in bytes")?;
+        out.text("\nlargest, in bytes\n")?;
     }
     for (size, ty) in largest {
         writeln!(out, "{size:>12}  {ty}")?;
     }
-    Ok(())
+    match file.and_then(object) {
+        Some(elf) => object::write_text(elf, out),
+        None => Ok(()),
+    }
 }
 
-fn as_json(opened: Opened) -> Result<serde_json::Value> {
+/// The BPF object that a file is.
+fn object(file: BtfFile) -> Option<Elf> {
+    file.into_elf().filter(|elf| elf.is_bpf() && elf.is_relocatable())
+}
+
+fn write_json<W: Write>(opened: Opened, json: &mut Json<'_, W>) -> Result {
     let Opened { btf, file, name } = opened;
     let header = btf.header();
-    let largest =
-        largest(&btf).into_iter().map(|(size, ty)| json!({"id": ty.id(), "type": ty.to_string(), "size": size}));
-    let (mut file_layers, mut sections, mut object) = (json!(null), json!(null), json!(null));
-    if let Some(file) = file {
-        file_layers = layers(&file).into();
-        if let Some(elf) = file.into_elf() {
-            let own = elf.sections().skip(1);
-            sections = own.map(|section| json!({"name": section.name().to_string(), "size": section.size()})).collect();
-            if elf.is_bpf() && elf.is_relocatable() {
-                object = object::as_json(elf)?;
-            }
+    json.begin_object()?;
+    json.key("source")?;
+    json.str(name.as_str())?;
+    json.key("file")?;
+    match &file {
+        None => json.null()?,
+        Some(file) => {
+            json.begin_array()?;
+            file.layers().iter().try_for_each(|layer| json.display(layer))?;
+            json.end_array()?;
         }
     }
-    Ok(json!({
-        "source": name,
-        "file": file_layers,
-        "sections": sections,
-        "object": object,
-        "byte_order": btf.byte_order().to_string(),
-        "pointer_size": btf.pointer_size(),
-        "header_bytes": header.hdr_len(),
-        "first_id": btf.own_ids().start,
-        "types": btf.own_ids().len(),
-        "type_bytes": header.types().len(),
-        "name_sorted": btf.is_name_sorted(),
-        "string_bytes": header.strings().len(),
-        "layout_kinds": header.layout().len() / 4,
-        "base_types": btf.base().map(Btf::type_count),
-        "kinds": counts(&btf).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
-        "largest": largest.collect::<Vec<_>>(),
-    }))
+    json.key("sections")?;
+    match file.as_ref().and_then(BtfFile::elf) {
+        None => json.null()?,
+        Some(elf) => {
+            json.begin_array()?;
+            for section in elf.sections().skip(1) {
+                json.begin_object()?;
+                json.key("name")?;
+                json.name(section.name())?;
+                json.key("size")?;
+                json.number(section.size())?;
+                json.end_object()?;
+            }
+            json.end_array()?;
+        }
+    }
+    json.key("object")?;
+    match file.and_then(object) {
+        None => json.null()?,
+        Some(elf) => object::write_json(elf, json)?,
+    }
+    json.key("byte_order")?;
+    json.display(btf.byte_order())?;
+    let numbers = [
+        ("pointer_size", btf.pointer_size().into()),
+        ("header_bytes", u64::from(header.hdr_len())),
+        ("first_id", btf.own_ids().start.into()),
+        ("types", btf.own_ids().len() as u64),
+        ("type_bytes", header.types().len() as u64),
+        ("string_bytes", header.strings().len() as u64),
+        ("layout_kinds", header.layout().len() as u64 / 4),
+    ];
+    for (key, number) in numbers {
+        json.key(key)?;
+        json.number(number)?;
+    }
+    json.key("name_sorted")?;
+    json.bool(btf.is_name_sorted())?;
+    json.key("base_types")?;
+    json.maybe(btf.base().map(base_types))?;
+    json.key("kinds")?;
+    json.begin_object()?;
+    for (kind, count) in counts(&btf) {
+        json.key(kind)?;
+        json.number(count)?;
+    }
+    json.end_object()?;
+    json.key("largest")?;
+    json.begin_array()?;
+    for (size, ty) in largest(&btf) {
+        json.begin_object()?;
+        json.key("id")?;
+        json.number(ty.id())?;
+        json.key("type")?;
+        json.display(ty)?;
+        json.key("size")?;
+        json.number(size)?;
+        json.end_object()?;
+    }
+    json.end_array()?;
+    Ok(json.end_object()?)
 }

@@ -1,188 +1,467 @@
-//! Structs and unions with the place of each member, as users of pahole know
-//! them.
+//! Types as C declares them, with the place of each member, as users of pahole
+//! know them.
 
 use std::{
-    collections::BTreeMap,
-    fmt::{self, Write},
-    iter,
+    collections::HashMap,
+    fmt,
+    io::{self, Write},
 };
 
-use btf_types::{Hole, Member, Members, Struct, Type, Union};
+use btf_types::{Datasec, EnumValues, Member, Members, Name, Type};
+
+use super::{
+    declare,
+    gaps::{Gap, Gaps, Place, padding_within},
+};
+use crate::output::Output;
 
 /// Bytes of a cache line.
 const CACHE_LINE: u64 = 64;
 /// How many members are shown of one type, with what is inside of them.
 const MEMBERS: u32 = 100_000;
+/// How many bytes are shown of one type; names can be long.
+const BYTES: u64 = 64 << 20;
 /// How deep what is inside is shown.
 const DEPTH: usize = 64;
 /// The column of the comments.
-const COLUMN: usize = 56;
+const COLUMN: usize = 57;
 
-/// Shows a struct or union.
-pub(super) fn show(ty: Type<'_>, expand: bool, text: &mut String) -> fmt::Result {
-    let mut layout = Layout { text, expand, members: MEMBERS, line: 0 };
-    layout.composite(ty, "", "", 0, 0, false)?;
-    layout.text.push('\n');
-    Ok(())
+/// How it is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    /// Members that are structs are shown with their own members.
+    pub(super) expand: bool,
+    /// Offsets and sizes are hexadecimal.
+    pub(super) hex: bool,
 }
 
-/// Writes a line with a comment at its end.
-pub(super) fn line(text: &mut String, depth: usize, code: &str, comment: &str) {
-    let width = depth * 8 + code.chars().count();
-    let space = " ".repeat(COLUMN.saturating_sub(width).max(1));
-    text.push_str(&format!("{}{code}{space}/* {comment} */\n", "\t".repeat(depth)));
+impl Style {
+    /// An offset or size in a text.
+    pub(super) fn number(self, number: u64) -> Number {
+        Number { number, hex: self.hex }
+    }
 }
 
-struct Layout<'t> {
-    text: &'t mut String,
-    expand: bool,
+/// A number as the style has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Number {
+    number: u64,
+    hex: bool,
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.hex, f.width()) {
+            (false, _) => self.number.fmt(f),
+            (true, None) => write!(f, "{:#x}", self.number),
+            (true, Some(width)) => write!(f, "{:>#width$x}", self.number),
+        }
+    }
+}
+
+/// Shows a struct, union or enum.
+pub(super) fn show<W: Write>(out: &mut Output<W>, style: Style, ty: Type<'_>) -> io::Result<()> {
+    let mut layout = Layout::new(out, style);
+    match Body::of(ty) {
+        Some(body) => layout.body(Inline { base: ty, ty, body, is_behind_pointer: false }, ty, Name::EMPTY, 0, 0)?,
+        None => write!(layout.out, "{ty}")?,
+    }
+    layout.out.text(";\n")
+}
+
+/// Shows the declaration of something of a type, behind a word: `typedef`; with
+/// the body of a type without a name.
+pub(super) fn declaration<W: Write>(
+    out: &mut Output<W>,
+    style: Style,
+    word: &str,
+    ty: Type<'_>,
+    name: Name<'_>,
+) -> io::Result<()> {
+    let mut layout = Layout::new(out, style);
+    layout.out.text(word)?;
+    match layout.inline(ty, 0) {
+        Some(inline) => {
+            layout.body(inline, ty, name, 0, 0)?;
+            layout.out.text(";\n")
+        }
+        None => {
+            write!(layout.out, "{};", ty.declare(name))?;
+            if let Ok(size) = ty.size_of() {
+                layout.out.text(" ")?;
+                layout.out.comment(format_args!("size: {}", style.number(size)))?;
+            }
+            layout.out.text("\n")
+        }
+    }
+}
+
+/// Shows the variables of a section.
+pub(super) fn section<W: Write>(out: &mut Output<W>, style: Style, section: Datasec<'_>) -> io::Result<()> {
+    let mut layout = Layout::new(out, style);
+    writeln!(layout.out, "SEC(\"{}\") {{", section.name())?;
+    for entry in section.entries() {
+        let (ty, name) = match entry.ty() {
+            Type::Var(var) => (var.ty(), var.name()),
+            ty => (ty, Name::EMPTY),
+        };
+        if !layout.may_go_on() {
+            layout.out.text("\t...\n")?;
+            break;
+        }
+        let place = Where::Bytes { offset: entry.offset().into(), size: Some(entry.size().into()) };
+        layout.line(ty, name, 1, u64::from(entry.offset()) * 8, None, place)?;
+    }
+    layout.out.text("\n\t")?;
+    let (size, count) = (style.number(section.size().into()), section.entries().len());
+    layout.out.comment(format_args!("size: {size}, variables: {count}"))?;
+    layout.out.text("\n};\n")
+}
+
+/// The types that have a body.
+#[derive(Clone)]
+enum Body<'btf> {
+    Members { keyword: &'static str, members: Members<'btf> },
+    Values(EnumValues<'btf>),
+}
+
+impl<'btf> Body<'btf> {
+    fn of(ty: Type<'btf>) -> Option<Self> {
+        Some(match ty {
+            Type::Struct(s) => Self::Members { keyword: "struct", members: s.members() },
+            Type::Union(u) => Self::Members { keyword: "union", members: u.members() },
+            Type::Enum(e) => Self::Values(e.values()),
+            Type::Enum64(e) => Self::Values(e.values()),
+            _ => return None,
+        })
+    }
+}
+
+/// A type that is shown in place of a member's.
+struct Inline<'btf> {
+    /// What the declaration is made of, as it is written there.
+    base: Type<'btf>,
+    /// What is shown: the same, but for typedefs.
+    ty: Type<'btf>,
+    body: Body<'btf>,
+    /// It is not in the member, but behind a pointer.
+    is_behind_pointer: bool,
+}
+
+/// The comment of a member.
+#[derive(Clone, Copy)]
+enum Where {
+    Bytes { offset: u64, size: Option<u64> },
+    Bits { offset: u64, bit: u64, size: u64 },
+}
+
+impl Where {
+    /// Of a member in a struct that begins at a bit.
+    fn of(member: Member<'_>, start: u64) -> Self {
+        let place = Place::of(member);
+        match place.unit {
+            None => Self::Bytes { offset: (start + place.start) / 8, size: member.ty().size_of().ok() },
+            Some((unit, size)) => Self::Bits { offset: (start + unit) / 8, bit: place.start - unit, size: size / 8 },
+        }
+    }
+
+    fn write<W: Write>(self, out: &mut Output<W>, style: Style) -> io::Result<()> {
+        out.pad_to(COLUMN, 1)?;
+        match self {
+            Self::Bytes { offset, size: Some(size) } => {
+                out.comment(format_args!("{:>5} {:>5}", style.number(offset), style.number(size)))
+            }
+            Self::Bytes { offset, size: None } => out.comment(format_args!("{:>5}     -", style.number(offset))),
+            Self::Bits { offset, bit, size } => {
+                out.comment(format_args!("{:>5}:{bit:>2} {:>2}", style.number(offset), style.number(size)))
+            }
+        }
+    }
+}
+
+struct Layout<'o, 'btf, W: Write> {
+    out: &'o mut Output<W>,
+    style: Style,
     /// How many members may still be shown.
     members: u32,
+    /// How many bytes of output are the end of it.
+    end: u64,
     /// The cache line that was last told of.
     line: u64,
+    /// The types that are being shown, inside each other.
+    open: Vec<Type<'btf>>,
+    /// Padding of the types of members, by id.
+    paddings: HashMap<u32, u64>,
+    /// Whether types are packed, by id.
+    packed: HashMap<u32, bool>,
 }
 
-impl Layout<'_> {
-    /// Writes `struct NAME {`, the members, and `}`, but no end of line.
-    fn composite(
-        &mut self,
-        ty: Type<'_>,
-        before: &str,
-        after: &str,
-        depth: usize,
-        start: u64,
-        in_union: bool,
-    ) -> fmt::Result {
-        let (keyword, members, holes) = match ty {
-            Type::Struct(s) => ("struct", s.members(), s.holes()),
-            Type::Union(u) => ("union", u.members(), Vec::new()),
-            _ => return Ok(()),
-        };
-        let name = ty.name();
-        let space = if name.is_empty() { "" } else { " " };
-        let tabs = "\t".repeat(depth);
-        writeln!(self.text, "{tabs}{before}{keyword} {name}{space}{{")?;
-        // One at most begins after each member.
-        let after_member: BTreeMap<_, _> = holes.iter().map(|hole| (hole.after, hole.bits)).collect();
-        self.hole(after_member.get(&None), depth + 1)?;
-        let in_union = in_union || matches!(ty, Type::Union(_));
-        for member in members.clone() {
-            if self.members == 0 {
-                writeln!(self.text, "{tabs}\t...")?;
-                break;
-            }
-            self.members -= 1;
-            self.member(member, depth + 1, start, in_union)?;
-            self.hole(after_member.get(&Some(member.index())), depth + 1)?;
+impl<'o, 'btf, W: Write> Layout<'o, 'btf, W> {
+    fn new(out: &'o mut Output<W>, style: Style) -> Self {
+        let end = out.written().saturating_add(BYTES);
+        Self {
+            out,
+            style,
+            members: MEMBERS,
+            end,
+            line: 0,
+            open: Vec::new(),
+            paddings: HashMap::new(),
+            packed: HashMap::new(),
         }
-        if depth == 0 {
-            self.summary(ty, members, &holes)?;
-        }
-        write!(self.text, "{tabs}}}{after};")
     }
 
-    fn member(&mut self, member: Member<'_>, depth: usize, start: u64, in_union: bool) -> fmt::Result {
-        let offset = start + u64::from(member.bit_offset());
-        if !in_union {
-            self.cache_line(offset / 8, depth)?;
-        }
-        let size = member.ty().size_of();
-        let place = match (member.bitfield_size(), &size) {
-            (Some(bits), _) => format!("{:>5}:{:<2} {bits:>2} bits", offset / 8, offset % 8),
-            (None, Ok(size)) => format!("{:>5} {size:>5}", offset / 8),
-            (None, Err(_)) => format!("{:>5}     -", offset / 8),
-        };
-        if let Some((inner, before, after)) = self.inline(member, depth) {
-            self.composite(inner, &before, &after, depth, offset, in_union)?;
-            let code = self.text.rsplit('\n').next().unwrap_or_default().trim_start().to_owned();
-            self.text.truncate(self.text.len() - depth - code.len());
-            line(self.text, depth, &code, &place);
-        } else {
-            let bits = member.bitfield_size().map_or_else(String::new, |bits| format!(":{bits}"));
-            let code = format!("{}{bits};", member.ty().declare(member.name()));
-            line(self.text, depth, &code, &place);
-        }
-        Ok(())
+    /// Whether another member may be shown.
+    fn may_go_on(&mut self) -> bool {
+        let may = self.members > 0 && self.out.written() < self.end;
+        self.members = self.members.saturating_sub(1);
+        may
     }
 
-    /// The struct or union to be shown in place of a member's type, and what
-    /// stands before and after it: if it has no name, or all are wanted.
-    fn inline<'btf>(&self, member: Member<'btf>, depth: usize) -> Option<(Type<'btf>, String, String)> {
-        let is_around = |ty: &Type<'_>| matches!(ty, Type::Array(_) | Type::Const(_) | Type::Volatile(_));
-        let inner = iter::once(member.ty()).chain(member.ty().chain()).find(|ty| !is_around(ty))?;
-        let is_composite = matches!(inner, Type::Struct(_) | Type::Union(_));
-        if !is_composite || depth >= DEPTH || !(inner.name().is_empty() || self.expand) {
+    /// The type to be shown in place of a declaration's: if it has no name, or
+    /// all are wanted.
+    fn inline(&self, ty: Type<'btf>, depth: usize) -> Option<Inline<'btf>> {
+        let (base, is_behind_pointer) = declare::base(ty)?;
+        let expands = self.style.expand && !is_behind_pointer;
+        let shown = if expands { base.peel_modifiers() } else { base };
+        if depth >= DEPTH || !(expands || shown.is_anonymous()) || self.open.contains(&shown) {
             return None;
         }
-        let text = member.ty().declare(member.name()).to_string();
-        let (before, after) = text.split_once(inner.to_string().as_str())?;
-        Some((inner, before.into(), after.into()))
+        let body = Body::of(shown)?;
+        // What has a name is shown for its members.
+        if !shown.is_anonymous() && matches!(body, Body::Values(_)) {
+            return None;
+        }
+        Some(Inline { base, ty: shown, body, is_behind_pointer })
     }
 
-    /// Tells of a hole of so many bits, if there is one.
-    fn hole(&mut self, bits: Option<&u64>, depth: usize) -> fmt::Result {
-        let Some(&bits) = bits else { return Ok(()) };
-        let (size, unit) = match bits % 8 {
-            0 => (bits / 8, "byte"),
-            _ => (bits, "bit"),
+    /// Writes a declaration with the body of its type, up to the semicolon.
+    fn body(
+        &mut self,
+        inline: Inline<'btf>,
+        ty: Type<'btf>,
+        name: Name<'_>,
+        depth: usize,
+        start: u64,
+    ) -> io::Result<()> {
+        let Inline { base, ty: shown, body, is_behind_pointer } = inline;
+        declare::qualifiers(ty).try_for_each(|qualifier| write!(self.out, "{qualifier} "))?;
+        if base != shown {
+            self.out.comment(format_args!("typedef {}", base.name()))?;
+            self.out.text(" ")?;
+        }
+        let keyword = match &body {
+            Body::Members { keyword, .. } => keyword,
+            Body::Values(_) => "enum",
         };
-        let plural = if size == 1 { "" } else { "s" };
-        writeln!(self.text, "\n{}/* XXX {size} {unit}{plural} hole */\n", "\t".repeat(depth))
+        let space = if shown.is_anonymous() { "" } else { " " };
+        writeln!(self.out, "{keyword} {}{space}{{", shown.name())?;
+        let line = self.line;
+        if is_behind_pointer {
+            self.line = 0;
+        }
+        self.open.push(shown);
+        match body {
+            Body::Members { members, .. } => {
+                self.members(shown, members, depth, if is_behind_pointer { 0 } else { start })?;
+            }
+            Body::Values(values) => self.values(shown, values, depth)?,
+        }
+        self.open.pop();
+        if is_behind_pointer {
+            self.line = line;
+        }
+        self.out.tabs(depth)?;
+        self.out.text("}")?;
+        if *self.packed.entry(shown.id()).or_insert_with(|| is_packed(shown)) {
+            self.out.text(" __attribute__((__packed__))")?;
+        }
+        declare::behind_base(self.out, ty, base, name)
     }
 
-    fn cache_line(&mut self, offset: u64, depth: usize) -> fmt::Result {
+    fn members(&mut self, ty: Type<'btf>, members: Members<'btf>, depth: usize, start: u64) -> io::Result<()> {
+        let is_union = matches!(ty, Type::Union(_));
+        let size = ty.size_of().unwrap_or(0);
+        let gaps = if is_union { Gaps::of_union(size, members.clone()) } else { Gaps::of(size, members.clone()) };
+        self.hole(gaps.after(None), depth + 1)?;
+        let line = self.line;
+        let mut paddings = Paddings::default();
+        for member in members.clone() {
+            if !self.may_go_on() {
+                self.out.tabs(depth + 1)?;
+                self.out.text("...\n")?;
+                break;
+            }
+            if is_union {
+                self.line = line;
+            }
+            self.member(member, depth + 1, start)?;
+            if !is_union {
+                self.padding_of(member, depth + 1, &mut paddings)?;
+                self.hole(gaps.after(Some(member.index())), depth + 1)?;
+            }
+        }
+        if is_union {
+            self.line = line;
+        }
+        if depth == 0 { self.summary(size, members.len(), &gaps, &paddings) } else { Ok(()) }
+    }
+
+    fn values(&mut self, ty: Type<'btf>, values: EnumValues<'btf>, depth: usize) -> io::Result<()> {
+        let count = values.len();
+        for value in values {
+            self.out.tabs(depth + 1)?;
+            if !self.may_go_on() {
+                self.out.text("...\n")?;
+                break;
+            }
+            writeln!(self.out, "{} = {},", value.name(), value.value())?;
+        }
+        if depth > 0 {
+            return Ok(());
+        }
+        self.out.text("\n\t")?;
+        let size = self.style.number(ty.size_of().unwrap_or(0));
+        self.out.comment(format_args!("size: {size}, values: {count}"))?;
+        self.out.text("\n")
+    }
+
+    fn member(&mut self, member: Member<'btf>, depth: usize, start: u64) -> io::Result<()> {
+        let offset = start.saturating_add(member.bit_offset().into());
+        self.cache_line(offset / 8, depth)?;
+        self.line(member.ty(), member.name(), depth, offset, member.bitfield_size(), Where::of(member, start))
+    }
+
+    /// Writes a member or variable, which begins at a bit.
+    fn line(
+        &mut self,
+        ty: Type<'btf>,
+        name: Name<'_>,
+        depth: usize,
+        start: u64,
+        bitfield_size: Option<u8>,
+        place: Where,
+    ) -> io::Result<()> {
+        match self.inline(ty, depth) {
+            Some(inline) => {
+                self.out.tabs(depth)?;
+                self.body(inline, ty, name, depth, start)?;
+            }
+            None => declare::in_columns(self.out, ty, name, depth)?,
+        }
+        match bitfield_size {
+            Some(bits) => write!(self.out, ":{bits};")?,
+            None => self.out.text(";")?,
+        }
+        place.write(self.out, self.style)?;
+        self.out.text("\n")
+    }
+
+    /// Tells of the padding that a member has inside.
+    fn padding_of(&mut self, member: Member<'btf>, depth: usize, paddings: &mut Paddings) -> io::Result<()> {
+        let ty = member.ty();
+        let bytes = *self.paddings.entry(ty.id()).or_insert_with(|| padding_within(ty));
+        if bytes == 0 {
+            return Ok(());
+        }
+        paddings.count += 1;
+        paddings.bytes += bytes;
+        self.out.text("\n")?;
+        self.out.tabs(depth)?;
+        let (number, s) = (self.style.number(bytes), plural(bytes));
+        self.out.comment(format_args!("XXX last struct has {number} byte{s} of padding"))?;
+        self.out.text("\n\n")
+    }
+
+    fn hole(&mut self, gap: Gap, depth: usize) -> io::Result<()> {
+        if gap == Gap::default() {
+            return Ok(());
+        }
+        self.out.text("\n")?;
+        for (size, unit) in [(gap.bits, "bit"), (gap.bytes, "byte")].into_iter().filter(|(size, _)| *size > 0) {
+            self.out.tabs(depth)?;
+            let (number, s) = (self.style.number(size), plural(size));
+            self.out.comment(format_args!("XXX {number} {unit}{s} hole, try to pack"))?;
+            self.out.text("\n")?;
+        }
+        self.out.text("\n")
+    }
+
+    fn cache_line(&mut self, offset: u64, depth: usize) -> io::Result<()> {
         let line = offset / CACHE_LINE;
         if line <= self.line {
             return Ok(());
         }
         self.line = line;
-        let ago = match offset % CACHE_LINE {
-            0 => String::new(),
-            ago => format!(" was {ago} bytes ago"),
-        };
-        let start = line * CACHE_LINE;
-        writeln!(self.text, "{}/* --- cacheline {line} boundary ({start} bytes){ago} --- */", "\t".repeat(depth))
+        self.out.tabs(depth)?;
+        let start = self.style.number(line * CACHE_LINE);
+        match offset % CACHE_LINE {
+            0 => self.out.comment(format_args!("--- cacheline {line} boundary ({start} bytes) ---"))?,
+            ago => {
+                let (number, s) = (self.style.number(ago), plural(ago));
+                let was = format_args!("--- cacheline {line} boundary ({start} bytes) was {number} byte{s} ago ---");
+                self.out.comment(was)?;
+            }
+        }
+        self.out.text("\n")
     }
 
-    fn summary(&mut self, ty: Type<'_>, members: Members<'_>, holes: &[Hole]) -> fmt::Result {
-        let size = ty.size_of().unwrap_or(0);
+    fn summary(&mut self, size: u64, members: usize, gaps: &Gaps, paddings: &Paddings) -> io::Result<()> {
+        let style = self.style;
+        let number = |number| style.number(number);
         let lines = size.div_ceil(CACHE_LINE);
-        writeln!(self.text, "\n\t/* size: {size}, cachelines: {lines}, members: {} */", members.len())?;
-        let (bytes, bits): (Vec<u64>, Vec<u64>) = holes.iter().map(|hole| hole.bits).partition(|bits| bits % 8 == 0);
-        if !holes.is_empty() {
-            let in_holes: u64 = holes.iter().map(|hole| hole.bits).sum();
-            let padding = padding(ty);
-            let in_members = (size * 8).saturating_sub(in_holes + padding) / 8;
-            write!(self.text, "\t/* sum members: {in_members}")?;
-            if !bytes.is_empty() {
-                write!(self.text, ", holes: {}, sum holes: {}", bytes.len(), bytes.iter().sum::<u64>() / 8)?;
-            }
-            if !bits.is_empty() {
-                write!(self.text, ", bit holes: {}, sum bit holes: {} bits", bits.len(), bits.iter().sum::<u64>())?;
-            }
-            writeln!(self.text, " */")?;
+        self.out.text("\n")?;
+        self.remark(format_args!("size: {}, cachelines: {lines}, members: {members}", number(size)))?;
+        let ((holes, bytes), (bit_holes, bits)) = gaps.sums();
+        let sum = number(gaps.member_bytes);
+        match (holes, bit_holes) {
+            (0, 0) => {}
+            (0, _) => self.remark(format_args!("sum members: {sum}"))?,
+            _ => self.remark(format_args!("sum members: {sum}, holes: {holes}, sum holes: {}", number(bytes)))?,
         }
-        match padding(ty) {
-            0 => {}
-            bits if bits % 8 == 0 => writeln!(self.text, "\t/* padding: {} */", bits / 8)?,
-            bits => writeln!(self.text, "\t/* padding: {bits} bits */")?,
+        let sum = number(gaps.bitfield_bits);
+        if bit_holes > 0 {
+            self.remark(format_args!(
+                "sum bitfield members: {sum} bits, bit holes: {bit_holes}, sum bit holes: {} bits",
+                number(bits)
+            ))?;
+        } else if holes > 0 && gaps.bitfield_bits > 0 {
+            let bytes = number(gaps.bitfield_bits / 8);
+            self.remark(format_args!("sum bitfield members: {sum} bits ({bytes} bytes)"))?;
         }
-        if !size.is_multiple_of(CACHE_LINE) {
-            writeln!(self.text, "\t/* last cacheline: {} bytes */", size % CACHE_LINE)?;
+        if gaps.padding.bytes > 0 {
+            self.remark(format_args!("padding: {}", number(gaps.padding.bytes)))?;
         }
-        if is_packed(ty) {
-            writeln!(self.text, "\t/* packed */")?;
+        if paddings.count > 0 {
+            let Paddings { count, bytes } = paddings;
+            self.remark(format_args!("paddings: {count}, sum paddings: {}", number(*bytes)))?;
         }
-        Ok(())
+        if gaps.padding.bits > 0 {
+            self.remark(format_args!("bit_padding: {} bits", number(gaps.padding.bits)))?;
+        }
+        match size % CACHE_LINE {
+            0 => Ok(()),
+            rest => self.remark(format_args!("last cacheline: {} bytes", number(rest))),
+        }
+    }
+
+    /// Writes a comment on a line of its own.
+    fn remark(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.out.text("\t")?;
+        self.out.comment(text)?;
+        self.out.text("\n")
     }
 }
 
-fn padding(ty: Type<'_>) -> u64 {
-    match ty {
-        Type::Struct(s) => Struct::padding(s),
-        Type::Union(u) => Union::padding(u),
-        _ => 0,
-    }
+/// Members with padding inside, and the sum of it in bytes.
+#[derive(Default)]
+struct Paddings {
+    count: u32,
+    bytes: u64,
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 fn is_packed(ty: Type<'_>) -> bool {

@@ -1,192 +1,220 @@
 //! `btf show`: types as C declares them, and how they lie in memory.
 
+mod declare;
+mod gaps;
 mod layout;
+mod name;
 
 use std::{
-    fmt::Write as _,
-    io::{self, IsTerminal, Write},
+    io,
     path::{Path, PathBuf},
 };
 
-use btf_types::{Btf, Datasec, EnumValues, Error, Kind, Type};
+use btf_types::{Btf, Error, Kind, Linkage, Name, Type, Typedef};
 use clap::Args;
-use regex::bytes::Regex;
 
+use self::{
+    layout::Style,
+    name::{Query, Word},
+};
 use crate::{
-    Result,
+    Result, failures,
+    output::Stdout,
+    pattern::Pattern,
+    similar,
     source::{Options, Source},
+    tag::Tagged,
 };
 
 /// What `btf show` takes.
 #[derive(Args)]
-#[command(after_help = "A NAME is `sk_buff`, `struct sk_buff`, `task_struct.mm.pgd`, or an id: `#1234`.\n\n\
-Examples:\n  btf show sk_buff\n  btf show 'struct list_head' tcp_sendmsg\n  btf show task_struct.mm ./vmlinux.btf")]
+#[command(
+    after_help = "A NAME is one of\n  sk_buff, struct sk_buff    a type, of any kind or of this one\n  'tcp_*', 'struct *'        all types that a pattern matches\n  task_struct.mm->pgd        a member, through pointers and arrays\n  #1234                      the type with this id\n\nComments have offset and size of members in bytes, as pahole's do; of bitfields\nthe offset of the storage unit, the bit in it, and the size of the unit.\n\nExamples:\n  btf show sk_buff\n  btf show 'struct list_head' tcp_sendmsg\n  btf show task_struct.mm ./vmlinux.btf"
+)]
 pub(crate) struct Arguments {
-    /// Names of types; the last may be a file of raw BTF, if it has a `/` in it
-    /// or is the name of a file that is there.
+    /// Names of types; the last may be a file with BTF, if there is a `/` in it
+    /// or it is the name of such a file.
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
-    /// Show members that are structs with their own members.
+    /// Show members that are structs with their own members, through typedefs.
     #[arg(long)]
     expand: bool,
+    /// Print offsets and sizes in hexadecimal.
+    #[arg(long)]
+    hex: bool,
     #[command(flatten)]
     options: Options,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result {
-    let (names, file) = match arguments.names.as_slice() {
-        [names @ .., last] if !names.is_empty() && (last.contains('/') || Path::new(last).is_file()) => {
-            (names, Some(PathBuf::from(last)))
+pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
+    let (names, file) = split_off_file(&arguments.names);
+    let btf = Source::of(file.as_deref(), &arguments.options).open()?;
+    let style = Style { expand: arguments.expand, hex: arguments.hex };
+    let mut failed = Vec::new();
+    for name in name::joined(names) {
+        match show(&btf, &name, style, out) {
+            Ok(()) => {}
+            Err(error) if crate::is_closed_pipe(&*error) => return Err(error),
+            // What else was asked for is shown all the same.
+            Err(error) => failed.push(error),
         }
-        names => (names, None),
-    };
-    let source = Source::of(file.as_deref(), &arguments.options);
-    let btf = source.open()?;
-    let mut text = String::new();
-    // What was found before an error is shown all the same.
-    let result = names.iter().try_for_each(|name| show(&btf, name, arguments.expand, &mut text));
-    let mut out = io::stdout().lock();
-    if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
-        text = with_dim_comments(&text);
     }
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
-    result
+    failures(failed)
 }
 
-/// The text with its comments dimmed, for a terminal.
-fn with_dim_comments(text: &str) -> String {
-    text.replace("/*", "\x1b[2m/*").replace("*/", "*/\x1b[0m")
+/// The names, and the file, if the last is one.
+fn split_off_file(names: &[String]) -> (&[String], Option<PathBuf>) {
+    match names {
+        [names @ .., last] if !names.is_empty() && is_file(last) => (names, Some(last.into())),
+        names => (names, None),
+    }
+}
+
+/// Whether a file is meant. A file that is named like a type is one only if
+/// there is BTF in it.
+fn is_file(name: &str) -> bool {
+    let could_be_type = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    name == "-"
+        || name.contains('/')
+        || Path::new(name).is_file() && (!could_be_type || btf_elf::BtfFile::open(name).is_ok())
 }
 
 /// Shows all that a name means.
-fn show(btf: &Btf, name: &str, expand: bool, text: &mut String) -> Result {
-    if let Some(id) = name.strip_prefix('#') {
-        let ty = btf.type_by_id(id.parse().map_err(|_| format!("{name}: expected a number after #"))?)?;
-        return show_type(ty, expand, text);
-    }
-    if name.contains(['.', '[']) && !name.starts_with('.') {
-        return show_path(btf, name, expand, text);
-    }
-    let (kind, bare) = match name.split_once(' ') {
-        Some((kind, bare)) => (Some(kind), bare),
-        None => (None, name),
-    };
-    let found: Vec<Type<'_>> = btf.find_all::<Type<'_>>(bare).into_iter().filter(|ty| is_declared(*ty, kind)).collect();
-    if found.is_empty() {
-        return Err(not_found(btf, name, bare).into());
-    }
-    for ty in &found {
-        if found.len() > 1 {
-            let kind = ty.kind().map_or("type", Kind::as_str);
-            writeln!(text, "/* #{} {kind} */", ty.id())?;
+fn show(btf: &Btf, name: &str, style: Style, out: &mut Stdout) -> Result {
+    match Query::parse(name)? {
+        Query::Id(id) => Ok(show_type(btf, btf.type_by_id(id)?, style, out)?),
+        Query::Path(path) => show_path(btf, path, style, out),
+        Query::Name { word, name: bare } => {
+            let pattern = Pattern::glob(bare)?;
+            let mut first = None;
+            let mut count = 0u32;
+            for ty in pattern.types(btf).filter(|ty| word.is_before(*ty)) {
+                // That there are several is known with the second.
+                match (count, pattern.is_exact()) {
+                    (0, true) => first = Some(ty),
+                    (_, true) => {
+                        if let Some(first) = first.take() {
+                            show_with_id(btf, first, style, out)?;
+                        }
+                        show_with_id(btf, ty, style, out)?;
+                    }
+                    (_, false) => {
+                        if count > 0 {
+                            out.text("\n")?;
+                        }
+                        show_type(btf, ty, style, out)?;
+                    }
+                }
+                count += 1;
+            }
+            match (count, first) {
+                (0, _) => Err(not_found(btf, name, bare, word).into()),
+                (_, Some(ty)) => Ok(show_type(btf, ty, style, out)?),
+                _ => Ok(()),
+            }
         }
-        show_type(*ty, expand, text)?;
     }
-    Ok(())
 }
 
-/// Whether a type is declared with this word before its name.
-fn is_declared(ty: Type<'_>, word: Option<&str>) -> bool {
-    match word {
-        None => true,
-        Some("struct") => matches!(ty, Type::Struct(_) | Type::Fwd(_)),
-        Some("union") => matches!(ty, Type::Union(_) | Type::Fwd(_)),
-        Some("enum") => matches!(ty, Type::Enum(_) | Type::Enum64(_)),
-        Some(word) => ty.kind().is_some_and(|kind| word.parse() == Ok(kind)),
-    }
+fn show_with_id(btf: &Btf, ty: Type<'_>, style: Style, out: &mut Stdout) -> io::Result<()> {
+    out.comment(format_args!("#{} {}", ty.id(), ty.kind().map_or("type", Kind::as_str)))?;
+    out.text("\n")?;
+    show_type(btf, ty, style, out)
 }
 
 /// The error for a name that nothing has, with those that are like it.
-fn not_found(btf: &Btf, name: &str, bare: &str) -> String {
-    // Everything, but for names that are too long for anyone to mean them.
-    let Ok(everything) = Regex::new("") else { return format!("no type is named {name}") };
-    let mut like: Vec<(f64, String)> = btf
-        .find_matching(&everything)
-        .map(|ty| ty.name().to_string())
-        .filter(|other| other.len().abs_diff(bare.len()) < 4)
-        .map(|other| (strsim::jaro_winkler(bare, &other), other))
-        .filter(|(likeness, _)| *likeness > 0.9)
-        .collect();
-    like.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    like.dedup_by(|a, b| a.1 == b.1);
-    let names: Vec<_> = like.into_iter().take(3).map(|(_, name)| name).collect();
-    match names.as_slice() {
-        [] => format!("no type is named {name}"),
-        names => format!("no type is named {name}; there is {}", names.join(", ")),
+fn not_found(btf: &Btf, name: &str, bare: &str, word: Word<'_>) -> String {
+    let others: Vec<_> = match word {
+        Word::Any => Vec::new(),
+        _ => btf.find_all::<Type<'_>>(bare).iter().map(ToString::to_string).take(3).collect(),
+    };
+    match others.as_slice() {
+        [] => format!("no type is named {name}{}", similar::types(btf, bare)),
+        others => format!("no type is named {name}; there is {}", others.join(", ")),
     }
 }
 
-fn show_path(btf: &Btf, name: &str, expand: bool, text: &mut String) -> Result {
-    let path = btf.path(name).map_err(|error| match error {
-        Error::NoSuchName { .. } => {
-            let root = name.split(['.', '[']).next().unwrap_or(name);
-            not_found(btf, root, root)
-        }
-        error => error.to_string(),
-    })?;
-    writeln!(text, "/* {name} */")?;
-    for step in path.steps() {
-        write!(text, "{} at offset {}", step.to, step.bit_offset / 8)?;
+fn show_path(btf: &Btf, path: &str, style: Style, out: &mut Stdout) -> Result {
+    let found = btf.path(path).map_err(|error| path_error(btf, path, error))?;
+    out.comment(format_args!("{path}"))?;
+    out.text("\n")?;
+    for step in found.steps() {
+        write!(out, "{} at offset {}", step.to, style.number(step.bit_offset / 8))?;
         if let Some(bits) = step.bitfield_size {
-            write!(text, ", bit {}, {bits} bits", step.bit_offset % 8)?;
+            write!(out, ", bit {}, {bits} bits", step.bit_offset % 8)?;
         }
-        writeln!(text, " of {}", step.from)?;
+        writeln!(out, " of {}", step.from)?;
     }
-    match path.ty().peel_modifiers() {
-        ty @ (Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_)) => show_type(ty, expand, text),
+    match found.ty().peel_modifiers() {
+        ty @ (Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_)) => {
+            Ok(show_type(btf, ty, style, out)?)
+        }
         _ => Ok(()),
     }
 }
 
-fn show_type(ty: Type<'_>, expand: bool, text: &mut String) -> Result {
+/// Says of a path where it ends, and what could have been meant.
+fn path_error(btf: &Btf, path: &str, error: Error) -> String {
+    match error {
+        Error::NoSuchName { .. } => {
+            let root = path.split(['.', '[', '-']).next().unwrap_or(path);
+            not_found(btf, root, root, Word::Any)
+        }
+        Error::NoSuchMember { id, rest, .. } => {
+            let rest = rest.as_name();
+            let ty = btf.type_by_id(id).unwrap_or(Type::Void);
+            let hint =
+                name::first_member(rest.as_bytes()).map_or_else(String::new, |member| similar_members(ty, member));
+            format!("{path}: {ty} has no {rest}{hint}")
+        }
+        error => format!("{path}: {error}"),
+    }
+}
+
+/// A hint to the members that are named like this.
+fn similar_members(ty: Type<'_>, name: &str) -> String {
+    let mut similar = similar::Similar::to(name);
+    name::each_member(ty, |member| similar.add(member.name()));
+    similar.hint()
+}
+
+fn show_type(btf: &Btf, ty: Type<'_>, style: Style, out: &mut Stdout) -> io::Result<()> {
     match ty {
-        Type::Struct(_) | Type::Union(_) => layout::show(ty, expand, text)?,
-        Type::Enum(e) => show_values(ty, e.size(), e.values(), text)?,
-        Type::Enum64(e) => show_values(ty, e.size(), e.values(), text)?,
-        Type::Typedef(typedef) => {
-            let target = typedef.target();
-            let is_anonymous = target.peel_modifiers().is_anonymous();
-            match target.peel_modifiers() {
-                Type::Struct(_) | Type::Union(_) if is_anonymous => {
-                    let mut body = String::new();
-                    layout::show(target.peel_modifiers(), expand, &mut body)?;
-                    writeln!(text, "typedef {} {};", body.trim_end().trim_end_matches(';'), ty.name())?;
-                }
-                _ => writeln!(text, "typedef {};", target.declare(ty.name()))?,
-            }
-        }
+        Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_) => layout::show(out, style, ty),
+        Type::Typedef(typedef) => show_typedef(typedef, style, out),
         Type::Func(func) => {
-            for tag in ty.decl_tags() {
-                writeln!(text, "/* {} */", tag.name())?;
+            for tag in btf.decl_tags_of(ty) {
+                out.comment(format_args!("{}", tag.name()))?;
+                out.text("\n")?;
             }
-            writeln!(text, "{ty}; /* {} */", func.linkage())?;
+            write!(out, "{ty};")?;
+            // All functions of a kernel are static, whatever they were.
+            if func.linkage() != Linkage::Static {
+                out.text(" ")?;
+                out.comment(format_args!("{}", func.linkage()))?;
+            }
+            out.text("\n")
         }
-        Type::Datasec(section) => show_section(section, text)?,
-        ty => {
-            let size = ty.size_of().map_or_else(|_| String::new(), |size| format!(" /* size: {size} */"));
-            writeln!(text, "{ty};{size}")?;
+        Type::Var(var) => layout::declaration(out, style, "", var.ty(), var.name()),
+        Type::Datasec(section) => layout::section(out, style, section),
+        Type::DeclTag(tag) => {
+            write!(out, "{ty}; ")?;
+            out.comment(format_args!("of {}", Tagged(tag)))?;
+            out.text("\n")
         }
+        ty => layout::declaration(out, style, "", ty, Name::EMPTY),
     }
-    Ok(())
 }
 
-fn show_values(ty: Type<'_>, size: u32, values: EnumValues<'_>, text: &mut String) -> Result {
-    let name = ty.name();
-    writeln!(text, "enum {name}{}{{", if name.is_empty() { "" } else { " " })?;
-    let count = values.len();
-    for value in values {
-        writeln!(text, "\t{} = {},", value.name(), value.value())?;
+/// Shows a typedef, and those that it is made of.
+fn show_typedef(typedef: Typedef<'_>, style: Style, out: &mut Stdout) -> io::Result<()> {
+    /// As many as the types of a chain that are followed.
+    const STEPS: usize = 64;
+    let mut next = Some(typedef);
+    for _ in 0..STEPS {
+        let Some(typedef) = next else { break };
+        layout::declaration(out, style, "typedef ", typedef.target(), typedef.name())?;
+        next = Typedef::try_from(typedef.target().peel_qualifiers()).ok();
     }
-    writeln!(text, "\n\t/* size: {size}, values: {count} */\n}};")?;
-    Ok(())
-}
-
-fn show_section(section: Datasec<'_>, text: &mut String) -> Result {
-    writeln!(text, "SEC(\"{}\") {{", section.name())?;
-    for entry in section.entries() {
-        layout::line(text, 1, &format!("{};", entry.ty()), &format!("{:>5} {:>5}", entry.offset(), entry.size()));
-    }
-    writeln!(text, "\n\t/* size: {}, variables: {} */\n}};", section.size(), section.entries().len())?;
     Ok(())
 }

@@ -1,0 +1,205 @@
+//! Standard output: written as it comes, in lines that know their column, and
+//! with nothing in them that a terminal would obey.
+
+use std::{
+    env,
+    fmt::{self, Write as _},
+    io::{self, BufWriter, IsTerminal, StdoutLock, Write},
+};
+
+use clap::ValueEnum;
+
+/// When output is in color: by itself on a terminal, unless NO_COLOR is set or
+/// TERM is "dumb"; elsewhere if CLICOLOR_FORCE is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Whether it is wanted. NO_COLOR and CLICOLOR_FORCE count if they are not
+    /// empty; the latter not if it is 0.
+    fn is_wanted(self, is_terminal: bool) -> bool {
+        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto if is_set("NO_COLOR") => false,
+            Self::Auto
+                if is_set("CLICOLOR_FORCE") && env::var_os("CLICOLOR_FORCE").is_none_or(|value| value != "0") =>
+            {
+                true
+            }
+            Self::Auto => is_terminal && env::var_os("TERM").is_none_or(|term| term != "dumb"),
+        }
+    }
+}
+
+/// Standard output.
+pub(crate) type Stdout = Output<StdoutLock<'static>>;
+
+/// A buffered writer of text that counts columns. It holds no more than its
+/// buffer; what is longer goes through.
+pub(crate) struct Output<W: Write> {
+    to: BufWriter<W>,
+    is_terminal: bool,
+    color: bool,
+    /// Characters since the last end of line.
+    column: usize,
+    /// Bytes written, those in the buffer included.
+    written: u64,
+}
+
+/// Bytes that are gathered before they are handed on.
+const BUFFER: usize = 1 << 16;
+/// The width of a tab.
+const TAB: usize = 8;
+
+impl Stdout {
+    pub(crate) fn new(color: Color) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        Self::to(io::stdout().lock(), is_terminal, color.is_wanted(is_terminal))
+    }
+}
+
+impl<W: Write> Output<W> {
+    fn to(writer: W, is_terminal: bool, color: bool) -> Self {
+        Self { to: BufWriter::with_capacity(BUFFER, writer), is_terminal, color, column: 0, written: 0 }
+    }
+
+    /// Whether somebody looks at it as it comes.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Writes text; what is in `write!`.
+    pub(crate) fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        let mut adapter = Adapter { output: self, error: None };
+        match (adapter.write_fmt(text), adapter.error) {
+            (Ok(()), _) => Ok(()),
+            (Err(_), error) => Err(error.unwrap_or_else(|| io::Error::other("formatter error"))),
+        }
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
+        self.count(text);
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes bytes that have no column.
+    #[inline]
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.written += bytes.len() as u64;
+        self.to.write_all(bytes)
+    }
+
+    fn count(&mut self, text: &str) {
+        let line = match text.rfind('\n') {
+            None => text,
+            Some(end) => {
+                self.column = 0;
+                text.get(end + 1..).unwrap_or_default()
+            }
+        };
+        if line.is_ascii() && !line.contains('\t') {
+            self.column += line.len();
+            return;
+        }
+        for c in line.chars() {
+            self.column += if c == '\t' { TAB - self.column % TAB } else { 1 };
+        }
+    }
+
+    pub(crate) fn tabs(&mut self, count: usize) -> io::Result<()> {
+        (0..count).try_for_each(|_| self.text("\t"))
+    }
+
+    /// Writes spaces up to a column, `least` of them in any case.
+    pub(crate) fn pad_to(&mut self, column: usize, least: usize) -> io::Result<()> {
+        const SPACES: &str = "                                                                ";
+        let mut count = column.saturating_sub(self.column).max(least);
+        while count > 0 {
+            let spaces = SPACES.get(..count).unwrap_or(SPACES);
+            self.text(spaces)?;
+            count -= spaces.len();
+        }
+        Ok(())
+    }
+
+    /// Writes a comment; dimmed, where there is color.
+    pub(crate) fn comment(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        if self.color {
+            self.bytes(b"\x1b[2m")?;
+        }
+        self.text("/* ")?;
+        self.write_fmt(text)?;
+        self.text(" */")?;
+        if self.color {
+            self.bytes(b"\x1b[0m")?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// Gathers an [`io::Error`] while text is formatted.
+struct Adapter<'o, W: Write> {
+    output: &'o mut Output<W>,
+    error: Option<io::Error>,
+}
+
+impl<W: Write> fmt::Write for Adapter<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.output.text(text).map_err(|error| {
+            self.error = Some(error);
+            fmt::Error
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// What is written to a terminal, or to what is none.
+    pub(crate) fn written(
+        is_terminal: bool,
+        color: bool,
+        write: impl FnOnce(&mut Output<&mut Vec<u8>>) -> io::Result<()>,
+    ) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut output = Output::to(&mut bytes, is_terminal, color);
+        write(&mut output).unwrap();
+        output.flush().unwrap();
+        drop(output);
+        bytes
+    }
+
+    #[test]
+    fn columns_are_of_characters() {
+        let text = written(false, false, |out| {
+            out.text("a\n\tb\u{e9}")?;
+            out.pad_to(12, 1)?;
+            out.text("|")?;
+            out.pad_to(5, 1)?;
+            write!(out, "{}", 1)?;
+            out.pad_to(100, 0)?;
+            out.comment(format_args!("c"))
+        });
+        let expected = format!("a\n\tb\u{e9}  | 1{}/* c */", " ".repeat(85));
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+        let text = written(true, true, |out| out.comment(format_args!("{}", 1)));
+        assert_eq!(text, b"\x1b[2m/* 1 */\x1b[0m");
+    }
+}

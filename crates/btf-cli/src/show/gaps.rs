@@ -1,0 +1,158 @@
+//! Holes and padding as pahole counts them: in bytes, and where bitfields are
+//! in the bits that are left of their storage units.
+
+use btf_types::{Member, Members, Type};
+
+/// What belongs to no member.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Gap {
+    pub(super) bytes: u64,
+    /// The rest of a storage unit of bitfields.
+    pub(super) bits: u64,
+}
+
+/// Where a member lies, in bits from the start of its struct.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    /// Of a bitfield, the start and the size of its storage unit.
+    pub(super) unit: Option<(u64, u64)>,
+}
+
+impl Place {
+    pub(super) fn of(member: Member<'_>) -> Self {
+        let start = u64::from(member.bit_offset());
+        let size = member.ty().size_of().unwrap_or(0).saturating_mul(8);
+        match member.bitfield_size() {
+            None => Self { start, end: start.saturating_add(size), unit: None },
+            Some(bits) => {
+                let unit = start.checked_div(size).map(|units| (units * size, size));
+                Self { start, end: start + u64::from(bits), unit: Some(unit.unwrap_or((start, 0))) }
+            }
+        }
+    }
+}
+
+/// The gaps of a struct, and what its members take.
+#[derive(Debug, Default)]
+pub(super) struct Gaps {
+    /// By rising index of the member before each; `None` at the start.
+    holes: Vec<(Option<u32>, Gap)>,
+    pub(super) padding: Gap,
+    /// Bytes of the members that are no bitfields.
+    pub(super) member_bytes: u64,
+    /// Bits of those that are.
+    pub(super) bitfield_bits: u64,
+}
+
+impl Gaps {
+    pub(super) fn of(size: u64, members: Members<'_>) -> Self {
+        let mut gaps = Self::default();
+        let mut walk = Walk::default();
+        let is_in_order = members.clone().map(Member::bit_offset).is_sorted();
+        if is_in_order {
+            members.for_each(|member| walk.member(member, &mut gaps));
+        } else {
+            // C has them in order; Rust, for one, has them not.
+            let mut sorted: Vec<_> = members.collect();
+            sorted.sort_by_key(|member| member.bit_offset());
+            sorted.into_iter().for_each(|member| walk.member(member, &mut gaps));
+            gaps.holes.sort_by_key(|(after, _)| *after);
+        }
+        gaps.padding = walk.padding(size * 8);
+        gaps
+    }
+
+    /// Of a union there is padding alone.
+    pub(super) fn of_union(size: u64, members: Members<'_>) -> Self {
+        let end = members.map(|member| Place::of(member).end).max().unwrap_or(0);
+        let padding = Gap { bytes: size.saturating_sub(end.div_ceil(8)), bits: 0 };
+        Self { padding, ..Self::default() }
+    }
+
+    /// The hole behind a member, or at the start; asked for by rising index.
+    pub(super) fn after(&self, member: Option<u32>) -> Gap {
+        let found = self.holes.binary_search_by_key(&member, |(after, _)| *after);
+        found.ok().and_then(|at| self.holes.get(at)).map_or(Gap::default(), |(_, gap)| *gap)
+    }
+
+    /// How many holes in bytes there are, and their sum; and in bits.
+    pub(super) fn sums(&self) -> ((usize, u64), (usize, u64)) {
+        let sum = |part: fn(&Gap) -> u64| {
+            let parts = self.holes.iter().map(|(_, gap)| part(gap)).filter(|part| *part > 0);
+            (parts.clone().count(), parts.sum())
+        };
+        (sum(|gap| gap.bytes), sum(|gap| gap.bits))
+    }
+}
+
+/// A walk over members by rising offset.
+#[derive(Default)]
+struct Walk {
+    /// The end of what was seen, in bits.
+    end: u64,
+    last: Option<u32>,
+    /// Behind a bitfield, the end and size of its storage unit.
+    unit: Option<(u64, u64)>,
+}
+
+impl Walk {
+    fn member(&mut self, member: Member<'_>, gaps: &mut Gaps) {
+        let place = Place::of(member);
+        let mut hole = Gap::default();
+        if let Some((unit_end, _)) = self.unit {
+            hole.bits = self.skip_to(place.start.min(unit_end));
+        }
+        match place.unit {
+            None => {
+                gaps.member_bytes += (place.end - place.start) / 8;
+                hole.bytes = (place.start / 8).saturating_sub(self.end / 8);
+            }
+            Some((unit_start, _)) => {
+                gaps.bitfield_bits += place.end - place.start;
+                hole.bytes = self.skip_to(unit_start) / 8;
+                hole.bits += self.skip_to(place.start);
+            }
+        }
+        if hole != Gap::default() {
+            gaps.holes.push((self.last, hole));
+        }
+        if place.end >= self.end {
+            (self.end, self.last) = (place.end, Some(member.index()));
+        }
+        self.unit = place.unit.map(|unit| self.unit_after(place, unit));
+    }
+
+    /// The end and size of the storage unit that a bitfield is in, or goes on
+    /// in.
+    fn unit_after(&self, place: Place, (start, size): (u64, u64)) -> (u64, u64) {
+        match self.unit {
+            Some((end, before)) if place.end <= end && size <= before => (end, before),
+            // One that straddles two ends in the second.
+            _ if place.end > start + size => (start + 2 * size, size),
+            _ => (start + size, size),
+        }
+    }
+
+    /// Goes on to a bit, and says how many there were up to it.
+    fn skip_to(&mut self, bit: u64) -> u64 {
+        let skipped = bit.saturating_sub(self.end);
+        self.end = self.end.max(bit);
+        skipped
+    }
+
+    fn padding(&mut self, size: u64) -> Gap {
+        let bits = self.unit.map_or(0, |(end, _)| self.skip_to(end.min(size)));
+        Gap { bytes: (size / 8).saturating_sub(self.end / 8), bits }
+    }
+}
+
+/// The padding in bytes of the struct that a member is; of a typedef's nothing is
+/// told.
+pub(super) fn padding_within(ty: Type<'_>) -> u64 {
+    match ty.peel_qualifiers() {
+        Type::Struct(s) => Gaps::of(s.size().into(), s.members()).padding.bytes,
+        _ => 0,
+    }
+}

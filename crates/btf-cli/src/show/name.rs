@@ -1,0 +1,106 @@
+//! The names that `btf show` takes, and what they ask for.
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use btf_types::{Kind, Member, Members, Type};
+
+use crate::Result;
+
+/// A name, read.
+pub(super) enum Query<'n> {
+    Id(u32),
+    Name { word: Word<'n>, name: &'n str },
+    Path(&'n str),
+}
+
+/// The word before a name.
+#[derive(Clone, Copy)]
+pub(super) enum Word<'n> {
+    Any,
+    /// `struct`, or the name of a kind.
+    Kind(&'n str),
+}
+
+const WORDS: [&str; 4] = ["struct", "union", "enum", "typedef"];
+
+/// The names, with `struct` and the like joined to what follows it, as a shell
+/// splits them.
+pub(super) fn joined(names: &[String]) -> Vec<Cow<'_, str>> {
+    let mut joined = Vec::new();
+    let mut names = names.iter();
+    while let Some(name) = names.next() {
+        let is_word = WORDS.contains(&name.as_str());
+        joined.push(match is_word.then(|| names.next()).flatten() {
+            Some(bare) => Cow::Owned(format!("{name} {bare}")),
+            None => Cow::Borrowed(name.as_str()),
+        });
+    }
+    joined
+}
+
+impl<'n> Query<'n> {
+    pub(super) fn parse(name: &'n str) -> Result<Self> {
+        if let Some(id) = name.strip_prefix('#') {
+            return Ok(Self::Id(id.parse().map_err(|_| format!("{name}: expected a number after #"))?));
+        }
+        // A section's name begins with a dot, an operator's may have brackets.
+        let is_path = !name.starts_with('.') && (name.contains(['.', '[']) || name.contains("->"));
+        if is_path && !name.contains(['*', '?']) {
+            let bare = name.split_once(' ').filter(|(word, _)| WORDS.contains(word)).map_or(name, |(_, bare)| bare);
+            return Ok(Self::Path(bare));
+        }
+        Ok(match name.split_once(' ') {
+            Some((word, name)) if Word::is_one(word) => Self::Name { word: Word::Kind(word), name },
+            _ => Self::Name { word: Word::Any, name },
+        })
+    }
+}
+
+impl Word<'_> {
+    fn is_one(word: &str) -> bool {
+        WORDS.contains(&word) || word.parse::<Kind>().is_ok()
+    }
+
+    /// Whether a type is declared with this word before its name.
+    pub(super) fn is_before(self, ty: Type<'_>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Kind("struct") => matches!(ty, Type::Struct(_) | Type::Fwd(_)),
+            Self::Kind("union") => matches!(ty, Type::Union(_) | Type::Fwd(_)),
+            Self::Kind("enum") => matches!(ty, Type::Enum(_) | Type::Enum64(_)),
+            Self::Kind(word) => ty.kind().is_some_and(|kind| word.parse() == Ok(kind)),
+        }
+    }
+}
+
+/// The name of the member that a path goes on with: `mm` of `.mm->pgd`.
+pub(super) fn first_member(path: &[u8]) -> Option<&str> {
+    let path = std::str::from_utf8(path).ok()?;
+    let path = path.strip_prefix('.').or(path.strip_prefix("->")).unwrap_or(path);
+    let end = path.find(['.', '[', '-']).unwrap_or(path.len());
+    path.get(..end).filter(|name| !name.is_empty())
+}
+
+/// The members of a struct or union, and those of the anonymous ones in it.
+pub(super) fn each_member<'btf>(ty: Type<'btf>, mut each: impl FnMut(Member<'btf>)) {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![ty]);
+    while let Some(ty) = open.pop() {
+        let ty = ty.peel_modifiers();
+        let Some(members) = members(ty).filter(|_| seen.insert(ty.id())) else { continue };
+        for member in members {
+            each(member);
+            if member.name().is_empty() {
+                open.push(member.ty());
+            }
+        }
+    }
+}
+
+/// The members of a struct or union.
+pub(super) fn members(ty: Type<'_>) -> Option<Members<'_>> {
+    match ty {
+        Type::Struct(s) => Some(s.members()),
+        Type::Union(u) => Some(u.members()),
+        _ => None,
+    }
+}

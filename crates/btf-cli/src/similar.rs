@@ -1,0 +1,103 @@
+//! Names that are like one that was not found.
+
+use btf_types::{Btf, Name, Type};
+
+/// Bytes of names that are compared: nobody mistypes a longer one. Comparing
+/// costs the product of both lengths.
+const LENGTH: usize = 64;
+/// By how many bytes names differ at most.
+const DIFFERENCE: usize = 3;
+/// How like a name must be, of 1.
+const LIKENESS: f64 = 0.9;
+/// How like are names with one letter too many, too few, or other.
+const ONE_OFF: f64 = 0.91;
+/// How many are suggested.
+const COUNT: usize = 3;
+/// How many are compared at most; those that cannot be like are not counted.
+const COMPARED: u32 = 100_000;
+
+/// The names most like one.
+pub(crate) struct Similar<'n> {
+    name: &'n str,
+    /// How often the name has each byte.
+    bytes: [u8; 256],
+    /// The best, the likest first.
+    best: Vec<(f64, String)>,
+    left: u32,
+}
+
+impl<'n> Similar<'n> {
+    pub(crate) fn to(name: &'n str) -> Self {
+        let left = if name.len() > LENGTH { 0 } else { COMPARED };
+        Self { name, bytes: count(name.as_bytes()), best: Vec::new(), left }
+    }
+
+    /// Looks at another name, of which the first bytes are enough.
+    pub(crate) fn add(&mut self, other: Name<'_>) {
+        let bytes = other.as_bytes();
+        if self.left == 0
+            || bytes.len().abs_diff(self.name.len()) > DIFFERENCE
+            || bytes.len() > LENGTH
+            || !self.may_be_like(bytes)
+        {
+            return;
+        }
+        self.left -= 1;
+        let other = other.to_string();
+        let likeness = match strsim::osa_distance(self.name, &other) {
+            1 if self.name.len() > 1 => ONE_OFF,
+            _ => 0.0,
+        };
+        let likeness = strsim::jaro_winkler(self.name, &other).max(likeness);
+        if likeness <= LIKENESS || self.best.iter().any(|(_, name)| *name == other) {
+            return;
+        }
+        let is_worse = |(of, name): &(f64, String)| likeness > *of || likeness == *of && other < *name;
+        let at = self.best.iter().position(is_worse).unwrap_or(self.best.len());
+        self.best.insert(at, (likeness, other));
+        self.best.truncate(COUNT);
+    }
+
+    /// Whether the bytes that both names have, in whatever order, are enough.
+    fn may_be_like(&self, other: &[u8]) -> bool {
+        let theirs = count(other);
+        let longer = self.name.len().max(other.len());
+        let shared: u32 = self.bytes.iter().zip(&theirs).map(|(ours, theirs)| u32::from(*ours.min(theirs))).sum();
+        let part = |len: usize| f64::from(shared) / len.max(1) as f64;
+        let jaro = (part(self.name.len()) + part(other.len()) + 1.0) / 3.0;
+        // What Winkler adds for the first four.
+        jaro + 0.4 * (1.0 - jaro) > LIKENESS || shared as usize + 1 >= longer
+    }
+
+    /// The names, the likest first.
+    pub(crate) fn names(self) -> Vec<String> {
+        self.best.into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// `; there is A, B, C`, or nothing.
+    pub(crate) fn hint(self) -> String {
+        match self.names().as_slice() {
+            [] => String::new(),
+            names => format!("; there is {}", names.join(", ")),
+        }
+    }
+}
+
+fn count(bytes: &[u8]) -> [u8; 256] {
+    let mut counts = [0u8; 256];
+    for byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    counts
+}
+
+/// A hint to the types that are named like this.
+pub(crate) fn types(btf: &Btf, name: &str) -> String {
+    let mut similar = Similar::to(name);
+    for ty in btf.layers().flat_map(Btf::types) {
+        similar.add(Type::name_start(ty, LENGTH + 1));
+    }
+    similar.hint()
+}

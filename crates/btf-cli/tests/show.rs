@@ -1,0 +1,294 @@
+//! `btf show`: layouts, names, paths.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
+mod command;
+
+use std::{fs, process::Command};
+
+use btf_tests::blob::Blob;
+use command::{btf, text};
+
+/// Writes a blob, and runs the command on it.
+fn with(blob: &Blob, arguments: &[&str]) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("types.btf");
+    fs::write(&path, blob.build()).unwrap();
+    let output = btf(&[arguments, &[path.to_str().unwrap()]].concat());
+    (text(&output.stdout), text(&output.stderr).replace(path.to_str().unwrap(), "FILE"))
+}
+
+/// `struct { int a:3; int b:9; long c; struct { int x; } *p; enum {A,B} e; }`
+/// and more.
+fn various() -> Blob {
+    let mut blob = Blob::new();
+    blob.int();
+    let mut name = |text: &str| blob.string(text);
+    let (long, top, a, b, c, p, e) = (name("long"), name("top"), name("a"), name("b"), name("c"), name("p"), name("e"));
+    let (x, one, two, alias, var) = (name("x"), name("ONE"), name("TWO"), name("alias_t"), name("var"));
+    let (tag, func, skb) = (name("tagged"), name("func"), name("skb"));
+    blob.record(long, 1, 0, false, 8, &[0x0100_0040]); // 2
+    blob.record(0, 4, 1, false, 4, &[x, 1, 0]); // 3: struct { int x; }
+    blob.ptr(3); // 4
+    blob.record(0, 6, 2, false, 4, &[one, 0, two, 1]); // 5: enum
+    let members = [a, 1, 3 << 24, b, 1, 9 << 24 | 3, c, 2, 64, p, 4, 128, e, 5, 192];
+    blob.record(top, 4, 5, true, 32, &members); // 6
+    blob.record(alias, 8, 0, false, 3, &[]); // 7: typedef struct { int x; } alias_t
+    blob.record(var, 14, 0, false, 3, &[1]); // 8
+    blob.record(tag, 17, 0, false, 6, &[3]); // 9: of top.p
+    blob.record(0, 13, 1, false, 1, &[skb, 1]); // 10
+    blob.record(func, 12, 0, false, 10, &[]); // 11
+    blob.record(tag, 17, 0, false, 11, &[0]); // 12: of func's skb
+    blob
+}
+
+#[test]
+fn bits_are_bits_and_what_has_no_name_shows_its_members() {
+    let (shown, said) = with(&various(), &["show", "top"]);
+    let expected = "\
+struct top {
+	int                        a:3;                  /*     0: 0  4 */
+	int                        b:9;                  /*     0: 3  4 */
+
+	/* XXX 20 bits hole, try to pack */
+	/* XXX 4 bytes hole, try to pack */
+
+	long                       c;                    /*     8     8 */
+	struct {
+		int                x;                    /*     0     4 */
+	} *p;                                            /*    16     8 */
+	enum {
+		ONE = 0,
+		TWO = 1,
+	} e;                                             /*    24     4 */
+
+	/* size: 32, cachelines: 1, members: 5 */
+	/* sum members: 20, holes: 1, sum holes: 4 */
+	/* sum bitfield members: 12 bits, bit holes: 1, sum bit holes: 20 bits */
+	/* padding: 4 */
+	/* last cacheline: 32 bytes */
+};
+";
+    assert_eq!((shown.as_str(), said.as_str()), (expected, ""));
+    // All of it is accounted for.
+    assert_eq!(20 * 8 + 4 * 8 + 12 + 20 + 4 * 8, 32 * 8);
+    let body = "struct {\n\tint                        x;                    /*     0     4 */\n\n\t\
+        /* size: 4, cachelines: 1, members: 1 */\n\t/* last cacheline: 4 bytes */\n}";
+    assert_eq!(with(&various(), &["show", "var"]).0, format!("{body} var;\n"));
+    assert_eq!(with(&various(), &["show", "alias_t"]).0, format!("typedef {body} alias_t;\n"));
+    assert_eq!(with(&various(), &["show", "func"]).0, "int func(int skb);\n");
+}
+
+#[test]
+fn tags_say_what_they_tag() {
+    let attribute = "__attribute__((btf_decl_tag(\"tagged\")))";
+    let (shown, _) = with(&various(), &["show", "tagged"]);
+    let expected = format!(
+        "/* #9 DECL_TAG */\n{attribute}; /* of member 3 (p) of STRUCT top */\n\
+         /* #12 DECL_TAG */\n{attribute}; /* of parameter 0 (skb) of FUNC func */\n"
+    );
+    assert_eq!(shown, expected);
+    let (found, _) = with(&various(), &["find", "tagged"]);
+    assert!(found.lines().next().unwrap().ends_with("tagged  of member 3 (p) of STRUCT top"), "{found}");
+    let (found, _) = with(&various(), &["find", "--json", "--kind", "decl_tag", "*"]);
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found[0]["target"], serde_json::json!({"id": 6, "kind": "STRUCT", "name": "top"}));
+    assert_eq!((&found[0]["component"], &found[0]["component_name"]), (&3.into(), &"p".into()));
+    assert_eq!((&found[1]["target"]["name"], &found[1]["component_name"]), (&"func".into(), &"skb".into()));
+}
+
+/// Boundaries of cache lines are told of also inside of what has no name, for
+/// each member of a union anew.
+#[test]
+fn cache_lines_begin_inside_too() {
+    let mut blob = Blob::new();
+    blob.int();
+    let (top, a, b, c) = (blob.string("top"), blob.string("a"), blob.string("b"), blob.string("c"));
+    blob.record(0, 3, 0, false, 0, &[1, 1, 15]); // 2: int [15]
+    blob.record(0, 4, 2, false, 64, &[a, 2, 0, b, 1, 480]); // 3: struct { int a[15]; int b; }
+    blob.record(0, 5, 2, false, 64, &[0, 3, 0, c, 1, 0]); // 4: union of it and int c
+    blob.record(top, 4, 3, false, 72, &[a, 1, 0, 0, 4, 32, b, 1, 544]); // 5
+    let (shown, _) = with(&blob, &["show", "top"]);
+    let expected = "\
+struct top {
+	int                        a;                    /*     0     4 */
+	union {
+		struct {
+			int        a[15];                /*     4    60 */
+			/* --- cacheline 1 boundary (64 bytes) --- */
+			int        b;                    /*    64     4 */
+		};                                       /*     4    64 */
+		int                c;                    /*     4     4 */
+	};                                               /*     4    64 */
+	/* --- cacheline 1 boundary (64 bytes) was 4 bytes ago --- */
+	int                        b;                    /*    68     4 */
+
+	/* size: 72, cachelines: 2, members: 3 */
+	/* last cacheline: 8 bytes */
+};
+";
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn expansion_goes_through_typedefs() {
+    let mut blob = various();
+    let (outer, m, n) = (blob.string("outer"), blob.string("m"), blob.string("n"));
+    let next = 13;
+    blob.record(0, 10, 0, false, 7, &[]); // 13: const alias_t
+    blob.record(outer, 4, 2, false, 8, &[m, next, 0, n, 1, 32]); // 14
+    let (plain, _) = with(&blob, &["show", "outer"]);
+    assert!(plain.contains("\tconst alias_t              m; "), "{plain}");
+    let (expanded, _) = with(&blob, &["show", "--expand", "outer"]);
+    let expected = "\tconst /* typedef alias_t */ struct {\n\
+        \t\tint                x;                    /*     0     4 */\n\
+        \t} m;                                             /*     0     4 */\n";
+    assert!(expanded.contains(expected), "{expanded}");
+}
+
+#[test]
+fn typedefs_have_sizes_and_all_their_steps() {
+    let mut blob = various();
+    let (first, second) = (blob.string("first_t"), blob.string("second_t"));
+    blob.record(first, 8, 0, false, 14, &[]).record(second, 8, 0, false, 2, &[]); // 13, 14
+    assert_eq!(
+        with(&blob, &["show", "first_t"]).0,
+        "typedef second_t first_t; /* size: 8 */\ntypedef long second_t; /* size: 8 */\n"
+    );
+    // Of itself.
+    let mut blob = Blob::new();
+    let name = blob.string("loop_t");
+    blob.record(name, 8, 0, false, 1, &[]);
+    let (shown, _) = with(&blob, &["show", "loop_t"]);
+    assert!(shown.starts_with("typedef loop_t loop_t;\n") && shown.lines().count() <= 64, "{shown}");
+}
+
+#[test]
+fn all_that_is_asked_for_is_answered() {
+    let (shown, said) = with(&various(), &["show", "nosuch", "long", "top.q", "top->p", "top.p->z.y"]);
+    assert_eq!(
+        said,
+        "btf: no type is named nosuch\n\
+         top.q: struct top has no .q\n\
+         top.p->z.y: struct {...} has no ->z.y\n"
+    );
+    assert!(
+        shown.starts_with("long; /* size: 8 */\n/* top->p */\nstruct {...} * at offset 16 of struct top\n"),
+        "{shown}"
+    );
+    // As a shell splits it.
+    let (shown, said) = with(&various(), &["show", "struct", "top", "typedef", "alias_t"]);
+    assert!(shown.starts_with("struct top {\n") && shown.ends_with("} alias_t;\n"), "{shown}");
+    assert_eq!(said, "");
+    let (_, said) = with(&various(), &["show", "union top"]);
+    assert_eq!(said, "btf: no type is named union top; there is struct top\n");
+}
+
+#[test]
+fn members_are_suggested() {
+    let mut blob = Blob::new();
+    blob.int();
+    let (top, member, inner) = (blob.string("top"), blob.string("mm"), blob.string("parent_pid"));
+    blob.record(0, 4, 1, false, 4, &[inner, 1, 0]); // 2
+    blob.record(top, 4, 2, false, 8, &[member, 1, 0, 0, 2, 32]); // 3
+    let said = |path: &str| with(&blob, &["show", path]).1;
+    assert_eq!(said("top.mn"), "btf: top.mn: struct top has no .mn; there is mm\n");
+    assert_eq!(said("top.parent_pip"), "btf: top.parent_pip: struct top has no .parent_pip; there is parent_pid\n");
+    assert_eq!(said("tpo.mm"), "btf: no type is named tpo; there is top\n");
+}
+
+#[test]
+fn patterns_show_all_that_they_match() {
+    let (shown, _) = with(&various(), &["show", "l*"]);
+    assert_eq!(shown, "long; /* size: 8 */\n");
+    let (shown, _) = with(&various(), &["show", "*"]);
+    for expected in ["int; /* size: 4 */\n", "struct top {\n", "} alias_t;\n", "int func(int skb);\n"] {
+        assert!(shown.contains(expected), "{shown}");
+    }
+    let (shown, _) = with(&various(), &["show", "struct *"]);
+    assert!(shown.starts_with("struct top {\n") && !shown.contains("alias_t"), "{shown}");
+    let (_, said) = with(&various(), &["show", "union *"]);
+    assert_eq!(said, "btf: no type is named union *\n");
+    let (shown, _) = with(&various(), &["show", "--hex", "top"]);
+    assert!(shown.contains("c;                    /*   0x8   0x8 */"), "{shown}");
+    assert!(shown.contains("/* size: 0x20, cachelines: 1, members: 5 */"), "{shown}");
+}
+
+/// A file that is named like a type is not what is meant, if there is no BTF in
+/// it.
+#[test]
+fn a_name_is_a_file_only_with_btf_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("types.btf"), various().build()).unwrap();
+    fs::write(folder.path().join("plain"), various().build()).unwrap();
+    fs::write(folder.path().join("long"), "notes").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_btf"));
+        let output = command.args(arguments).current_dir(folder.path()).output().unwrap();
+        text(&output.stdout) + &text(&output.stderr)
+    };
+    assert_eq!(run(&["show", "func", "types.btf"]), "int func(int skb);\n");
+    assert_eq!(run(&["show", "func", "plain"]), "int func(int skb);\n");
+    assert!(!run(&["show", "func", "long"]).contains("neither BTF"));
+    assert!(run(&["show", "func", "./long"]).contains("neither BTF"));
+}
+
+#[test]
+fn colors_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("types.btf");
+    fs::write(&path, various().build()).unwrap();
+    let run = |arguments: &[&str], set: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_btf"));
+        for name in ["NO_COLOR", "CLICOLOR_FORCE"] {
+            command.env_remove(name);
+        }
+        command.args(["show", "long"]).arg(&path).args(arguments).envs(set.iter().copied());
+        text(&command.output().unwrap().stdout)
+    };
+    let (plain, dimmed) = ("long; /* size: 8 */\n", "long; \x1b[2m/* size: 8 */\x1b[0m\n");
+    assert_eq!(run(&[], &[]), plain);
+    assert_eq!(run(&["--color", "always"], &[]), dimmed);
+    assert_eq!(run(&["--color", "always"], &[("NO_COLOR", "1")]), dimmed);
+    assert_eq!(run(&[], &[("CLICOLOR_FORCE", "1")]), dimmed);
+    assert_eq!(run(&[], &[("CLICOLOR_FORCE", "0")]), plain);
+    assert_eq!(run(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "")]), dimmed);
+    assert_eq!(run(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]), plain);
+    assert_eq!(run(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]), plain);
+}
+
+/// What a file says reaches no terminal as it is.
+#[test]
+fn control_characters_are_escaped_everywhere() {
+    let mut blob = Blob::new();
+    let name = blob.string("a\x1b]0;t\x07\nFORGED\u{9b}");
+    blob.record(name, 4, 1, false, 4, &[name, 2, 0]); // 1
+    blob.record(name, 1, 0, false, 4, &[0x0100_0020]); // 2
+    blob.record(name, 6, 1, false, 4, &[name, 0]); // 3
+    blob.record(name, 17, 0, false, 1, &[0]); // 4
+    blob.record(name, 15, 0, false, 0, &[]); // 5
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a\x1b[31m\nFORGED.btf");
+    fs::write(&path, blob.build()).unwrap();
+    let path = path.to_str().unwrap();
+    for arguments in [
+        &["show", "*"][..],
+        &["show", "#1.q"],
+        &["show", "--expand", "#1"],
+        &["find", "*"],
+        &["find", "--json", "*"],
+        &["find", "nothing"],
+        &["info"],
+        &["info", "--json"],
+        &["dump", "--format", "json"],
+        &["dump", "--fixup"],
+        &["dump", "--base", path],
+    ] {
+        let output = btf(&[arguments, &[path]].concat());
+        let printed = text(&output.stdout) + &text(&output.stderr);
+        assert!(!printed.is_empty());
+        let is_sound = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+        assert!(printed.chars().all(is_sound), "{arguments:?}: {printed:?}");
+        assert!(!printed.lines().any(|line| line.starts_with("FORGED")), "{arguments:?}: {printed}");
+    }
+}
