@@ -1,5 +1,7 @@
 //! Writes small ELF files for tests, sound ones and others.
 
+use std::collections::HashMap;
+
 use btf_types::ByteOrder;
 
 /// An ELF file in the making. What is added is not checked: a test may want any
@@ -75,6 +77,33 @@ pub const EXECUTABLE: u64 = 6;
 pub const COMPRESSED: u64 = 0x800;
 /// Global, a variable.
 pub const GLOBAL_OBJECT: u8 = 0x11;
+
+/// A table of names in the making. As linkers do, it has equal ones once.
+struct Names<'a> {
+    bytes: Vec<u8>,
+    offsets: HashMap<&'a str, u32>,
+    /// The same by where the names are: long ones take their time.
+    places: HashMap<(*const u8, usize), u32>,
+}
+
+impl Default for Names<'_> {
+    fn default() -> Self {
+        Self { bytes: vec![0], offsets: HashMap::new(), places: HashMap::new() }
+    }
+}
+
+impl<'a> Names<'a> {
+    fn add(&mut self, name: &'a str) -> u32 {
+        *self.places.entry((name.as_ptr(), name.len())).or_insert_with(|| {
+            *self.offsets.entry(name).or_insert_with(|| {
+                let offset = self.bytes.len() as u32;
+                self.bytes.extend_from_slice(name.as_bytes());
+                self.bytes.push(0);
+                offset
+            })
+        })
+    }
+}
 
 impl ElfBlob {
     /// A BPF object of this byte order without sections.
@@ -152,16 +181,15 @@ impl ElfBlob {
     }
 
     fn symbol_table(&self) -> (Vec<u8>, Vec<u8>) {
-        let (mut table, mut names) = (vec![0; if self.is_64 { 24 } else { 16 }], vec![0]);
+        let mut table = vec![0; if self.is_64 { 24 } else { 16 }];
+        let mut names = Names::default();
         for symbol in &self.symbols {
-            table.extend(self.u32(names.len() as u32));
-            names.extend_from_slice(symbol.name.as_bytes());
-            names.push(0);
+            table.extend(self.u32(names.add(symbol.name)));
             let place = [&[symbol.info, symbol.other][..], &self.u16(symbol.section)].concat();
             let sizes = [self.word(symbol.value), self.word(8)].concat();
             table.extend(if self.is_64 { [place, sizes].concat() } else { [sizes, place].concat() });
         }
-        (table, names)
+        (table, names.bytes)
     }
 
     /// The file: header, contents, table of sections.
@@ -178,16 +206,9 @@ impl ElfBlob {
         }
         let names_index = sections.len() as u16;
         sections.push(SectionBlob { name: ".shstrtab".into(), kind: STRTAB, ..Default::default() });
-        let mut names = vec![0];
-        let name_offsets: Vec<u32> = sections
-            .iter()
-            .map(|section| {
-                let offset = names.len() as u32;
-                names.extend_from_slice(section.name.as_bytes());
-                names.push(0);
-                offset
-            })
-            .collect();
+        let mut names = Names::default();
+        let name_offsets: Vec<u32> = sections.iter().map(|section| names.add(&section.name)).collect();
+        let names = names.bytes;
         if let Some(last) = sections.last_mut() {
             last.data = names;
         }

@@ -116,17 +116,17 @@ fn bombs_end_in_errors_and_not_in_memory() {
     for format in Compression::ALL {
         // More than is allowed.
         let bomb = packed::zeros(format, 40 * MIB);
-        let limits = Limits { output: MIB, ..Limits::BTF };
+        let limits = Limits::BTF.output(MIB);
         let (result, heap) = memory::measure(|| format.decode(&bomb, &limits));
         assert!(matches!(result, Err(Error::OutputLimit { limit: MIB, .. })), "{format}: {result:?}");
         assert!(heap.peak < 16 * MIB, "{format}: {} bytes of heap", heap.peak);
         // So much of so little that it was made to be.
-        let limits = Limits { ratio: 20, ..Limits::IMAGE };
+        let limits = Limits::IMAGE.ratio(20);
         let (result, heap) = memory::measure(|| format.decode(&bomb, &limits));
         assert!(matches!(result, Err(Error::RatioLimit { limit: 20, .. })), "{format}: {result:?}");
         assert!(heap.peak < 64 * MIB, "{format}: {} bytes of heap", heap.peak);
         // As a file, and as a section.
-        let limits = Limits { output: MIB, ..Limits::IMAGE };
+        let limits = Limits::IMAGE.output(MIB);
         if format != Compression::Zlib {
             let result = BtfFile::parse_within(bomb, &limits);
             assert!(matches!(result, Err(Error::OutputLimit { limit: MIB, .. })), "{format}: {result:?}");
@@ -180,7 +180,7 @@ fn a_decoder_is_a_reader_whose_errors_are_this_crates() {
     std::io::copy(&mut decoder, &mut std::io::sink()).unwrap();
     assert_eq!((decoder.produced(), decoder.consumed()), (module.len() as u64, packed.len() as u64));
     assert_eq!(decoder.compression(), Compression::Zstd);
-    let limits = Limits { output: 100, ..Limits::BTF };
+    let limits = Limits::BTF.output(100);
     let mut decoder = Compression::Zstd.decoder(packed.as_slice(), &limits).unwrap();
     let error = decoder.read_to_end(&mut Vec::new()).unwrap_err().downcast::<Error>().unwrap();
     assert!(matches!(error, Error::OutputLimit { limit: 100, .. }));

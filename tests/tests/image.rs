@@ -128,7 +128,7 @@ fn images_without_btf_say_what_was_tried() {
 /// many beginnings of what could be compressed.
 #[test]
 fn images_that_were_made_to_hurt() {
-    let limits = Limits { output: 32 << 20, ..Limits::IMAGE };
+    let limits = Limits::IMAGE.output(32 << 20);
     let len = 4 << 20;
     let mut header = image::btf(ByteOrder::Little);
     header.truncate(24);
@@ -149,6 +149,6 @@ fn images_that_were_made_to_hurt() {
         let (result, heap) = memory::measure(|| BtfFile::parse_within(image, &limits));
         assert!(result.is_err(), "{name}");
         assert!(start.elapsed() < Duration::from_secs(30), "{name}: {:?}", start.elapsed());
-        assert!(heap.peak < 4 * size + 2 * limits.output, "{name}: {} of {size}", heap.peak);
+        assert!(heap.peak < 4 * size + 2 * limits.max_output(), "{name}: {} of {size}", heap.peak);
     }
 }

@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use btf_elf::{
-    BpfObject, DataKind, DatasecFault, Error, Fixup, Holds, Machine, Map, MapFault, MapType, Pinning, Section, Variable,
+    BpfObject, DataKind, DatasecFault, ElfType, Error, Fixup, Holds, Machine, Map, MapFault, MapType, Pinning, Section,
+    Variable,
 };
 use btf_format::ByteOrder;
 use btf_tests::{
@@ -272,7 +273,7 @@ fn s_20_equal_static_names_hidden_variables_and_symbols_that_are_none() {
     assert_eq!(only_datasec(&fixed), (32, vec![("v".into(), 16)]));
     assert!(matches!(
         BpfObject::new(linked),
-        Err(Error::NotBpf { machine: Machine::BPF | Machine::BPF_BE, elf_type: 2 })
+        Err(Error::NotBpf { machine: Machine::BPF | Machine::BPF_BE, elf_type: ElfType::EXEC })
     ));
 }
 
@@ -323,7 +324,7 @@ fn objects_of_both_compilers_and_byte_orders_are_told_whole() {
             }
             assert_eq!(end as usize, code.as_bytes().len(), "{name}: {}", program.name());
             let is_loaded_or_called = |opcode: u8| opcode == btf_elf::Instruction::LD_IMM64 || opcode == 0x85;
-            for relocation in program.relocations().unwrap() {
+            for relocation in &program.relocations().unwrap() {
                 let instruction = code.at(relocation.offset()).unwrap();
                 assert!(is_loaded_or_called(instruction.opcode), "{name}: {instruction:?}");
             }
@@ -364,7 +365,7 @@ fn maps_are_what_their_source_says() {
         let Some(Holds::Maps(inner)) = outer.holds() else { panic!("{outer:?}") };
         assert_eq!((inner.map_type(), inner.max_entries(), inner.value_size()), (Some(MapType(2)), 4, 8));
         let values = |map: &Map<'_>| -> Vec<_> {
-            map.values().iter().map(|value| (value.index, value.name.to_string())).collect()
+            map.values().iter().map(|value| (value.index(), value.name().to_string())).collect()
         };
         assert_eq!(values(outer), [(0, "inner_a".into()), (1, "inner_b".into())]);
         let outer_hash = map(&maps, "outer_hash");
@@ -489,7 +490,10 @@ fn maps_outside_their_section_or_in_one_place() {
 #[test]
 fn what_is_no_object_is_refused() {
     let module = fixtures::read(&format!("modules/{}/veth.ko", fixtures::UNSORTED));
-    assert!(matches!(BpfObject::parse(module), Err(Error::NotBpf { machine: Machine::X86_64, elf_type: 1 })));
+    assert!(matches!(
+        BpfObject::parse(module),
+        Err(Error::NotBpf { machine: Machine::X86_64, elf_type: ElfType::REL })
+    ));
     let btf = fixtures::read("bpf/pahole32/types32-mips.btf");
     assert!(matches!(BpfObject::parse(btf), Err(Error::Elf { .. })));
     let mut elf = ElfBlob::bpf(ByteOrder::NATIVE);

@@ -27,41 +27,29 @@
 //! * [`Entry`]: what a path says of a kernel.
 //! * `Pack` (feature `pack`): writes bundles.
 //! * [`Fetch`]: gets what is asked for, and no more, out of btfhub-archive.
-//! * [`OutputFile`]: a file that is written whole, or not at all.
 //!
 //! # Safety
 //!
 //! An archive is not trusted: nothing in it is ever written outside the folder
-//! that is given for it, links are never made, its paths are relative and
-//! normal, and [`Limits`] bound what it may cost. What is written is written
-//! beside, and renamed when it is whole and on disk; what killed runs have left
-//! is removed by the next one.
+//! that is given for it, links are never made, and [`Limits`] bound what it may
+//! cost.
 
 mod alias;
 mod archive;
-mod cache;
 mod content;
 mod entry;
 mod error;
 mod fetch;
-mod git;
 mod glob;
 mod index;
 mod limits;
-mod links;
-mod lock;
 mod machine;
 mod members;
-mod output;
 #[cfg(feature = "pack")]
 mod pack;
-mod partial;
-mod platform;
-mod rules;
-mod selection;
-mod source;
-mod stream;
+mod select;
 mod unpack;
+mod whole;
 
 #[doc(no_inline)]
 pub use btf_elf as elf;
@@ -70,14 +58,12 @@ pub use btf_kernel as kernel;
 #[doc(no_inline)]
 pub use btf_types as types;
 
-pub use archive::{Archive, Listed};
+pub use archive::{Archive, Chosen, Listed, SelectOptions, Selection};
 pub use entry::Entry;
 pub use error::Error;
 pub use fetch::{Fetch, Fetched};
 pub use limits::Limits;
-pub use output::OutputFile;
 #[cfg(feature = "pack")]
 pub use pack::Pack;
-pub use rules::Rule;
-pub use selection::{Chosen, SelectOptions, Selection, TempFile};
+pub use select::Rule;
 pub use unpack::Unpacked;

@@ -169,7 +169,7 @@ fn open_file(path: &Path) -> Result<BtfFile, SourceError> {
     if !is_stdin(path) {
         return Ok(BtfFile::open(path)?);
     }
-    let limit = Limits::IMAGE.output;
+    let limit = Limits::IMAGE.max_output();
     let mut bytes = Vec::new();
     io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(SourceError::Stdin)?;
     if bytes.len() as u64 > limit {

@@ -1,11 +1,21 @@
 //! BPF objects: what a compiler makes of a BPF program, and a loader takes.
 
-use std::{collections::HashMap, path::Path, sync::OnceLock};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::Path,
+    sync::OnceLock,
+};
 
 use btf_types::{Btf, BtfExt, Bytes, Datasec, OwnedName, Type};
 use object::elf;
 
-use crate::{BtfFile, DataSection, Elf, Error, Fixup, Map, ProgramSection, Section, map};
+use crate::{
+    BtfFile, DataSection, Elf, Error, Fixup, Map, ProgramSection, Section, map,
+    strings::{NameBudget, NameIndex, NamesShared},
+};
+
+/// The id of the FUNC at each offset of each section.
+type FuncTypes = HashMap<(u32, u64), u32>;
 
 /// A BPF object: an ELF file with programs, maps and global variables, and the
 /// BTF that tells of them.
@@ -21,7 +31,7 @@ pub struct BpfObject {
     /// The functions: section, offset, and symbol of each, in this order.
     functions: OnceLock<Vec<(u32, u64, u32)>>,
     /// The FUNC at each offset of each section that `.BTF.ext` knows.
-    func_types: OnceLock<HashMap<(u32, u64), u32>>,
+    func_types: OnceLock<Result<FuncTypes, NamesShared>>,
 }
 
 impl BpfObject {
@@ -181,23 +191,37 @@ impl BpfObject {
         Ok(functions.get(start..end).unwrap_or_default())
     }
 
-    /// The id of the FUNC at an offset of a section; `None` too if `.BTF.ext` is
-    /// damaged, as nobody else says it.
-    pub(crate) fn func_type(&self, section: u32, offset: u64) -> Option<u32> {
-        let types = self.func_types.get_or_init(|| {
-            let mut sections = HashMap::new();
-            for program in self.programs() {
-                sections.entry(program.name().as_bytes()).or_insert(program.section().index());
-            }
-            let mut types = HashMap::new();
-            for section in self.btf_ext().ok().flatten().into_iter().flat_map(BtfExt::sections) {
-                let infos = section.func_infos();
-                let Some(&section) = sections.get(section.name().as_bytes()) else { continue };
-                types.extend(infos.map(|info| ((section, u64::from(info.insn_offset())), info.func().id())));
-            }
-            types
+    /// The id of the FUNC at each offset of each section; none if `.BTF.ext` is
+    /// damaged, as nothing else has them.
+    pub(crate) fn func_types(&self) -> Result<&FuncTypes, Error> {
+        let types = self.func_types.get_or_init(|| match self.btf_ext() {
+            Ok(Some(ext)) => self.func_types_of(ext),
+            _ => Ok(HashMap::new()),
         });
-        types.get(&(section, offset)).copied()
+        types.as_ref().map_err(|&error| error.into())
+    }
+
+    fn func_types_of(&self, ext: &BtfExt) -> Result<FuncTypes, NamesShared> {
+        let names = self.elf.section_names();
+        let programs = self.programs().map(ProgramSection::section);
+        let programs = NameIndex::new(names, programs.map(|section| (section.name_offset(), section.index())));
+        let mut budget = NameBudget::new(self.btf.layers().map(|layer| layer.as_bytes().len()).sum());
+        // Blocks share names; each is looked up once.
+        let mut sections = HashMap::new();
+        let mut types = HashMap::new();
+        for block in ext.func_infos() {
+            let name = block.name();
+            let section = match sections.entry(name.as_bytes().as_ptr().addr()) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(vacant) => {
+                    budget.spend(name)?;
+                    *vacant.insert(programs.get(names, name.as_bytes())?)
+                }
+            };
+            let Some(section) = section else { continue };
+            types.extend(block.infos().map(|info| ((section, u64::from(info.insn_offset())), info.func().id())));
+        }
+        Ok(types)
     }
 }
 

@@ -12,81 +12,94 @@
 //!
 //! Source: `include/linux/btf_ids.h`, `tools/bpf/resolve_btfids/main.c`.
 
-use btf_types::{ByteOrder, Kind, OwnedName};
+use std::collections::{HashMap, HashSet};
 
-use crate::{Elf, Error, Section};
+use btf_types::{Kind, Name};
 
-/// As long the name of a symbol can be: `KSYM_NAME_LEN`.
-const NAME_LEN: usize = 512;
+use crate::{Elf, Error, Section, raw::word, strings::NameBudget};
 
-/// What is in `.BTF_ids`.
+/// Contents of `.BTF_ids`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BtfIds {
+pub struct BtfIds<'elf> {
     words: Vec<u32>,
-    ids: Vec<BtfId>,
-    sets: Vec<BtfIdSet>,
+    ids: Vec<BtfId<'elf>>,
+    sets: Vec<Set<'elf>>,
 }
 
-/// The id of one type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BtfId {
-    /// The kind of the type.
+/// The id of one type, in `.BTF_ids`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct BtfId<'elf> {
+    /// Kind of the type.
     pub kind: Kind,
-    /// Its name.
-    pub name: OwnedName,
-    /// Its id; 0 if there is no such type.
+    /// Name of the type.
+    pub name: Name<'elf>,
+    /// Id of the type; 0 if there is no such type.
     pub id: u32,
-    /// Where in the section, in **bytes**.
+    /// Offset in the section in **bytes**.
     pub offset: u32,
 }
 
-/// The ids of a set of types.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BtfIdSet {
-    /// The name of the set.
-    pub name: OwnedName,
-    /// The ids, each with its flags if the set has such, rising.
-    pub ids: Vec<(u32, Option<u32>)>,
-    /// The flags of the whole set, if it has such: bit 0 says that it is of
-    /// kfuncs.
-    pub flags: Option<u32>,
-    /// Where in the section, in **bytes**.
-    pub offset: u32,
+/// Where a set is, and whether it has flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Set<'elf> {
+    name: Name<'elf>,
+    offset: u32,
+    has_flags: bool,
+    count: u32,
 }
 
-impl BtfIds {
-    pub(crate) fn read(section: Section<'_>) -> Result<Self, Error> {
+/// A set of types, in `.BTF_ids`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BtfIdSet<'a> {
+    set: Set<'a>,
+    flags: Option<u32>,
+    words: &'a [u32],
+}
+
+/// What the name of a symbol says.
+#[derive(Clone, Copy)]
+enum Meaning<'elf> {
+    Id(Kind, Name<'elf>),
+    Set { name: Name<'elf>, has_flags: bool },
+}
+
+impl<'elf> BtfIds<'elf> {
+    pub(crate) fn read(elf: &'elf Elf, section: Section<'elf>) -> Result<Self, Error> {
         let data = section.data()?;
         let (chunks, _) = data.as_chunks::<4>();
-        let word = match section.elf().byte_order() {
-            ByteOrder::Little => u32::from_le_bytes,
-            ByteOrder::Big => u32::from_be_bytes,
-        };
-        let words: Vec<u32> = chunks.iter().map(|&bytes| word(bytes)).collect();
+        let words = chunks.iter().map(|&bytes| word(bytes, elf.byte_order())).collect();
         let mut ids = Self { words, ids: Vec::new(), sets: Vec::new() };
-        ids.name(section.elf(), section.index())?;
+        ids.name(elf, section)?;
         Ok(ids)
     }
 
-    /// Tells by the symbols what is where.
-    fn name(&mut self, elf: &Elf, section: u32) -> Result<(), Error> {
-        // Symbols that share a place are looked at once: a set is as long as it
-        // says, and a million of them could be as long as the section.
-        let mut places = std::collections::BTreeSet::new();
-        for symbol in elf.symbols()?.filter(|symbol| symbol.section().is_some_and(|at| at.index() == section)) {
-            let name = symbol.name().as_bytes();
-            let Some(rest) = name.strip_prefix(b"__BTF_ID__").filter(|_| name.len() <= NAME_LEN) else { continue };
+    /// Finds out by the symbols what is where.
+    fn name(&mut self, elf: &'elf Elf, section: Section<'elf>) -> Result<(), Error> {
+        let mut budget = NameBudget::new(elf.symbol_table()?.names().len());
+        let mut meanings = HashMap::new();
+        let mut places = HashSet::new();
+        for symbol in elf.symbols()?.filter(|symbol| symbol.section() == Some(section)) {
             let Some(offset) = symbol.offset().and_then(|offset| u32::try_from(offset).ok()) else { continue };
-            if let Some(name) = rest.strip_prefix(b"set8__") {
-                if places.insert(offset) {
-                    self.sets.extend(self.set8(name, offset));
+            let meaning = match meanings.get(&symbol.name_offset()) {
+                Some(known) => *known,
+                None => {
+                    let name = symbol.name();
+                    budget.spend(name)?;
+                    let meaning = Meaning::of(name.as_bytes());
+                    meanings.insert(symbol.name_offset(), meaning);
+                    meaning
                 }
-            } else if let Some(name) = rest.strip_prefix(b"set__") {
-                if places.insert(offset) {
-                    self.sets.extend(self.set(name, offset));
+            };
+            match meaning {
+                Some(Meaning::Id(kind, name)) => {
+                    self.ids.extend(self.word(offset).map(|id| BtfId { kind, name, id, offset }));
                 }
-            } else {
-                self.ids.extend(self.id(rest, offset));
+                Some(Meaning::Set { name, has_flags }) if places.insert(offset) => {
+                    let set = self.word(offset).map(|count| Set { name, offset, has_flags, count });
+                    self.sets.extend(set.filter(|set| self.words_of(set).is_some()));
+                }
+                _ => {}
             }
         }
         self.ids.sort_by_key(|id| id.offset);
@@ -95,7 +108,7 @@ impl BtfIds {
         let mut end = 0u64;
         self.sets.retain(|set| {
             let is_apart = u64::from(set.offset) >= end;
-            end = end.max(u64::from(set.offset) + 4 * set.len_in_words());
+            end = end.max(u64::from(set.offset) + 4 * (set.start() + set.len_in_words()));
             is_apart
         });
         Ok(())
@@ -105,41 +118,14 @@ impl BtfIds {
         self.words.get(offset as usize / 4).copied().filter(|_| offset.is_multiple_of(4))
     }
 
-    fn words(&self, offset: u32, count: u64) -> Option<&[u32]> {
-        let start = offset as usize / 4;
-        self.words.get(start..start.checked_add(usize::try_from(count).ok()?)?)
+    /// The ids of a set, each with its flags if it has such.
+    fn words_of(&self, set: &Set<'_>) -> Option<&[u32]> {
+        let start = u64::from(set.offset) / 4 + set.start();
+        let end = start + set.len_in_words();
+        self.words.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     }
 
-    /// `KIND__NAME__N`.
-    fn id(&self, text: &[u8], offset: u32) -> Option<BtfId> {
-        let text = std::str::from_utf8(text).ok()?;
-        let (kind, rest) = text.split_once("__")?;
-        let kind = match kind {
-            "struct" => Kind::Struct,
-            "union" => Kind::Union,
-            "typedef" => Kind::Typedef,
-            "func" => Kind::Func,
-            _ => return None,
-        };
-        let (name, _) = rest.rsplit_once("__")?;
-        Some(BtfId { kind, name: name.as_bytes().into(), id: self.word(offset)?, offset })
-    }
-
-    fn set(&self, name: &[u8], offset: u32) -> Option<BtfIdSet> {
-        let ids = self.words(offset.checked_add(4)?, self.word(offset)?.into())?;
-        let ids = ids.iter().map(|&id| (id, None)).collect();
-        Some(BtfIdSet { name: name.into(), ids, flags: None, offset })
-    }
-
-    fn set8(&self, name: &[u8], offset: u32) -> Option<BtfIdSet> {
-        let flags = self.word(offset.checked_add(4)?)?;
-        let pairs = self.words(offset.checked_add(8)?, 2 * u64::from(self.word(offset)?))?;
-        let (pairs, _) = pairs.as_chunks::<2>();
-        let ids = pairs.iter().map(|&[id, flags]| (id, Some(flags))).collect();
-        Some(BtfIdSet { name: name.into(), ids, flags: Some(flags), offset })
-    }
-
-    /// All words, also where no symbol tells what they are.
+    /// All words of the section, also those that no symbol describes.
     #[must_use]
     pub fn as_words(&self) -> &[u32] {
         &self.words
@@ -147,20 +133,91 @@ impl BtfIds {
 
     /// The ids of single types, by rising offset.
     #[must_use]
-    pub fn ids(&self) -> &[BtfId] {
+    pub fn ids(&self) -> &[BtfId<'elf>] {
         &self.ids
     }
 
     /// The sets, by rising offset.
     #[must_use]
-    pub fn sets(&self) -> &[BtfIdSet] {
-        &self.sets
+    pub fn sets(&self) -> impl ExactSizeIterator<Item = BtfIdSet<'_>> + Clone {
+        self.sets.iter().map(|set| {
+            let words = self.words_of(set);
+            debug_assert!(words.is_some(), "it was looked at when the set was found");
+            let flags = self.word(set.offset.saturating_add(4)).filter(|_| set.has_flags);
+            BtfIdSet { set: *set, flags, words: words.unwrap_or_default() }
+        })
     }
 }
 
-impl BtfIdSet {
+impl<'elf> Meaning<'elf> {
+    fn of(name: &'elf [u8]) -> Option<Self> {
+        let rest = name.strip_prefix(b"__BTF_ID__")?;
+        if let Some(name) = rest.strip_prefix(b"set8__") {
+            return Some(Self::Set { name: Name::new(name), has_flags: true });
+        }
+        if let Some(name) = rest.strip_prefix(b"set__") {
+            return Some(Self::Set { name: Name::new(name), has_flags: false });
+        }
+        // KIND__NAME__N
+        let kinds: [(&[u8], Kind); 4] = [
+            (b"struct__", Kind::Struct),
+            (b"union__", Kind::Union),
+            (b"typedef__", Kind::Typedef),
+            (b"func__", Kind::Func),
+        ];
+        let (kind, rest) = kinds.iter().find_map(|(text, kind)| Some((*kind, rest.strip_prefix(*text)?)))?;
+        let end = memchr::memmem::rfind(rest, b"__")?;
+        Some(Self::Id(kind, Name::new(rest.get(..end)?)))
+    }
+}
+
+impl Set<'_> {
+    /// The number of words before the first id.
+    fn start(&self) -> u64 {
+        if self.has_flags { 2 } else { 1 }
+    }
+
     fn len_in_words(&self) -> u64 {
-        let ids = self.ids.len() as u64;
-        if self.flags.is_some() { 2 + 2 * ids } else { 1 + ids }
+        if self.has_flags { 2 * u64::from(self.count) } else { self.count.into() }
+    }
+}
+
+impl<'a> BtfIdSet<'a> {
+    /// Name of the set.
+    #[must_use]
+    pub fn name(self) -> Name<'a> {
+        self.set.name
+    }
+
+    /// Offset in the section in **bytes**.
+    #[must_use]
+    pub fn offset(self) -> u32 {
+        self.set.offset
+    }
+
+    /// Flags of the whole set, if it is one with flags (`set8`): bit 0 says
+    /// that it is of kfuncs (`BTF_SET8_KFUNCS`).
+    #[must_use]
+    pub fn flags(self) -> Option<u32> {
+        self.flags
+    }
+
+    /// The ids, rising, each with its flags if the set is one with flags.
+    #[must_use]
+    pub fn ids(self) -> impl ExactSizeIterator<Item = (u32, Option<u32>)> + Clone + 'a {
+        let step = if self.set.has_flags { 2 } else { 1 };
+        self.words.chunks_exact(step).map(|words| (words.first().copied().unwrap_or(0), words.get(1).copied()))
+    }
+
+    /// Number of ids.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.set.count as usize
+    }
+
+    /// Tests for a set without ids.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.set.count == 0
     }
 }

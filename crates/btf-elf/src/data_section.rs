@@ -4,7 +4,7 @@ use std::fmt;
 
 use btf_types::{Bytes, Datasec, Linkage, Name, Type};
 
-use crate::{BpfObject, DatasecLayout, Error, FixedDatasec, FixedEntry, strings};
+use crate::{BpfObject, DatasecLayout, Error, FixedDatasec, FixedEntry};
 
 /// A section of a BPF object that its BTF knows the variables of.
 #[derive(Clone, Copy)]
@@ -38,6 +38,9 @@ pub enum DataKind {
 }
 
 impl DataKind {
+    /// The length of the longest name that is known, and of no other.
+    const LONGEST: usize = b"?.struct_ops.link".len();
+
     fn of(name: &[u8]) -> Self {
         let is = |of: &[u8]| name.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."));
         match name {
@@ -67,7 +70,7 @@ impl<'obj> DataSection<'obj> {
     /// What it is to a loader.
     #[must_use]
     pub fn kind(self) -> DataKind {
-        DataKind::of(Type::from(self.datasec).name_start(strings::LEN).as_bytes())
+        DataKind::of(Type::from(self.datasec).name_start(DataKind::LONGEST + 1).as_bytes())
     }
 
     /// The DATASEC, as it is in the object.
@@ -104,9 +107,9 @@ impl<'obj> DataSection<'obj> {
     ///
     /// # Errors
     ///
-    /// Those of [`crate::Section::data`].
+    /// Those of [`crate::Section::data`]; [`Error::NamesShared`].
     pub fn contents(self) -> Result<Option<Bytes>, Error> {
-        match self.object.elf().section(self.name()) {
+        match self.fixed.section(self.object.elf())? {
             Some(section) if section.has_contents() => section.data().map(Some),
             _ => Ok(None),
         }

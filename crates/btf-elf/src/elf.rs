@@ -6,16 +6,40 @@
 use std::{path::Path, sync::OnceLock};
 
 use btf_types::{Btf, BtfExt, ByteOrder, Bytes};
-use object::{
-    Endianness, elf,
-    pod::{self, Pod},
-    read::elf::FileHeader,
-};
+use object::{Endianness, elf, pod, read::elf::FileHeader};
 
 use crate::{
-    BtfIds, Error, Fixup, Limits, Machine, Section, Sections, Symbol, Symbols, input::Input, relocation,
-    section::SectionHeader, symbol::SymbolTable,
+    BtfIds, Error, Fixup, Limits, Machine, Section, Sections, Symbol, Symbols,
+    input::Input,
+    limits::Budget,
+    raw::{self, display_names, endian, numbers},
+    relocation,
+    section::SectionHeader,
+    strings::{NameIndex, NamesShared, StringTable},
+    symbol::SymbolTable,
 };
+
+numbers! {
+    /// `e_type` of an ELF file.
+    ElfType(u16) {
+        /// Relocatable: object files, kernel modules.
+        REL = elf::ET_REL.0,
+        /// Executable: kernels.
+        EXEC = elf::ET_EXEC.0,
+        /// Shared, and executables at any address.
+        DYN = elf::ET_DYN.0,
+        /// Memory of a process.
+        CORE = elf::ET_CORE.0,
+    }
+}
+
+display_names! {
+    ElfType:
+    REL => "ET_REL",
+    EXEC => "ET_EXEC",
+    DYN => "ET_DYN",
+    CORE => "ET_CORE",
+}
 
 /// An ELF file of 32 or 64 bits and either byte order: a kernel, a module, a
 /// BPF object, a library with debug information.
@@ -25,13 +49,14 @@ use crate::{
 #[derive(Debug)]
 pub struct Elf {
     input: Input,
-    elf_type: u16,
+    elf_type: ElfType,
     machine: Machine,
     sections: Vec<SectionHeader>,
-    section_names: Bytes,
+    section_names: StringTable,
+    sections_by_name: OnceLock<NameIndex>,
     symbols: OnceLock<SymbolTable>,
     relocations: OnceLock<Vec<(u32, u32)>>,
-    limits: Limits,
+    budget: Budget,
 }
 
 /// Where a file says whether it has 32 or 64 bits.
@@ -53,7 +78,7 @@ impl Elf {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let input = Input::open(path, &Limits::IMAGE);
-        input.and_then(|input| Self::new(input, Limits::BTF)).map_err(|error| error.of_file(path))
+        input.and_then(|input| Self::with_limits(input, Limits::IMAGE)).map_err(|error| error.of_file(path))
     }
 
     /// The same of bytes in memory.
@@ -62,10 +87,15 @@ impl Elf {
     ///
     /// As for [`Elf::open`], without the file around it.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
-        Self::new(Input::Bytes(bytes.into()), Limits::BTF)
+        Self::with_limits(Input::Bytes(bytes.into()), Limits::IMAGE)
     }
 
-    pub(crate) fn new(input: Input, limits: Limits) -> Result<Self, Error> {
+    fn with_limits(input: Input, limits: Limits) -> Result<Self, Error> {
+        let budget = Budget::new(limits, input.len());
+        Self::new(input, budget)
+    }
+
+    pub(crate) fn new(input: Input, budget: Budget) -> Result<Self, Error> {
         let start = input.start(size_of::<elf::FileHeader64<Endianness>>())?;
         let damaged = |what, offset| Error::Elf { what, offset };
         if !start.starts_with(&Self::MAGIC) {
@@ -77,8 +107,8 @@ impl Elf {
             _ => return Err(damaged("no such byte order", EI_DATA as u64)),
         };
         match start.get(EI_CLASS) {
-            Some(1) => Self::with_class::<elf::FileHeader32<Endianness>>(input, &start, byte_order, limits),
-            Some(2) => Self::with_class::<elf::FileHeader64<Endianness>>(input, &start, byte_order, limits),
+            Some(1) => Self::with_class::<elf::FileHeader32<Endianness>>(input, &start, byte_order, budget),
+            Some(2) => Self::with_class::<elf::FileHeader64<Endianness>>(input, &start, byte_order, budget),
             _ => Err(damaged("no such class", EI_CLASS as u64)),
         }
     }
@@ -87,26 +117,30 @@ impl Elf {
         input: Input,
         start: &[u8],
         byte_order: ByteOrder,
-        limits: Limits,
+        budget: Budget,
     ) -> Result<Self, Error> {
         let damaged = |what, offset| Error::Elf { what, offset };
         let endian = endian(byte_order);
         let (header, _) = pod::from_bytes::<H>(start).map_err(|()| damaged("header is cut off", start.len() as u64))?;
         let (sections, names) = section_headers(&input, header, endian)?;
         let section_names = match sections.get(names as usize) {
-            Some(section) if names != 0 => input.read(section.offset, section.size, "section of section names")?,
+            Some(section) if names != 0 => {
+                input.read(section.offset, section.size, || "section of section names".into())?
+            }
             None if names != 0 => return Err(damaged("no such section of section names", 0)),
             _ => Bytes::new(),
         };
+        check_overlap(&input, &sections)?;
         Ok(Self {
-            elf_type: header.e_type(endian).0,
+            elf_type: ElfType(header.e_type(endian).0),
             machine: Machine::new(header.e_machine(endian).0, header.is_type_64(), byte_order),
             input,
             sections,
-            section_names,
+            section_names: StringTable::new(section_names),
+            sections_by_name: OnceLock::new(),
             symbols: OnceLock::new(),
             relocations: OnceLock::new(),
-            limits,
+            budget,
         })
     }
 
@@ -122,10 +156,9 @@ impl Elf {
         self.machine.byte_order()
     }
 
-    /// What kind of file it is: 1 relocatable (`ET_REL`), 2 executable, 3
-    /// shared.
+    /// Type of the file (`e_type`).
     #[must_use]
-    pub fn elf_type(&self) -> u16 {
+    pub fn elf_type(&self) -> ElfType {
         self.elf_type
     }
 
@@ -133,7 +166,7 @@ impl Elf {
     /// values, and not addresses.
     #[must_use]
     pub fn is_relocatable(&self) -> bool {
-        self.elf_type == elf::ET_REL.0
+        self.elf_type == ElfType::REL
     }
 
     /// The machine that the file is for.
@@ -150,7 +183,6 @@ impl Elf {
 
     /// The sections, in the order of their numbers; the first is no section,
     /// but stands for there being none.
-    #[must_use]
     pub fn sections(&self) -> Sections<'_> {
         Sections::new(self, &self.sections)
     }
@@ -165,6 +197,20 @@ impl Elf {
     pub fn section(&self, name: impl AsRef<[u8]>) -> Option<Section<'_>> {
         let name = name.as_ref();
         self.sections().find(|section| section.is_named(name))
+    }
+
+    /// The number of the first section of this name, for those who ask for
+    /// many: all names are indexed once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`NameIndex::get`].
+    pub(crate) fn indexed_section(&self, name: &[u8]) -> Result<Option<u32>, NamesShared> {
+        let index = self.sections_by_name.get_or_init(|| {
+            let names = self.sections.iter().zip(0..).map(|(header, index)| (header.name_offset(), index));
+            NameIndex::new(&self.section_names, names)
+        });
+        index.get(&self.section_names, name)
     }
 
     /// The one section of this name.
@@ -196,7 +242,7 @@ impl Elf {
         Ok(self.symbol_table()?.get(self, index))
     }
 
-    fn symbol_table(&self) -> Result<&SymbolTable, Error> {
+    pub(crate) fn symbol_table(&self) -> Result<&SymbolTable, Error> {
         if let Some(symbols) = self.symbols.get() {
             return Ok(symbols);
         }
@@ -205,7 +251,7 @@ impl Elf {
     }
 
     /// The tables of relocations of a section.
-    pub(crate) fn relocations_of(&self, index: u32) -> impl Iterator<Item = Section<'_>> {
+    pub(crate) fn relocation_tables(&self, index: u32) -> impl Iterator<Item = Section<'_>> {
         let tables = self.relocations.get_or_init(|| relocation::tables(self));
         let start = tables.partition_point(|&(of, _)| of < index);
         let those = tables.iter().skip(start).take_while(move |&&(of, _)| of == index);
@@ -271,10 +317,7 @@ impl Elf {
     }
 
     fn parse_btf(&self, section: &'static str, bytes: Bytes, base: Option<&Btf>) -> Result<Btf, Error> {
-        let btf = Btf::options()
-            .maybe_base(base)
-            .pointer_size(self.machine.pointer_size())
-            .parse(bytes)
+        let btf = Btf::parse_with_pointer_size(bytes, base, self.machine.pointer_size())
             .map_err(|source| Error::Btf { section, source })?;
         if btf.byte_order() != self.byte_order() {
             return Err(Error::ByteOrder { section, btf: btf.byte_order(), elf: self.byte_order() });
@@ -299,9 +342,9 @@ impl Elf {
     /// # Errors
     ///
     /// Those of [`Section::data`] and [`Elf::symbols`].
-    pub fn btf_ids(&self) -> Result<Option<BtfIds>, Error> {
+    pub fn btf_ids(&self) -> Result<Option<BtfIds<'_>>, Error> {
         match self.only_section(".BTF_ids")? {
-            Some(section) => BtfIds::read(section).map(Some),
+            Some(section) => BtfIds::read(self, section).map(Some),
             None => Ok(None),
         }
     }
@@ -320,11 +363,15 @@ impl Elf {
         &self.input
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
+    pub(crate) fn into_budget(self) -> Budget {
+        self.budget
     }
 
-    pub(crate) fn section_names(&self) -> &[u8] {
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    pub(crate) fn section_names(&self) -> &StringTable {
         &self.section_names
     }
 
@@ -348,8 +395,8 @@ fn section_headers<H: FileHeader<Endian = Endianness>>(
         return Err(Error::Elf { what: "section headers of an unknown size", offset });
     }
     // With 65,280 sections or more, the numbers stand in the first.
-    let first = input.read(offset, size, "first section header")?;
-    let first = SectionHeader::read(first_of::<H::SectionHeader>(&first, offset)?, endian);
+    let first = input.read(offset, size, || "first section header".into())?;
+    let first = SectionHeader::read(raw::first::<H::SectionHeader>(&first, offset)?, endian);
     let count = match header.e_shnum(endian) {
         0 => first.size,
         count => count.into(),
@@ -359,18 +406,22 @@ fn section_headers<H: FileHeader<Endian = Endianness>>(
         index => index.0.into(),
     };
     let len = count.checked_mul(size).ok_or(Error::Elf { what: "too many sections", offset })?;
-    let table = input.read(offset, len, "table of sections")?;
+    let table = input.read(offset, len, || "table of sections".into())?;
     let headers = pod::slice_from_all_bytes::<H::SectionHeader>(&table).unwrap_or_default();
     Ok((headers.iter().map(|header| SectionHeader::read(header, endian)).collect(), names))
 }
 
-pub(crate) fn first_of<T: Pod>(bytes: &[u8], offset: u64) -> Result<&T, Error> {
-    pod::from_bytes(bytes).map(|(first, _)| first).map_err(|()| Error::Elf { what: "cut off", offset })
-}
-
-pub(crate) fn endian(order: ByteOrder) -> Endianness {
-    match order {
-        ByteOrder::Little => Endianness::Little,
-        ByteOrder::Big => Endianness::Big,
+/// Checks that sections are not the same bytes over and over: a small file could
+/// have a million that are all of it. (In sound files some are in others, such as
+/// notes in what is loaded; those that end outside are errors when asked for.)
+fn check_overlap(input: &Input, sections: &[SectionHeader]) -> Result<(), Error> {
+    const TIMES: u64 = 4;
+    let is_inside =
+        |section: &&SectionHeader| section.offset.checked_add(section.size).is_some_and(|end| end <= input.len());
+    let inside = sections.iter().filter(|section| section.has_contents()).filter(is_inside);
+    let sum = inside.map(|section| section.size).fold(0, u64::saturating_add);
+    match sum > input.len().saturating_mul(TIMES) {
+        true => Err(Error::SectionsOverlap { sum, len: input.len() }),
+        false => Ok(()),
     }
 }

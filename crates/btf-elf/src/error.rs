@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use btf_types::{ByteOrder, Kind, OwnedName};
 
-use crate::{Compression, Machine};
+use crate::{Compression, ElfType, Machine};
 
 /// Why a file could not be read, or an object does not say what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +87,17 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// More comes out of a file, all its layers and compressed sections
+    /// together, than is allowed for one of its length.
+    #[error(
+        "decodes to more than the limit of {limit} bytes in all for a file of {len} bytes (raise it with `Limits`)"
+    )]
+    FileOutputLimit {
+        /// The limit in bytes.
+        limit: u64,
+        /// The length of the file in bytes.
+        len: u64,
+    },
     /// So much more comes out than goes in that it was made to.
     #[error("{compression} decodes to more than {limit} times its size")]
     RatioLimit {
@@ -115,6 +126,21 @@ pub enum Error {
         len: u64,
         /// The length of the file in bytes.
         file_len: u64,
+    },
+    /// Sections are the same bytes over and over.
+    #[error("damaged ELF: sections overlap, with {sum} bytes in all in a file of {len}")]
+    SectionsOverlap {
+        /// The bytes of all sections together.
+        sum: u64,
+        /// The length of the file in bytes.
+        len: u64,
+    },
+    /// Names are the same bytes over and over, so that to look at each would
+    /// take much more than the length of the file.
+    #[error("names that overlap have more than the limit of {limit} bytes in all")]
+    NamesShared {
+        /// The limit in bytes.
+        limit: u64,
     },
     /// The file is sound, and has no BTF.
     #[error("no .BTF section: built without BTF, or stripped of it")]
@@ -148,7 +174,7 @@ pub enum Error {
     /// A compressed section is not as long as it says.
     #[error("{found} bytes when decoded, expected {expected}")]
     DecodedLength {
-        /// As many there are.
+        /// As many there are, or at least, as decoding stops behind those expected.
         found: u64,
         /// As many there should be.
         expected: u64,
@@ -204,7 +230,7 @@ pub enum Error {
         /// The machine that it is for.
         machine: Machine,
         /// The ELF type.
-        elf_type: u16,
+        elf_type: ElfType,
     },
     /// A name that no machine has.
     #[error("unknown machine {name:?}")]
@@ -287,6 +313,13 @@ pub enum DatasecFault {
     /// the object has none.
     #[error("the object has no integer of 4 bytes")]
     NoInt,
+    /// Names of types are the same bytes over and over, so that to look at each
+    /// would take much more than the length of the BTF.
+    #[error("names that overlap have more than the limit of {limit} bytes in all")]
+    NamesShared {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// A variable has no size.
     #[error(transparent)]
     Unsized(#[from] btf_types::Error),
@@ -318,6 +351,14 @@ pub enum MapFault {
     /// It lies where another one does.
     #[error("it overlaps the map {0}")]
     Overlaps(OwnedName),
+    /// Its variable is smaller than the struct that defines it.
+    #[error("{found} bytes, too few for its definition of {expected}")]
+    Truncated {
+        /// The variable's size in bytes.
+        found: u32,
+        /// The struct's size in bytes.
+        expected: u32,
+    },
     /// More members than a definition can have.
     #[error("{found} fields, there are only {limit}")]
     TooManyFields {

@@ -4,7 +4,7 @@ use std::{fmt, fs::File, io::Read, path::Path};
 
 use btf_types::{Btf, ByteOrder, Bytes};
 
-use crate::{BpfObject, Compression, Elf, Error, ImageKind, Limits, Machine, image, input::Input};
+use crate::{BpfObject, Compression, Elf, Error, ImageKind, Limits, Machine, image, input::Input, limits::Budget};
 
 /// A file that has BTF in it: raw BTF, ELF, a kernel image, or any of these
 /// compressed.
@@ -117,26 +117,27 @@ impl BtfFile {
     }
 
     fn new(mut input: Input, limits: &Limits) -> Result<Self, Error> {
+        let mut budget = Budget::new(*limits, input.len());
         let mut layers = Vec::new();
         while layers.len() < DEPTH {
             let start = input.start(Compression::DETECT_BYTES)?;
             if start.first_chunk().is_some_and(|&magic| ByteOrder::of_magic(magic).is_some()) {
                 layers.push(Layer::Btf { offset: 0 });
-                return Ok(Self { layers, content: Content::Raw(input.all(limits.output)?) });
+                return Ok(Self { layers, content: Content::Raw(input.all(limits.max_output())?) });
             }
             if start.starts_with(&Elf::MAGIC) {
-                let elf = Elf::new(input, section_limits(limits))?;
+                let elf = Elf::new(input, budget)?;
                 layers.push(Layer::of_elf(&elf));
                 match image::wrapped(&elf)? {
                     None => return Ok(Self { layers, content: Content::Elf(elf.into()) }),
                     Some(kernel) => input = Input::Bytes(kernel),
                 }
+                budget = elf.into_budget();
             } else if let Some(compression) = Compression::detect(&start) {
                 layers.push(Layer::Compressed { compression, offset: 0 });
-                input = Input::Bytes(decode(&input, compression, limits)?.into());
+                input = Input::Bytes(decode(&input, compression, &budget)?.into());
             } else {
-                let bytes = input.all(limits.output)?;
-                let found = image::open(&bytes, limits)?;
+                let found = image::open(&input.all(limits.max_output())?, &budget)?;
                 layers.extend(found.layers);
                 return Ok(Self { layers, content: found.content });
             }
@@ -223,20 +224,21 @@ impl BtfFile {
     }
 }
 
-/// Limits on what is in the sections of a file that is within these.
-pub(crate) fn section_limits(limits: &Limits) -> Limits {
-    Limits { output: limits.output.min(Limits::BTF.output), ..*limits }
-}
-
-fn decode(input: &Input, compression: Compression, limits: &Limits) -> Result<Vec<u8>, Error> {
-    match input {
-        Input::Bytes(bytes) => compression.decode(bytes, limits),
-        Input::File { file, len } => {
+/// Decodes a layer.
+fn decode(input: &Input, compression: Compression, budget: &Budget) -> Result<Vec<u8>, Error> {
+    let limits = budget.layer();
+    let mut decoded = Vec::new();
+    let result = match input {
+        Input::Bytes(bytes) => compression.decode_into(&mut decoded, bytes, &limits),
+        Input::File { file, len, .. } => {
             let reader = FileReader { file, offset: 0, len: *len };
-            let mut decoded = Vec::new();
-            compression.decoder(reader, limits)?.read_rest(&mut decoded)?;
-            Ok(decoded)
+            compression.decoder(reader, &limits).and_then(|mut decoder| decoder.read_rest(&mut decoded))
         }
+    };
+    budget.spend(decoded.len() as u64);
+    match result {
+        Ok(()) => Ok(decoded),
+        Err(error) => Err(budget.explain(error, limits)),
     }
 }
 

@@ -16,17 +16,12 @@
 //! `Documentation/arch/riscv/boot-image-header.rst`,
 //! `drivers/firmware/efi/libstub/zboot-header.S`.
 
-use std::{fmt, ops::Range};
+use std::{fmt, io::Read, ops::Range};
 
 use btf_types::Bytes;
 use memchr::memmem;
 
-use crate::{
-    Compression, Elf, Error, Layer, Limits,
-    file::{Content, section_limits},
-    input::Input,
-    scan,
-};
+use crate::{Compression, Elf, Error, Layer, file::Content, input::Input, limits::Budget, scan};
 
 /// What a kernel image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,9 +125,10 @@ const PAYLOADS: usize = 64;
 const KERNEL_LEN: usize = 64 << 10;
 
 /// Looks for BTF in an image.
-pub(crate) fn open(bytes: &Bytes, limits: &Limits) -> Result<Found, Error> {
+pub(crate) fn open(bytes: &Bytes, budget: &Budget) -> Result<Found, Error> {
     let kind = ImageKind::detect(bytes);
-    let mut search = Search { limits: *limits, tried: Vec::new() };
+    let input = (bytes.len() as u64).saturating_mul(PASSES);
+    let mut search = Search { budget, input, tried: Vec::new() };
     let told = kind.payload(bytes).filter(|range| {
         bytes
             .get(range.clone())
@@ -165,13 +161,18 @@ impl Found {
     }
 }
 
+/// How often over the bytes of an image may be decoded, in all.
+const PASSES: u64 = 4;
+
 /// The payloads that were tried, and how much more may be decoded.
-struct Search {
-    limits: Limits,
+struct Search<'a> {
+    budget: &'a Budget,
+    /// How many bytes of the image may still be read by decoders.
+    input: u64,
     tried: Vec<(u64, Compression, String)>,
 }
 
-impl Search {
+impl Search<'_> {
     /// Looks into one payload.
     fn payload(&mut self, bytes: &Bytes, range: Range<usize>) -> Option<Found> {
         let offset = range.start as u64;
@@ -181,11 +182,7 @@ impl Search {
         };
         // Behind a payload come its length, a loader, or anything; so what came
         // before an error counts.
-        let (decoded, error) = match compression.decode_as_far(&payload, &self.limits) {
-            Ok(decoded) => (decoded, None),
-            Err((decoded, error)) => (decoded, Some(error)),
-        };
-        self.limits.output = self.limits.output.saturating_sub(decoded.len() as u64);
+        let (decoded, error) = self.decode(compression, &payload);
         let result = match (decoded.len() < KERNEL_LEN, error) {
             (true, Some(error)) => Err(with_cause(&error)),
             (true, None) => Err(format!("{} bytes, too few for a kernel", decoded.len())),
@@ -206,10 +203,24 @@ impl Search {
         }
     }
 
+    /// Decodes as far as it goes.
+    fn decode(&mut self, compression: Compression, payload: &[u8]) -> (Vec<u8>, Option<Error>) {
+        let limits = self.budget.layer();
+        let mut decoded = Vec::new();
+        let decoder = compression.decoder(payload.take(self.input), &limits);
+        let result = decoder.and_then(|mut decoder| {
+            let result = decoder.read_rest(&mut decoded);
+            self.input = self.input.saturating_sub(decoder.consumed());
+            result
+        });
+        self.budget.spend(decoded.len() as u64);
+        (decoded, result.err().map(|error| self.budget.explain(error, limits)))
+    }
+
     /// Looks into a kernel; or says why there is nothing in it.
     fn kernel(&self, kernel: Bytes) -> Result<Found, String> {
         if kernel.starts_with(&Elf::MAGIC) {
-            let elf = Elf::new(Input::Bytes(kernel.clone()), section_limits(&self.limits));
+            let elf = Elf::new(Input::Bytes(kernel.clone()), self.budget.fork());
             let elf = elf.map_err(|error| with_cause(&error))?;
             if elf.has_btf() {
                 return Ok(Found { layers: vec![Layer::of_elf(&elf)], content: Content::Elf(elf.into()) });

@@ -10,15 +10,17 @@ use btf_types::Bytes;
 
 use crate::{Error, Limits};
 
-/// The most bytes that are read at once. (A sparse file has any length that it
-/// likes.)
-const READ_LIMIT: u64 = Limits::IMAGE.output;
-
 /// A file, or bytes.
 #[derive(Debug)]
 pub(crate) enum Input {
     Bytes(Bytes),
-    File { file: File, len: u64 },
+    File {
+        file: File,
+        len: u64,
+        /// The most bytes that are read at once: a sparse file has any length
+        /// that it likes.
+        limit: u64,
+    },
 }
 
 impl Input {
@@ -36,13 +38,13 @@ impl Input {
             return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
         }
         if metadata.is_file() && metadata.len() > 0 && !is_generated {
-            return Ok(Self::File { file, len: metadata.len() });
+            return Ok(Self::File { file, len: metadata.len(), limit: limits.max_output() });
         }
         let mut bytes = Vec::new();
-        file.by_ref().take(limits.output.saturating_add(1)).read_to_end(&mut bytes)?;
+        file.by_ref().take(limits.max_output().saturating_add(1)).read_to_end(&mut bytes)?;
         let len = bytes.len() as u64;
-        if len > limits.output {
-            return Err(Error::TooLarge { len, limit: limits.output });
+        if len > limits.max_output() {
+            return Err(Error::TooLarge { len, limit: limits.max_output() });
         }
         Ok(Self::Bytes(bytes.into()))
     }
@@ -58,9 +60,9 @@ impl Input {
         }
     }
 
-    /// As many bytes as there are, up to `len`, from the start.
+    /// The first bytes, at most `len`.
     pub(crate) fn start(&self, len: usize) -> Result<Bytes, Error> {
-        self.read(0, (len as u64).min(self.len()), "start")
+        self.read(0, (len as u64).min(self.len()), || "start".into())
     }
 
     /// All bytes, within a limit.
@@ -69,25 +71,22 @@ impl Input {
         if len > limit {
             return Err(Error::TooLarge { len, limit });
         }
-        self.read(0, len, "file")
+        self.read(0, len, || "file".into())
     }
 
     /// Some bytes; `what` they are, is for the error if they are not there.
-    pub(crate) fn read(&self, offset: u64, len: u64, what: impl Into<String>) -> Result<Bytes, Error> {
+    pub(crate) fn read(&self, offset: u64, len: u64, what: impl FnOnce() -> String) -> Result<Bytes, Error> {
         let file_len = self.len();
-        let outside = |what| Error::OutsideFile { what, offset, len, file_len };
         let end = offset.checked_add(len).filter(|&end| end <= file_len);
-        let (Some(end), Ok(size)) = (end, usize::try_from(len)) else { return Err(outside(what.into())) };
+        let range = end.and_then(|end| Some(usize::try_from(offset).ok()?..usize::try_from(end).ok()?));
+        let Some(range) = range else {
+            return Err(Error::OutsideFile { what: what(), offset, len, file_len });
+        };
         match self {
-            Self::Bytes(bytes) => match (usize::try_from(offset), usize::try_from(end)) {
-                (Ok(start), Ok(end)) => Ok(bytes.slice(start..end)),
-                _ => Err(outside(what.into())),
-            },
+            Self::Bytes(bytes) => Ok(bytes.slice(range)),
+            Self::File { limit, .. } if len > *limit => Err(Error::TooLarge { len, limit: *limit }),
             Self::File { file, .. } => {
-                if len > READ_LIMIT {
-                    return Err(Error::TooLarge { len, limit: READ_LIMIT });
-                }
-                let mut buffer = vec![0; size];
+                let mut buffer = vec![0; range.len()];
                 read_exact_at(file, &mut buffer, offset)?;
                 Ok(buffer.into())
             }

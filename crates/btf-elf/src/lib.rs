@@ -47,8 +47,8 @@
 
 mod bpf_object;
 mod btf_ids;
-mod compression;
 mod data_section;
+mod decode;
 mod elf;
 mod error;
 mod file;
@@ -59,6 +59,7 @@ mod limits;
 mod machine;
 mod map;
 mod program;
+mod raw;
 mod relocation;
 mod scan;
 mod section;
@@ -70,9 +71,9 @@ pub use btf_ids::{BtfId, BtfIdSet, BtfIds};
 #[doc(no_inline)]
 pub use btf_types as types;
 pub use btf_types::format::Instruction;
-pub use compression::{Compression, Decoder};
 pub use data_section::{DataKind, DataSection, Variable};
-pub use elf::Elf;
+pub use decode::{Compression, Decoder};
+pub use elf::{Elf, ElfType};
 pub use error::{DatasecFault, Error, MapFault};
 pub use file::{BtfFile, Layer};
 pub use fixup::{DatasecLayout, FixedDatasec, FixedEntry, Fixup};
@@ -81,6 +82,6 @@ pub use limits::Limits;
 pub use machine::Machine;
 pub use map::{Holds, Map, MapType, MapValue, Pinning};
 pub use program::{Function, Instructions, ProgramSection};
-pub use relocation::Relocation;
-pub use section::{Section, Sections};
+pub use relocation::{Relocation, RelocationIter, RelocationType, Relocations};
+pub use section::{Section, SectionFlags, SectionType, Sections};
 pub use symbol::{Symbol, SymbolSection, Symbols};

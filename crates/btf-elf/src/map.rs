@@ -10,19 +10,39 @@
 //! maps; here they are told like any other, and a loader sees by the linkage of
 //! [`Map::var`].
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    sync::Arc,
+};
 
-use btf_types::{Linkage, Member, Name, Struct, Type, Var};
+use btf_types::{Linkage, Member, Name, OwnedName, Struct, Type, Var};
 
-use crate::{BpfObject, Error, MapFault, Relocation};
+use crate::{
+    BpfObject, Error, MapFault, Relocation, Relocations, Symbol,
+    strings::{short, short_name},
+};
 
 /// The definition of a map.
 #[derive(Debug, Clone)]
 pub struct Map<'obj> {
-    name: Name<'obj>,
-    var: Option<Var<'obj>>,
-    definition: Struct<'obj>,
+    definition: Arc<Definition<'obj>>,
+    origin: Origin<'obj>,
     offset: u32,
+    values: Box<[MapValue<'obj>]>,
+}
+
+/// What a map is defined by: a variable, or a member of another map's definition.
+#[derive(Debug, Clone, Copy)]
+enum Origin<'obj> {
+    Var(Var<'obj>),
+    Member(Member<'obj>),
+}
+
+/// What a struct says of all maps that it defines.
+#[derive(Debug)]
+struct Definition<'obj> {
+    of: Struct<'obj>,
     map_type: Option<u32>,
     max_entries: u32,
     flags: u32,
@@ -32,7 +52,8 @@ pub struct Map<'obj> {
     value: Side<'obj>,
     pinning: Pinning,
     holds: Option<Holds<'obj>>,
-    values: Vec<MapValue<'obj>>,
+    /// The offset of the member `values` in **bytes**.
+    values_at: Option<u32>,
 }
 
 /// The key or the value of a map.
@@ -44,6 +65,7 @@ struct Side<'obj> {
 
 /// What a map holds in place of values.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Holds<'obj> {
     /// Maps, all defined like this one.
     Maps(Box<Map<'obj>>),
@@ -51,13 +73,31 @@ pub enum Holds<'obj> {
     Programs,
 }
 
-/// What is in a map from the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A value that a map of maps or programs has from the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MapValue<'obj> {
-    /// Its index in the map.
-    pub index: u32,
-    /// The name of the map or program.
-    pub name: Name<'obj>,
+    index: u32,
+    relocation: Relocation<'obj>,
+}
+
+impl<'obj> MapValue<'obj> {
+    /// Index in the map.
+    #[must_use]
+    pub fn index(self) -> u32 {
+        self.index
+    }
+
+    /// Name of the map or program.
+    #[must_use]
+    pub fn name(self) -> Name<'obj> {
+        self.relocation.name()
+    }
+
+    /// Symbol of the map or program.
+    #[must_use]
+    pub fn symbol(self) -> Symbol<'obj> {
+        self.relocation.symbol()
+    }
 }
 
 /// Whether a map outlives its program.
@@ -75,19 +115,25 @@ impl<'obj> Map<'obj> {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> Name<'obj> {
-        self.name
+        match self.origin {
+            Origin::Var(var) => var.name(),
+            Origin::Member(member) => member.name(),
+        }
     }
 
     /// The variable that defines it; a map inside a map has none.
     #[must_use]
     pub fn var(&self) -> Option<Var<'obj>> {
-        self.var
+        match self.origin {
+            Origin::Var(var) => Some(var),
+            Origin::Member(_) => None,
+        }
     }
 
     /// The struct that defines it.
     #[must_use]
     pub fn definition(&self) -> Struct<'obj> {
-        self.definition
+        self.definition.of
     }
 
     /// Where in `.maps` its variable lies, in **bytes**: what relocations refer
@@ -100,67 +146,67 @@ impl<'obj> Map<'obj> {
     /// Its type; a loader may set one where there is none.
     #[must_use]
     pub fn map_type(&self) -> Option<MapType> {
-        self.map_type.map(MapType)
+        self.definition.map_type.map(MapType)
     }
 
     /// How many entries it has at most, 0 if that is left open.
     #[must_use]
     pub fn max_entries(&self) -> u32 {
-        self.max_entries
+        self.definition.max_entries
     }
 
     /// `map_flags`, bits of `BPF_F_*`.
     #[must_use]
     pub fn flags(&self) -> u32 {
-        self.flags
+        self.definition.flags
     }
 
     /// `map_extra`, whose meaning depends on the type.
     #[must_use]
     pub fn extra(&self) -> u64 {
-        self.extra
+        self.definition.extra
     }
 
     /// The NUMA node that it is to be on.
     #[must_use]
     pub fn numa_node(&self) -> Option<u32> {
-        self.numa_node
+        self.definition.numa_node
     }
 
     /// The type of the key, if the definition has one and not just a size.
     #[must_use]
     pub fn key(&self) -> Option<Type<'obj>> {
-        self.key.ty
+        self.definition.key.ty
     }
 
     /// Size of the key in **bytes**.
     #[must_use]
     pub fn key_size(&self) -> u32 {
-        self.key.size.unwrap_or(0)
+        self.definition.key.size.unwrap_or(0)
     }
 
     /// The type of the value, if the definition has one and not just a size.
     #[must_use]
     pub fn value(&self) -> Option<Type<'obj>> {
-        self.value.ty
+        self.definition.value.ty
     }
 
     /// Size of the value in **bytes**.
     #[must_use]
     pub fn value_size(&self) -> u32 {
-        self.value.size.unwrap_or(0)
+        self.definition.value.size.unwrap_or(0)
     }
 
     /// Whether it outlives its program.
     #[must_use]
     pub fn pinning(&self) -> Pinning {
-        self.pinning
+        self.definition.pinning
     }
 
     /// The maps or programs that it holds, if it is a map of such.
     #[must_use]
     pub fn holds(&self) -> Option<&Holds<'obj>> {
-        self.holds.as_ref()
+        self.definition.holds.as_ref()
     }
 
     /// What it holds from the start, by rising index.
@@ -181,14 +227,14 @@ pub(crate) fn all(object: &BpfObject) -> Result<Vec<Map<'_>>, Error> {
     let variables = datasec.variables()?;
     let Some(section) = elf.section(".maps") else { return Ok(Vec::new()) };
     let relocations = section.relocations()?;
-    let mut maps: Vec<Map<'_>> = Vec::new();
+    let mut maps: Vec<Map<'_>> = Vec::with_capacity(variables.len());
     let mut end = 0;
     // A definition is looked at once, however many variables share it: structs
     // of a million members could have a million.
-    let mut parsed: BTreeMap<u32, Map<'_>> = BTreeMap::new();
+    let mut definitions: HashMap<u32, Arc<Definition<'_>>> = HashMap::new();
     for entry in variables {
         let Type::Var(var) = entry.ty() else { continue };
-        let fault = |fault| Error::Map { map: var.name().into(), fault };
+        let fault = |fault| Error::Map { map: short_name(var.into()), fault };
         if !matches!(var.linkage(), Linkage::Static | Linkage::Global) {
             return Err(fault(MapFault::Linkage(var.linkage())));
         }
@@ -196,24 +242,31 @@ pub(crate) fn all(object: &BpfObject) -> Result<Vec<Map<'_>>, Error> {
         if u64::from(offset) + u64::from(size) > section.size() {
             return Err(fault(MapFault::Outside { offset, size, section: section.size() }));
         }
-        if let Some(before) = maps.last().filter(|_| u64::from(offset) < end) {
-            return Err(fault(MapFault::Overlaps(before.name.into())));
+        // Also if it is empty: a million could be in one place.
+        if let Some(before) = maps.last().filter(|last| u64::from(offset) < end || offset == last.offset) {
+            return Err(fault(MapFault::Overlaps(before.short_name())));
         }
         end = u64::from(offset) + u64::from(size);
-        let id = var.ty().peel_modifiers().id();
-        let mut map = match parsed.get(&id) {
-            Some(map) => map.clone(),
-            None => {
-                let map = parse(var.ty(), Depth::Outer).map_err(fault)?;
-                parsed.insert(id, map.clone());
-                map
+        let definition = match definitions.entry(var.ty().peel_modifiers().id()) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(vacant) => {
+                Arc::clone(vacant.insert(Arc::new(Definition::parse(var.ty(), Depth::Outer).map_err(fault)?)))
             }
         };
-        (map.name, map.var, map.offset) = (var.name(), Some(var), offset);
-        map.values = values(&map, size, &relocations);
-        maps.push(map);
+        let expected = definition.of.size();
+        if size < expected {
+            return Err(fault(MapFault::Truncated { found: size, expected }));
+        }
+        let values = values(&definition, offset, size, &relocations);
+        maps.push(Map { definition, origin: Origin::Var(var), offset, values });
     }
     Ok(maps)
+}
+
+impl Map<'_> {
+    fn short_name(&self) -> OwnedName {
+        self.var().map_or_else(|| Name::EMPTY.into(), |var| short_name(var.into()))
+    }
 }
 
 /// Whether a map may hold maps itself.
@@ -226,58 +279,58 @@ enum Depth {
 /// As many members a definition can have.
 const FIELDS: usize = 11;
 
-fn parse(ty: Type<'_>, depth: Depth) -> Result<Map<'_>, MapFault> {
-    let Type::Struct(definition) = ty.peel_modifiers() else { return Err(MapFault::NotAStruct { id: ty.id() }) };
-    let mut map = Map {
-        name: Name::EMPTY,
-        var: None,
-        definition,
-        offset: 0,
-        map_type: None,
-        max_entries: 0,
-        flags: 0,
-        extra: 0,
-        numa_node: None,
-        key: Side::default(),
-        value: Side::default(),
-        pinning: Pinning::None,
-        holds: None,
-        values: Vec::new(),
-    };
-    let found = definition.members().len();
-    if found > FIELDS {
-        return Err(MapFault::TooManyFields { found, limit: FIELDS });
-    }
-    for member in definition.members() {
-        match member.name().as_bytes() {
-            b"type" => map.map_type = Some(number("type", member)?),
-            b"max_entries" => map.max_entries = number("max_entries", member)?,
-            b"map_flags" => map.flags = number("map_flags", member)?,
-            b"numa_node" => map.numa_node = Some(number("numa_node", member)?),
-            b"map_extra" => map.extra = long("map_extra", member)?,
-            b"key_size" => map.key.set_size("key_size", number::<u32>("key_size", member)?.into())?,
-            b"key" => map.key.set_type("key", member)?,
-            b"value_size" => map.value.set_size("value_size", number::<u32>("value_size", member)?.into())?,
-            b"value" => map.value.set_type("value", member)?,
-            b"values" if depth == Depth::Inner => return Err(MapFault::Inner("holds maps itself")),
-            b"values" => {
-                map.holds = Some(held(&map, member)?);
-                map.value.set_size("values", 4)?;
-            }
-            b"pinning" if depth == Depth::Inner => return Err(MapFault::Inner("is pinned")),
-            b"pinning" => {
-                map.pinning = match number("pinning", member)? {
-                    0 => Pinning::None,
-                    1 => Pinning::ByName,
-                    other => return Err(MapFault::Pinning(other)),
-                }
-            }
-            _ => return Err(MapFault::UnknownField(member.name().into())),
+impl<'obj> Definition<'obj> {
+    fn parse(ty: Type<'obj>, depth: Depth) -> Result<Self, MapFault> {
+        let Type::Struct(of) = ty.peel_modifiers() else { return Err(MapFault::NotAStruct { id: ty.id() }) };
+        let mut map = Self {
+            of,
+            map_type: None,
+            max_entries: 0,
+            flags: 0,
+            extra: 0,
+            numa_node: None,
+            key: Side::default(),
+            value: Side::default(),
+            pinning: Pinning::None,
+            holds: None,
+            values_at: None,
+        };
+        let found = of.members().len();
+        if found > FIELDS {
+            return Err(MapFault::TooManyFields { found, limit: FIELDS });
         }
-    }
-    match map.map_type {
-        None if depth == Depth::Outer => Err(MapFault::NoType),
-        _ => Ok(map),
+        for member in of.members() {
+            match member.name().as_bytes() {
+                b"type" => map.map_type = Some(number("type", member)?),
+                b"max_entries" => map.max_entries = number("max_entries", member)?,
+                b"map_flags" => map.flags = number("map_flags", member)?,
+                b"numa_node" => map.numa_node = Some(number("numa_node", member)?),
+                b"map_extra" => map.extra = long("map_extra", member)?,
+                b"key_size" => map.key.set_size("key_size", number::<u32>("key_size", member)?.into())?,
+                b"key" => map.key.set_type("key", member)?,
+                b"value_size" => map.value.set_size("value_size", number::<u32>("value_size", member)?.into())?,
+                b"value" => map.value.set_type("value", member)?,
+                b"values" if depth == Depth::Inner => return Err(MapFault::Inner("holds maps itself")),
+                b"values" => {
+                    map.holds = Some(held(&map, member)?);
+                    map.values_at = Some(member.bit_offset() / 8);
+                    map.value.set_size("values", 4)?;
+                }
+                b"pinning" if depth == Depth::Inner => return Err(MapFault::Inner("is pinned")),
+                b"pinning" => {
+                    map.pinning = match number("pinning", member)? {
+                        0 => Pinning::None,
+                        1 => Pinning::ByName,
+                        other => return Err(MapFault::Pinning(other)),
+                    }
+                }
+                _ => return Err(MapFault::UnknownField(short(member.name()))),
+            }
+        }
+        match map.map_type {
+            None if depth == Depth::Outer => Err(MapFault::NoType),
+            _ => Ok(map),
+        }
     }
 }
 
@@ -332,7 +385,7 @@ fn long(field: &'static str, member: Member<'_>) -> Result<u64, MapFault> {
 
 /// `__array(values, ...)`: an array, without a number, of pointers to what the
 /// map holds.
-fn held<'obj>(map: &Map<'obj>, member: Member<'obj>) -> Result<Holds<'obj>, MapFault> {
+fn held<'obj>(map: &Definition<'obj>, member: Member<'obj>) -> Result<Holds<'obj>, MapFault> {
     let map_type = MapType(map.map_type.unwrap_or(0));
     let fault = |id, expected| MapFault::Field { field: "values", id, expected };
     let Type::Array(array) = member.ty() else {
@@ -343,9 +396,9 @@ fn held<'obj>(map: &Map<'obj>, member: Member<'obj>) -> Result<Holds<'obj>, MapF
     };
     match map_type {
         MapType::ARRAY_OF_MAPS | MapType::HASH_OF_MAPS => {
-            let mut inner = parse(ptr.target(), Depth::Inner)?;
-            inner.name = member.name();
-            Ok(Holds::Maps(inner.into()))
+            let definition = Definition::parse(ptr.target(), Depth::Inner)?.into();
+            let origin = Origin::Member(member);
+            Ok(Holds::Maps(Map { definition, origin, offset: 0, values: Box::default() }.into()))
         }
         MapType::PROG_ARRAY => match ptr.target().peel_modifiers() {
             Type::FuncProto(_) => Ok(Holds::Programs),
@@ -355,17 +408,17 @@ fn held<'obj>(map: &Map<'obj>, member: Member<'obj>) -> Result<Holds<'obj>, MapF
     }
 }
 
-/// What the relocations of `.maps` put into a map.
-fn values<'obj>(map: &Map<'obj>, size: u32, relocations: &[Relocation<'obj>]) -> Vec<MapValue<'obj>> {
-    let is_array = |member: &Member<'obj>| member.name() == "values" && map.holds.is_some();
-    let Some(member) = map.definition.members().find(is_array) else { return Vec::new() };
-    let start = u64::from(map.offset) + u64::from(member.bit_offset() / 8);
-    let end = u64::from(map.offset) + u64::from(size);
-    let first = relocations.partition_point(|relocation| relocation.offset() < start);
-    let those = relocations.iter().skip(first).take_while(|relocation| relocation.offset() < end);
-    those
-        .map(|relocation| MapValue { index: ((relocation.offset() - start) / 8) as u32, name: relocation.name() })
-        .collect()
+/// The values that the relocations of `.maps` put into a map.
+fn values<'obj>(
+    definition: &Definition<'obj>,
+    offset: u32,
+    size: u32,
+    relocations: &Relocations<'obj>,
+) -> Box<[MapValue<'obj>]> {
+    let Some(values_at) = definition.values_at else { return Box::default() };
+    let start = u64::from(offset) + u64::from(values_at);
+    let those = relocations.within(start..u64::from(offset) + u64::from(size));
+    those.map(|relocation| MapValue { index: ((relocation.offset() - start) / 8) as u32, relocation }).collect()
 }
 
 /// The type of a map, a number of `enum bpf_map_type` in

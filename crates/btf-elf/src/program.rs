@@ -4,7 +4,7 @@ use std::fmt;
 
 use btf_types::{ByteOrder, Bytes, Func, Name};
 
-use crate::{BpfObject, Error, Instruction, Relocation, Section, Symbol};
+use crate::{BpfObject, Error, Instruction, Relocations, Section, Symbol};
 
 /// A section of a BPF object that has instructions.
 ///
@@ -51,11 +51,12 @@ impl<'obj> ProgramSection<'obj> {
     ///
     /// # Errors
     ///
-    /// Those of [`crate::Elf::symbols`].
+    /// Those of [`crate::Elf::symbols`]; [`Error::NamesShared`].
     pub fn functions(self) -> Result<Vec<Function<'obj>>, Error> {
+        let types = self.object.func_types()?;
         let function = |&(_, offset, index): &(u32, u64, u32)| {
             let symbol = self.object.elf().symbol_by_index(index).ok()??;
-            let func = self.object.func_type(self.section.index(), offset);
+            let func = types.get(&(self.section.index(), offset)).copied();
             let func = func.and_then(|id| Func::try_from(self.object.btf().type_by_id(id).ok()?).ok());
             Some(Function { symbol, offset, func })
         };
@@ -68,7 +69,7 @@ impl<'obj> ProgramSection<'obj> {
     /// # Errors
     ///
     /// Those of [`Section::relocations`].
-    pub fn relocations(self) -> Result<Vec<Relocation<'obj>>, Error> {
+    pub fn relocations(self) -> Result<Relocations<'obj>, Error> {
         self.section.relocations()
     }
 }

@@ -1,38 +1,69 @@
-//! Relocations of an ELF file: which places in a section stand for symbols.
+//! Relocations of an ELF file: which places in a section refer to symbols.
 
-use btf_types::Name;
+use std::ops::Range;
+
+use btf_types::{Bytes, Name};
 use object::{
-    Endianness, elf, pod,
+    Endianness, elf,
     read::elf::{Rel, Rela},
 };
 
-use crate::{Elf, Error, Machine, Section, Symbol, elf::endian};
+use crate::{
+    Elf, Error, Machine, Section, SectionType, Symbol,
+    raw::{endian, numbers, record},
+    strings::short,
+    symbol::SymbolTable,
+};
 
-/// A place in a section that stands for a symbol.
-#[derive(Debug, Clone, Copy)]
+numbers! {
+    /// `r_type` of a relocation, whose meaning depends on the machine. The
+    /// constants are BPF's (`Documentation/bpf/llvm_reloc.rst`).
+    RelocationType(u32) {
+        /// `R_BPF_64_64`: an address in a `ld_imm64`.
+        BPF_64_64 = elf::R_BPF_64_64.0,
+        /// `R_BPF_64_ABS64`: data of 64 bits.
+        BPF_64_ABS64 = 2,
+        /// `R_BPF_64_ABS32`: data of 32 bits.
+        BPF_64_ABS32 = 3,
+        /// `R_BPF_64_NODYLD32`: data of 32 bits in `.BTF` and `.BTF.ext`, which
+        /// no loader changes.
+        BPF_64_NODYLD32 = 4,
+        /// `R_BPF_64_32`: a call.
+        BPF_64_32 = elf::R_BPF_64_32.0,
+    }
+}
+
+impl std::fmt::Display for RelocationType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A relocation: a place in a section that refers to a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Relocation<'elf> {
     offset: u64,
-    kind: u32,
+    r_type: RelocationType,
     addend: Option<i64>,
     symbol: Symbol<'elf>,
 }
 
 impl<'elf> Relocation<'elf> {
-    /// Where the place is, in **bytes** from the start of the section (in a
-    /// linked file, an address).
+    /// Place in **bytes** from the start of the section (in a linked file, an
+    /// address).
     #[must_use]
     pub fn offset(self) -> u64 {
         self.offset
     }
 
-    /// How it stands for it, by machine; for BPF 1 is an address in a
-    /// `ld_imm64`, 10 a call, 2 and 3 data.
+    /// `r_type`.
     #[must_use]
-    pub fn kind(self) -> u32 {
-        self.kind
+    pub fn r_type(self) -> RelocationType {
+        self.r_type
     }
 
-    /// What is to be added; `None`: what stands in the place already.
+    /// Number to be added to the symbol's value; `None` if it is the number
+    /// that is stored in the place.
     #[must_use]
     pub fn addend(self) -> Option<i64> {
         self.addend
@@ -44,7 +75,7 @@ impl<'elf> Relocation<'elf> {
         self.symbol
     }
 
-    /// The name of the symbol, or if it stands for a section, of that.
+    /// Name of the symbol, or of the section if the symbol is a section's.
     #[must_use]
     pub fn name(self) -> Name<'elf> {
         match self.symbol.section() {
@@ -54,10 +85,80 @@ impl<'elf> Relocation<'elf> {
     }
 }
 
+/// Relocations of a section, by rising offset.
+///
+/// They are decoded one by one out of the file's tables, which this holds.
+#[derive(Debug, Clone)]
+pub struct Relocations<'elf> {
+    elf: &'elf Elf,
+    symbols: &'elf SymbolTable,
+    tables: Vec<Table>,
+    len: usize,
+    /// The numbers of the relocations by rising offset, where the tables are in
+    /// another order.
+    order: Option<Box<[u32]>>,
+}
+
+#[derive(Debug, Clone)]
+struct Table {
+    bytes: Bytes,
+    is_rela: bool,
+    /// The number of relocations before.
+    first: usize,
+}
+
+struct RawRelocation {
+    offset: u64,
+    r_type: u32,
+    addend: Option<i64>,
+    symbol: u32,
+}
+
+impl Table {
+    fn record_size(is_rela: bool, is_64: bool) -> usize {
+        match (is_rela, is_64) {
+            (false, true) => size_of::<elf::Rel64<Endianness>>(),
+            (false, false) => size_of::<elf::Rel32<Endianness>>(),
+            (true, true) => size_of::<elf::Rela64<Endianness>>(),
+            (true, false) => size_of::<elf::Rela32<Endianness>>(),
+        }
+    }
+
+    fn get(&self, machine: Machine, index: usize) -> Option<RawRelocation> {
+        match (self.is_rela, machine.is_64()) {
+            (false, true) => self.rel::<elf::Rel64<Endianness>>(machine, index),
+            (false, false) => self.rel::<elf::Rel32<Endianness>>(machine, index),
+            (true, true) => self.rela::<elf::Rela64<Endianness>>(machine, index),
+            (true, false) => self.rela::<elf::Rela32<Endianness>>(machine, index),
+        }
+    }
+
+    fn rel<R: Rel<Endian = Endianness>>(&self, machine: Machine, index: usize) -> Option<RawRelocation> {
+        let (raw, endian) = (record::<R>(&self.bytes, index)?, endian(machine.byte_order()));
+        Some(RawRelocation {
+            offset: raw.r_offset(endian).into(),
+            r_type: raw.r_type(endian).0,
+            addend: None,
+            symbol: raw.r_sym(endian),
+        })
+    }
+
+    fn rela<R: Rela<Endian = Endianness>>(&self, machine: Machine, index: usize) -> Option<RawRelocation> {
+        let (raw, endian) = (record::<R>(&self.bytes, index)?, endian(machine.byte_order()));
+        let is_mips64el = machine == Machine::MIPS64EL;
+        Some(RawRelocation {
+            offset: raw.r_offset(endian).into(),
+            r_type: raw.r_type(endian, is_mips64el).0,
+            addend: Some(raw.r_addend(endian).into()),
+            symbol: raw.r_sym(endian, is_mips64el),
+        })
+    }
+}
+
 /// The tables of relocations of a file: the section of each, and the number of
 /// the table.
 pub(crate) fn tables(elf: &Elf) -> Vec<(u32, u32)> {
-    let is_table = |section: &Section<'_>| matches!(elf::SectionType(section.kind()), elf::SHT_REL | elf::SHT_RELA);
+    let is_table = |section: &Section<'_>| matches!(section.section_type(), SectionType::REL | SectionType::RELA);
     let tables = elf.sections().filter(is_table).map(|table| (table.header().info, table.index()));
     // No section is number 0; in linked files, that is for the whole file.
     let mut tables: Vec<_> = tables.filter(|&(of, _)| of != 0).collect();
@@ -65,65 +166,130 @@ pub(crate) fn tables(elf: &Elf) -> Vec<(u32, u32)> {
     tables
 }
 
-/// The relocations of a section, by rising offset.
-pub(crate) fn of<'elf>(section: Section<'elf>, elf: &'elf Elf) -> Result<Vec<Relocation<'elf>>, Error> {
-    let mut relocations = Vec::new();
-    let mut bytes = 0u64;
-    for table in elf.relocations_of(section.index()) {
-        // All tables together are no longer than the file, unless they overlap.
-        bytes = bytes.saturating_add(table.size());
-        if bytes > elf.input().len() {
-            return Err(Error::Elf { what: "tables of relocations overlap", offset: table.offset() });
+impl<'elf> Relocations<'elf> {
+    /// The relocations of a section.
+    pub(crate) fn of(section: Section<'elf>, elf: &'elf Elf) -> Result<Self, Error> {
+        let mut all = Self { elf, symbols: elf.symbol_table()?, tables: Vec::new(), len: 0, order: None };
+        for section in elf.relocation_tables(section.index()) {
+            let is_rela = section.section_type() == SectionType::RELA;
+            let bytes = section.data()?;
+            let count = bytes.len() / Table::record_size(is_rela, elf.is_64());
+            all.tables.push(Table { bytes, is_rela, first: all.len });
+            all.len += count;
         }
-        match (elf::SectionType(table.kind()), elf.is_64()) {
-            (elf::SHT_REL, true) => read_rel::<elf::Rel64<Endianness>>(section, table, &mut relocations)?,
-            (elf::SHT_REL, false) => read_rel::<elf::Rel32<Endianness>>(section, table, &mut relocations)?,
-            (_, true) => read_rela::<elf::Rela64<Endianness>>(section, table, &mut relocations)?,
-            (_, false) => read_rela::<elf::Rela32<Endianness>>(section, table, &mut relocations)?,
+        all.check(section)?;
+        Ok(all)
+    }
+
+    /// Checks that all symbols exist, and sorts.
+    fn check(&mut self, section: Section<'_>) -> Result<(), Error> {
+        let mut before = 0;
+        let mut is_sorted = true;
+        let count = self.symbols.len();
+        for raw in (0..self.len).filter_map(|number| self.raw(number)) {
+            if raw.symbol >= count {
+                let (offset, symbol) = (raw.offset, raw.symbol);
+                let section = short(section.name());
+                return Err(Error::RelocationSymbol { section, offset, symbol, count: count as usize });
+            }
+            is_sorted &= before <= raw.offset;
+            before = raw.offset;
         }
+        if !is_sorted {
+            let len = u32::try_from(self.len);
+            let len = len.map_err(|_| Error::Elf { what: "too many relocations", offset: section.offset() })?;
+            let mut order: Box<[u32]> = (0..len).collect();
+            // Several at one place are to be applied one after the other.
+            order.sort_by_key(|&number| self.raw(number as usize).map(|raw| raw.offset));
+            self.order = Some(order);
+        }
+        Ok(())
     }
-    relocations.sort_by_key(|relocation: &Relocation<'_>| relocation.offset);
-    Ok(relocations)
-}
 
-fn read_rel<'elf, R: Rel<Endian = Endianness>>(
-    section: Section<'elf>,
-    table: Section<'elf>,
-    relocations: &mut Vec<Relocation<'elf>>,
-) -> Result<(), Error> {
-    let endian = endian(section.elf().byte_order());
-    for raw in records::<R>(&table.data()?) {
-        let (offset, symbol) = (raw.r_offset(endian).into(), raw.r_sym(endian));
-        let symbol = symbol_of(section, offset, symbol)?;
-        relocations.push(Relocation { offset, kind: raw.r_type(endian).0, addend: None, symbol });
+    fn raw(&self, number: usize) -> Option<RawRelocation> {
+        let of = self.tables.partition_point(|table| table.first <= number).checked_sub(1)?;
+        let table = self.tables.get(of)?;
+        table.get(self.elf.machine(), number - table.first)
     }
-    Ok(())
-}
 
-fn read_rela<'elf, R: Rela<Endian = Endianness>>(
-    section: Section<'elf>,
-    table: Section<'elf>,
-    relocations: &mut Vec<Relocation<'elf>>,
-) -> Result<(), Error> {
-    let elf = section.elf();
-    let endian = endian(elf.byte_order());
-    let is_mips64el = elf.machine() == Machine::MIPS64EL;
-    for raw in records::<R>(&table.data()?) {
-        let (offset, symbol) = (raw.r_offset(endian).into(), raw.r_sym(endian, is_mips64el));
-        let symbol = symbol_of(section, offset, symbol)?;
-        let (kind, addend) = (raw.r_type(endian, is_mips64el).0, Some(raw.r_addend(endian).into()));
-        relocations.push(Relocation { offset, kind, addend, symbol });
+    /// Number of relocations.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
     }
-    Ok(())
+
+    /// Tests for no relocations.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The relocation with this index, of those by rising offset.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Relocation<'elf>> {
+        let number = match &self.order {
+            Some(order) => *order.get(index)? as usize,
+            None => index,
+        };
+        let RawRelocation { offset, r_type, addend, symbol } = self.raw(number)?;
+        let symbol = self.symbols.get(self.elf, symbol)?;
+        Some(Relocation { offset, r_type: RelocationType(r_type), addend, symbol })
+    }
+
+    /// All relocations, by rising offset.
+    pub fn iter(&self) -> RelocationIter<'_, 'elf> {
+        RelocationIter { of: self, indices: 0..self.len }
+    }
+
+    /// The relocations whose offsets are in a range, in **bytes**.
+    pub fn within(&self, offsets: Range<u64>) -> RelocationIter<'_, 'elf> {
+        let start = self.first_at(offsets.start);
+        RelocationIter { of: self, indices: start..self.first_at(offsets.end).max(start) }
+    }
+
+    /// The index of the first whose offset is not less.
+    fn first_at(&self, offset: u64) -> usize {
+        let (mut start, mut end) = (0, self.len);
+        while start < end {
+            let middle = start + (end - start) / 2;
+            if self.get(middle).is_some_and(|relocation| relocation.offset < offset) {
+                start = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        start
+    }
 }
 
-fn records<T: pod::Pod>(bytes: &[u8]) -> &[T] {
-    pod::slice_from_bytes(bytes, bytes.len() / size_of::<T>()).map_or(&[], |(records, _)| records)
+/// Iterator over relocations of a section.
+#[derive(Debug, Clone)]
+#[must_use = "iterators do nothing unless consumed"]
+pub struct RelocationIter<'a, 'elf> {
+    of: &'a Relocations<'elf>,
+    indices: Range<usize>,
 }
 
-fn symbol_of(section: Section<'_>, offset: u64, symbol: u32) -> Result<Symbol<'_>, Error> {
-    let elf = section.elf();
-    let count = elf.symbols()?.len();
-    let found = elf.symbol_by_index(symbol)?;
-    found.ok_or_else(|| Error::RelocationSymbol { section: section.name().into(), offset, symbol, count })
+impl<'elf> Iterator for RelocationIter<'_, 'elf> {
+    type Item = Relocation<'elf>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.of.get(self.indices.next()?)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.indices.size_hint()
+    }
+}
+
+impl ExactSizeIterator for RelocationIter<'_, '_> {}
+impl std::iter::FusedIterator for RelocationIter<'_, '_> {}
+
+impl<'a, 'elf> IntoIterator for &'a Relocations<'elf> {
+    type Item = Relocation<'elf>;
+    type IntoIter = RelocationIter<'a, 'elf>;
+
+    fn into_iter(self) -> RelocationIter<'a, 'elf> {
+        self.iter()
+    }
 }

@@ -9,18 +9,68 @@ use object::{
 };
 
 use crate::{
-    Compression, Elf, Error,
-    elf::{endian, first_of},
-    relocation::{self, Relocation},
-    strings,
+    Compression, Elf, Error, Relocations,
+    raw::{display_names, endian, first, numbers},
+    strings::short,
 };
 
-/// What the table of sections says of one, of either class and byte order.
+numbers! {
+    /// `sh_type` of a section.
+    SectionType(u32) {
+        /// Nothing, and no section.
+        NULL = elf::SHT_NULL.0,
+        /// Contents for the program.
+        PROGBITS = elf::SHT_PROGBITS.0,
+        /// Table of symbols.
+        SYMTAB = elf::SHT_SYMTAB.0,
+        /// Table of names.
+        STRTAB = elf::SHT_STRTAB.0,
+        /// Relocations with addends.
+        RELA = elf::SHT_RELA.0,
+        /// Nothing in the file; zeros in memory.
+        NOBITS = elf::SHT_NOBITS.0,
+        /// Relocations whose addends are in place.
+        REL = elf::SHT_REL.0,
+        /// Numbers of sections that do not fit into the table of symbols.
+        SYMTAB_SHNDX = elf::SHT_SYMTAB_SHNDX.0,
+    }
+    /// `sh_flags` of a section.
+    SectionFlags(u64) {
+        /// Occupies memory while the program runs.
+        ALLOC = elf::SHF_ALLOC.0,
+        /// Has instructions.
+        EXECINSTR = elf::SHF_EXECINSTR.0,
+        /// Is compressed.
+        COMPRESSED = elf::SHF_COMPRESSED.0,
+    }
+}
+
+display_names! {
+    SectionType:
+    NULL => "SHT_NULL",
+    PROGBITS => "SHT_PROGBITS",
+    SYMTAB => "SHT_SYMTAB",
+    STRTAB => "SHT_STRTAB",
+    RELA => "SHT_RELA",
+    NOBITS => "SHT_NOBITS",
+    REL => "SHT_REL",
+    SYMTAB_SHNDX => "SHT_SYMTAB_SHNDX",
+}
+
+impl SectionFlags {
+    /// Tests for all of these flags.
+    #[must_use]
+    pub const fn contains(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+}
+
+/// The header of a section, of either class and byte order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SectionHeader {
     name: u32,
-    pub(crate) kind: u32,
-    flags: u64,
+    section_type: SectionType,
+    flags: SectionFlags,
     address: u64,
     pub(crate) offset: u64,
     pub(crate) size: u64,
@@ -29,11 +79,20 @@ pub(crate) struct SectionHeader {
 }
 
 impl SectionHeader {
+    pub(crate) fn has_contents(&self) -> bool {
+        !matches!(self.section_type, SectionType::NOBITS | SectionType::NULL)
+    }
+
+    /// The name's offset in the table of names.
+    pub(crate) fn name_offset(&self) -> u32 {
+        self.name
+    }
+
     pub(crate) fn read<R: Raw<Endian = Endianness>>(raw: &R, endian: Endianness) -> Self {
         Self {
             name: raw.sh_name(endian),
-            kind: raw.sh_type(endian).0,
-            flags: raw.sh_flags(endian).0,
+            section_type: SectionType(raw.sh_type(endian).0),
+            flags: SectionFlags(raw.sh_flags(endian).0),
             address: raw.sh_addr(endian).into(),
             offset: raw.sh_offset(endian).into(),
             size: raw.sh_size(endian).into(),
@@ -56,111 +115,102 @@ impl<'elf> Section<'elf> {
         Self { elf, index, header }
     }
 
-    /// Its number.
+    /// Number of the section.
     #[must_use]
     pub fn index(self) -> u32 {
         self.index
     }
 
-    /// Its name, empty if the file does not have it.
+    /// Name, empty if the file does not have it.
     #[must_use]
     pub fn name(self) -> Name<'elf> {
-        strings::get(self.elf.section_names(), self.header.name)
+        self.elf.section_names().get(self.header.name)
     }
 
-    /// Whether it has this name.
+    /// Tests the name; takes no longer than `name` is long.
     #[must_use]
     pub fn is_named(self, name: &[u8]) -> bool {
-        strings::is(self.elf.section_names(), self.header.name, name)
+        self.elf.section_names().is(self.header.name, name)
     }
 
-    /// What kind of section it is: 1 has contents (`SHT_PROGBITS`), 8 has none
-    /// in the file (`SHT_NOBITS`), 2 is a table of symbols.
+    /// Type of the section (`sh_type`).
     #[must_use]
-    pub fn kind(self) -> u32 {
-        self.header.kind
+    pub fn section_type(self) -> SectionType {
+        self.header.section_type
     }
 
-    /// Its flags: 2 is loaded (`SHF_ALLOC`), 4 is executed (`SHF_EXECINSTR`),
-    /// 0x800 is compressed (`SHF_COMPRESSED`).
+    /// Flags (`sh_flags`).
     #[must_use]
-    pub fn flags(self) -> u64 {
+    pub fn flags(self) -> SectionFlags {
         self.header.flags
     }
 
-    /// Whether it has instructions that are executed.
+    /// Tests for instructions (`SHF_EXECINSTR`).
     #[must_use]
     pub fn is_executable(self) -> bool {
-        self.header.flags & elf::SHF_EXECINSTR.0 != 0
+        self.header.flags.contains(SectionFlags::EXECINSTR)
     }
 
-    /// Whether it has contents in the file.
+    /// Tests for contents in the file.
     #[must_use]
     pub fn has_contents(self) -> bool {
-        self.header.kind != elf::SHT_NOBITS.0 && self.header.kind != elf::SHT_NULL.0
+        self.header.has_contents()
     }
 
-    /// Whether its contents are compressed (`SHF_COMPRESSED`).
+    /// Tests for compressed contents (`SHF_COMPRESSED`).
     #[must_use]
     pub fn is_compressed(self) -> bool {
-        self.header.flags & elf::SHF_COMPRESSED.0 != 0
+        self.header.flags.contains(SectionFlags::COMPRESSED)
     }
 
-    /// The address that it is linked to, 0 in relocatable files.
+    /// Address that the section is linked to, 0 in relocatable files.
     #[must_use]
     pub fn address(self) -> u64 {
         self.header.address
     }
 
-    /// Its size in **bytes**; of a compressed one, that in the file.
+    /// Size in **bytes**; of a compressed section, that in the file.
     #[must_use]
     pub fn size(self) -> u64 {
         self.header.size
     }
 
-    /// Where its contents are in the file, in **bytes**.
+    /// Offset of the contents in the file, in **bytes**.
     #[must_use]
     pub fn offset(self) -> u64 {
         self.header.offset
     }
 
-    /// Its contents, decoded if they are compressed. Of a file they are read
-    /// anew each time, of bytes in memory they are a part.
+    /// The contents, decoded if they are compressed. Those of a file are read
+    /// anew each time, those of bytes in memory are a part of them.
     ///
     /// # Errors
     ///
-    /// [`Error::NoBits`] if it has none in the file; [`Error::OutsideFile`];
-    /// [`Error::Io`]; [`Error::Section`] with what is wrong, if it is
-    /// compressed.
+    /// [`Error::NoBits`] if there are none in the file; [`Error::OutsideFile`];
+    /// [`Error::Io`]; [`Error::TooLarge`] for more than
+    /// [`Limits::max_output`](crate::Limits::max_output); [`Error::Section`]
+    /// with the reason, if they are compressed and cannot be decoded:
+    /// [`Error::FileOutputLimit`], for one, if all sections that were asked for
+    /// decode to too much.
     pub fn data(self) -> Result<Bytes, Error> {
-        let SectionHeader { kind, offset, size, .. } = *self.header;
-        if kind == elf::SHT_NOBITS.0 {
-            return Err(Error::NoBits { name: self.name().into() });
+        let SectionHeader { section_type, offset, size, .. } = *self.header;
+        match section_type {
+            SectionType::NOBITS => return Err(Error::NoBits { name: short(self.name()) }),
+            SectionType::NULL => return Ok(Bytes::new()),
+            _ => {}
         }
-        if kind == elf::SHT_NULL.0 {
-            return Ok(Bytes::new());
-        }
-        let input = self.elf.input();
-        let bytes = match size <= input.len() {
-            true => input.read(offset, size, format!("section {}", self.name()))?,
-            false => return Err(self.outside()),
-        };
+        let bytes = self.elf.input().read(offset, size, || format!("section {}", short(self.name())))?;
         match self.is_compressed() {
             false => Ok(bytes),
             true => self.decode(&bytes).map(Into::into).map_err(|error| {
-                let name = self.name().into();
+                let name = short(self.name());
                 Error::Section { name, source: error.into() }
             }),
         }
     }
 
-    fn outside(self) -> Error {
-        let SectionHeader { offset, size: len, .. } = *self.header;
-        Error::OutsideFile { what: format!("section {}", self.name()), offset, len, file_len: self.elf.input().len() }
-    }
-
-    /// The same, but never a small part of many bytes that it would keep in
-    /// memory: those of a whole kernel.
+    /// The contents, but never as a small part of many bytes that it would keep
+    /// in memory: those of a whole kernel.
     pub(crate) fn data_alone(self) -> Result<Bytes, Error> {
         let data = self.data()?;
         let is_small = (data.len() as u64) < self.elf.input().len() / 2;
@@ -177,13 +227,23 @@ impl<'elf> Section<'elf> {
             elf::ELFCOMPRESS_ZSTD => Compression::Zstd,
             _ => return Err(Error::UnknownCompression { ch_type }),
         };
-        let limits = *self.elf.limits();
-        if expected > limits.output {
-            return Err(Error::OutputLimit { compression, limit: limits.output });
+        let budget = self.elf.budget();
+        let limits = budget.section(self.index);
+        if expected > limits.max_output() {
+            return Err(budget.refuse_section(compression, expected));
         }
-        let decoded = compression.decode(bytes.get(header..).unwrap_or_default(), &limits)?;
-        let found = decoded.len() as u64;
-        if found == expected { Ok(decoded) } else { Err(Error::DecodedLength { found, expected }) }
+        // No further than to where it should end.
+        let within = limits.output(expected);
+        let mut decoder = compression.decoder(bytes.get(header..).unwrap_or_default(), &within)?;
+        let mut decoded = Vec::new();
+        let result = decoder.read_rest(&mut decoded);
+        let found = decoder.produced();
+        budget.spend_section(self.index, found);
+        match result {
+            Ok(()) if found == expected => Ok(decoded),
+            Ok(()) | Err(Error::OutputLimit { .. }) => Err(Error::DecodedLength { found, expected }),
+            Err(error) => Err(error),
+        }
     }
 
     /// How it is compressed, how long it is when decoded, and how long the
@@ -193,7 +253,7 @@ impl<'elf> Section<'elf> {
         bytes: &[u8],
     ) -> Result<(u32, u64, usize), Error> {
         let endian = endian(self.elf.byte_order());
-        let header = first_of::<H>(bytes, self.header.offset)?;
+        let header = first::<H>(bytes, self.header.offset)?;
         Ok((header.ch_type(endian).0, header.ch_size(endian).into(), size_of::<H>()))
     }
 
@@ -203,16 +263,31 @@ impl<'elf> Section<'elf> {
     ///
     /// Those of [`Section::data`] and of [`Elf::symbols`];
     /// [`Error::RelocationSymbol`].
-    pub fn relocations(self) -> Result<Vec<Relocation<'elf>>, Error> {
-        relocation::of(self, self.elf)
+    pub fn relocations(self) -> Result<Relocations<'elf>, Error> {
+        Relocations::of(self, self.elf)
     }
 
-    pub(crate) fn elf(self) -> &'elf Elf {
-        self.elf
+    pub(crate) fn name_offset(self) -> u32 {
+        self.header.name_offset()
     }
 
     pub(crate) fn header(self) -> &'elf SectionHeader {
         self.header
+    }
+}
+
+impl PartialEq for Section<'_> {
+    /// Equal if they have the same number in the same file.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.elf, other.elf) && self.index == other.index
+    }
+}
+
+impl Eq for Section<'_> {}
+
+impl std::hash::Hash for Section<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (std::ptr::from_ref(self.elf), self.index).hash(state);
     }
 }
 
@@ -221,7 +296,7 @@ impl fmt::Debug for Section<'_> {
         f.debug_struct("Section")
             .field("index", &self.index)
             .field("name", &self.name())
-            .field("kind", &self.kind())
+            .field("section_type", &self.section_type())
             .field("flags", &self.flags())
             .field("offset", &self.offset())
             .field("size", &self.size())
@@ -231,6 +306,7 @@ impl fmt::Debug for Section<'_> {
 
 /// Iterator over the sections of an ELF file.
 #[derive(Debug, Clone)]
+#[must_use = "iterators do nothing unless consumed"]
 pub struct Sections<'elf> {
     elf: &'elf Elf,
     headers: std::iter::Enumerate<std::slice::Iter<'elf, SectionHeader>>,

@@ -1,24 +1,205 @@
 //! Tables of names of an ELF file.
+//!
+//! A million sections or symbols can share one name of megabytes, or have the
+//! ends of one as names. So the end of a name is found without a look at all of
+//! it ([`StringTable`]), and those that are looked up by name are hashed once
+//! for each place in the table, within a budget ([`NameIndex`]).
 
-use btf_types::Name;
+use std::{collections::hash_map::RandomState, hash::BuildHasher, sync::OnceLock};
 
-/// The most bytes that a name is read for. The kernel's names have 512 at most;
-/// a file could have a million names that share megabytes.
-pub(crate) const LEN: usize = 4096;
+use btf_types::{Bytes, Name, OwnedName, Type};
 
-/// The name at an offset, up to its NUL; empty if there is none.
-pub(crate) fn get(table: &[u8], offset: u32) -> Name<'_> {
-    let rest = table.get(offset as usize..).unwrap_or_default();
-    let rest = rest.get(..LEN).unwrap_or(rest);
-    let len = memchr::memchr(0, rest).unwrap_or(rest.len());
-    Name::new(rest.get(..len).unwrap_or_default())
+use crate::{DatasecFault, Error};
+
+/// A table of names, each up to its NUL or the end of the table.
+#[derive(Debug, Default)]
+pub(crate) struct StringTable {
+    bytes: Bytes,
+    /// For each block of [`BLOCK`] bytes, the first NUL in it or behind it.
+    ends: OnceLock<Box<[usize]>>,
 }
 
-/// Whether this is what [`get`] returns; does not look for its end.
-pub(crate) fn is(table: &[u8], offset: u32, name: &[u8]) -> bool {
-    let rest = table.get(offset as usize..).unwrap_or_default();
-    let ends = |rest: &[u8]| rest.first().is_none_or(|&byte| byte == 0) || name.len() == LEN;
-    !name.contains(&0) && name.len() <= LEN && rest.strip_prefix(name).is_some_and(ends)
+const BLOCK: usize = 64;
+
+impl StringTable {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        Self { bytes, ends: OnceLock::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The name at an offset; empty if that is outside. Takes the same time
+    /// for a name of any length.
+    pub(crate) fn get(&self, offset: u32) -> Name<'_> {
+        let start = offset as usize;
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let near = rest.get(..BLOCK).unwrap_or(rest);
+        let len = match memchr::memchr(0, near) {
+            Some(len) => len,
+            None if near.len() == rest.len() => rest.len(),
+            // All up to there was looked at, and has no NUL.
+            None => self.ends().get((start + BLOCK) / BLOCK).map_or(rest.len(), |end| end.saturating_sub(start)),
+        };
+        Name::new(rest.get(..len).unwrap_or_default())
+    }
+
+    /// Whether this is the name at an offset; takes no longer than that is long.
+    pub(crate) fn is(&self, offset: u32, name: &[u8]) -> bool {
+        let rest = self.bytes.get(offset as usize..).unwrap_or_default();
+        let ends = |rest: &[u8]| rest.first().is_none_or(|&byte| byte == 0);
+        !name.contains(&0) && rest.strip_prefix(name).is_some_and(ends)
+    }
+
+    fn ends(&self) -> &[usize] {
+        self.ends.get_or_init(|| {
+            let mut end = self.bytes.len();
+            let mut ends: Box<[usize]> = self.bytes.chunks(BLOCK).map(|_| end).collect();
+            for (index, block) in self.bytes.chunks(BLOCK).enumerate().rev() {
+                if let Some(first) = memchr::memchr(0, block) {
+                    end = index * BLOCK + first;
+                }
+                if let Some(place) = ends.get_mut(index) {
+                    *place = end;
+                }
+            }
+            ends
+        })
+    }
+}
+
+/// The bytes of names that may be looked at, for each place that has one.
+#[derive(Debug)]
+pub(crate) struct NameBudget {
+    limit: u64,
+    left: u64,
+}
+
+impl NameBudget {
+    /// How many times the bytes of a table the names in it may be, in all.
+    /// (Linkers merge names that end alike; that makes a few percent.)
+    const TIMES: u64 = 16;
+    /// As many bytes of names are looked at in any table.
+    const LEAST: u64 = 1 << 20;
+
+    /// The limit for a table of this many bytes.
+    fn limit(len: usize) -> u64 {
+        Self::LEAST.max(Self::TIMES * len as u64)
+    }
+
+    /// The budget for a table of this many bytes.
+    pub(crate) fn new(len: usize) -> Self {
+        let limit = Self::limit(len);
+        Self { limit, left: limit }
+    }
+
+    /// Takes notice of a name that is looked at.
+    pub(crate) fn spend(&mut self, name: Name<'_>) -> Result<(), NamesShared> {
+        let left = self.left.checked_sub(name.as_bytes().len() as u64);
+        self.left = left.ok_or(NamesShared { limit: self.limit })?;
+        Ok(())
+    }
+
+    /// The name of a type, whose end is searched for no further than there is
+    /// budget.
+    pub(crate) fn name<'btf>(&mut self, ty: Type<'btf>) -> Result<Name<'btf>, NamesShared> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).saturating_add(1);
+        let name = ty.name_start(most);
+        match self.left.checked_sub(name.as_bytes().len() as u64) {
+            Some(left) => {
+                self.left = left;
+                Ok(name)
+            }
+            None => {
+                self.left = 0;
+                Err(NamesShared { limit: self.limit })
+            }
+        }
+    }
+}
+
+/// The limit on names that was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NamesShared {
+    pub(crate) limit: u64,
+}
+
+impl From<NamesShared> for Error {
+    fn from(NamesShared { limit }: NamesShared) -> Self {
+        Self::NamesShared { limit }
+    }
+}
+
+impl From<NamesShared> for DatasecFault {
+    fn from(NamesShared { limit }: NamesShared) -> Self {
+        Self::NamesShared { limit }
+    }
+}
+
+/// Sections or symbols by name.
+#[derive(Debug)]
+pub(crate) struct NameIndex {
+    hasher: RandomState,
+    /// The limit that was reached, if there are too many names.
+    limit: Option<u64>,
+    /// The hash of each name, where it is in the table, and the number of the
+    /// first that has it; sorted.
+    places: Vec<(u64, u32, u32)>,
+}
+
+impl NameIndex {
+    /// Indexes names by their offsets in the table, each with a number.
+    pub(crate) fn new(table: &StringTable, names: impl Iterator<Item = (u32, u32)>) -> Self {
+        let mut firsts: Vec<(u32, u32)> = names.collect();
+        firsts.sort_unstable();
+        firsts.dedup_by_key(|&mut (offset, _)| offset);
+        let mut budget = NameBudget::new(table.len());
+        let mut index = Self { hasher: RandomState::new(), limit: None, places: Vec::with_capacity(firsts.len()) };
+        for (offset, number) in firsts {
+            let name = table.get(offset);
+            if budget.spend(name).is_err() {
+                index.limit = Some(budget.limit);
+                return index;
+            }
+            index.places.push((index.hasher.hash_one(name.as_bytes()), offset, number));
+        }
+        index.places.sort_unstable_by_key(|&(hash, _, number)| (hash, number));
+        index
+    }
+
+    /// The first of a name.
+    ///
+    /// # Errors
+    ///
+    /// [`NamesShared`] if names of the table share so many bytes that looking at
+    /// each would take more than a multiple of its length.
+    pub(crate) fn get(&self, table: &StringTable, name: &[u8]) -> Result<Option<u32>, NamesShared> {
+        if let Some(limit) = self.limit {
+            return Err(NamesShared { limit });
+        }
+        let hash = self.hasher.hash_one(name);
+        let start = self.places.partition_point(|&(of, ..)| of < hash);
+        let mut those = self.places.iter().skip(start).take_while(|&&(of, ..)| of == hash);
+        Ok(those.find(|&&(_, offset, _)| table.is(offset, name)).map(|&(_, _, number)| number))
+    }
+}
+
+/// Bytes of a name in an error.
+const SHORT: usize = 128;
+
+/// The name of a type for an error; see [`short`].
+pub(crate) fn short_name(ty: Type<'_>) -> OwnedName {
+    short(ty.name_start(SHORT + 1))
+}
+
+/// A name for an error, which is kept: a million of them could be of one of
+/// megabytes.
+pub(crate) fn short(name: Name<'_>) -> OwnedName {
+    match name.as_bytes().get(..SHORT).filter(|start| start.len() < name.as_bytes().len()) {
+        Some(start) => [start, b"..."].concat().into(),
+        None => name.into(),
+    }
 }
 
 #[cfg(test)]
@@ -26,18 +207,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_end_with_a_nul_or_the_table_or_are_cut() {
-        let mut table = b"\0one\0".to_vec();
-        table.extend([b'x'; 5000]);
-        table.extend(b"\0end");
-        for offset in [0, 1, 3, 4, 5, 10, 905, 4000, 5006, 5007, 6000, u32::MAX] {
-            let name = get(&table, offset);
-            assert!(name.as_bytes().len() <= LEN);
-            assert!(is(&table, offset, name.as_bytes()), "{offset}");
-            assert!(!is(&table, offset, &[name.as_bytes(), b"x"].concat()), "{offset}");
+    fn names_end_with_a_nul_or_the_table() {
+        let mut bytes = b"\0one\0".to_vec();
+        bytes.extend([b'x'; 5000]);
+        bytes.extend(b"\0end");
+        let table = StringTable::new(bytes.clone().into());
+        for offset in 0..=bytes.len() {
+            let name = table.get(offset as u32);
+            let expected = bytes[offset..].split(|&byte| byte == 0).next().unwrap();
+            assert_eq!(name.as_bytes(), expected, "{offset}");
+            assert!(table.is(offset as u32, expected), "{offset}");
+            assert!(!table.is(offset as u32, &[expected, b"x"].concat()), "{offset}");
         }
-        assert_eq!(get(&table, 1), "one");
-        assert_eq!(get(&table, 5006), "end");
-        assert!(!is(&table, 1, b"on") && !is(&table, 1, b"one\0"));
+        assert_eq!(table.get(u32::MAX), "");
+        assert!(!table.is(1, b"on") && !table.is(1, b"one\0"));
+        assert_eq!(StringTable::default().get(0), "");
+    }
+
+    #[test]
+    fn the_first_of_a_name_is_found_and_names_that_share_too_much_are_an_error() {
+        let table = StringTable::new(b"\0ab\0b\0".as_slice().into());
+        let index = NameIndex::new(&table, [(4, 3), (1, 0), (2, 1), (1, 2), (0, 4)].into_iter());
+        let found = ["ab", "b", "", "a"].map(|name| index.get(&table, name.as_bytes()));
+        assert_eq!(found, [Ok(Some(0)), Ok(Some(1)), Ok(Some(4)), Ok(None)]);
+
+        let long = StringTable::new(vec![b'x'; 1 << 16].into());
+        let one = NameIndex::new(&long, (0..1 << 20).map(|number| (7, number)));
+        assert_eq!(one.get(&long, &[b'x'; (1 << 16) - 7]), Ok(Some(0)), "one place is one name, however many have it");
+        let suffixes = NameIndex::new(&long, (0..1 << 16).map(|number| (number, number)));
+        assert_eq!(suffixes.get(&long, b"x"), Err(NamesShared { limit: 1 << 20 }));
     }
 }

@@ -1,196 +1,249 @@
 //! Symbols of an ELF file.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use btf_types::{Bytes, Name};
-use object::{Endianness, elf, pod, read::elf::Sym};
+use object::{Endianness, elf, read::elf::Sym};
 
-use crate::{Elf, Error, Section, elf::endian, strings};
+use crate::{
+    Elf, Error, Machine, Section, SectionType,
+    raw::{endian, record, word},
+    strings::StringTable,
+};
 
-/// The table of symbols, of either class and byte order.
-#[derive(Debug, Default)]
+/// The table of symbols, as it is in the file.
+#[derive(Debug)]
 pub(crate) struct SymbolTable {
-    symbols: Vec<RawSymbol>,
-    names: Bytes,
+    machine: Machine,
+    table: Bytes,
+    /// The sections' numbers that do not fit into the table.
+    extended: Bytes,
+    names: StringTable,
+    count: u32,
 }
 
+/// What the table says of a symbol.
 #[derive(Debug, Clone, Copy)]
 struct RawSymbol {
     name: u32,
     section: SymbolSection,
     value: u64,
     size: u64,
-    info: u8,
-    other: u8,
+    info: elf::SymbolInfo,
+    other: elf::SymbolOther,
 }
 
-/// Where a symbol is.
+/// The section of a symbol, `st_shndx`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SymbolSection {
-    /// In another file (`SHN_UNDEF`).
+    /// Defined in another file (`SHN_UNDEF`).
     Undefined,
-    /// In the section of this number, which need not exist.
+    /// The section of this number, which need not exist.
     Index(u32),
-    /// Nowhere: its value is just a number (`SHN_ABS`).
+    /// None: the value is just a number (`SHN_ABS`).
     Absolute,
     /// To be given a place by the linker (`SHN_COMMON`).
     Common,
-    /// Another number that is none of a section's.
+    /// Another reserved number.
     Reserved(u16),
 }
 
 impl SymbolTable {
     /// Reads the table of an ELF file; if it has several, the first.
     pub(crate) fn read(elf: &Elf) -> Result<Self, Error> {
-        let of_kind = |kind: elf::SectionType| elf.sections().filter(move |section| section.kind() == kind.0);
-        let Some(section) = of_kind(elf::SHT_SYMTAB).next() else { return Ok(Self::default()) };
-        let names = match elf.section_by_index(section.header().link) {
-            Some(names) if names.has_contents() => names.data()?,
-            _ => Bytes::new(),
+        let of_type = |ty: SectionType| elf.sections().filter(move |section| section.section_type() == ty);
+        let mut whole = Self {
+            machine: elf.machine(),
+            table: Bytes::new(),
+            extended: Bytes::new(),
+            names: StringTable::default(),
+            count: 0,
         };
-        // With 65,280 sections or more, their numbers stand in a table beside.
-        let extended = of_kind(elf::SHT_SYMTAB_SHNDX).find(|extended| extended.header().link == section.index());
-        let extended = extended.map(Section::data).transpose()?.unwrap_or_default();
-        let symbols = match elf.is_64() {
-            true => raw_symbols::<elf::Sym64<Endianness>>(elf, &section.data()?, &extended),
-            false => raw_symbols::<elf::Sym32<Endianness>>(elf, &section.data()?, &extended),
+        let Some(section) = of_type(SectionType::SYMTAB).next() else { return Ok(whole) };
+        if let Some(names) = elf.section_by_index(section.header().link).filter(|names| names.has_contents()) {
+            whole.names = StringTable::new(names.data()?);
+        }
+        // With 65,280 sections or more, their numbers are in a table beside.
+        let extended = of_type(SectionType::SYMTAB_SHNDX).find(|extended| extended.header().link == section.index());
+        whole.extended = extended.map(Section::data).transpose()?.unwrap_or_default();
+        whole.table = section.data()?;
+        let size = if elf.is_64() { size_of::<elf::Sym64<Endianness>>() } else { size_of::<elf::Sym32<Endianness>>() };
+        whole.count = u32::try_from(whole.table.len() / size)
+            .map_err(|_| Error::Elf { what: "too many symbols", offset: section.offset() })?;
+        Ok(whole)
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.count
+    }
+
+    pub(crate) fn names(&self) -> &StringTable {
+        &self.names
+    }
+
+    fn raw(&self, index: u32) -> Option<RawSymbol> {
+        match self.machine.is_64() {
+            true => self.decode::<elf::Sym64<Endianness>>(index as usize),
+            false => self.decode::<elf::Sym32<Endianness>>(index as usize),
+        }
+    }
+
+    fn decode<S: Sym<Endian = Endianness>>(&self, index: usize) -> Option<RawSymbol> {
+        let endian = endian(self.machine.byte_order());
+        let symbol = record::<S>(&self.table, index)?;
+        let section = match symbol.st_shndx(endian) {
+            elf::SHN_UNDEF => SymbolSection::Undefined,
+            elf::SHN_ABS => SymbolSection::Absolute,
+            elf::SHN_COMMON => SymbolSection::Common,
+            elf::SHN_XINDEX => match self.extended.as_chunks::<4>().0.get(index) {
+                Some(&bytes) => SymbolSection::Index(word(bytes, self.machine.byte_order())),
+                None => SymbolSection::Reserved(elf::SHN_XINDEX.0),
+            },
+            reserved if reserved.0 >= elf::SHN_LORESERVE => SymbolSection::Reserved(reserved.0),
+            index => SymbolSection::Index(index.0.into()),
         };
-        Ok(Self { symbols, names })
+        Some(RawSymbol {
+            name: symbol.st_name(endian),
+            section,
+            value: symbol.st_value(endian).into(),
+            size: symbol.st_size(endian).into(),
+            info: symbol.st_info(),
+            other: symbol.st_other(),
+        })
     }
 
     pub(crate) fn get<'elf>(&'elf self, elf: &'elf Elf, index: u32) -> Option<Symbol<'elf>> {
-        self.symbols.get(index as usize).map(|raw| Symbol { elf, names: &self.names, index, raw })
+        (index < self.count).then_some(Symbol { elf, table: self, index })
     }
-}
-
-fn raw_symbols<S: Sym<Endian = Endianness>>(elf: &Elf, table: &[u8], extended: &[u8]) -> Vec<RawSymbol> {
-    let endian = endian(elf.byte_order());
-    let count = table.len() / size_of::<S>();
-    let (symbols, _) = pod::slice_from_bytes::<S>(table, count).unwrap_or_default();
-    let (extended, _) = extended.as_chunks::<4>();
-    let section = |index: usize, symbol: &S| match symbol.st_shndx(endian) {
-        elf::SHN_UNDEF => SymbolSection::Undefined,
-        elf::SHN_ABS => SymbolSection::Absolute,
-        elf::SHN_COMMON => SymbolSection::Common,
-        elf::SHN_XINDEX => match (extended.get(index), elf.byte_order()) {
-            (Some(&word), btf_types::ByteOrder::Little) => SymbolSection::Index(u32::from_le_bytes(word)),
-            (Some(&word), btf_types::ByteOrder::Big) => SymbolSection::Index(u32::from_be_bytes(word)),
-            (None, _) => SymbolSection::Reserved(elf::SHN_XINDEX.0),
-        },
-        reserved if reserved.0 >= elf::SHN_LORESERVE => SymbolSection::Reserved(reserved.0),
-        index => SymbolSection::Index(index.0.into()),
-    };
-    let raw = |(index, symbol): (usize, &S)| RawSymbol {
-        name: symbol.st_name(endian),
-        section: section(index, symbol),
-        value: symbol.st_value(endian).into(),
-        size: symbol.st_size(endian).into(),
-        info: symbol.st_info().0,
-        other: symbol.st_other().0,
-    };
-    symbols.iter().enumerate().map(raw).collect()
 }
 
 /// A symbol of an ELF file.
 #[derive(Clone, Copy)]
 pub struct Symbol<'elf> {
     elf: &'elf Elf,
-    names: &'elf [u8],
+    table: &'elf SymbolTable,
     index: u32,
-    raw: &'elf RawSymbol,
 }
 
 impl<'elf> Symbol<'elf> {
-    /// Its number.
+    fn raw(self) -> RawSymbol {
+        let raw = self.table.raw(self.index);
+        debug_assert!(raw.is_some(), "the table was measured when it was read");
+        raw.unwrap_or(RawSymbol {
+            name: 0,
+            section: SymbolSection::Undefined,
+            value: 0,
+            size: 0,
+            info: elf::SymbolInfo(0),
+            other: elf::SymbolOther(0),
+        })
+    }
+
+    /// Number of the symbol.
     #[must_use]
     pub fn index(self) -> u32 {
         self.index
     }
 
-    /// Its name; that of a symbol for a section is empty.
+    /// Name; that of a symbol for a section is empty.
     #[must_use]
     pub fn name(self) -> Name<'elf> {
-        strings::get(self.names, self.raw.name)
+        self.table.names.get(self.name_offset())
     }
 
-    /// Where it is.
+    /// The name's offset in the table of names.
+    pub(crate) fn name_offset(self) -> u32 {
+        self.raw().name
+    }
+
+    /// The section that the symbol is defined in, or the reason for none.
     #[must_use]
-    pub fn place(self) -> SymbolSection {
-        self.raw.section
+    pub fn symbol_section(self) -> SymbolSection {
+        self.raw().section
     }
 
-    /// The section that it is in, if it is in one that exists.
+    /// The section that the symbol is defined in, if there is one.
     #[must_use]
     pub fn section(self) -> Option<Section<'elf>> {
-        match self.raw.section {
+        match self.symbol_section() {
             SymbolSection::Index(index) => self.elf.section_by_index(index),
             _ => None,
         }
     }
 
-    /// Its value: in a relocatable file its offset in its section in **bytes**,
-    /// in others its address.
+    /// Value (`st_value`): in a relocatable file the offset in the section in
+    /// **bytes**, in others the address.
     #[must_use]
     pub fn value(self) -> u64 {
-        self.raw.value
+        self.raw().value
     }
 
-    /// Its offset in its section in **bytes**, in files of any type; `None` if
-    /// it is in none, or before its start.
+    /// Offset in the section in **bytes**, in files of any type; `None` for a
+    /// symbol without a section, or before its start.
     #[must_use]
     pub fn offset(self) -> Option<u64> {
         let section = self.section()?;
         if self.elf.is_relocatable() { Some(self.value()) } else { self.value().checked_sub(section.address()) }
     }
 
-    /// Its size in **bytes**, 0 if it is not known.
+    /// Size in **bytes**, 0 if it is not known.
     #[must_use]
     pub fn size(self) -> u64 {
-        self.raw.size
+        self.raw().size
     }
 
-    fn info(self) -> elf::SymbolInfo {
-        elf::SymbolInfo(self.raw.info)
-    }
-
-    /// Whether it is a function.
+    /// Tests for a function (`STT_FUNC`).
     #[must_use]
     pub fn is_function(self) -> bool {
-        self.info().st_type() == elf::STT_FUNC
+        self.raw().info.st_type() == elf::STT_FUNC
     }
 
-    /// Whether it is a variable.
+    /// Tests for a variable (`STT_OBJECT`).
     #[must_use]
     pub fn is_object(self) -> bool {
-        self.info().st_type() == elf::STT_OBJECT
+        self.raw().info.st_type() == elf::STT_OBJECT
     }
 
-    /// Whether it stands for a section.
+    /// Tests for the symbol of a section (`STT_SECTION`).
     #[must_use]
     pub fn is_section(self) -> bool {
-        self.info().st_type() == elf::STT_SECTION
+        self.raw().info.st_type() == elf::STT_SECTION
     }
 
-    /// Whether it is known in its file only.
+    /// Tests for a symbol that only this file sees (`STB_LOCAL`).
     #[must_use]
     pub fn is_local(self) -> bool {
-        self.info().st_bind() == elf::STB_LOCAL
+        self.raw().info.st_bind() == elf::STB_LOCAL
     }
 
-    /// Whether another definition goes before it, or, where it is not defined,
-    /// there need be none.
+    /// Tests for a weak symbol (`STB_WEAK`): another definition takes
+    /// precedence, and an undefined one may stay so.
     #[must_use]
     pub fn is_weak(self) -> bool {
-        self.info().st_bind() == elf::STB_WEAK
+        self.raw().info.st_bind() == elf::STB_WEAK
     }
 
-    /// Whether it is known to other files, but not outside what they are
-    /// linked to (`STV_HIDDEN`, `STV_INTERNAL`).
+    /// Tests for a symbol that is visible to other files, but not outside of
+    /// what they are linked to (`STV_HIDDEN`, `STV_INTERNAL`).
     #[must_use]
     pub fn is_hidden(self) -> bool {
-        let visibility = elf::SymbolOther(self.raw.other).visibility();
-        matches!(visibility, elf::STV_HIDDEN | elf::STV_INTERNAL)
+        matches!(self.raw().other.visibility(), elf::STV_HIDDEN | elf::STV_INTERNAL)
+    }
+}
+
+impl PartialEq for Symbol<'_> {
+    /// Equal if they have the same number in the same file.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.elf, other.elf) && self.index == other.index
+    }
+}
+
+impl Eq for Symbol<'_> {}
+
+impl std::hash::Hash for Symbol<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (std::ptr::from_ref(self.elf), self.index).hash(state);
     }
 }
 
@@ -199,7 +252,7 @@ impl fmt::Debug for Symbol<'_> {
         f.debug_struct("Symbol")
             .field("index", &self.index)
             .field("name", &self.name())
-            .field("place", &self.place())
+            .field("section", &self.symbol_section())
             .field("value", &self.value())
             .field("size", &self.size())
             .finish()
@@ -208,15 +261,16 @@ impl fmt::Debug for Symbol<'_> {
 
 /// Iterator over the symbols of an ELF file.
 #[derive(Debug, Clone)]
+#[must_use = "iterators do nothing unless consumed"]
 pub struct Symbols<'elf> {
     elf: &'elf Elf,
     table: &'elf SymbolTable,
-    indices: std::ops::Range<u32>,
+    indices: Range<u32>,
 }
 
 impl<'elf> Symbols<'elf> {
     pub(crate) fn new(elf: &'elf Elf, table: &'elf SymbolTable) -> Self {
-        Self { elf, table, indices: 0..table.symbols.len() as u32 }
+        Self { elf, table, indices: 0..table.len() }
     }
 }
 

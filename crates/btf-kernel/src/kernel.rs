@@ -265,8 +265,8 @@ fn contents(file: File) -> io::Result<(Bytes, bool)> {
         return Ok((mapping, true));
     }
     let mut bytes = Vec::new();
-    file.take(Limits::BTF.output + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > Limits::BTF.output {
+    file.take(Limits::BTF.max_output() + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > Limits::BTF.max_output() {
         Err(io::ErrorKind::FileTooLarge.into())
     } else {
         Ok((bytes.into(), false))

@@ -9,8 +9,8 @@ use btf_format as raw;
 
 use crate::{
     Name,
-    layer::Layer,
-    view::{Handle, ShortName, debug_first, sized, views},
+    btf::Inner,
+    view::{Handle, sized, views},
 };
 
 views! {
@@ -52,7 +52,7 @@ enumeration! {
 /// Iterator over the values of an enumeration, of either width.
 #[derive(Clone)]
 pub struct EnumValues<'btf> {
-    btf: &'btf Layer,
+    btf: &'btf Inner,
     is_signed: bool,
     raw: RawValues<'btf>,
 }
@@ -111,14 +111,14 @@ impl FusedIterator for EnumValues<'_> {}
 
 impl fmt::Debug for EnumValues<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug_first(f, self.clone())
+        f.debug_list().entries(self.clone()).finish()
     }
 }
 
 /// A value of an enumeration.
 #[derive(Clone, Copy)]
 pub struct EnumValue<'btf> {
-    btf: &'btf Layer,
+    btf: &'btf Inner,
     name_off: u32,
     value: i128,
 }
@@ -140,6 +140,6 @@ impl<'btf> EnumValue<'btf> {
 
 impl fmt::Debug for EnumValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} = {}", ShortName(self.btf, self.name_off), self.value())
+        write!(f, "{:?} = {}", self.name(), self.value())
     }
 }

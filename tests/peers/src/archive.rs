@@ -56,7 +56,7 @@ pub fn one(way: &str, path: &Path) {
         }
         "decode" => {
             let file = fs::File::open(path).expect("it is there");
-            let limits = Limits { ratio: u64::MAX, ..Limits::IMAGE };
+            let limits = Limits::IMAGE.ratio(u64::MAX);
             let mut decoder = Compression::Gzip.decoder(file, &limits).expect("it is gzip");
             io::copy(&mut decoder, &mut io::sink()).expect("it is sound");
         }

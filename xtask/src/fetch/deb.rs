@@ -12,7 +12,7 @@ use super::{manifest::matches, objects};
 use crate::Result;
 
 /// A package with debug information unpacks to gigabytes.
-const LIMITS: Limits = Limits { output: 16 << 30, ..Limits::IMAGE };
+const LIMITS: Limits = Limits::IMAGE.output(16 << 30);
 
 /// Unpacks the files of a package that are like one of the patterns; or just
 /// the BPF objects inside them. Returns how many.

@@ -188,18 +188,18 @@ fn map_as_json<W: Write>(map: &Map<'_>, json: &mut Json<'_, W>) -> io::Result<()
     })?;
     json.key("holds")?;
     match map.holds() {
-        None => json.null()?,
         Some(Holds::Programs) => json.str("programs")?,
         Some(Holds::Maps(inner)) => map_as_json(inner, json)?,
+        _ => json.null()?,
     }
     json.key("values")?;
     json.begin_array()?;
     for value in map.values() {
         json.begin_object()?;
         json.key("index")?;
-        json.number(value.index)?;
+        json.number(value.index())?;
         json.key("name")?;
-        json.name(value.name)?;
+        json.name(value.name())?;
         json.end_object()?;
     }
     json.end_array()?;

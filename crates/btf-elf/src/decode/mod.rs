@@ -4,6 +4,13 @@
 //! name. Each format is a feature of this crate, and a library of its own; that
 //! they all end in a [`Decoder`] with the same limits is what lives here.
 
+#[cfg(feature = "bzip2")]
+mod bzip2;
+#[cfg(feature = "lz4")]
+mod lz4;
+#[cfg(feature = "zstd")]
+mod zstd;
+
 use std::{
     fmt,
     io::{self, BufReader, Read},
@@ -122,16 +129,14 @@ impl Compression {
     /// early; [`Error::OutputLimit`], [`Error::WindowLimit`],
     /// [`Error::RatioLimit`].
     pub fn decode(self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
-        self.decode_as_far(bytes, limits).map_err(|(_, error)| error)
+        let mut decoded = Vec::new();
+        self.decode_into(&mut decoded, bytes, limits).map(|()| decoded)
     }
 
-    /// Decodes all of it; or with the error, what came before the fault.
-    pub(crate) fn decode_as_far(self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, (Vec<u8>, Error)> {
-        let mut decoded = Vec::new();
-        match self.decoder(bytes, limits).and_then(|mut decoder| decoder.read_rest(&mut decoded)) {
-            Ok(()) => Ok(decoded),
-            Err(error) => Err((decoded, error)),
-        }
+    /// Decodes all of it, to where `decoded` ends. After an error, what came
+    /// before the fault is there.
+    pub(crate) fn decode_into(self, decoded: &mut Vec<u8>, bytes: &[u8], limits: &Limits) -> Result<(), Error> {
+        self.decoder(bytes, limits)?.read_rest(decoded)
     }
 
     /// What an error of its decoder means.
@@ -141,7 +146,7 @@ impl Compression {
             Err(error) => error,
         };
         if error.kind() == io::ErrorKind::OutOfMemory || is_too_large_a_window(&error) {
-            return Error::WindowLimit { compression: self, limit: limits.window };
+            return Error::WindowLimit { compression: self, limit: limits.max_window() };
         }
         Error::Decode { compression: self, source: error }
     }
@@ -214,7 +219,7 @@ impl<R: Read> Decoder<R> {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let (compression, Limits { output, ratio, .. }) = (self.compression, self.limits);
+        let (compression, output, ratio) = (self.compression, self.limits.max_output(), self.limits.max_ratio());
         if self.produced > output {
             return Err(Error::OutputLimit { compression, limit: output });
         }
@@ -237,13 +242,26 @@ impl<R: Read> Decoder<R> {
         }
     }
 
+    /// Makes room for more, half as much again as there is, but never for more
+    /// than may come.
+    fn reserve(&self, decoded: &mut Vec<u8>, more: usize) {
+        if decoded.capacity() - decoded.len() < more {
+            let left = self.limits.max_output().saturating_sub(self.produced);
+            let left = usize::try_from(left).unwrap_or(usize::MAX);
+            decoded.reserve_exact(more.saturating_add(left.min(decoded.len() / 2 + BUFFER)));
+        }
+    }
+
     /// Appends what is left to be decoded.
     pub(crate) fn read_rest(&mut self, decoded: &mut Vec<u8>) -> Result<(), Error> {
         let mut buffer = vec![0; BUFFER];
         loop {
             match self.next(&mut buffer)? {
                 0 => return Ok(()),
-                read => decoded.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+                read => {
+                    self.reserve(decoded, read);
+                    decoded.extend_from_slice(buffer.get(..read).unwrap_or_default());
+                }
             }
         }
     }
@@ -305,7 +323,7 @@ enum Inner<R: Read> {
     #[cfg(feature = "zstd")]
     Zstd(Box<zstd::Frames<BufReader<Counted<R>>>>),
     #[cfg(feature = "bzip2")]
-    Bzip2(bzip2::bufread::MultiBzDecoder<BufReader<Counted<R>>>),
+    Bzip2(Box<bzip2::Streams<BufReader<Counted<R>>>>),
     #[cfg(feature = "lz4")]
     Lz4(Box<lz4::Frames<BufReader<Counted<R>>>>),
     /// None: for formats whose feature is off, of which none is ever decoded.
@@ -320,7 +338,7 @@ impl<R: Read> Inner<R> {
         let progress = Arc::clone(&counted.progress);
         let reader = BufReader::with_capacity(BUFFER, counted);
         #[cfg(feature = "xz")]
-        let kibibytes = u32::try_from(limits.window >> 10).unwrap_or(u32::MAX).saturating_add(XZ_OVERHEAD_KIB);
+        let kibibytes = u32::try_from(limits.max_window() >> 10).unwrap_or(u32::MAX).saturating_add(XZ_OVERHEAD_KIB);
         Ok(match compression {
             #[cfg(feature = "gzip")]
             Compression::Gzip => Self::Gzip(flate2::bufread::MultiGzDecoder::new(reader)),
@@ -331,9 +349,9 @@ impl<R: Read> Inner<R> {
             #[cfg(feature = "xz")]
             Compression::Lzma => Self::Lzma(lzma_rust2::LzmaReader::new_mem_limit(reader, kibibytes, None)?.into()),
             #[cfg(feature = "zstd")]
-            Compression::Zstd => Self::Zstd(zstd::Frames::new(reader, limits.window).into()),
+            Compression::Zstd => Self::Zstd(zstd::Frames::new(reader, limits.max_window()).into()),
             #[cfg(feature = "bzip2")]
-            Compression::Bzip2 => Self::Bzip2(bzip2::bufread::MultiBzDecoder::new(reader)),
+            Compression::Bzip2 => Self::Bzip2(bzip2::Streams::new(reader).into()),
             #[cfg(feature = "lz4")]
             Compression::Lz4 => Self::Lz4(lz4::Frames::new(reader, progress).into()),
             #[allow(unreachable_patterns, reason = "with all features on there are no others")]
@@ -364,143 +382,6 @@ impl<R: Read> Read for Inner<R> {
             #[cfg(feature = "lz4")]
             Self::Lz4(decoder) => decoder.read(buffer),
             Self::None(reader) => reader.read(buffer),
-        }
-    }
-}
-
-/// zstd's frames one after the other, with those that are to be skipped, and
-/// the checksum of each.
-#[cfg(feature = "zstd")]
-mod zstd {
-    use std::io::{self, BufRead, Read};
-
-    use ruzstd::decoding::{
-        BlockDecodingStrategy, FrameDecoder,
-        errors::{FrameDecoderError, ReadFrameHeaderError},
-    };
-
-    pub(super) struct Frames<R> {
-        reader: R,
-        decoder: FrameDecoder,
-        /// Whether the decoder is inside a frame.
-        is_open: bool,
-        /// Whether there was a frame at all.
-        is_begun: bool,
-    }
-
-    impl<R: BufRead> Frames<R> {
-        pub(super) fn new(reader: R, window: u64) -> Self {
-            let mut decoder = FrameDecoder::new();
-            decoder.set_max_window_size(window);
-            Self { reader, decoder, is_open: false, is_begun: false }
-        }
-
-        /// Goes to the next frame; `false` at the end of all.
-        fn open(&mut self) -> io::Result<bool> {
-            loop {
-                if self.is_begun && self.reader.fill_buf()?.is_empty() {
-                    return Ok(false);
-                }
-                self.is_begun = true;
-                match self.decoder.reset(&mut self.reader) {
-                    Ok(()) => {
-                        self.is_open = true;
-                        return Ok(true);
-                    }
-                    Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
-                        length, ..
-                    })) => {
-                        let length = u64::from(length);
-                        let skipped = io::copy(&mut self.reader.by_ref().take(length), &mut io::sink())?;
-                        if skipped < length {
-                            return Err(io::ErrorKind::UnexpectedEof.into());
-                        }
-                    }
-                    Err(error) => return Err(io::Error::other(error)),
-                }
-            }
-        }
-
-        fn close(&mut self) -> io::Result<()> {
-            self.is_open = false;
-            match (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum()) {
-                (Some(expected), Some(found)) if expected != found => {
-                    let text = format!("checksum {found:#010x}, expected {expected:#010x}");
-                    Err(io::Error::new(io::ErrorKind::InvalidData, text))
-                }
-                _ => Ok(()),
-            }
-        }
-    }
-
-    impl<R: BufRead> Read for Frames<R> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            loop {
-                if !self.is_open && !self.open()? {
-                    return Ok(0);
-                }
-                let read = self.decoder.read(buffer)?;
-                if read > 0 || buffer.is_empty() {
-                    return Ok(read);
-                }
-                if self.decoder.is_finished() {
-                    self.close()?;
-                } else {
-                    let one = BlockDecodingStrategy::UptoBlocks(1);
-                    self.decoder.decode_blocks(&mut self.reader, one).map_err(io::Error::other)?;
-                }
-            }
-        }
-    }
-}
-
-/// lz4's frames one after the other.
-#[cfg(feature = "lz4")]
-mod lz4 {
-    use std::{
-        io::{self, BufRead, Read},
-        sync::{Arc, atomic::Ordering::Relaxed},
-    };
-
-    use lz4_flex::frame::FrameDecoder;
-
-    use super::Progress;
-
-    pub(super) struct Frames<R: Read> {
-        decoder: FrameDecoder<R>,
-        progress: Arc<Progress>,
-        /// Whether frames of this format end where the file does.
-        is_legacy: Option<bool>,
-        is_between: bool,
-    }
-
-    impl<R: BufRead> Frames<R> {
-        pub(super) fn new(reader: R, progress: Arc<Progress>) -> Self {
-            Self { decoder: FrameDecoder::new(reader), progress, is_legacy: None, is_between: false }
-        }
-    }
-
-    impl<R: BufRead> Read for Frames<R> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            if self.is_legacy.is_none() {
-                self.is_legacy = Some(self.decoder.get_mut().fill_buf()?.first() == Some(&0x02));
-            }
-            loop {
-                let read = self.decoder.read(buffer)?;
-                if read > 0 || buffer.is_empty() {
-                    self.is_between = false;
-                    return Ok(read);
-                }
-                // Nothing: the end of a frame, or of the file. The decoder does
-                // not say which; but only at the latter has it tried to read on.
-                if self.progress.at_end.load(Relaxed) {
-                    return match self.is_between || self.is_legacy == Some(true) {
-                        true => Ok(0),
-                        false => Err(io::ErrorKind::UnexpectedEof.into()),
-                    };
-                }
-                self.is_between = true;
-            }
         }
     }
 }
