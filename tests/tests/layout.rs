@@ -122,7 +122,7 @@ fn what_has_no_size_says_so() {
     assert_eq!(ty(0).align_of(), Err(Error::Unsized { id: 0, kind: None }));
 }
 
-/// PEERS 3.1: aya-obj gets the size of nested arrays wrong.
+/// The size of nested arrays, which aya-obj gets wrong.
 #[test]
 fn arrays_multiply_and_never_overflow() {
     let array = |count: u32, id| [id, 1, count];
@@ -139,7 +139,7 @@ fn arrays_multiply_and_never_overflow() {
     assert_eq!(btf.type_by_id(7).unwrap().align_of(), Ok(4));
 }
 
-/// S-23: an integer type of its own for each bitfield, as until Linux 4.20.
+/// An integer type of its own for each bitfield, as until Linux 4.20.
 #[test]
 fn s_23_legacy_bitfields_are_folded() {
     let int = |bits: u32, offset: u32| offset << 16 | bits;

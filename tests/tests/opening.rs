@@ -1,4 +1,4 @@
-//! What opening refuses and what it accepts: FORMAT by FORMAT, and the faults
+//! What opening refuses and what it accepts: rule by rule, and the faults
 //! that other libraries were found to have. Each case has a bound on time and
 //! memory.
 
@@ -209,7 +209,7 @@ fn records_use_up_the_type_section_exactly() {
     assert!(matches!(open(&blob.build()), Err(Error::Format(Format::UnknownKind { kind: 0, .. }))));
 }
 
-/// FORMAT of the fields: every word that is an id or a name is looked at.
+/// Every word that is an id or a name is looked at.
 #[test]
 fn s_18_every_id_and_every_name_exists() {
     use btf_format::{Kind, Word};

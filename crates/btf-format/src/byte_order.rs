@@ -1,8 +1,10 @@
-//! The two byte orders, told apart by the bytes of the magic alone.
+//! The two byte orders, which the magic distinguishes.
 
 use core::fmt;
 
-/// The byte order of a blob.
+/// Byte order of a blob.
+///
+/// There are these two and no more, so the enum is exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ByteOrder {
     /// Least significant byte first: x86, most arm, riscv, loongarch.
@@ -15,8 +17,7 @@ impl ByteOrder {
     /// The order of the machine that this code runs on.
     pub const NATIVE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
 
-    /// Tells the order from the first two bytes of a `.BTF` or `.BTF.ext`
-    /// section: `9f eb` is little-endian, `eb 9f` big-endian, and anything
+    /// The order by the first two bytes of a `.BTF` or `.BTF.ext` section: `9f eb` is little-endian, `eb 9f` big-endian, and anything
     /// else (`None`) is not BTF.
     #[must_use]
     pub const fn of_magic(bytes: [u8; 2]) -> Option<Self> {
@@ -27,14 +28,14 @@ impl ByteOrder {
         }
     }
 
-    /// Whether this is the order of the machine that this code runs on.
+    /// Returns whether this is the order of the machine that this code runs on.
     #[must_use]
     #[inline]
     pub const fn is_native(self) -> bool {
         matches!((self, Self::NATIVE), (Self::Little, Self::Little) | (Self::Big, Self::Big))
     }
 
-    /// The other one.
+    /// The other byte order.
     #[must_use]
     pub const fn swapped(self) -> Self {
         match self {

@@ -1,9 +1,9 @@
-//! What can be wrong with the bytes.
+//! Errors of decoding and encoding.
 
 use crate::{ByteOrder, Section};
 
-/// Why bytes are not the BTF that they were taken for. Offsets are in bytes
-/// from the start of the blob.
+/// Error while decoding or encoding BTF or `.BTF.ext`. Offsets are in bytes from
+/// the start of the blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -28,13 +28,13 @@ pub enum Error {
         /// The flags.
         found: u8,
     },
-    /// The header says that it is shorter than any header is.
+    /// `hdr_len` is below the minimum.
     #[error("header length {hdr_len} at offset 4, expected at least {min_len}")]
     #[non_exhaustive]
     HeaderTooShort {
         /// The length that the header gives, in bytes.
         hdr_len: u32,
-        /// The least it can be, in bytes.
+        /// The minimum, in bytes.
         min_len: u32,
     },
     /// The blob ends inside the header.
@@ -43,7 +43,7 @@ pub enum Error {
     HeaderTruncated {
         /// Bytes that the header says it has, or must at least have.
         hdr_len: u32,
-        /// Bytes that there are.
+        /// Size of the blob in bytes.
         size: u64,
     },
     /// A section reaches beyond the end of the blob.
@@ -52,11 +52,11 @@ pub enum Error {
     SectionOutOfBounds {
         /// The section.
         section: Section,
-        /// Where it begins.
+        /// Its start.
         start: u64,
-        /// Where it ends.
+        /// Its end.
         end: u64,
-        /// Bytes that there are.
+        /// Size of the blob in bytes.
         size: u64,
     },
     /// A section of a blob that is being assembled ends beyond 4 GiB, which no
@@ -89,7 +89,7 @@ pub enum Error {
     SectionMisaligned {
         /// The section.
         section: Section,
-        /// Where it begins, in bytes from the end of the header.
+        /// Its start, in bytes from the end of the header.
         off: u32,
     },
     /// Two sections share bytes.
@@ -116,7 +116,7 @@ pub enum Error {
     )]
     #[non_exhaustive]
     LayoutEntry {
-        /// Where the record begins.
+        /// Position of the record.
         offset: u64,
         /// The number of its kind.
         kind: u8,
@@ -129,7 +129,7 @@ pub enum Error {
     #[error("string section ends with byte {found:#04x} at offset {offset}, expected NUL")]
     #[non_exhaustive]
     StringsUnterminated {
-        /// Where the last byte is.
+        /// Position of the last byte.
         offset: u64,
         /// The last byte.
         found: u8,
@@ -138,7 +138,7 @@ pub enum Error {
     #[error("type record at offset {offset} needs {needed} bytes, but the type section has only {available} left")]
     #[non_exhaustive]
     RecordTruncated {
-        /// Where the record begins.
+        /// Position of the record.
         offset: u64,
         /// Bytes of the record.
         needed: u64,
@@ -152,17 +152,17 @@ pub enum Error {
     )]
     #[non_exhaustive]
     UnknownKind {
-        /// Where the record begins.
+        /// Position of the record.
         offset: u64,
         /// The number of its kind.
         kind: u8,
     },
-    /// The operation needs to know what the words of each record mean, and of
-    /// this one's kind only the size is known.
+    /// The operation needs the meaning of each word of the records, and of this
+    /// one's kind only the size is known.
     #[error("type record at offset {offset} has kind {kind}, whose words cannot be interpreted")]
     #[non_exhaustive]
     OpaqueKind {
-        /// Where the record begins.
+        /// Position of the record.
         offset: u64,
         /// The number of its kind.
         kind: u8,
@@ -175,24 +175,24 @@ pub enum Error {
         /// The length of the header in bytes.
         hdr_len: u32,
     },
-    /// Native byte order was asked for; convert the blob first.
+    /// The blob is not in native byte order; convert it first.
     #[error("the data is {found}, expected this machine's byte order")]
     #[non_exhaustive]
     ForeignByteOrder {
         /// The order that the data has.
         found: ByteOrder,
     },
-    /// A `.BTF.ext` section gives a record size that cannot be.
+    /// A `.BTF.ext` section has an invalid record size.
     #[error("{section} at offset {offset} has record size {rec_size}, expected a multiple of 4 of at least {min}")]
     #[non_exhaustive]
     ExtRecordSize {
         /// The section.
         section: Section,
-        /// Where it begins.
+        /// Its start.
         offset: u64,
         /// Bytes of a record.
         rec_size: u32,
-        /// The least that a record can have.
+        /// The minimum, in bytes.
         min: u32,
     },
     /// A `.BTF.ext` section ends in the middle of something.
@@ -201,20 +201,20 @@ pub enum Error {
     ExtTruncated {
         /// The section.
         section: Section,
-        /// Where the section header or the records begin.
+        /// Position of the block's head or records.
         offset: u64,
         /// Bytes of them.
         needed: u64,
         /// Bytes up to the end of the section.
         available: u64,
     },
-    /// A `.BTF.ext` section announces a block without records.
+    /// A `.BTF.ext` section has a block without records.
     #[error("{section}: no records for the ELF section named at offset {offset}, expected at least one")]
     #[non_exhaustive]
     ExtEmpty {
         /// The section.
         section: Section,
-        /// Where the block begins.
+        /// Position of the block.
         offset: u64,
     },
     /// A `.BTF.ext` record of another byte order is longer than what this
@@ -224,7 +224,7 @@ pub enum Error {
     ExtUnknownData {
         /// The section.
         section: Section,
-        /// Where the record begins.
+        /// Position of the record.
         offset: u64,
     },
 }

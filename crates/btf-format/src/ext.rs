@@ -82,8 +82,8 @@ impl ExtHeader {
         self.hdr_len
     }
 
-    /// Whether the header has bytes beyond those this library knows that are
-    /// not zero. Such a blob can be read, but not be rewritten or converted.
+    /// Returns whether the header has bytes beyond those this library knows that
+    /// are not zero. Such a blob can be read, but not be rewritten or converted.
     #[must_use]
     pub const fn has_unknown_data(&self) -> bool {
         self.unknown_data
@@ -233,7 +233,7 @@ impl<'a> RawBtfExtMut<'a> {
     ) -> Result<(), E> {
         for extent in self.header.extents {
             let mut blocks = Blocks::new(extent, &self.header);
-            // Checked before: there are no errors to come by.
+            // Checked before: there are no errors.
             while let Some(Ok(block)) = blocks.next_of(self.blob) {
                 for field in block.fields() {
                     if let Some(place) = self.blob.get_mut(field.at..).and_then(<[u8]>::first_chunk_mut) {

@@ -1,4 +1,4 @@
-//! The header of `.BTF`: byte order, version, and where the sections lie.
+//! The header of `.BTF`: byte order, version, and positions of the sections.
 //!
 //! Source: `struct btf_header` in `include/uapi/linux/btf.h`; the checks of
 //! `btf_parse_hdr` in `tools/lib/bpf/btf.c` and `btf_parse_hdr` in
@@ -18,7 +18,7 @@ pub const VERSION: u8 = 1;
 
 /// The header of a blob, checked against the blob it came from.
 ///
-/// What holds of every value:
+/// Guarantees of every value:
 ///
 /// * the first two bytes were the magic in one of the two byte orders, the
 ///   version 1 and the flags 0;
@@ -45,7 +45,7 @@ impl Header {
     /// Reads the header of a blob of either byte order.
     ///
     /// A header longer than what is known today is read as far as it is
-    /// known; [`Header::has_unknown_data`] tells if the rest says anything.
+    /// known; [`Header::has_unknown_data`] is true if the rest is not zero.
     ///
     /// # Errors
     ///
@@ -89,10 +89,10 @@ impl Header {
         self.hdr_len
     }
 
-    /// Whether the header has bytes beyond those this library knows that are
-    /// not zero. Such a blob can be read, but not be rewritten or converted,
-    /// as nobody knows what they would have to become. (libbpf does the same;
-    /// kernels refuse such a header.)
+    /// Returns whether the header has bytes beyond those this library knows that
+    /// are not zero. Such a blob can be read, but not rewritten or converted, as
+    /// that could invalidate them. (libbpf does the same; kernels refuse such a
+    /// header.)
     #[must_use]
     pub const fn has_unknown_data(&self) -> bool {
         self.unknown_data
@@ -111,20 +111,20 @@ impl Header {
         }
     }
 
-    /// Where the type section lies in the blob, in bytes.
+    /// Position of the type section in the blob, in bytes.
     #[must_use]
     pub fn types(&self) -> Range<usize> {
         self.types.indices(self.hdr_len).unwrap_or_default()
     }
 
-    /// Where the string section lies in the blob, in bytes.
+    /// Position of the string section in the blob, in bytes.
     #[must_use]
     pub fn strings(&self) -> Range<usize> {
         self.strings.indices(self.hdr_len).unwrap_or_default()
     }
 
-    /// Where the layout section lies in the blob, in bytes; empty where there
-    /// is none.
+    /// Position of the layout section in the blob, in bytes; empty if there is
+    /// none.
     #[must_use]
     pub fn layout(&self) -> Range<usize> {
         self.layout.indices(self.hdr_len).unwrap_or_default()
@@ -145,7 +145,7 @@ impl<'a> Start<'a> {
     pub(crate) fn parse(blob: &'a [u8], min_len: u32) -> Result<Self, Error> {
         let size = blob.len() as u64;
         let Some(preamble) = Preamble::first(blob) else {
-            // A file that is just short is told from one that is not BTF.
+            // A short file is distinguished from one that is not BTF.
             return Err(match blob.get(..2) {
                 Some(&[a, b]) if ByteOrder::of_magic([a, b]).is_none() => Error::NotBtf { found: [a, b] },
                 _ => Error::HeaderTruncated { hdr_len: min_len, size },
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn s_02_sections_are_relative_to_the_end_of_the_header() {
+    fn sections_are_relative_to_the_end_of_the_header() {
         for hdr_len in [24, 25, 31, 32, 40, 4096] {
             let header = Header::parse(&blob(hdr_len, [4, 16, 20, 1], 21)).unwrap();
             let end = hdr_len as usize;
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn s_03_what_is_no_header_is_refused() {
+    fn other_bytes_are_refused() {
         assert!(matches!(error(b""), Error::HeaderTruncated { size: 0, .. }));
         assert!(matches!(error(b"\x9f\xeb\x01"), Error::HeaderTruncated { size: 3, .. }));
         assert_eq!(error(b"\x7fELF"), Error::NotBtf { found: *b"\x7fE" });

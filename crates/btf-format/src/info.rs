@@ -65,7 +65,7 @@ impl Info {
         Self(self.0 & !(1 << 31) | (kind_flag as u32) << 31)
     }
 
-    /// The word as it stands in a record of native byte order.
+    /// Decodes the word of a record of native byte order.
     #[must_use]
     #[inline]
     pub const fn from_word(word: u32) -> Self {
@@ -101,7 +101,7 @@ impl Info {
         self.0 & Self::MAX_VLEN
     }
 
-    /// What the flag means depends on the kind: bitfield encoding of members
+    /// The flag (`kflag`), whose meaning depends on the kind: bitfield encoding of members
     /// (STRUCT, UNION), a union (FWD), signed values (ENUM, ENUM64), an
     /// attribute rather than a tag (DECL_TAG, TYPE_TAG). Zero on all others.
     #[must_use]

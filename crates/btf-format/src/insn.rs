@@ -35,7 +35,8 @@ pub struct Instruction {
     pub imm: i32,
 }
 
-/// Class of an instruction: bits 0 to 2 of its opcode.
+/// Class of an instruction: bits 0 to 2 of its opcode (`BPF_CLASS`), so that
+/// there are no more than these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InstructionClass {
     /// Loads of immediates and packet data.
@@ -138,13 +139,13 @@ impl Instruction {
         }
     }
 
-    /// Whether this is the first half of a `ld_imm64`.
+    /// Returns whether this is the first half of a `ld_imm64`.
     #[must_use]
     pub const fn is_ld_imm64(self) -> bool {
         self.opcode == Self::LD_IMM64
     }
 
-    /// Whether the operand of an arithmetic instruction or jump is a register
+    /// Returns whether the operand of an arithmetic instruction or jump is a register
     /// (`BPF_X`) rather than the immediate (`BPF_K`); false for loads and
     /// stores.
     #[must_use]
@@ -167,8 +168,8 @@ impl Instruction {
         })
     }
 
-    /// The same load or store of another number of bytes; `None` if `size` is
-    /// not 1, 2, 4 or 8, or the instruction is neither.
+    /// This load or store with another number of bytes; `None` if `size` is not
+    /// 1, 2, 4 or 8, or the instruction is neither.
     #[must_use]
     pub const fn with_access_size(self, size: u8) -> Option<Self> {
         if !self.class().accesses_memory() {

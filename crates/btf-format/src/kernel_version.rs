@@ -29,7 +29,7 @@ impl KernelVersion {
         Self { major, minor, patch: 0 }
     }
 
-    /// The same version with a patch level.
+    /// This version with a patch level.
     #[must_use]
     pub const fn with_patch(self, patch: u16) -> Self {
         Self { patch, ..self }

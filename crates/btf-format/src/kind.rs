@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use crate::Shape;
+use crate::{Name, Shape};
 
 /// A kind of type that this library models: 1 to 19.
 ///
@@ -108,7 +108,7 @@ impl Kind {
         })
     }
 
-    /// The number that stands in a record's info word.
+    /// The number in a record's info word.
     #[must_use]
     #[inline]
     pub const fn number(self) -> u8 {
@@ -141,7 +141,33 @@ impl Kind {
         }
     }
 
-    /// Which words of this kind's records are ids and which are names.
+    /// Returns whether a kernel loads a type of this kind with this name, by
+    /// the rules of Linux 6.9 and later. (Before, a DATASEC needed an
+    /// identifier too.)
+    ///
+    /// | kinds | name |
+    /// |---|---|
+    /// | PTR, ARRAY, VOLATILE, CONST, RESTRICT, FUNC_PROTO | none |
+    /// | STRUCT, UNION, ENUM, ENUM64 | none, or an [identifier](Name::is_kernel_identifier) |
+    /// | FWD, TYPEDEF, FUNC, VAR | an identifier |
+    /// | DATASEC | a [section name](Name::is_kernel_section_name) |
+    /// | DECL_TAG, TYPE_TAG | any, but not none |
+    /// | INT, FLOAT | any or none |
+    #[must_use]
+    pub fn accepts_name(self, name: Name<'_>) -> bool {
+        match self {
+            Self::Ptr | Self::Array | Self::Volatile | Self::Const | Self::Restrict | Self::FuncProto => {
+                name.is_empty()
+            }
+            Self::Struct | Self::Union | Self::Enum | Self::Enum64 => name.is_empty() || name.is_kernel_identifier(),
+            Self::Fwd | Self::Typedef | Self::Func | Self::Var => name.is_kernel_identifier(),
+            Self::Datasec => name.is_kernel_section_name(),
+            Self::DeclTag | Self::TypeTag => !name.is_empty(),
+            Self::Int | Self::Float => true,
+        }
+    }
+
+    /// Roles of the words of this kind's records.
     #[must_use]
     #[inline]
     pub const fn shape(self) -> Shape {
@@ -172,7 +198,7 @@ impl TryFrom<u8> for Kind {
 impl core::str::FromStr for Kind {
     type Err = ParseKindError;
 
-    /// Reads a name as [`Kind::as_str`] writes it, in any case, with or
+    /// Reads a name as [`Kind::as_str`] writes it, in upper or lower case, with or
     /// without the prefix `BTF_KIND_`.
     fn from_str(s: &str) -> Result<Self, ParseKindError> {
         const PREFIX: &str = "BTF_KIND_";
@@ -184,13 +210,13 @@ impl core::str::FromStr for Kind {
     }
 }
 
-/// A kind number that this library does not model.
+/// Error of a number that is not of a kind that this library models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown BTF kind {0}, expected 1 to 19")]
 #[non_exhaustive]
 pub struct UnknownKind(pub u8);
 
-/// A text that names no kind.
+/// Error of parsing a [`Kind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a BTF kind, expected one such as STRUCT or FUNC_PROTO")]
 pub struct ParseKindError(());
@@ -208,6 +234,18 @@ mod tests {
         for number in (20..=u8::MAX).chain([0]) {
             assert_eq!(Kind::try_from(number), Err(UnknownKind(number)));
         }
+    }
+
+    #[test]
+    fn names_that_kernels_load() {
+        let accepting = |name: &'static str| {
+            let kinds = Kind::ALL.iter().filter(|kind| kind.accepts_name(name.into()));
+            kinds.map(|kind| kind.number()).collect::<Vec<_>>()
+        };
+        assert_eq!(accepting(""), [1, 2, 3, 4, 5, 6, 9, 10, 11, 13, 16, 19]);
+        assert_eq!(accepting("foo.bar"), [1, 4, 5, 6, 7, 8, 12, 14, 15, 16, 17, 18, 19]);
+        assert_eq!(accepting("?foo bar"), [1, 15, 16, 17, 18]);
+        assert_eq!(accepting("foo\nbar"), [1, 16, 17, 18]);
     }
 
     #[test]

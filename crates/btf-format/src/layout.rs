@@ -1,16 +1,15 @@
-//! The layout section: how large the records of each kind are, so that kinds
-//! newer than the reader can be stepped over.
+//! The layout section: sizes of the records of each kind, so that kinds newer
+//! than the reader can be skipped.
 //!
 //! Source: `struct btf_layout` in `include/uapi/linux/btf.h`,
 //! `btf_type_size_unknown` in `tools/lib/bpf/btf.c`. Since Linux 7.1.
 
 use crate::{Error, Info, LayoutEntry, TypeRecord, shape};
 
-/// The layout section of a blob: an entry a kind, from kind 0 on.
+/// The layout section of a blob: one entry per kind, from kind 0 on.
 ///
-/// It is asked only about kinds that this library does not know: a known kind
-/// is sized by what is known of it, whatever is said here. Split BTF that has
-/// none goes by its base's.
+/// It is consulted only for kinds that this library does not know; the size of a
+/// known kind is built in. Split BTF without a layout section uses its base's.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Layout<'a>(&'a [LayoutEntry]);
 
@@ -25,20 +24,19 @@ impl<'a> Layout<'a> {
         Self(LayoutEntry::list(bytes, (bytes.len() / size_of::<LayoutEntry>()) as u32))
     }
 
-    /// Whether there is no layout section.
+    /// Returns whether there is no layout section.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
-    /// This one, or the other where this says nothing: split BTF's, or its
-    /// base's.
+    /// This one, or the other if this is empty: split BTF's, or its base's.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         if self.is_empty() { other } else { self }
     }
 
-    /// What is said of a kind, if anything.
+    /// The sizes of a kind, if it has an entry.
     #[must_use]
     pub fn get(self, kind_number: u8) -> Option<&'a LayoutEntry> {
         self.0.get(usize::from(kind_number))

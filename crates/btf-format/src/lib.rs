@@ -1,13 +1,14 @@
-//! The bytes of BTF, the BPF Type Format, as they lie on disk and in the
+//! The bytes of BTF, the BPF Type Format, as they are on disk and in the
 //! kernel: structs over borrowed bytes, the checks that make them safe to
-//! read, and the conversion between byte orders. `no_std`, no allocation, no
-//! `unsafe`.
+//! read, walks that read and rewrite ids and names, and the conversion between
+//! byte orders. `no_std`, no allocation, no `unsafe`.
 //!
 //! This is the lowest crate of the workspace. It knows what each byte means,
-//! but not what a type *is*: ids are numbers here, and so are names. To ask
-//! questions about types, use `btf-types`, which is made of this crate.
+//! but not what a type *is*: ids are numbers here, and so are names. To query
+//! types, use `btf-types`, which is built on this crate. This one is for tools
+//! that inspect or rewrite BTF record by record.
 //!
-//! # How a blob is laid out
+//! # Layout of a blob
 //!
 //! ```text
 //! header (24 bytes, or 32 with layout)     Header
@@ -43,8 +44,36 @@
 //! # Byte order
 //!
 //! All records are read in the order of the machine. A blob of the other
-//! order, told by its magic, is converted as a whole and in place first:
+//! order, recognized by its magic, is converted as a whole and in place first:
 //! [`convert`], [`convert_ext`].
+//!
+//! # Rewriting
+//!
+//! [`RecordsMut`] and [`RawBtfExtMut`] change ids and name offsets in place,
+//! [`Record::words`] compares records, and [`Assembly`] puts a header before
+//! new sections.
+//!
+//! ```
+//! # fn main() -> Result<(), btf_format::Error> {
+//! use btf_format::{Info, Kind, Layout, RecordsMut, TypeRecord, Word};
+//!
+//! // A pointer to type 1; make room for ten types before it.
+//! let mut types = TypeRecord::new(0, Info::of(Kind::Ptr).word(), 1).as_bytes().to_vec();
+//! for record in RecordsMut::new(&mut types, 0, Layout::NONE) {
+//!     let mut record = record?;
+//!     record.check_roles()?;
+//!     record.for_each_field(|field, value| if field.holds == Word::Id { value + 10 } else { value });
+//! }
+//! assert_eq!(TypeRecord::first(&types).unwrap().size_or_type(), 11);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Stability
+//!
+//! The records ([`TypeRecord`] and its neighbors) implement traits of the crate
+//! `zerocopy`. That is an implementation detail and not covered by semantic
+//! versioning: use `first`, `list`, `new` and `as_bytes`, which every record has.
 
 #![cfg_attr(not(test), no_std)]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]

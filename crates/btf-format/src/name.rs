@@ -1,6 +1,11 @@
 //! Names: bytes that are almost always UTF-8.
 
-use core::{borrow::Borrow, fmt, str};
+use core::{
+    borrow::Borrow,
+    fmt,
+    hash::{Hash, Hasher},
+    str,
+};
 
 use crate::Escaped;
 
@@ -10,15 +15,30 @@ use crate::Escaped;
 /// C++ producers write other things, and tags hold free text; so a name is
 /// bytes, and none is ever refused or altered. [`Display`](fmt::Display)
 /// escapes control characters and replaces what is not UTF-8, as [`Escaped`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+///
+/// A name is equal to any text or bytes of the same contents:
+///
+/// ```
+/// use btf_format::Name;
+///
+/// let name = Name::new(b"sk_buff___old");
+/// assert_eq!(name, "sk_buff___old");
+/// assert_eq!(name.essential(), b"sk_buff");
+/// assert_eq!(name.flavor(), Some("old".into()));
+/// assert!(name.is_c_identifier() && !name.is_empty());
+/// ```
+#[derive(Clone, Copy, Eq, PartialOrd, Ord, Default)]
 pub struct Name<'a>(&'a [u8]);
 
 impl<'a> Name<'a> {
-    /// The name of what has none.
+    /// The empty name: that of anonymous types and members.
     pub const EMPTY: Self = Self(b"");
 
-    /// A name with these bytes; what a NUL and the bytes after it would mean
-    /// is for the caller to know.
+    /// Maximum length of a name that kernels load, in bytes without the NUL
+    /// (`KSYM_NAME_LEN`).
+    pub const MAX_KERNEL_LEN: usize = 512;
+
+    /// The name with these bytes, which should not contain NUL.
     #[must_use]
     #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
@@ -32,7 +52,7 @@ impl<'a> Name<'a> {
         self.0
     }
 
-    /// Whether there is no name: whether the type or member is anonymous.
+    /// Returns whether there is no name: the type or member is anonymous.
     #[must_use]
     #[inline]
     pub const fn is_empty(self) -> bool {
@@ -51,11 +71,55 @@ impl<'a> Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// The name without its flavour, which is what CO-RE compares: `foo` of
-    /// `foo___v2`.
+    /// Returns whether the name is an identifier of C: a letter of ASCII or
+    /// `_`, then letters, digits and `_`. (Keywords are not told apart.)
+    #[must_use]
+    pub fn is_c_identifier(self) -> bool {
+        let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+        let is_inner = |byte: &u8| is_letter(byte) || byte.is_ascii_digit();
+        self.0.first().is_some_and(is_letter) && self.0.iter().all(is_inner)
+    }
+
+    /// Returns whether a kernel loads the name where it wants an identifier:
+    /// for enumerators always, and for members, parameters and most kinds of
+    /// types ([`Kind::accepts_name`](crate::Kind::accepts_name)) where they have
+    /// a name at all.
     ///
-    /// It is cut at the last `___` that has something other than `_` on both
-    /// sides: `a____b`, `___a` and `a___` are whole.
+    /// That is a letter, `_` or `.`, then letters, digits, `_` and `.`, 512 bytes
+    /// at most. Letters are those of Latin-1, as the kernel's `isalpha` has them;
+    /// `$`, `-`, spaces and brackets, as Rust and C++ have them in names, are
+    /// not among them.
+    ///
+    /// Source: `btf_name_valid_identifier` in `kernel/bpf/btf.c`.
+    #[must_use]
+    pub fn is_kernel_identifier(self) -> bool {
+        let is_letter = |byte: &u8| match byte {
+            b'_' | b'.' => true,
+            // Multiplication and division sign.
+            0xd7 | 0xf7 => false,
+            0xc0..=0xff => true,
+            _ => byte.is_ascii_alphabetic(),
+        };
+        let is_inner = |byte: &u8| is_letter(byte) || byte.is_ascii_digit();
+        self.0.len() <= Self::MAX_KERNEL_LEN && self.0.first().is_some_and(is_letter) && self.0.iter().all(is_inner)
+    }
+
+    /// Returns whether a kernel loads the name for a DATASEC: one to 512 bytes,
+    /// all of them printable. Kernels before about 6.9 want an
+    /// [identifier](Name::is_kernel_identifier) there.
+    ///
+    /// Source: `btf_name_valid_section` in `kernel/bpf/btf.c`.
+    #[must_use]
+    pub fn is_kernel_section_name(self) -> bool {
+        let is_printable = |byte: &u8| !matches!(byte, 0..=0x1f | 0x7f..=0x9f);
+        (1..=Self::MAX_KERNEL_LEN).contains(&self.0.len()) && self.0.iter().all(is_printable)
+    }
+
+    /// The name without its flavor, as CO-RE compares it (its "essential name"):
+    /// `foo` of `foo___v2`.
+    ///
+    /// It ends before the last `___` that has something other than `_` on both
+    /// sides; `a____b`, `___a` and `a___` have no flavor.
     ///
     /// Source: `bpf_core_essential_name_len` in `tools/lib/bpf/relo_core.c`.
     #[must_use]
@@ -70,7 +134,7 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// The flavour: `v2` of `foo___v2`.
+    /// The flavor: `v2` of `foo___v2`.
     #[must_use]
     pub fn flavor(self) -> Option<Self> {
         let rest = self.0.get(self.essential().0.len()..)?;
@@ -114,16 +178,29 @@ impl<'a> From<&'a [u8]> for Name<'a> {
     }
 }
 
+impl<'a, const N: usize> From<&'a [u8; N]> for Name<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// Equal to anything of equal bytes: names, strings, slices, arrays.
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Name<'_> {
+    #[inline]
+    fn eq(&self, other: &T) -> bool {
+        self.0 == other.as_ref()
+    }
+}
+
+/// As the bytes, by which a name can be looked up ([`Borrow`]).
+impl Hash for Name<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
 macro_rules! equal_to {
     ($($other:ty),*) => {$(
-        impl PartialEq<$other> for Name<'_> {
-            #[inline]
-            fn eq(&self, other: &$other) -> bool {
-                let other: &[u8] = other.as_ref();
-                self.0 == other
-            }
-        }
-
         impl PartialEq<Name<'_>> for $other {
             #[inline]
             fn eq(&self, other: &Name<'_>) -> bool {
@@ -146,6 +223,9 @@ mod tests {
         assert_eq!("sk_buff", name);
         assert_eq!(name, b"sk_buff"[..]);
         assert_ne!(name, "sk_buf");
+        assert_eq!(name, String::from("sk_buff"));
+        assert_eq!(name, *b"sk_buff");
+        assert_eq!(Name::from(b"sk_buff"), name);
         assert!(Name::from("a") < Name::from("b"));
     }
 
@@ -173,5 +253,37 @@ mod tests {
         assert_eq!(Name::from("\u{e9}t\u{e9}").to_string(), "\u{e9}t\u{e9}");
         assert_eq!(format!("{:>4}|{:<4}|", Name::from("ab"), Name::from("cd")), "  ab|cd  |");
         assert_eq!(format!("{:?}", Name::new(b"a\"\xff")), r#""a\"\xff""#);
+    }
+
+    #[test]
+    fn identifiers_of_c_and_of_the_kernel() {
+        let long = "a".repeat(Name::MAX_KERNEL_LEN);
+        let longer = "a".repeat(Name::MAX_KERNEL_LEN + 1);
+        for (bytes, of_c, of_kernel, of_section) in [
+            (&b""[..], false, false, false),
+            (b"task_struct", true, true, true),
+            (b"_1", true, true, true),
+            (b"1_", false, false, true),
+            (b".data", false, true, true),
+            (b"foo.isra.0", false, true, true),
+            (b"?struct_ops", false, false, true),
+            (b"core::fmt", false, false, true),
+            (b"Vec<u8>", false, false, true),
+            (b"with space", false, false, true),
+            (b"dollar$", false, false, true),
+            (b"na\xefve", false, true, true),
+            (b"a\xd7b", false, false, true),
+            (b"\xf7", false, false, true),
+            (b"a\x85", false, false, false),
+            (b"a\n", false, false, false),
+            (b"a\x7f", false, false, false),
+            (b"a\xa0", false, false, true),
+            (long.as_bytes(), true, true, true),
+            (longer.as_bytes(), true, false, false),
+        ] {
+            let name = Name::new(bytes);
+            let found = (name.is_c_identifier(), name.is_kernel_identifier(), name.is_kernel_section_name());
+            assert_eq!(found, (of_c, of_kernel, of_section), "{name:?}");
+        }
     }
 }

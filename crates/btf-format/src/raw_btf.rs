@@ -1,13 +1,13 @@
-//! A whole `.BTF` blob, taken apart into its sections.
+//! A whole `.BTF` blob and its sections.
 
 use crate::{Error, Header, Layout, Records, Strings};
 
-/// A blob of native byte order: its header was checked, its sections lie
-/// where the header says, and its strings are terminated. Its records are
-/// looked at as they are iterated.
+/// A `.BTF` blob of native byte order whose header was checked, whose sections
+/// are inside the blob, and whose strings are terminated. Its records are
+/// checked as they are iterated.
 ///
-/// What a single blob cannot tell is not looked at here: whether ids and name
-/// offsets are in range depends on the base, if there is one.
+/// Ids and name offsets are not checked: their range depends on the base, if
+/// there is one.
 #[derive(Debug, Clone, Copy)]
 pub struct RawBtf<'a> {
     blob: &'a [u8],
@@ -16,7 +16,7 @@ pub struct RawBtf<'a> {
 }
 
 impl<'a> RawBtf<'a> {
-    /// Takes a blob apart.
+    /// Checks the header and the string section of a blob.
     ///
     /// # Errors
     ///

@@ -54,14 +54,14 @@ impl<'a> Record<'a> {
         self.bytes
     }
 
-    /// Where the record lies in its blob, in bytes.
+    /// Position of the record in its blob, in bytes.
     #[must_use]
     #[inline]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// What follows the first 12 bytes, as what it is.
+    /// The data after the first 12 bytes, by kind.
     #[must_use]
     #[inline]
     pub fn data(&self) -> Data<'a> {
@@ -195,7 +195,7 @@ impl RecordMut<'_> {
     }
 }
 
-/// What follows the first 12 bytes of a record.
+/// Data after the first 12 bytes of a record.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Data<'a> {
@@ -268,7 +268,7 @@ pub struct Records<'a> {
 
 impl<'a> Records<'a> {
     /// Takes the bytes of a type section in native byte order; `offset` is
-    /// where it lies in its blob, in bytes.
+    /// its position in its blob, in bytes.
     #[must_use]
     pub const fn new(section: &'a [u8], offset: u64, layout: Layout<'a>) -> Self {
         Self { rest: section, offset, layout }
@@ -362,8 +362,8 @@ impl<'a> Iterator for RecordsMut<'a> {
     }
 }
 
-/// Finds where the record that `rest` begins with ends, so that it lies
-/// wholly within `rest`; all that is needed of the record's byte order.
+/// Measures the record that `rest` begins with, in bytes, and checks that `rest`
+/// holds all of it. Its byte order need not be native.
 #[inline]
 pub(crate) fn measure<'a>(
     rest: &'a [u8],

@@ -1,4 +1,4 @@
-//! Where the sections of a blob lie, and that they lie inside it and apart.
+//! Positions of the sections of a blob, and the checks of them.
 
 use core::{fmt, ops::Range};
 
@@ -45,7 +45,7 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// Where the section lies in a blob whose header has `hdr_len` bytes.
+    /// Position of the section in a blob whose header has `hdr_len` bytes.
     pub(crate) fn range(self, hdr_len: u32) -> Range<u64> {
         let start = u64::from(hdr_len) + u64::from(self.off);
         start..start + u64::from(self.len)
@@ -56,7 +56,7 @@ impl Extent {
         self.indices(hdr_len).and_then(|range| blob.get(range)).unwrap_or_default()
     }
 
-    /// The same, to be changed.
+    /// The bytes of the section, mutable; empty where `check` was not passed.
     pub(crate) fn of_mut(self, blob: &mut [u8], hdr_len: u32) -> &mut [u8] {
         self.indices(hdr_len).and_then(|range| blob.get_mut(range)).unwrap_or_default()
     }

@@ -9,19 +9,19 @@ use crate::{Error, Name};
 
 /// The strings of one blob.
 ///
-/// Of split BTF these are only its own: offset 0 here is the offset that
-/// comes after all strings of its base.
+/// Of split BTF these are its own strings only, which continue those of its
+/// base: offset 0 here is the length of the base's strings there.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Strings<'a>(&'a [u8]);
 
 impl<'a> Strings<'a> {
-    /// Takes the bytes of a string section.
-    ///
-    /// `offset` is where it lies in its blob, for the error's text.
+    /// Checks the bytes of a string section; `offset` is its position in its
+    /// blob, for the error.
     ///
     /// # Errors
     ///
-    /// If it holds anything and its last byte is not NUL.
+    /// [`Error::StringsUnterminated`] if it is not empty and its last byte is not
+    /// NUL.
     pub fn new(bytes: &'a [u8], offset: u64) -> Result<Self, Error> {
         match bytes.last() {
             None | Some(0) => Ok(Self(bytes)),
@@ -36,8 +36,8 @@ impl<'a> Strings<'a> {
         self.0
     }
 
-    /// Whether the first string is empty, as it must be where offset 0 means
-    /// "no name": in everything but split BTF.
+    /// Returns whether the first string is empty, as it must be where offset 0
+    /// means "no name": in everything but split BTF.
     #[must_use]
     pub fn begins_with_empty(self) -> bool {
         self.0.first() == Some(&0)
@@ -46,8 +46,8 @@ impl<'a> Strings<'a> {
     /// The string that begins at `offset` (in bytes) and goes to the next
     /// NUL; `None` if the section ends before.
     ///
-    /// An offset into the middle of a string is as good as any: the kernel
-    /// and libbpf accept suffixes that share their bytes.
+    /// An offset into the middle of a string is valid: the kernel and libbpf
+    /// accept suffixes that share their bytes.
     #[must_use]
     #[inline]
     pub fn get(self, offset: u32) -> Option<Name<'a>> {
@@ -56,7 +56,8 @@ impl<'a> Strings<'a> {
         Some(Name::new(text.to_bytes()))
     }
 
-    /// All strings in the order they lie, each with its offset in bytes.
+    /// All strings in the order of their offsets, each with its offset in
+    /// bytes.
     #[must_use]
     pub const fn iter(self) -> StringsIter<'a> {
         StringsIter { strings: self, next: 0 }

@@ -32,7 +32,7 @@ macro_rules! records {
         }
 
         impl $name {
-            /// The record from its fields, in the order they have in memory.
+            /// Makes a record of its fields, in the order that they have in memory.
             #[must_use]
             #[inline]
             pub fn new($($field: $value),*) -> Self {
@@ -48,15 +48,15 @@ macro_rules! records {
                 }
             )*
 
-            /// The record that `bytes` begin with; `None` where they are too
-            /// few.
+            /// Reinterprets the start of `bytes` as a record; `None` if they are
+            /// too few.
             #[must_use]
             #[inline]
             pub fn first(bytes: &[u8]) -> Option<&Self> {
                 Self::ref_from_prefix(bytes).ok().map(|(record, _)| record)
             }
 
-            /// The `count` records that `bytes` begin with; none where they
+            /// Reinterprets the start of `bytes` as `count` records; empty if they
             /// are too few.
             #[must_use]
             #[inline]
@@ -77,7 +77,7 @@ macro_rules! records {
 }
 
 records! {
-    /// What `.BTF` and `.BTF.ext` begin with, and what decides how to read on.
+    /// The first 8 bytes of `.BTF` and `.BTF.ext`, which say how to read the rest.
     pub struct Preamble {
         /// 0xeb9f.
         magic: U16 as u16,
@@ -111,8 +111,8 @@ records! {
         layout_len: U32 as u32,
     }
 
-    /// How large the records of a kind are: `struct btf_layout`, the element
-    /// of the layout section, which is indexed by kind. Since Linux 7.1.
+    /// Sizes of the records of a kind: `struct btf_layout`, the element of the
+    /// layout section, which is indexed by kind. Since Linux 7.1.
     pub struct LayoutEntry {
         /// Bytes of the fixed part after the 12 bytes that all records have.
         info_sz: u8 as u8,
@@ -157,7 +157,7 @@ records! {
         name_off: U32 as u32,
         /// Id of the member's type.
         type_id: U32 as u32,
-        /// Where the member lies. With the record's `kind_flag` clear: its
+        /// Position of the member. With the record's `kind_flag` clear: its
         /// offset in bits. Set: bits 0 to 23 are the offset in bits, and bits
         /// 24 to 31 the size of the bitfield in bits, 0 if it is none.
         offset: U32 as u32,
@@ -202,7 +202,7 @@ records! {
     pub struct VarSecinfo {
         /// Id of a VAR, or in an object's `.ksyms` of a FUNC.
         type_id: U32 as u32,
-        /// Where the variable lies in the section, in bytes.
+        /// Offset of the variable in the section, in bytes.
         offset: U32 as u32,
         /// Bytes of the variable.
         size: U32 as u32,
@@ -210,7 +210,7 @@ records! {
 
     /// After a DECL_TAG: `struct btf_decl_tag`.
     pub struct DeclTag {
-        /// Which member or parameter is tagged, counted from 0; -1: the
+        /// The tagged member or parameter, counted from 0; -1: the
         /// declaration itself.
         component_idx: I32 as i32,
     }
@@ -247,19 +247,19 @@ records! {
         num_info: U32 as u32,
     }
 
-    /// Which function begins at an instruction: `struct bpf_func_info`.
+    /// A function and its first instruction: `struct bpf_func_info`.
     pub struct FuncInfo {
-        /// Where in the section: **bytes** in an object file, units of 8
-        /// bytes in what BPF_PROG_LOAD takes.
+        /// Offset of the instruction in its section: in **bytes** in an object
+        /// file, in units of 8 bytes for BPF_PROG_LOAD.
         insn_off: U32 as u32,
         /// Id of a FUNC.
         type_id: U32 as u32,
     }
 
-    /// Which source line an instruction comes from: `struct bpf_line_info`.
+    /// The source line of an instruction: `struct bpf_line_info`.
     pub struct LineInfo {
-        /// Where in the section: **bytes** in an object file, units of 8
-        /// bytes in what BPF_PROG_LOAD takes.
+        /// Offset of the instruction in its section: in **bytes** in an object
+        /// file, in units of 8 bytes for BPF_PROG_LOAD.
         insn_off: U32 as u32,
         /// Offset of the file's name in `.BTF`'s strings, in bytes.
         file_name_off: U32 as u32,
@@ -272,7 +272,7 @@ records! {
 
     /// A CO-RE relocation: `struct bpf_core_relo`.
     pub struct CoreRelo {
-        /// Where in the section, in bytes.
+        /// Offset of the instruction in its section, in bytes.
         insn_off: U32 as u32,
         /// Id of the local root type.
         type_id: U32 as u32,
@@ -304,16 +304,16 @@ impl IntData {
         self.word() as u8
     }
 
-    /// Where the value begins within the integer's bytes, in bits. Not 0 only
-    /// in bitfields as they were before `kind_flag`, in Linux 4.18 to 4.20.
+    /// Offset of the value within the integer's bytes, in bits: 0, except in
+    /// bitfields from before `kind_flag`, in Linux 4.18 to 4.20.
     #[must_use]
     #[inline]
     pub fn offset(&self) -> u8 {
         (self.word() >> 16) as u8
     }
 
-    /// Whether the value fills an integer of `size` bytes, as in all BTF since
-    /// Linux 5.0: if not, members of it are bitfields.
+    /// Returns whether the value fills an integer of `size` bytes, as in all BTF
+    /// since Linux 5.0: if not, members of it are bitfields.
     #[must_use]
     pub fn is_regular(&self, size: u32) -> bool {
         self.offset() == 0 && u32::from(self.bits()) == size.saturating_mul(8)
