@@ -1,0 +1,260 @@
+//! Sentences for people: where a relocation leads, or why nowhere.
+
+use std::fmt;
+
+use btf_types::{CoreReloKind, Name, Type};
+
+use crate::{
+    Candidate, Outcome, Relocation, Verdict,
+    spec::{Accessor, Class, Request, Spec, local_enumerator, members},
+};
+
+/// Sentence about a relocation, see [`Relocation::explain`].
+#[derive(Clone, Copy)]
+pub struct Explanation<'a>(Relocation<'a>);
+
+/// Path of a relocation, see [`Relocation::path`].
+#[derive(Clone, Copy)]
+pub struct Path<'a>(Relocation<'a>);
+
+impl<'a> Relocation<'a> {
+    /// A sentence for people, without a full stop: what the relocation asks
+    /// for, and the answer with its reason.
+    ///
+    /// `task_struct.state (0:14): no such member in struct task_struct; did you
+    /// mean `__state`?`
+    #[must_use]
+    pub fn explain(self) -> Explanation<'a> {
+        Explanation(self)
+    }
+
+    /// The field, type or enumerator in the program's own words, and the access
+    /// string: `task_struct.state (0:14)`.
+    #[must_use]
+    pub fn path(self) -> Path<'a> {
+        Path(self)
+    }
+
+    fn request(self) -> Request<'a> {
+        Request { kind: self.kind(), ty: self.local_type(), access: self.access_string() }
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = self.0.request();
+        let ty = request.ty;
+        if ty.is_anonymous() {
+            ty.fmt(f)?;
+        } else {
+            ty.name().fmt(f)?;
+        }
+        match Class::of(request.kind) {
+            Ok(Class::Field) => {
+                if let Ok(spec) = Spec::of_field(request) {
+                    write_path(f, spec.accessors.iter())?;
+                }
+            }
+            Ok(Class::Enumerator) => {
+                if let Ok((name, _)) = local_enumerator(request) {
+                    write!(f, ".{name}")?;
+                }
+            }
+            // The only access string that a type may have says nothing.
+            Ok(Class::Type) if request.access == "0" => return Ok(()),
+            _ => {}
+        }
+        write!(f, " ({})", request.access)
+    }
+}
+
+/// Writes the levels of a path: `[1].member[2]`.
+fn write_path<'a>(f: &mut fmt::Formatter<'_>, path: impl Iterator<Item = &'a Accessor<'a>>) -> fmt::Result {
+    for (level, accessor) in path.enumerate() {
+        match accessor {
+            Accessor::Element { index: 0, .. } if level == 0 => {}
+            Accessor::Element { index, .. } => write!(f, "[{index}]")?,
+            Accessor::Member { member, .. } => write!(f, ".{}", member.name())?,
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for Explanation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let relocation = self.0;
+        write!(f, "{}: ", relocation.path())?;
+        match relocation.outcome() {
+            Outcome::Value { local, target } => write_value(f, relocation, local, target)?,
+            Outcome::Poison => write_absence(f, relocation)?,
+            Outcome::Fault(fault) => write!(f, "{fault}")?,
+        }
+        Ok(())
+    }
+}
+
+fn write_value(f: &mut fmt::Formatter<'_>, relocation: Relocation<'_>, local: u64, target: u64) -> fmt::Result {
+    use CoreReloKind as K;
+    let kind = relocation.kind();
+    let chosen = relocation.candidates().find(|candidate| candidate.verdict() == Verdict::Match);
+    let exists = matches!(kind, K::FieldExists | K::TypeExists | K::EnumvalExists | K::TypeMatches);
+    if target == 0 && (exists || kind == K::TypeSize || kind == K::TypeIdTarget) && chosen.is_none() {
+        f.write_str(if exists { "no: " } else { "0: " })?;
+        return write_absence(f, relocation);
+    }
+    match kind {
+        K::FieldByteOffset => write!(f, "at byte {target} of ")?,
+        K::FieldByteSize | K::TypeSize => write!(f, "{target} bytes by ")?,
+        K::FieldSigned => write!(f, "{} by ", if target == 0 { "unsigned" } else { "signed" })?,
+        K::FieldLshiftU64 => write!(f, "shift left by {target} bits for ")?,
+        K::FieldRshiftU64 => write!(f, "shift right by {target} bits for ")?,
+        K::TypeIdLocal => return write!(f, "type {target} of the program"),
+        K::EnumvalValue => write!(f, "{} by ", target as i64)?,
+        K::TypeMatches => f.write_str("matches ")?,
+        K::TypeIdTarget => {}
+        _ => f.write_str("exists in ")?,
+    }
+    if let Some(chosen) = chosen {
+        write_candidate(f, chosen)?;
+    }
+    match kind {
+        K::FieldByteOffset if local != target => write!(f, ", {local} in the program"),
+        K::FieldByteSize | K::TypeSize if local != target => write!(f, ", {local} in the program"),
+        K::EnumvalValue if local != target => write!(f, ", {} in the program", local as i64),
+        _ => Ok(()),
+    }
+}
+
+fn write_candidate(f: &mut fmt::Formatter<'_>, candidate: Candidate<'_>) -> fmt::Result {
+    let ty = candidate.ty();
+    write!(f, "{} (type {}", ty, ty.id())?;
+    match candidate.module() {
+        Some(module) => write!(f, " of module {module})"),
+        None => f.write_str(")"),
+    }
+}
+
+/// Writes why no candidate has what the relocation asks for.
+fn write_absence(f: &mut fmt::Formatter<'_>, relocation: Relocation<'_>) -> fmt::Result {
+    let request = relocation.request();
+    let mut written = 0;
+    for candidate in relocation.candidates().filter(|candidate| candidate.verdict() != Verdict::Dropped) {
+        if written > 0 {
+            f.write_str("; ")?;
+        }
+        if written == 3 {
+            return write!(f, "and so on for {} candidates", relocation.candidate_count());
+        }
+        write_verdict(f, request, candidate)?;
+        written += 1;
+    }
+    if written > 0 {
+        return Ok(());
+    }
+    let essential = request.ty.name().essential();
+    write!(f, "the kernel has no {} named {essential}", keyword(request.ty))
+}
+
+/// The word for the kind of a type.
+fn keyword(ty: Type<'_>) -> &'static str {
+    match ty {
+        Type::Struct(_) => "struct",
+        Type::Union(_) => "union",
+        Type::Enum(_) | Type::Enum64(_) => "enum",
+        Type::Typedef(_) => "typedef",
+        _ => "type",
+    }
+}
+
+fn write_verdict(f: &mut fmt::Formatter<'_>, request: Request<'_>, candidate: Candidate<'_>) -> fmt::Result {
+    let ty = candidate.ty();
+    match candidate.verdict() {
+        Verdict::NoMember { level, within } => {
+            let within = candidate.sibling(within);
+            write!(f, "no such member in {within}")?;
+            let wanted = level_of(request, level);
+            if let Some(Accessor::Member { member, .. }) = wanted
+                && let Some(similar) = similar_member(within, member.name())
+            {
+                write!(f, "; did you mean `{similar}`?")?;
+            }
+            Ok(())
+        }
+        Verdict::MemberType { level, found } => {
+            let found = candidate.sibling(found);
+            match level_of(request, level) {
+                Some(Accessor::Member { member, .. }) => write!(
+                    f,
+                    "member {} of {ty} is of type {found}, which is not compatible with {}",
+                    member.name(),
+                    member.ty()
+                ),
+                _ => write!(f, "{found} is not compatible"),
+            }
+        }
+        Verdict::NotComposite { .. } => write!(f, "the path leads to a type without members in {ty}"),
+        Verdict::NotArray { .. } => write!(f, "the path leads to a type that is not an array in {ty}"),
+        Verdict::TooFewElements { nelems, .. } => write!(f, "the array has only {nelems} elements in {ty}"),
+        Verdict::NotEnum => write!(f, "{ty} is not an enum"),
+        Verdict::NoEnumerator => write!(f, "no such enumerator in {ty}"),
+        Verdict::Incompatible => write!(f, "{ty} (type {}) is not compatible", ty.id()),
+        Verdict::Mismatch => write!(f, "{ty} (type {}) does not match", ty.id()),
+        Verdict::Dropped | Verdict::Match => write!(f, "{ty}"),
+    }
+}
+
+/// A level of the local path.
+fn level_of(request: Request<'_>, level: u32) -> Option<Accessor<'_>> {
+    Spec::of_field(request).ok()?.accessors.get(level as usize).copied()
+}
+
+/// Maximum length of a name that is compared by similarity, in bytes.
+const LONGEST: usize = 64;
+/// Similarity below which a name is not suggested.
+const LEAST: f64 = 0.6;
+/// Maximum number of members that are compared by similarity.
+const MOST: usize = 4096;
+
+/// The member of a struct or union whose name is most like another.
+fn similar_member<'a>(ty: Type<'a>, name: Name<'_>) -> Option<Name<'a>> {
+    let wanted = name.to_str().ok().filter(|name| name.len() <= LONGEST)?;
+    let mut best: Option<(f64, Name<'a>)> = None;
+    let mut pending = vec![ty];
+    let mut left = MOST;
+    while let Some(ty) = pending.pop() {
+        for member in members(ty.peel_modifiers()).into_iter().flatten() {
+            left = left.checked_sub(1)?;
+            let name = member.name();
+            if name.is_empty() {
+                pending.push(member.ty());
+            }
+            let Some(text) = name.to_str().ok().filter(|text| text.len() <= LONGEST) else { continue };
+            let score = similarity(wanted, text);
+            if score > best.map_or(LEAST, |(best, _)| best) {
+                best = Some((score, name));
+            }
+        }
+    }
+    best.map(|(_, name)| name)
+}
+
+/// Similarity of two names, from 0 to 1; leading underscores count little, as
+/// kernels add them when a member's meaning changes.
+fn similarity(a: &str, b: &str) -> f64 {
+    let (bare_a, bare_b) = (a.trim_start_matches('_'), b.trim_start_matches('_'));
+    let (bare, whole) =
+        (strsim::normalized_damerau_levenshtein(bare_a, bare_b), strsim::normalized_damerau_levenshtein(a, b));
+    bare * 0.99 + whole * 0.01
+}
+
+impl fmt::Debug for Explanation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+impl fmt::Debug for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}

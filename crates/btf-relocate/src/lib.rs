@@ -1,0 +1,46 @@
+//! CO-RE (compile once, run everywhere): resolves the relocations of BPF
+//! programs for a kernel's BTF, patches their instructions, and explains each
+//! result.
+//!
+//! Works on a program's `.BTF` and `.BTF.ext`, in either byte order, for any
+//! kernel's BTF; the kernel need not run. Results are those of libbpf.
+//!
+//! | question | entry point |
+//! |---|---|
+//! | which types a program is relocated for | [`Targets`] |
+//! | what each relocation resolves to | [`Relocator::relocate`] |
+//! | why it does, or does not | [`Relocation::explain`], [`Relocation::candidates`] |
+//! | the instructions for this kernel | [`Relocated::apply`] |
+//!
+//! # Damaged input
+//!
+//! No input panics. The work for one object is bounded by a budget of steps in
+//! proportion to the number of its relocations; relocations beyond it fail with
+//! [`Fault::TooMuch`].
+
+#![forbid(unsafe_code)]
+
+mod budget;
+mod compat;
+mod explain;
+mod fault;
+mod matching;
+mod memo;
+mod patch;
+mod relocated;
+mod relocator;
+mod search;
+mod spec;
+mod targets;
+mod value;
+
+#[cfg(feature = "elf")]
+pub use btf_elf as elf;
+pub use btf_types as types;
+
+pub use explain::{Explanation, Path};
+pub use fault::Fault;
+pub use patch::{PatchError, PatchFault};
+pub use relocated::{Candidate, Outcome, Relocated, Relocation, Relocations, Verdict};
+pub use relocator::Relocator;
+pub use targets::Targets;

@@ -1,0 +1,210 @@
+//! Match of types, for relocations that ask whether the kernel's type has all
+//! that the program's has.
+//!
+//! Source: `__bpf_core_types_match` in `tools/lib/bpf/relo_core.c`.
+
+use std::collections::{HashMap, HashSet, hash_map::Entry};
+
+use btf_types::{FwdKind, Member, Name, Type};
+
+use crate::{
+    Fault,
+    budget::Budget,
+    memo::{Answer, CHAIN, LEVELS, Memo, below},
+    spec::{enumerators, is_enum, members, resolve},
+};
+
+/// Matches of the roots of type relocations; pairs of types are compared once.
+#[derive(Default)]
+pub(crate) struct Matching<'l, 't> {
+    known: Memo<(Type<'l>, Type<'t>, bool)>,
+    /// The members of target types by their essential names.
+    members: HashMap<Type<'t>, HashMap<Name<'t>, Vec<Member<'t>>>>,
+}
+
+impl<'l, 't> Matching<'l, 't> {
+    /// Returns whether a target type has all that a local type of the same name
+    /// has.
+    pub(crate) fn compare(&mut self, local: Type<'l>, target: Type<'t>, budget: &Budget) -> Result<bool, Fault> {
+        self.compare_at(LEVELS - 1, local, target, false, budget).map(|answer| answer.is_equal)
+    }
+
+    /// Compares with so many levels of members and parameters left.
+    fn compare_at(
+        &mut self,
+        levels: u32,
+        local: Type<'l>,
+        target: Type<'t>,
+        behind_ptr: bool,
+        budget: &Budget,
+    ) -> Result<Answer, Fault> {
+        budget.spend(1)?;
+        let key = (local, target, behind_ptr);
+        if let Some(answer) = self.known.get(&key, levels)? {
+            return Ok(answer);
+        }
+        let answer = self.compare_chain(levels, local, target, behind_ptr, budget)?;
+        self.known.insert(key, answer);
+        Ok(answer)
+    }
+
+    fn compare_chain(
+        &mut self,
+        levels: u32,
+        mut local: Type<'l>,
+        mut target: Type<'t>,
+        mut behind_ptr: bool,
+        budget: &Budget,
+    ) -> Result<Answer, Fault> {
+        let mut height = 0;
+        for _ in 0..CHAIN {
+            budget.spend(1)?;
+            (local, target) = (resolve(local)?, resolve(target)?);
+            if !names_match(local.name(), target.name(), budget)? {
+                return Ok(Answer { is_equal: false, height });
+            }
+            let is_equal = match (local, target) {
+                (Type::Ptr(local_ptr), Type::Ptr(target_ptr)) => {
+                    behind_ptr = true;
+                    (local, target) = (local_ptr.target(), target_ptr.target());
+                    continue;
+                }
+                (Type::Array(local_array), Type::Array(target_array))
+                    if local_array.count() == target_array.count() =>
+                {
+                    (local, target) = (local_array.element(), target_array.element());
+                    continue;
+                }
+                (Type::FuncProto(local_proto), Type::FuncProto(target_proto)) => {
+                    let (params, target_params) = (local_proto.params(), target_proto.params());
+                    if params.len() != target_params.len() {
+                        return Ok(Answer { is_equal: false, height });
+                    }
+                    for (param, target_param) in params.zip(target_params) {
+                        let answer =
+                            self.compare_at(below(levels)?, param.ty(), target_param.ty(), behind_ptr, budget)?;
+                        height = height.max(answer.height + 1);
+                        if !answer.is_equal {
+                            return Ok(Answer { is_equal: false, height });
+                        }
+                    }
+                    (local, target) = (local_proto.return_type(), target_proto.return_type());
+                    continue;
+                }
+                (Type::Struct(_), Type::Struct(_)) | (Type::Union(_), Type::Union(_)) if behind_ptr => true,
+                (Type::Struct(_), Type::Struct(_)) | (Type::Union(_), Type::Union(_)) => {
+                    let answer = self.compare_members(levels, local, target, budget)?;
+                    height = height.max(answer.height);
+                    answer.is_equal
+                }
+                (Type::Struct(_), Type::Fwd(fwd)) | (Type::Fwd(fwd), Type::Struct(_)) if behind_ptr => {
+                    fwd.declares() == FwdKind::Struct
+                }
+                (Type::Union(_), Type::Fwd(fwd)) | (Type::Fwd(fwd), Type::Union(_)) if behind_ptr => {
+                    fwd.declares() == FwdKind::Union
+                }
+                (Type::Fwd(local), Type::Fwd(target)) => local.declares() == target.declares(),
+                (Type::Int(local), Type::Int(target)) => {
+                    local.size() == target.size() && local.is_signed() == target.is_signed()
+                }
+                (Type::Void, Type::Void) => true,
+                _ if is_enum(local) && is_enum(target) => enums_match(local, target, budget)?,
+                _ => false,
+            };
+            return Ok(Answer { is_equal, height });
+        }
+        Err(Fault::CompareTooDeep { limit: CHAIN })
+    }
+
+    /// Compares the members of two structs or unions: each local one needs one
+    /// of its name in the target that matches.
+    fn compare_members(
+        &mut self,
+        levels: u32,
+        local: Type<'l>,
+        target: Type<'t>,
+        budget: &Budget,
+    ) -> Result<Answer, Fault> {
+        let (Some(local_members), Some(target_members)) = (members(local), members(target)) else {
+            return Ok(Answer::NO);
+        };
+        let mut answer = Answer::YES;
+        if local_members.len() > target_members.len() {
+            return Ok(Answer::NO);
+        }
+        for member in local_members {
+            let name = essential(member.name(), budget)?;
+            let mut is_equal = false;
+            let mut nth = 0;
+            while let Some(candidate) = self.member_of(target, name, nth, budget)? {
+                let matched = self.compare_at(below(levels)?, member.ty(), candidate.ty(), false, budget)?;
+                answer.height = answer.height.max(matched.height + 1);
+                is_equal = matched.is_equal;
+                if is_equal {
+                    break;
+                }
+                nth += 1;
+            }
+            if !is_equal {
+                return Ok(Answer { is_equal: false, ..answer });
+            }
+        }
+        Ok(answer)
+    }
+
+    /// The member number `nth` among those of an essential name.
+    fn member_of(
+        &mut self,
+        ty: Type<'t>,
+        name: Name<'_>,
+        nth: usize,
+        budget: &Budget,
+    ) -> Result<Option<Member<'t>>, Fault> {
+        let by_name = match self.members.entry(ty) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(members_by_name(ty, budget)?),
+        };
+        Ok(by_name.get(name.as_bytes()).and_then(|named| named.get(nth)).copied())
+    }
+}
+
+/// The members of a struct or union by their essential names.
+fn members_by_name<'t>(ty: Type<'t>, budget: &Budget) -> Result<HashMap<Name<'t>, Vec<Member<'t>>>, Fault> {
+    let mut by_name: HashMap<Name<'t>, Vec<Member<'t>>> = HashMap::new();
+    for member in members(ty).into_iter().flatten() {
+        by_name.entry(essential(member.name(), budget)?).or_default().push(member);
+    }
+    Ok(by_name)
+}
+
+/// Returns whether each enumerator of the local enum has one of its name in the
+/// target, of the same size.
+fn enums_match(local: Type<'_>, target: Type<'_>, budget: &Budget) -> Result<bool, Fault> {
+    let vlen = |ty| match ty {
+        Type::Enum(view) => view.values().len(),
+        Type::Enum64(view) => view.values().len(),
+        _ => 0,
+    };
+    if local.size_of().ok() != target.size_of().ok() || vlen(local) > vlen(target) {
+        return Ok(false);
+    }
+    let mut names = HashSet::new();
+    for (name, _) in enumerators(target) {
+        names.insert(essential(name, budget)?);
+    }
+    for (name, _) in enumerators(local) {
+        if !names.contains(essential(name, budget)?.as_bytes()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn names_match(local: Name<'_>, target: Name<'_>, budget: &Budget) -> Result<bool, Fault> {
+    Ok(essential(local, budget)? == essential(target, budget)?)
+}
+
+fn essential<'a>(name: Name<'a>, budget: &Budget) -> Result<Name<'a>, Fault> {
+    budget.spend_name(name.as_bytes().len())?;
+    Ok(name.essential())
+}

@@ -1,0 +1,58 @@
+//! Results of comparing pairs of types.
+//!
+//! Types are a graph in which a few dozen nodes have millions of paths, so each
+//! pair is compared once. libbpf bounds the levels of its recursion instead, and
+//! fails beyond them. To fail where it does, a result is kept with its height:
+//! the number of levels that it took.
+
+use std::{collections::HashMap, hash::Hash};
+
+use crate::Fault;
+
+/// Number of levels (parameters, members) that are compared below the root.
+pub(crate) const LEVELS: u32 = 32;
+
+/// Number of pointers, arrays and return types that are followed on one level.
+pub(crate) const CHAIN: u32 = 32;
+
+/// Result of comparing two types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) is_equal: bool,
+    /// Number of levels below the two types that were looked at.
+    pub(crate) height: u32,
+}
+
+impl Answer {
+    pub(crate) const NO: Self = Self { is_equal: false, height: 0 };
+    pub(crate) const YES: Self = Self { is_equal: true, height: 0 };
+}
+
+/// The number of levels that are left below a level.
+pub(crate) fn below(levels: u32) -> Result<u32, Fault> {
+    levels.checked_sub(1).ok_or(Fault::CompareTooDeep { limit: LEVELS })
+}
+
+/// Answers that are known.
+pub(crate) struct Memo<K>(HashMap<K, Answer>);
+
+impl<K> Default for Memo<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash> Memo<K> {
+    /// The answer to a question, if it is known; an error if it takes more
+    /// levels than are left.
+    pub(crate) fn get(&self, key: &K, levels: u32) -> Result<Option<Answer>, Fault> {
+        match self.0.get(key) {
+            Some(answer) if answer.height > levels => Err(Fault::CompareTooDeep { limit: LEVELS }),
+            answer => Ok(answer.copied()),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, key: K, answer: Answer) {
+        self.0.insert(key, answer);
+    }
+}

@@ -1,0 +1,363 @@
+//! Results: the relocations of an object, resolved.
+
+use std::{fmt, sync::Arc};
+
+use btf_types::{Btf, BtfExt, CoreReloKind, Name, Type};
+
+use crate::{Fault, Targets, targets::CandidateId};
+
+/// The CO-RE relocations of an object, resolved for a kernel.
+///
+/// It owns what it needs, and has no part of the program: [`Relocated::apply`]
+/// patches instructions that it is given.
+#[derive(Clone)]
+pub struct Relocated {
+    pub(crate) ext: BtfExt,
+    pub(crate) targets: Targets,
+    /// The sections in the order of `.BTF.ext`: each name, and where its
+    /// records begin.
+    pub(crate) sections: Vec<(Box<[u8]>, usize)>,
+    pub(crate) records: Vec<Record>,
+}
+
+/// A resolved relocation: ids only.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    /// Number of the section in [`Relocated::sections`].
+    pub(crate) section: u32,
+    /// Offset of the instruction in its section, in bytes.
+    pub(crate) insn_offset: u32,
+    pub(crate) kind: CoreReloKind,
+    pub(crate) local_id: u32,
+    pub(crate) access: Arc<[u8]>,
+    /// Candidates that remain for the local type after this relocation.
+    pub(crate) candidate_count: u32,
+    pub(crate) considered: Arc<[Considered]>,
+    pub(crate) result: Result<Value, Arc<Fault>>,
+}
+
+/// Candidate of a relocation, and what became of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Considered {
+    pub(crate) candidate: CandidateId,
+    pub(crate) verdict: Verdict,
+}
+
+/// Values of a relocation, before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Value {
+    pub(crate) local: u64,
+    pub(crate) target: u64,
+    /// No candidate has it: the instruction must not be reached.
+    pub(crate) is_poison: bool,
+    /// The instruction must have the local value.
+    pub(crate) is_exact: bool,
+    /// Size in bytes of what a load or store accesses, 0 if that is not known.
+    pub(crate) local_size: u64,
+    pub(crate) target_size: u64,
+    /// The sizes differ, and a load of the other would not give the value.
+    pub(crate) is_other_size: bool,
+    /// The type of the field in the target.
+    pub(crate) target_type: Option<CandidateId>,
+}
+
+/// Reason why a candidate was taken or dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It has what the relocation is of.
+    Match,
+    /// An earlier relocation of the same local type found that this candidate
+    /// does not fit, and another does.
+    Dropped,
+    /// There is no member of the name.
+    #[non_exhaustive]
+    NoMember {
+        /// Number of the named level or index in the path, the root being 0.
+        level: u32,
+        /// The id of the struct or union that was searched.
+        within: u32,
+    },
+    /// The member is of a type that is not compatible.
+    #[non_exhaustive]
+    MemberType {
+        /// Number of the named level or index in the path, the root being 0.
+        level: u32,
+        /// The id of the type that was found.
+        found: u32,
+    },
+    /// The path leads to a type without members.
+    #[non_exhaustive]
+    NotComposite {
+        /// Number of the named level or index in the path, the root being 0.
+        level: u32,
+    },
+    /// The path has an index where the candidate has no array.
+    #[non_exhaustive]
+    NotArray {
+        /// Number of the named level or index in the path, the root being 0.
+        level: u32,
+    },
+    /// The array has too few elements.
+    #[non_exhaustive]
+    TooFewElements {
+        /// Number of the named level or index in the path, the root being 0.
+        level: u32,
+        /// Number of elements of the array (`nelems`).
+        nelems: u32,
+    },
+    /// It is not an enum.
+    NotEnum,
+    /// There is no enumerator of the name.
+    NoEnumerator,
+    /// The types are not compatible.
+    Incompatible,
+    /// The type does not have all that the local one has.
+    Mismatch,
+}
+
+/// Result of a relocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome<'a> {
+    /// The instruction gets a value.
+    #[non_exhaustive]
+    Value {
+        /// The value in the program's types, which the instruction has now.
+        local: u64,
+        /// The value in the kernel's types.
+        target: u64,
+    },
+    /// The kernel has nothing that the relocation could be of. The instruction
+    /// is made invalid, so that the kernel refuses a program that can reach it.
+    Poison,
+    /// It cannot be resolved, and the program cannot be loaded.
+    Fault(&'a Fault),
+}
+
+impl Relocated {
+    /// The relocations, in the order of `.BTF.ext`.
+    pub fn iter(&self) -> Relocations<'_> {
+        Relocations { owner: self, records: self.records.iter() }
+    }
+
+    /// The relocations of a program section, in the order of `.BTF.ext`.
+    pub fn section(&self, name: impl AsRef<[u8]>) -> impl Iterator<Item = Relocation<'_>> {
+        let name = name.as_ref();
+        let named: Vec<u32> = (0..)
+            .zip(&self.sections)
+            .filter(|(_, (section, _))| **section == *name)
+            .map(|(number, _)| number)
+            .collect();
+        named.into_iter().flat_map(move |number| {
+            let number = number as usize;
+            let start = self.sections.get(number).map_or(0, |(_, start)| *start);
+            let end = self.sections.get(number + 1).map_or(self.records.len(), |(_, start)| *start);
+            let records = self.records.get(start..end).unwrap_or_default();
+            Relocations { owner: self, records: records.iter() }
+        })
+    }
+
+    /// The names of the sections that have relocations, in the order of
+    /// `.BTF.ext`.
+    pub fn section_names(&self) -> impl ExactSizeIterator<Item = Name<'_>> {
+        self.sections.iter().map(|(name, _)| Name::new(name))
+    }
+
+    /// The program's own types.
+    #[must_use]
+    pub fn local(&self) -> &Btf {
+        self.ext.btf()
+    }
+
+    /// The types that it was resolved for.
+    #[must_use]
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+}
+
+impl fmt::Debug for Relocated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relocated")
+            .field("sections", &self.sections.len())
+            .field("relocations", &self.records.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> IntoIterator for &'a Relocated {
+    type Item = Relocation<'a>;
+    type IntoIter = Relocations<'a>;
+
+    fn into_iter(self) -> Relocations<'a> {
+        self.iter()
+    }
+}
+
+/// Iterator over resolved relocations, see [`Relocated::iter`].
+#[derive(Clone)]
+#[must_use]
+pub struct Relocations<'a> {
+    owner: &'a Relocated,
+    records: std::slice::Iter<'a, Record>,
+}
+
+impl<'a> Iterator for Relocations<'a> {
+    type Item = Relocation<'a>;
+
+    fn next(&mut self) -> Option<Relocation<'a>> {
+        self.records.next().map(|record| Relocation { owner: self.owner, record })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.records.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Relocations<'_> {}
+impl std::iter::FusedIterator for Relocations<'_> {}
+
+impl fmt::Debug for Relocations<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+/// A resolved relocation: a view of [`Relocated`].
+#[derive(Clone, Copy)]
+pub struct Relocation<'a> {
+    pub(crate) owner: &'a Relocated,
+    pub(crate) record: &'a Record,
+}
+
+impl<'a> Relocation<'a> {
+    /// The name of the section that has the instruction.
+    #[must_use]
+    pub fn section(self) -> Name<'a> {
+        self.owner.sections.get(self.record.section as usize).map_or(Name::EMPTY, |(name, _)| Name::new(name))
+    }
+
+    /// Offset of the instruction in its section, in **bytes**.
+    #[must_use]
+    pub fn insn_offset(self) -> u32 {
+        self.record.insn_offset
+    }
+
+    /// The kind of the relocation.
+    #[must_use]
+    pub fn kind(self) -> CoreReloKind {
+        self.record.kind
+    }
+
+    /// The type that the program was compiled with.
+    #[must_use]
+    pub fn local_type(self) -> Type<'a> {
+        self.owner.local().type_by_id(self.record.local_id).unwrap_or(Type::Void)
+    }
+
+    /// The access string: `0:1:2`.
+    #[must_use]
+    pub fn access_string(self) -> Name<'a> {
+        Name::new(&self.record.access)
+    }
+
+    /// Number of candidates that remain for the local type: those that match,
+    /// or all if none does.
+    #[must_use]
+    pub fn candidate_count(self) -> u32 {
+        self.record.candidate_count
+    }
+
+    /// The candidates that were considered, with the reason why each was taken
+    /// or dropped. At most 32.
+    #[must_use]
+    pub fn candidates(self) -> impl ExactSizeIterator<Item = Candidate<'a>> {
+        self.record.considered.iter().map(move |considered| Candidate { owner: self.owner, considered })
+    }
+
+    /// The result.
+    #[must_use]
+    pub fn outcome(self) -> Outcome<'a> {
+        match &self.record.result {
+            Ok(value) if value.is_poison => Outcome::Poison,
+            Ok(value) => Outcome::Value { local: value.local, target: value.target },
+            Err(fault) => Outcome::Fault(fault),
+        }
+    }
+
+    /// The value in the program's types: that of the instruction as compiled.
+    /// 0 if the relocation is at fault.
+    #[must_use]
+    pub fn local_value(self) -> u64 {
+        self.value().local
+    }
+
+    /// The value in the kernel's types; 0 if the instruction is poisoned, or
+    /// the relocation at fault.
+    #[must_use]
+    pub fn target_value(self) -> u64 {
+        self.value().target
+    }
+
+    /// The type of the field in the kernel, of a relocation that asks for an
+    /// offset ([`CoreReloKind::FieldByteOffset`]) and found it.
+    #[must_use]
+    pub fn target_type(self) -> Option<Type<'a>> {
+        self.value().target_type.map(|id| self.owner.targets.type_of(id))
+    }
+
+    fn value(self) -> Value {
+        *self.record.result.as_ref().unwrap_or(&Value::default())
+    }
+}
+
+impl fmt::Debug for Relocation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}+{}: {} of {}", self.section(), self.insn_offset(), self.kind(), self.local_type())?;
+        write!(f, " {}: {:?}", self.access_string(), self.outcome())
+    }
+}
+
+/// Type of the kernel that a local type may stand for.
+#[derive(Clone, Copy)]
+pub struct Candidate<'a> {
+    owner: &'a Relocated,
+    considered: &'a Considered,
+}
+
+impl<'a> Candidate<'a> {
+    /// The type.
+    #[must_use]
+    pub fn ty(self) -> Type<'a> {
+        self.owner.targets.type_of(self.considered.candidate)
+    }
+
+    /// Another type of the same BTF.
+    pub(crate) fn sibling(self, id: u32) -> Type<'a> {
+        let candidate = CandidateId { id, ..self.considered.candidate };
+        self.owner.targets.type_of(candidate)
+    }
+
+    /// The module that has it; `None` for the kernel and custom BTF.
+    #[must_use]
+    pub fn module(self) -> Option<&'a str> {
+        self.owner.targets.module_of(self.considered.candidate)
+    }
+
+    /// Reason why it was taken or dropped.
+    #[must_use]
+    pub fn verdict(self) -> Verdict {
+        self.considered.verdict
+    }
+}
+
+impl fmt::Debug for Candidate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Candidate")
+            .field("ty", &self.ty())
+            .field("module", &self.module())
+            .field("verdict", &self.verdict())
+            .finish()
+    }
+}

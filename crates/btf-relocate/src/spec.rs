@@ -1,0 +1,229 @@
+//! Access specifications: a path from a root type to a field.
+//!
+//! An access string counts every level, anonymous ones included. Two types of
+//! different kernels agree on names, not on numbers; so a specification also has
+//! the levels that mean something in both: the root, named members, and array
+//! elements.
+//!
+//! Source: `bpf_core_parse_spec` in `tools/lib/bpf/relo_core.c`.
+
+use btf_types::{Array, CoreRelo, CoreReloKind, Member, Name, Type};
+
+use crate::Fault;
+
+/// Maximum number of levels of a path (`BPF_CORE_SPEC_MAX_LEN`).
+pub(crate) const MAX_LEVELS: usize = 64;
+
+/// A relocation as the program has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) kind: CoreReloKind,
+    /// The root type.
+    pub(crate) ty: Type<'a>,
+    /// The access string.
+    pub(crate) access: Name<'a>,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(relo: CoreRelo<'a>) -> Self {
+        Self { kind: relo.kind(), ty: relo.ty(), access: relo.access_string() }
+    }
+
+    /// The numbers of the access string.
+    fn numbers(self) -> Result<Vec<u32>, Fault> {
+        let parse = |number: &[u8]| str::from_utf8(number).ok()?.parse().ok();
+        let numbers: Option<Vec<u32>> =
+            self.access.as_bytes().split(|&byte| byte == b':').take(MAX_LEVELS + 1).map(parse).collect();
+        numbers.filter(|numbers| numbers.len() <= MAX_LEVELS).ok_or_else(|| self.malformed())
+    }
+
+    fn malformed(self) -> Fault {
+        Fault::AccessString { access: self.access.into(), kind: self.kind }
+    }
+
+    fn beyond(self, ty: Type<'_>, index: u32) -> Fault {
+        Fault::AccessIndex { access: self.access.into(), ty: ty.to_string(), index }
+    }
+}
+
+/// A level of a path that has a meaning in any kernel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Accessor<'a> {
+    /// The root, or an array element: its type, and the index.
+    Element { ty: Type<'a>, index: u32 },
+    /// A named member of a composite.
+    Member { owner: Type<'a>, index: u32, member: Member<'a> },
+}
+
+/// A path from a root type to a field.
+#[derive(Debug, Clone)]
+pub(crate) struct Spec<'a> {
+    /// The levels with a meaning in any kernel, the root first.
+    pub(crate) accessors: Vec<Accessor<'a>>,
+    /// The number at each level, anonymous ones included.
+    pub(crate) raw: Vec<u32>,
+    /// Offset of the field from the root in bits.
+    pub(crate) bit_offset: u64,
+}
+
+impl<'a> Spec<'a> {
+    pub(crate) fn new() -> Self {
+        Self { accessors: Vec::new(), raw: Vec::new(), bit_offset: 0 }
+    }
+
+    /// The specification of a field relocation in the program's own types.
+    pub(crate) fn of_field(request: Request<'a>) -> Result<Self, Fault> {
+        let mut spec = Self::new();
+        spec.raw = request.numbers()?;
+        let mut ty = resolve(request.ty)?;
+        for (level, index) in spec.raw.clone().into_iter().enumerate() {
+            ty = resolve(ty)?;
+            if level == 0 {
+                spec.push_element(ty, index)?;
+            } else if let Some(member) = member(ty, index) {
+                let member = member.ok_or_else(|| request.beyond(ty, index))?;
+                spec.advance(raw_offset(member).into())?;
+                if !member.name().is_empty() {
+                    spec.accessors.push(Accessor::Member { owner: ty, index, member });
+                }
+                ty = member.ty();
+            } else if let Type::Array(array) = ty {
+                if index >= array.count() && !spec.is_flexible(array) {
+                    return Err(request.beyond(ty, index));
+                }
+                ty = resolve(array.element())?;
+                spec.push_element(ty, index)?;
+            } else {
+                return Err(Fault::AccessBeyond { access: request.access.into(), ty: ty.to_string() });
+            }
+        }
+        Ok(spec)
+    }
+
+    /// Adds the level of an array element (or of the root, which is accessed
+    /// like one).
+    pub(crate) fn push_element(&mut self, ty: Type<'a>, index: u32) -> Result<(), Fault> {
+        self.accessors.push(Accessor::Element { ty, index });
+        let size = size_of(ty)?;
+        // Both are below 2^32.
+        self.advance(u64::from(index).saturating_mul(size).saturating_mul(8))
+    }
+
+    /// Moves on by a number of bits.
+    pub(crate) fn advance(&mut self, bits: u64) -> Result<(), Fault> {
+        let bits = self.bit_offset.saturating_add(bits);
+        if bits > u32::MAX.into() {
+            return Err(Fault::OffsetTooLarge { bits });
+        }
+        self.bit_offset = bits;
+        Ok(())
+    }
+
+    /// Whether an array that the path has just reached has no fixed number of
+    /// elements: it is the last member of its struct, and has 0.
+    pub(crate) fn is_flexible(&self, array: Array<'_>) -> bool {
+        let Some(&Accessor::Member { owner, index, .. }) = self.accessors.last() else { return false };
+        array.count() == 0 && members(owner).is_some_and(|members| members.len() == index as usize + 1)
+    }
+}
+
+/// The enumerator of the local type that a relocation is of: its name, and its
+/// value as an instruction holds it.
+pub(crate) fn local_enumerator(request: Request<'_>) -> Result<(Name<'_>, u64), Fault> {
+    let ty = resolve(request.ty)?;
+    if !is_enum(ty) {
+        return Err(Fault::NotEnum { kind: request.kind, ty: ty.to_string() });
+    }
+    match *request.numbers()? {
+        [index] => enumerators(ty).nth(index as usize).ok_or_else(|| request.beyond(ty, index)),
+        _ => Err(request.malformed()),
+    }
+}
+
+/// Checks the access string of a relocation of a type, which is `0`.
+pub(crate) fn check_type_access(request: Request<'_>) -> Result<(), Fault> {
+    if request.access == "0" { Ok(()) } else { Err(request.malformed()) }
+}
+
+/// The names and values of an enum's enumerators; none for other types.
+///
+/// An instruction holds the value of an ENUM sign-extended, signed or not.
+pub(crate) fn enumerators<'a>(ty: Type<'a>) -> impl Iterator<Item = (Name<'a>, u64)> {
+    let (values, is_narrow) = match ty {
+        Type::Enum(view) => (Some(view.values()), true),
+        Type::Enum64(view) => (Some(view.values()), false),
+        _ => (None, false),
+    };
+    values.into_iter().flatten().map(move |value| {
+        let bits = value.value() as u64;
+        (value.name(), if is_narrow { i64::from(bits as i32) as u64 } else { bits })
+    })
+}
+
+/// The members of a struct or union; `None` for other types.
+pub(crate) fn members<'a>(ty: Type<'a>) -> Option<btf_types::Members<'a>> {
+    match ty {
+        Type::Struct(view) => Some(view.members()),
+        Type::Union(view) => Some(view.members()),
+        _ => None,
+    }
+}
+
+/// A member of a struct or union by its number, if there are so many; `None` for
+/// other types.
+fn member(ty: Type<'_>, index: u32) -> Option<Option<Member<'_>>> {
+    members(ty).map(|mut members| members.nth(index as usize))
+}
+
+/// Offset of a member in bits, as its record has it: bitfields by an INT with
+/// an offset of its own (before Linux 5.0) are not told apart by libbpf.
+pub(crate) fn raw_offset(member: Member<'_>) -> u32 {
+    member.encoded().0
+}
+
+pub(crate) fn is_enum(ty: Type<'_>) -> bool {
+    matches!(ty, Type::Enum(_) | Type::Enum64(_))
+}
+
+pub(crate) fn is_composite(ty: Type<'_>) -> bool {
+    matches!(ty, Type::Struct(_) | Type::Union(_))
+}
+
+/// The type behind typedefs, qualifiers and TYPE_TAGs.
+pub(crate) fn resolve(ty: Type<'_>) -> Result<Type<'_>, Fault> {
+    ty.resolve().map_err(|source| unsized_type(ty, source))
+}
+
+/// Size in bytes.
+pub(crate) fn size_of(ty: Type<'_>) -> Result<u64, Fault> {
+    ty.size_of().map_err(|source| unsized_type(ty, source))
+}
+
+fn unsized_type(ty: Type<'_>, source: btf_types::Error) -> Fault {
+    Fault::Size { ty: ty.to_string(), source: Box::new(source) }
+}
+
+/// The class of a relocation's kind: what it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Field,
+    Type,
+    Enumerator,
+}
+
+impl Class {
+    pub(crate) fn of(kind: CoreReloKind) -> Result<Self, Fault> {
+        use CoreReloKind as K;
+        Ok(match kind {
+            K::FieldByteOffset
+            | K::FieldByteSize
+            | K::FieldExists
+            | K::FieldSigned
+            | K::FieldLshiftU64
+            | K::FieldRshiftU64 => Self::Field,
+            K::TypeIdLocal | K::TypeIdTarget | K::TypeExists | K::TypeSize | K::TypeMatches => Self::Type,
+            K::EnumvalExists | K::EnumvalValue => Self::Enumerator,
+            other => return Err(Fault::UnknownKind { number: other.into() }),
+        })
+    }
+}

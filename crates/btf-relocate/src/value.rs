@@ -1,0 +1,157 @@
+//! Values of relocations: what an instruction is given.
+//!
+//! Source: `bpf_core_calc_field_relo` and its neighbors in
+//! `tools/lib/bpf/relo_core.c`.
+
+use btf_types::{ByteOrder, CoreReloKind, Member, Type};
+
+use crate::{
+    Fault,
+    spec::{Accessor, Spec, resolve, size_of},
+};
+
+/// Value of a field relocation in the types of one side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FieldValue<'a> {
+    pub(crate) value: u64,
+    /// The instruction must have the local value. Not so for bitfields, where
+    /// compilers choose among several loads.
+    pub(crate) is_exact: bool,
+    /// The scalar that a load or store accesses, and its size in bytes; only of
+    /// a byte offset.
+    pub(crate) access: Option<(Type<'a>, u64)>,
+}
+
+impl<'a> FieldValue<'a> {
+    fn exact(value: u64) -> Self {
+        Self { value, is_exact: true, access: None }
+    }
+
+    /// The value for the field that a path leads to; bits are numbered as in
+    /// the object's byte order.
+    pub(crate) fn of(kind: CoreReloKind, spec: &Spec<'a>, order: ByteOrder) -> Result<Self, Fault> {
+        if kind == CoreReloKind::FieldExists {
+            return Ok(Self::exact(1));
+        }
+        match spec.accessors.last() {
+            Some(&Accessor::Member { member, .. }) => Self::of_member(kind, member, spec.bit_offset, order),
+            Some(&Accessor::Element { ty, .. }) => Self::of_element(kind, ty, spec.bit_offset),
+            None => Err(Fault::ArrayElement { kind }),
+        }
+    }
+
+    fn of_element(kind: CoreReloKind, ty: Type<'a>, bit_offset: u64) -> Result<Self, Fault> {
+        match kind {
+            CoreReloKind::FieldByteOffset => {
+                let (_, size) = scalar(ty)?;
+                Ok(Self { access: Some((ty, size)), ..Self::exact(bit_offset / 8) })
+            }
+            CoreReloKind::FieldByteSize => Ok(Self::exact(size_of(ty)?)),
+            _ => Err(Fault::ArrayElement { kind }),
+        }
+    }
+
+    fn of_member(kind: CoreReloKind, member: Member<'a>, bit_offset: u64, order: ByteOrder) -> Result<Self, Fault> {
+        let ty = resolve(member.ty())?;
+        let (load, bits) = match member.encoded().1 {
+            Some(bits) => (Load::of_bitfield(ty, bit_offset, bits)?, u64::from(bits)),
+            None => {
+                let size = size_of(ty)?;
+                (Load { offset: bit_offset / 8, size }, size * 8)
+            }
+        };
+        let is_bitfield = member.encoded().1.is_some();
+        let of = |value| Self { value, is_exact: !is_bitfield, access: None };
+        let in_load = bit_offset - load.offset * 8;
+        Ok(match kind {
+            CoreReloKind::FieldByteOffset if is_bitfield => of(load.offset),
+            CoreReloKind::FieldByteOffset => {
+                let (_, size) = scalar(ty)?;
+                Self { access: Some((ty, size)), ..of(load.offset) }
+            }
+            CoreReloKind::FieldByteSize => of(load.size),
+            CoreReloKind::FieldSigned => Self::exact(is_signed(ty).into()),
+            // Shifts of fields that are no bitfields may be of more than 64
+            // bits; nobody uses them, and libbpf lets them wrap around.
+            CoreReloKind::FieldLshiftU64 => of(match order {
+                ByteOrder::Little => shift(64u64.wrapping_sub(in_load + bits)),
+                ByteOrder::Big => shift(8u64.wrapping_sub(load.size).wrapping_mul(8).wrapping_add(in_load)),
+            }),
+            CoreReloKind::FieldRshiftU64 => Self::exact(shift(64u64.wrapping_sub(bits))),
+            _ => return Err(Fault::UnknownKind { number: kind.into() }),
+        })
+    }
+}
+
+/// A shift as libbpf computes it, in 32 bits.
+fn shift(bits: u64) -> u64 {
+    (bits as u32).into()
+}
+
+/// The load that reads a field: offset and size in bytes.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    offset: u64,
+    size: u64,
+}
+
+impl Load {
+    /// The smallest aligned load, of at least the declared type, that holds all
+    /// of a bitfield.
+    fn of_bitfield(ty: Type<'_>, bit_offset: u64, bits: u8) -> Result<Self, Fault> {
+        let too_wide = || Fault::Bitfield { ty: ty.to_string(), bit_offset };
+        let mut size = match ty {
+            Type::Int(view) => view.size().into(),
+            Type::Enum(view) => view.size().into(),
+            Type::Enum64(view) => view.size().into(),
+            _ => 0,
+        };
+        if size == 0 {
+            return Err(too_wide());
+        }
+        loop {
+            let offset = bit_offset / 8 / size * size;
+            if bit_offset + u64::from(bits) <= (offset + size) * 8 {
+                return Ok(Self { offset, size });
+            }
+            if size >= 8 {
+                return Err(too_wide());
+            }
+            size *= 2;
+        }
+    }
+}
+
+fn is_signed(ty: Type<'_>) -> bool {
+    match ty {
+        Type::Int(view) => view.is_signed(),
+        Type::Enum(view) => view.is_signed(),
+        Type::Enum64(view) => view.is_signed(),
+        _ => false,
+    }
+}
+
+/// The type of the innermost elements, if a type is an array; its size in bytes.
+fn scalar(ty: Type<'_>) -> Result<(Type<'_>, u64), Fault> {
+    let mut scalar = resolve(ty)?;
+    // A chain of arrays that is longer has no size.
+    for _ in 0..64 {
+        let Type::Array(array) = scalar else { break };
+        scalar = resolve(array.element())?;
+    }
+    Ok((scalar, size_of(scalar)?))
+}
+
+/// Returns whether a load or store of one size can be changed to another: of
+/// pointers and of unsigned integers, which are extended with zeros.
+///
+/// `local` and `target` are the fields' types, without modifiers.
+pub(crate) fn can_change_size(local: Type<'_>, target: Type<'_>) -> bool {
+    /// `BTF_INT_SIGNED`, and no other bit.
+    const SIGNED: u8 = 1;
+    match (local, target) {
+        (Type::Ptr(_), Type::Ptr(_)) => true,
+        (Type::Int(local), Type::Int(target)) => local.encoding() != SIGNED && target.encoding() != SIGNED,
+        _ => false,
+    }
+}
