@@ -41,13 +41,13 @@ pub(crate) fn find_field<'t>(
                     return Ok(Err(Verdict::NotComposite { level }));
                 }
                 let within = ty.id();
-                let mut search = MemberSearch { name: local_member.name(), searched: HashSet::new(), budget };
+                let mut search = MemberSearch::new(local_member, budget);
                 let Some((owner, index, member)) = search.find(&mut spec, ty)? else {
-                    return Ok(Err(Verdict::NoMember { level, within }));
+                    return Ok(Err(match search.incompatible {
+                        Some(found) => Verdict::MemberType { level, found },
+                        None => Verdict::NoMember { level, within },
+                    }));
                 };
-                if !fields_are_compatible(local_member.ty(), member.ty(), budget)? {
-                    return Ok(Err(Verdict::MemberType { level, found: member.ty().id() }));
-                }
                 spec.accessors.push(Accessor::Member { owner, index, member });
                 ty = member.ty();
             }
@@ -78,14 +78,25 @@ pub(crate) fn find_enumerator(
 }
 
 /// Search for a named member, also in anonymous members.
-struct MemberSearch<'a, 't> {
-    name: Name<'a>,
+///
+/// The first member of the name decides. Only if that one is in an anonymous
+/// member, and not compatible, the search goes on behind it. (C has no types
+/// with two such members. libbpf goes on as well, but keeps the offset of the
+/// member that it passed over.)
+struct MemberSearch<'a, 'l, 't> {
+    local: Member<'l>,
     /// Anonymous members' types that do not have it.
     searched: HashSet<Type<'t>>,
+    /// The id of the type of a member that has the name, but is not compatible.
+    incompatible: Option<u32>,
     budget: &'a Budget,
 }
 
-impl<'t> MemberSearch<'_, 't> {
+impl<'a, 'l, 't> MemberSearch<'a, 'l, 't> {
+    fn new(local: Member<'l>, budget: &'a Budget) -> Self {
+        Self { local, searched: HashSet::new(), incompatible: None, budget }
+    }
+
     /// The type that has the member, its number there, and the member. The path
     /// is extended by the levels and the offset of it.
     ///
@@ -96,6 +107,7 @@ impl<'t> MemberSearch<'_, 't> {
         if self.searched.contains(&ty) {
             return Ok(None);
         }
+        let wanted = self.local.name();
         for (index, member) in (0..).zip(members) {
             let name = member.name();
             self.budget.spend_name(name.as_bytes().len())?;
@@ -106,8 +118,14 @@ impl<'t> MemberSearch<'_, 't> {
                 if let Some(found) = self.find(spec, member.ty())? {
                     return Ok(Some(found));
                 }
-            } else if name == self.name {
-                return Ok(Some((ty, index, member)));
+            } else if name == wanted {
+                if fields_are_compatible(self.local.ty(), member.ty(), self.budget)? {
+                    return Ok(Some((ty, index, member)));
+                }
+                self.incompatible = Some(member.ty().id());
+                spec.bit_offset = before;
+                spec.raw.pop();
+                break;
             }
             spec.bit_offset = before;
             spec.raw.pop();

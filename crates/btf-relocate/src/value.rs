@@ -3,7 +3,7 @@
 //! Source: `bpf_core_calc_field_relo` and its neighbors in
 //! `tools/lib/bpf/relo_core.c`.
 
-use btf_types::{ByteOrder, CoreReloKind, Member, Type};
+use btf_types::{ByteOrder, CoreReloKind, IntEncoding, Member, Type};
 
 use crate::{
     Fault,
@@ -147,11 +147,11 @@ fn scalar(ty: Type<'_>) -> Result<(Type<'_>, u64), Fault> {
 ///
 /// `local` and `target` are the fields' types, without modifiers.
 pub(crate) fn can_change_size(local: Type<'_>, target: Type<'_>) -> bool {
-    /// `BTF_INT_SIGNED`, and no other bit.
-    const SIGNED: u8 = 1;
     match (local, target) {
         (Type::Ptr(_), Type::Ptr(_)) => true,
-        (Type::Int(local), Type::Int(target)) => local.encoding() != SIGNED && target.encoding() != SIGNED,
+        (Type::Int(local), Type::Int(target)) => {
+            local.encoding() != IntEncoding::SIGNED && target.encoding() != IntEncoding::SIGNED
+        }
         _ => false,
     }
 }

@@ -1,0 +1,302 @@
+//! libbpf's own functions for CO-RE, called one relocation at a time.
+//!
+//! They are not in its public header. Given raw sections they work for any
+//! kernel's BTF and without any right, where `bpf_object__prepare` wants the
+//! running kernel's maps, symbols and capabilities. The declarations are those of
+//! `relo_core.h` and `libbpf_internal.h` in libbpf 1.7.
+
+use std::{
+    collections::HashMap,
+    ffi::{c_char, c_int, c_void},
+    ptr::{self, NonNull},
+};
+
+use btf_format::{ByteOrder, Instruction, RawBtfExt};
+use libbpf_sys as sys;
+
+const MAX_LEVELS: usize = 64;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Accessor {
+    type_id: u32,
+    idx: u32,
+    name: *const c_char,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Spec {
+    btf: *const sys::btf,
+    spec: [Accessor; MAX_LEVELS],
+    root_type_id: u32,
+    relo_kind: u32,
+    len: c_int,
+    raw_spec: [c_int; MAX_LEVELS],
+    raw_len: c_int,
+    bit_offset: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Cand {
+    btf: *const sys::btf,
+    id: u32,
+}
+
+#[repr(C)]
+struct CandList {
+    cands: *mut Cand,
+    len: c_int,
+}
+
+/// `struct bpf_core_relo`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Relo {
+    /// Offset of the instruction in bytes.
+    pub insn_off: u32,
+    /// The local type.
+    pub type_id: u32,
+    /// Offset of the access string in the local strings.
+    pub access_str_off: u32,
+    /// `enum bpf_core_relo_kind`.
+    pub kind: u32,
+}
+
+/// `struct bpf_core_relo_res`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Res {
+    /// The value in the local types.
+    pub orig_val: u64,
+    /// The value in the target's types.
+    pub new_val: u64,
+    /// The instruction is made invalid.
+    pub poison: bool,
+    /// The instruction must have the local value.
+    pub validate: bool,
+    /// The sizes differ, and a load cannot be changed.
+    pub fail_memsz_adjust: bool,
+    /// Size of the field in bytes, local types.
+    pub orig_sz: u32,
+    /// The field's type, local types.
+    pub orig_type_id: u32,
+    /// Size of the field in bytes, target's types.
+    pub new_sz: u32,
+    /// The field's type, target's types.
+    pub new_type_id: u32,
+}
+
+/// `struct bpf_insn`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+struct Insn {
+    code: u8,
+    regs: u8,
+    off: i16,
+    imm: i32,
+}
+
+unsafe extern "C" {
+    fn bpf_core_essential_name_len(name: *const c_char) -> usize;
+    fn bpf_core_add_cands(
+        local_cand: *mut Cand,
+        local_essent_len: usize,
+        targ_btf: *const sys::btf,
+        targ_btf_name: *const c_char,
+        targ_start_id: c_int,
+        cands: *mut CandList,
+    ) -> c_int;
+    fn bpf_core_calc_relo_insn(
+        prog_name: *const c_char,
+        relo: *const Relo,
+        relo_idx: c_int,
+        local_btf: *const sys::btf,
+        cands: *mut CandList,
+        specs_scratch: *mut Spec,
+        targ_res: *mut Res,
+    ) -> c_int;
+    fn bpf_core_patch_insn(
+        prog_name: *const c_char,
+        insn: *mut Insn,
+        insn_idx: c_int,
+        relo: *const Relo,
+        relo_idx: c_int,
+        res: *const Res,
+    ) -> c_int;
+    fn free(pointer: *mut c_void);
+}
+
+/// A `struct btf *`, and for a module's that of its base before it.
+pub struct Btf(NonNull<sys::btf>);
+
+impl Drop for Btf {
+    fn drop(&mut self) {
+        // SAFETY: it came from libbpf, and nothing else has it.
+        unsafe { sys::btf__free(self.0.as_ptr()) }
+    }
+}
+
+impl Btf {
+    /// Opens BTF of either byte order; on a base if there is one, which must
+    /// outlive it.
+    pub fn open(bytes: &[u8], base: Option<&Self>) -> Option<Self> {
+        let len = u32::try_from(bytes.len()).ok()?;
+        // SAFETY: libbpf copies the bytes; a null base is none.
+        let btf = unsafe {
+            sys::libbpf_set_print(None);
+            sys::btf__new_split(bytes.as_ptr().cast(), len, base.map_or(ptr::null_mut(), |base| base.0.as_ptr()))
+        };
+        NonNull::new(btf).map(Self)
+    }
+
+    fn type_count(&self) -> u32 {
+        // SAFETY: the BTF is alive.
+        unsafe { sys::btf__type_cnt(self.0.as_ptr()) }
+    }
+}
+
+/// The result of a relocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    /// Values, or the number of the error.
+    pub result: Result<Res, i32>,
+    /// The candidates that remain.
+    pub candidates: u32,
+}
+
+/// libbpf's state for one object.
+pub struct Object<'a> {
+    local: &'a Btf,
+    /// The kernel's BTF or custom one, and then the modules'.
+    targets: Vec<&'a Btf>,
+    lists: HashMap<u32, CandList>,
+    scratch: Box<[Spec; 3]>,
+}
+
+impl Drop for Object<'_> {
+    fn drop(&mut self) {
+        for list in self.lists.values() {
+            // SAFETY: libbpf made the list with malloc, or it is null.
+            unsafe { free(list.cands.cast()) }
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    /// An object with this BTF, for these targets.
+    pub fn new(local: &'a Btf, targets: Vec<&'a Btf>) -> Self {
+        // SAFETY: pointers and numbers may be zero.
+        let scratch = Box::new(unsafe { std::mem::zeroed() });
+        Self { local, targets, lists: HashMap::new(), scratch }
+    }
+
+    /// Resolves a relocation, after those before it.
+    pub fn resolve(&mut self, relo: &Relo) -> Answer {
+        const TYPE_ID_LOCAL: u32 = 6;
+        let mut none = CandList { cands: ptr::null_mut(), len: 0 };
+        let list = if relo.kind == TYPE_ID_LOCAL {
+            &mut none
+        } else {
+            let (local, targets) = (self.local, &self.targets);
+            self.lists.entry(relo.type_id).or_insert_with(|| candidates(local, relo.type_id, targets))
+        };
+        // SAFETY: the list has `len` elements.
+        let before = unsafe { copy(list) };
+        let mut res = Res::default();
+        // SAFETY: the ids exist, the scratch space has three specs, and libbpf
+        // only changes the list.
+        let error = unsafe {
+            let local = self.local.0.as_ptr();
+            bpf_core_calc_relo_insn(c"prog".as_ptr(), relo, 0, local, list, self.scratch.as_mut_ptr(), &mut res)
+        };
+        if error != 0 {
+            // A list is half pruned when an error ends it.
+            for (index, cand) in before.iter().enumerate() {
+                // SAFETY: there were as many.
+                unsafe { *list.cands.add(index) = *cand }
+            }
+        }
+        let result = if error == 0 { Ok(res) } else { Err(-error) };
+        Answer { result, candidates: list.len as u32 }
+    }
+}
+
+/// The elements of a list.
+unsafe fn copy(list: &CandList) -> Vec<Cand> {
+    if list.cands.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the caller says that it has `len` elements.
+    unsafe { std::slice::from_raw_parts(list.cands, list.len as usize).to_vec() }
+}
+
+fn candidates(local: &Btf, id: u32, targets: &[&Btf]) -> CandList {
+    let mut list = CandList { cands: ptr::null_mut(), len: 0 };
+    let mut cand = Cand { btf: local.0.as_ptr(), id };
+    let mut start = 1;
+    for (number, target) in targets.iter().enumerate() {
+        if number == 1 && list.len > 0 {
+            break;
+        }
+        // SAFETY: all BTF is alive, the id exists, and names are C strings.
+        unsafe {
+            let record = sys::btf__type_by_id(local.0.as_ptr(), id).as_ref().expect("the id exists");
+            let name = sys::btf__name_by_offset(local.0.as_ptr(), record.name_off);
+            let len = bpf_core_essential_name_len(name);
+            let error = bpf_core_add_cands(&mut cand, len, target.0.as_ptr(), c"target".as_ptr(), start, &mut list);
+            assert_eq!(error, 0);
+        }
+        if number == 0 {
+            start = target.type_count() as c_int;
+        }
+    }
+    list
+}
+
+/// Patches the instruction at an offset into a section, as libbpf does; the
+/// number of the error if it refuses.
+///
+/// # Panics
+///
+/// If the section ends before the instruction does.
+pub fn patch(code: &mut [u8], order: ByteOrder, relo: &Relo, res: &Res) -> Result<(), i32> {
+    let offset = relo.insn_off as usize;
+    let native = |insn: Instruction| {
+        let [code, regs, off0, off1, imm @ ..] = insn.to_bytes(ByteOrder::NATIVE);
+        Insn { code, regs, off: i16::from_ne_bytes([off0, off1]), imm: i32::from_ne_bytes(imm) }
+    };
+    let read = |at| Instruction::read(code, at, order);
+    let first = read(offset).expect("the instruction is there");
+    // What is behind the last one is of no matter.
+    let mut insns = [native(first), native(read(offset + 8).unwrap_or_default())];
+    // SAFETY: libbpf looks at two instructions at most.
+    let error = unsafe { bpf_core_patch_insn(c"prog".as_ptr(), insns.as_mut_ptr(), 0, relo, 0, res) };
+    for (number, insn) in insns.iter().enumerate() {
+        let [off0, off1] = insn.off.to_ne_bytes();
+        let [imm0, imm1, imm2, imm3] = insn.imm.to_ne_bytes();
+        let bytes = [insn.code, insn.regs, off0, off1, imm0, imm1, imm2, imm3];
+        let _ = Instruction::from_bytes(bytes, ByteOrder::NATIVE).write(code, offset + 8 * number, order);
+    }
+    if error == 0 { Ok(()) } else { Err(-error) }
+}
+
+/// The relocations of `.BTF.ext` in native byte order, each with the offset of
+/// its section's name.
+pub fn relos(ext: &[u8]) -> Vec<(u32, Relo)> {
+    let raw = RawBtfExt::parse(ext).expect("it is sound");
+    let mut relos = Vec::new();
+    for block in raw.core_relos() {
+        relos.extend(block.records().map(|record| {
+            let relo = Relo {
+                insn_off: record.insn_off(),
+                type_id: record.type_id(),
+                access_str_off: record.access_str_off(),
+                kind: record.kind(),
+            };
+            (block.sec_name_off(), relo)
+        }));
+    }
+    relos
+}
