@@ -7,8 +7,11 @@
 use std::sync::OnceLock;
 
 use btf_elf::{BpfObject, BtfFile, Compression, Elf, Limits};
-use btf_format::{ByteOrder, Data, Header, RawBtf, RawBtfExt, Records, RecordsMut, convert, convert_ext};
-use btf_types::{Btf, BtfExt, Collection, Type};
+use btf_format::{
+    Assembly, ByteOrder, Data, Header, Layout, RawBtf, RawBtfExt, RawBtfExtMut, Records, RecordsMut, Word, convert,
+    convert_ext,
+};
+use btf_types::{Btf, BtfExt, Collection, Error, Remap, Type};
 
 use crate::{blob::Blob, walk};
 
@@ -21,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     ("walk", walk),
     ("swap", swap),
     ("ext", ext),
+    ("rewrite", rewrite),
     ("query", query),
     ("split", split),
     ("rebase", rebase),
@@ -80,8 +84,8 @@ pub fn walk(input: &[u8]) {
     }
     // As nothing but records, too.
     let mut copy = input.to_vec();
-    let shared = Records::new(input, 0, btf_format::Layout::NONE).take_while(Result::is_ok).count();
-    let changed = RecordsMut::new(&mut copy, 0, btf_format::Layout::NONE)
+    let shared = Records::new(input, 0, Layout::NONE).take_while(Result::is_ok).count();
+    let changed = RecordsMut::new(&mut copy, 0, Layout::NONE)
         .map_while(Result::ok)
         .map(|mut record| record.for_each_field(|_, value| value))
         .count();
@@ -123,9 +127,9 @@ pub fn swap(input: &[u8]) {
 /// converts it there and back.
 pub fn ext(input: &[u8]) {
     if let Ok(ext) = BtfExt::parse(input.to_vec(), base()) {
-        let funcs = ext.func_infos().flatten().map(|info| format!("{info:?} {}", info.func().name())).count();
-        let lines = ext.line_infos().flatten().map(|info| format!("{info:?} {}", info.text())).count();
-        let relos = ext.core_relos().flatten().map(|relo| format!("{relo:?} {:?}", relo.access().max())).count();
+        let funcs = ext.func_infos().map(|info| format!("{info:?} {}", info.func().name())).count();
+        let lines = ext.line_infos().map(|info| format!("{info:?} {}", info.text())).count();
+        let relos = ext.core_relos().map(|relo| format!("{relo:?} {:?}", relo.access().max())).count();
         assert!((funcs + lines + relos) * 8 <= input.len());
     }
     if let Ok(ext) = RawBtfExt::parse(input) {
@@ -145,6 +149,102 @@ pub fn ext(input: &[u8]) {
             assert_eq!(back, before);
         }
     }
+}
+
+/// Changes ids and string offsets of the input, as BTF and as `.BTF.ext`, and
+/// changes them back.
+pub fn rewrite(input: &[u8]) {
+    if let Ok(raw) = RawBtf::parse(input) {
+        rewrite_records(&raw);
+    }
+    let mut copy = input.to_vec();
+    if let Ok(mut ext) = RawBtfExtMut::parse(&mut copy) {
+        let same = |_, _: &mut u32| Ok::<_, ()>(());
+        ext.try_for_each_field(same).expect("nothing fails");
+        assert_eq!(copy, input, "what was put back changes nothing");
+    }
+    if let Ok(ext) = BtfExt::parse(input.to_vec(), base()) {
+        remap_ext(&ext);
+    }
+}
+
+/// Changes all fields of all records, and changes them back.
+fn rewrite_records(raw: &RawBtf<'_>) {
+    let mut types = raw.types().to_vec();
+    let mut change = |change: fn(u32) -> u32| {
+        let mut fields = Vec::new();
+        for mut record in RecordsMut::new(&mut types, 0, raw.layout()).map_while(Result::ok) {
+            record.for_each_field(|field, value| {
+                fields.push((field.holds, value));
+                change(value)
+            });
+        }
+        (fields, types.clone())
+    };
+    let (before, changed) = change(|value| value.wrapping_add(7));
+    let (after, restored) = change(|value| value.wrapping_sub(7));
+    assert_eq!(restored, raw.types(), "there and back");
+    assert!(before.is_empty() || changed != restored);
+    assert!(before.iter().map(|&(holds, value)| (holds, value.wrapping_add(7))).eq(after));
+    let mut seen = Vec::new();
+    for record in raw.records().map_while(Result::ok) {
+        record.for_each_field(|field, value| seen.push((field.holds, value)));
+        let words: Vec<_> = record.words().collect();
+        assert_eq!(words.len() * 4, record.as_bytes().len());
+        assert_eq!(words.iter().any(|&(holds, _)| holds == Word::Opaque), record.check_roles().is_err());
+    }
+    assert_eq!(before, seen, "what is changed is what is seen");
+}
+
+/// Moves `.BTF.ext` of the small base to the same types elsewhere, and back.
+fn remap_ext(ext: &BtfExt) {
+    let (moved, there, back) = moved_base();
+    match there.remap_ext(ext, moved) {
+        Ok(moved) => {
+            let said = |ext: &BtfExt| {
+                let funcs = ext.func_infos().map(|info| format!("{info:?} {:?}", info.section()));
+                let relos = ext.core_relos().map(|relo| format!("{relo:?} {:?}", relo.section()));
+                let lines = ext.line_infos().map(|info| format!("{info:?} {:?}", info.section()));
+                funcs.chain(relos).chain(lines).collect::<Vec<_>>()
+            };
+            assert_eq!(said(&moved), said(ext));
+            let restored = back.remap_ext(&moved, base()).expect("there and back");
+            assert_eq!(restored.as_bytes(), ext.as_bytes());
+        }
+        Err(error) => assert!(matches!(error, Error::Format(btf_format::Error::UnknownHeaderData { .. })), "{error}"),
+    }
+}
+
+/// The types of [`base`] after three others, and the ways there and back.
+fn moved_base() -> &'static (Btf, Remap, Remap) {
+    static MOVED: OnceLock<(Btf, Remap, Remap)> = OnceLock::new();
+    MOVED.get_or_init(|| {
+        const SHIFT: u32 = 3;
+        let below = Btf::parse(Blob::new().ptr(0).ptr(0).ptr(0).build()).expect("it is sound");
+        let raw = RawBtf::parse(base().as_bytes()).expect("it is sound");
+        let strings = raw.strings().as_bytes().len() as u32;
+        let (mut there, mut back) = (Remap::builder(0, 0), Remap::builder(1 + SHIFT, 1));
+        there.push_id(Some(0));
+        for id in base().own_ids() {
+            there.push_id(Some(id + SHIFT));
+            back.push_id(Some(id));
+        }
+        there.push_strings(0..strings, 1);
+        back.push_strings(1..1 + strings, 0);
+        // `void` came from 0 and stays there.
+        let (there, back) = (there.finish(), back.finish());
+        let mut types = raw.types().to_vec();
+        for record in RecordsMut::new(&mut types, 0, Layout::NONE) {
+            record.expect("it is sound").for_each_field(|field, value| {
+                let new = if field.holds == Word::Id { there.id(value) } else { there.string(value) };
+                new.expect("all of it moves")
+            });
+        }
+        let mut blob = Vec::new();
+        let assembly = Assembly::new(&types, raw.strings().as_bytes());
+        assembly.write(|part| blob.extend_from_slice(part)).expect("it is small");
+        (Btf::parse_split(blob, &below).expect("it is sound"), there, back)
+    })
 }
 
 /// Asks what opens all that may take long: sizes, alignment, names, paths, ways
@@ -301,14 +401,16 @@ pub fn modules_dep(input: &[u8]) {
 #[cfg(target_os = "linux")]
 pub fn archive(input: &[u8]) {
     use btf_archive::{Archive, Limits, SelectOptions};
-    let limits = Limits { members: 1000, bytes: LIMITS.max_output(), member: 1 << 20, path: 300 };
-    let archive = Archive::from_bytes(input.to_vec()).with_limits(limits);
+    let limits = Limits::default().members(1000).bytes(LIMITS.max_output()).member_bytes(1 << 20).path_bytes(300);
+    let Ok(archive) = Archive::parse(input.to_vec()) else { return };
+    let archive = archive.with_limits(limits);
     let Ok(listed) = archive.list() else { return };
-    let is_inside = |path: &str| !path.starts_with('/') && path.split('/').all(|part| part != "..");
+    // Relative and normal: a caller's `join` stays inside.
+    let is_inside = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     for listed in listed.iter().take(20) {
-        assert!(is_inside(&listed.path) && is_inside(&listed.file), "{listed:?}");
+        assert!(is_inside(listed.path()) && is_inside(listed.file()), "{listed:?}");
         let Some(entry) = listed.entry() else { panic!("{listed:?} is a kernel's") };
-        let _ = archive.read(&listed.file);
+        let _ = archive.read(listed.file());
         let host = btf_kernel::Host {
             distribution: entry.distribution.into(),
             version: Some(entry.version.into()),
@@ -316,7 +418,7 @@ pub fn archive(input: &[u8]) {
             release: entry.release.into(),
             ..btf_kernel::Host::default()
         };
-        let options = SelectOptions { nearest: true, ..SelectOptions::default() };
+        let options = SelectOptions::new().nearest(true);
         if let Ok(selection) = archive.select_with(&host, &options) {
             assert!(selection.btf().type_count() > 0);
         }

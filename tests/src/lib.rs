@@ -10,6 +10,7 @@ pub mod packed;
 #[cfg(target_os = "linux")]
 pub mod seccomp;
 pub mod seeds;
+pub mod tars;
 pub mod walk;
 
 /// For a test of what this machine lacks: says that it is skipped, and why.

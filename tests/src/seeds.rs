@@ -14,7 +14,7 @@ use crate::{
 /// The seeds of a target, each with a name for a failing test to tell.
 ///
 /// For `.BTF.ext` these are the sections of some BPF objects, in
-/// `tests/fuzz/seeds/ext`; for all others the small raw BTF among the fixtures,
+/// `tests/fuzz/seeds/ext`; for most others the small raw BTF among the fixtures,
 /// sound and unsound.
 ///
 /// # Panics
@@ -32,6 +32,10 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         "os_release" => return named(&OS_RELEASES),
         "modules_dep" => return named(&MODULES_DEPS),
         "archive" => return archives(),
+        "rewrite" => {
+            let raw = ["ext", "open"].into_iter().flat_map(of);
+            return raw.chain([("ext of the base".into(), ext_of_base())]).collect();
+        }
         _ => {}
     }
     let folders: &[&str] = match target {
@@ -45,6 +49,16 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         .filter(|name| is_seed(name))
         .map(|name| (name.clone(), fixtures::read(&name)))
         .collect()
+}
+
+/// `.BTF.ext` of [`fuzz::base`]: functions of two sections, and a line.
+#[must_use]
+pub fn ext_of_base() -> Vec<u8> {
+    const HEADER: [u32; 7] = [32, 0, 36, 36, 28, 64, 0];
+    let funcs = [8, 1, 1, 0, 4, 4, 1, 8, 4];
+    let lines = [16, 1, 1, 0, 3, 2, 1 << 10 | 3];
+    let words = HEADER.iter().chain(&funcs).chain(&lines).flat_map(|word| word.to_ne_bytes());
+    0xeb9fu16.to_ne_bytes().into_iter().chain([1, 0]).chain(words).collect()
 }
 
 /// os-release files, as distributions write them.

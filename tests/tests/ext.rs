@@ -1,9 +1,9 @@
 //! `.BTF.ext` of the BPF objects among the fixtures: against their sources,
 //! and against what libbpf made of their relocations.
 
-use btf_format::{ByteOrder, convert_ext};
-use btf_tests::fixtures;
-use btf_types::{Btf, BtfExt, CoreReloKind, Error, Kind};
+use btf_format::{ByteOrder, Layout, RawBtf, RecordsMut, Word, convert, convert_ext};
+use btf_tests::{blob::Blob, fixtures};
+use btf_types::{Btf, BtfExt, CoreReloKind, Error, Kind, Remap};
 
 fn open(object: &str) -> BtfExt {
     let section = |name| fixtures::section(object, name).unwrap_or_else(|| panic!("{object}: {name}"));
@@ -28,17 +28,19 @@ fn all_objects_of_both_compilers_and_byte_orders_open() {
         let order = if object.contains("-eb") { ByteOrder::Big } else { ByteOrder::Little };
         assert_eq!(ext.btf().byte_order(), order, "{object}");
         let mut funcs = 0;
-        for section in ext.func_infos() {
+        for section in ext.sections() {
             assert!(fixtures::section(&object, section.name().to_str().unwrap()).is_some(), "{object}: {section:?}");
-            assert_eq!(section.infos().len(), section.infos().count());
-            for info in section {
+            assert_eq!(section.func_infos().len(), section.func_infos().count());
+            for info in section.func_infos() {
                 funcs += 1;
+                assert_eq!(info.section().name(), section.name());
                 assert_eq!(info.insn_offset() % 8, 0, "{object}: bytes, not instructions");
                 assert!(!info.func().name().is_empty(), "{object}");
             }
         }
         assert!(funcs > 0, "{object}");
-        for info in ext.line_infos().flatten() {
+        assert_eq!(funcs, ext.func_infos().len(), "{object}");
+        for info in ext.line_infos() {
             assert_eq!(info.insn_offset() % 8, 0, "{object}");
             assert!(info.file().as_bytes().ends_with(b".c") || info.file().as_bytes().ends_with(b".h"), "{info:?}");
         }
@@ -50,7 +52,7 @@ fn all_objects_of_both_compilers_and_byte_orders_open() {
 fn lines_are_those_of_the_source() {
     for object in objects().into_iter().filter(|name| name.contains("maps") || name.contains("tags")) {
         let mut compared = 0;
-        for info in open(&object).line_infos().flatten() {
+        for info in open(&object).line_infos() {
             let file = info.file().to_string();
             let path = format!("bpf/{}", file.rsplit('/').next().unwrap());
             let source = String::from_utf8(fixtures::read(&path)).unwrap();
@@ -78,8 +80,8 @@ fn relocations_are_those_that_libbpf_sees() {
         let ext = open(&format!("bpf/clang-22/{name}.bpf.o"));
         let found: Vec<String> = ext
             .core_relos()
-            .flat_map(|section| section.infos().map(move |relo| (section.name(), relo)))
-            .map(|(section, relo)| {
+            .map(|relo| {
+                let section = relo.section().name();
                 let ty = relo.ty();
                 let name = if ty.name().is_empty() { "<anon>".into() } else { ty.name().to_string() };
                 format!("{section}\t{}\t{}\t{name}\t{}", relo.insn_offset(), relo.kind(), relo.access_string())
@@ -92,7 +94,7 @@ fn relocations_are_those_that_libbpf_sees() {
 #[test]
 fn access_strings_are_numbers() {
     let ext = open("bpf/clang-22/core_real-el.bpf.o");
-    for relo in ext.core_relos().flatten() {
+    for relo in ext.core_relos() {
         let text = relo.access().map(|number| number.to_string()).collect::<Vec<_>>().join(":");
         assert_eq!(relo.access_string(), text.as_str());
         assert!(!matches!(relo.kind(), CoreReloKind::Unknown(_)));
@@ -120,7 +122,182 @@ fn what_does_not_belong_to_the_btf_is_refused() {
     convert_ext(&mut swapped, ByteOrder::Big).unwrap();
     let swapped = BtfExt::parse(swapped, &big).unwrap();
     let ext = open(object);
-    let all = |ext: &BtfExt| ext.core_relos().flatten().map(|relo| format!("{relo:?}")).collect::<Vec<_>>();
+    let all = |ext: &BtfExt| ext.core_relos().map(|relo| format!("{relo:?}")).collect::<Vec<_>>();
     assert_eq!(all(&swapped), all(&ext));
     assert!(ext.btf().types().any(|ty| ty.kind() == Some(Kind::Func)));
+}
+
+#[test]
+fn bytes_are_those_it_was_opened_from_in_either_order() {
+    for object in objects() {
+        let bytes = fixtures::section(&object, ".BTF.ext").unwrap();
+        let ext = open(&object);
+        let order = ext.btf().byte_order();
+        assert_eq!(ext.to_bytes(order).as_deref(), Ok(&bytes[..]), "{object}");
+        let swapped = ext.to_bytes(order.swapped()).unwrap();
+        assert_ne!(swapped, bytes);
+        assert_eq!(ext.as_bytes(), if order == ByteOrder::NATIVE { &bytes[..] } else { &swapped[..] }, "{object}");
+    }
+}
+
+/// What is said of all sections together is what is said of each by its name.
+#[test]
+fn sections_by_name_have_all_that_there_is() {
+    for object in objects() {
+        let ext = open(&object);
+        let names: Vec<_> = ext.sections().map(|section| section.name()).collect();
+        assert_eq!(names.len(), ext.sections().len());
+        let (mut funcs, mut lines, mut relos) = (0, 0, 0);
+        for name in &names {
+            assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{object}: {name}");
+            let section = ext.section(name).unwrap();
+            let inside = |of: btf_types::ExtSection<'_>| of.name() == *name;
+            assert!(section.func_infos().all(|info| inside(info.section())), "{object}: {name}");
+            assert!(section.line_infos().all(|info| inside(info.section())), "{object}: {name}");
+            assert!(section.core_relos().all(|relo| inside(relo.section())), "{object}: {name}");
+            let offsets: Vec<_> = section.line_infos().map(|info| info.insn_offset()).collect();
+            assert!(offsets.is_sorted(), "{object}: {name}");
+            funcs += section.func_infos().count();
+            lines += section.line_infos().count();
+            relos += section.core_relos().count();
+        }
+        assert_eq!(funcs, ext.func_infos().count(), "{object}");
+        assert_eq!(lines, ext.line_infos().count(), "{object}");
+        assert_eq!(relos, ext.core_relos().count(), "{object}");
+        assert!(ext.section("no such section").is_none());
+        assert!(ext.section(names[0].as_bytes().split_last().unwrap().1).is_none(), "a part of a name");
+    }
+}
+
+/// `.BTF` with a FUNC (id 3), and these strings; and their offsets.
+fn btf_with<const N: usize>(strings: [&[u8]; N]) -> (Btf, [u32; N]) {
+    let mut blob = Blob::new();
+    let offsets = strings.map(|text| blob.string(text));
+    blob.int().record(0, 13, 0, false, 1, &[]).record(offsets[0], 12, 0, false, 2, &[]);
+    (Btf::parse(blob.build()).unwrap(), offsets)
+}
+
+/// `.BTF.ext` of these words: func_info, then line_info, then relocations.
+fn ext_of(sections: [&[u32]; 3]) -> Vec<u8> {
+    let len = sections.map(|words| words.len() as u32 * 4);
+    let header = [32, 0, len[0], len[0], len[1], len[0] + len[1], len[2]];
+    let words = header.iter().chain(sections.into_iter().flatten());
+    [&0xeb9fu16.to_ne_bytes(), &[1, 0], &words.flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>()[..]].concat()
+}
+
+/// Blocks of equal names are one section, at whatever offset the name stands.
+#[test]
+fn blocks_of_a_section_are_gathered() {
+    let (btf, [_, xdp, tc, again]) = btf_with([b"f", b"xdp", b"tc", b"xdp"]);
+    let funcs = [8, xdp, 2, 0, 3, 8, 3, tc, 1, 16, 3, again, 1, 24, 3];
+    let lines = [16, tc, 1, 0, tc, tc, 1 << 10];
+    let ext = BtfExt::parse(ext_of([&funcs, &lines, &[]]), &btf).unwrap();
+    let names: Vec<_> = ext.sections().map(|section| section.name().to_string()).collect();
+    assert_eq!(names, ["xdp", "tc"]);
+    let offsets = |section: btf_types::ExtSection<'_>| -> Vec<u32> {
+        section.func_infos().map(|info| info.insn_offset()).collect()
+    };
+    assert_eq!(offsets(ext.section("xdp").unwrap()), [0, 8, 24]);
+    assert_eq!(offsets(ext.section("tc").unwrap()), [16]);
+    assert_eq!(ext.section("xdp").unwrap().line_infos().len(), 0);
+    assert_eq!(ext.section("tc").unwrap().line_infos().next().unwrap().line(), 1);
+    assert_eq!(ext.func_infos().map(|info| info.insn_offset()).collect::<Vec<_>>(), [0, 8, 16, 24]);
+    assert_eq!(ext.core_relos().len(), 0);
+}
+
+/// Many blocks whose section has one long name cost no more than one, and names
+/// that overlap without measure are refused.
+#[test]
+fn names_of_sections_are_read_once() {
+    const BLOCKS: u32 = 60_000;
+    let long = vec![b'a'; 1 << 20];
+    let (btf, [_, name]) = btf_with([b"f", &long]);
+    let blocks = |step: u32| {
+        let words: Vec<u32> = (0..BLOCKS).flat_map(|block| [name + block * step, 1, block * 8, 3]).collect();
+        ext_of([&[&[8], &words[..]].concat(), &[], &[]])
+    };
+    let shared = BtfExt::parse(blocks(0), &btf).unwrap();
+    assert_eq!(shared.sections().len(), 1);
+    assert_eq!(shared.section(&long).unwrap().func_infos().len(), BLOCKS as usize);
+    assert!(matches!(BtfExt::parse(blocks(1), &btf), Err(Error::ExtNames { .. })));
+}
+
+#[test]
+fn access_strings_are_looked_at_as_far_as_they_can_go() {
+    let zeros = [&[b'0'; 1 << 20][..], b":1"].concat();
+    let longest = [&b"2147483647"[..]; 64].join(&b':');
+    let too_many = [&b"0"[..]; 65].join(&b':');
+    let strings = [b"f", &zeros[..], &longest, &too_many, b"0:+1", b"", b"0:1"];
+    let (btf, offsets) = btf_with(strings);
+    let open = |access| BtfExt::parse(ext_of([&[], &[], &[16, offsets[0], 1, 8, 1, access, 0]]), &btf);
+    for wrong in [offsets[1], offsets[3], offsets[4], offsets[5]] {
+        match open(wrong) {
+            Err(Error::AccessString { insn_off: 8, found, .. }) => assert!(found.as_name().as_bytes().len() < 1000),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(open(offsets[2]).unwrap().core_relos().next().unwrap().access().count(), 64);
+    assert_eq!(open(offsets[6]).unwrap().core_relos().next().unwrap().access().collect::<Vec<_>>(), [0, 1]);
+}
+
+/// Moved to other ids and offsets and back, `.BTF.ext` is what it was, and says
+/// in between what it said before.
+#[test]
+fn remapped_there_and_back() {
+    const SHIFT: u32 = 5;
+    for object in objects() {
+        let ext = open(&object);
+        let btf = ext.btf();
+        // The same types and strings after others: as split BTF is on a base.
+        let mut base = Blob::new();
+        for _ in 0..SHIFT {
+            base.ptr(0);
+        }
+        let mut base = base.build();
+        convert(&mut base, btf.byte_order()).unwrap();
+        let base = Btf::parse(base).unwrap();
+        let (mut there, mut back) = (Remap::builder(0, 0), Remap::builder(SHIFT + 1, 1));
+        there.push_id(Some(0));
+        for id in btf.own_ids() {
+            there.push_id(Some(id + SHIFT));
+            back.push_id(Some(id));
+        }
+        let strings = raw_strings(btf);
+        there.push_strings(0..strings, 1);
+        back.push_strings(1..strings + 1, 0);
+        let (there, back) = (there.finish(), back.finish());
+        let mut blob = btf.as_bytes().to_vec();
+        let types = RawBtf::parse(&blob).unwrap().header().types();
+        for record in RecordsMut::new(&mut blob[types], 0, Layout::NONE) {
+            record.unwrap().for_each_field(|field, value| match field.holds {
+                Word::Id => there.id(value).unwrap(),
+                _ => there.string(value).unwrap(),
+            });
+        }
+        let moved = Btf::from_native(blob, Some(&base), btf.byte_order(), btf.known_pointer_size()).unwrap();
+        let moved_ext = there.remap_ext(&ext, &moved).unwrap();
+        let said = |ext: &BtfExt| {
+            let funcs = ext.func_infos().map(|info| format!("{info:?} {:?}", info.section()));
+            let lines = ext.line_infos().map(|info| format!("{info:?} {}", info.text()));
+            let relos = ext.core_relos().map(|relo| format!("{relo:?} {:?}", relo.section()));
+            funcs.chain(lines).chain(relos).collect::<Vec<_>>()
+        };
+        assert_eq!(said(&moved_ext), said(&ext), "{object}");
+        assert_ne!(moved_ext.as_bytes(), ext.as_bytes(), "{object}");
+        assert_eq!(back.remap_ext(&moved_ext, btf).unwrap().as_bytes(), ext.as_bytes(), "{object}");
+        let nothing = Remap::builder(0, 0).finish();
+        assert!(matches!(nothing.remap_ext(&ext, btf), Err(Error::NotMapped { .. })), "{object}");
+    }
+}
+
+/// Bytes of the strings of BTF that is not split.
+fn raw_strings(btf: &Btf) -> u32 {
+    RawBtf::parse(btf.as_bytes()).unwrap().strings().as_bytes().len() as u32
+}
+
+/// The seed of the fuzz targets that opens with their base does.
+#[test]
+fn the_seed_of_the_base_opens() {
+    let ext = BtfExt::parse(btf_tests::seeds::ext_of_base(), btf_tests::fuzz::base()).unwrap();
+    assert_eq!((ext.sections().len(), ext.func_infos().len(), ext.line_infos().len()), (2, 2, 1));
 }

@@ -142,7 +142,16 @@ proptest! {
 
     #[test]
     fn mutated_ext_fails_or_can_be_walked(bytes in seed("ext"), mutations in vec(mutation(), 1..6)) {
-        fuzz::ext(&mutate(bytes, &mutations));
+        let bytes = mutate(bytes, &mutations);
+        fuzz::ext(&bytes);
+        fuzz::rewrite(&bytes);
+    }
+
+    #[test]
+    fn mutated_ext_of_the_small_base_is_rewritten(mutations in vec(mutation(), 0..4)) {
+        let bytes = mutate(seeds::ext_of_base(), &mutations);
+        fuzz::ext(&bytes);
+        fuzz::rewrite(&bytes);
     }
 
     #[test]

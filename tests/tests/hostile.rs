@@ -9,7 +9,7 @@ use btf_tests::{
     blob::Blob,
     memory::{self, CountingAllocator},
 };
-use btf_types::{Btf, Error, Struct, Type};
+use btf_types::{Btf, Collection, Error, Struct, Type};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -302,4 +302,215 @@ fn rebasing_what_has_a_million_types_of_one_name() {
     let split = Btf::parse_split(Blob::split().ptr(1).build(), &distilled).unwrap();
     let result = bounded("rebase", &base, || split.rebase(&base));
     assert!(matches!(result, Err(Error::TooMuch { .. })), "{result:?}");
+}
+
+/// As many names as types, alike in more bytes than a hash may take, and none of
+/// them the one that is looked for.
+#[test]
+fn names_that_begin_alike() {
+    const COUNT: u32 = 100_000;
+    for kind in [TYPEDEF, 12] {
+        let mut blob = Blob::new();
+        let (name, stem) = (blob.string("proto"), "begins_like_all_of_the_other_names_in_this_file_".repeat(3));
+        blob.record(0, FUNC_PROTO, 0, false, 0, &[]).record(name, STRUCT, 0, false, 0, &[]);
+        for index in (0..COUNT).rev() {
+            let name = blob.string(format!("{stem}{index:06}"));
+            blob.record(name, kind, 0, false, 1, &[]);
+        }
+        let btf = open(&blob);
+        bounded("the first question", &btf, || btf.find_first::<Type<'_>>(&stem));
+        bounded("names that begin alike", &btf, || {
+            for index in 0..COUNT {
+                let name = format!("{stem}{index:06}");
+                assert_eq!(btf.find::<Type<'_>>(&name).unwrap().id(), COUNT + 2 - index);
+                assert!(btf.find_first::<Type<'_>>(format!("{stem}{index:07}")).is_none());
+                assert!(btf.find_first::<Struct<'_>>(&name).is_none());
+            }
+        });
+        assert_eq!(btf.find::<Struct<'_>>("proto").unwrap().id(), 2);
+    }
+}
+
+/// Of each kind a hundred thousand, of one name, sorted by it or not.
+#[test]
+fn a_kind_is_found_among_many_others_of_its_name() {
+    const COUNT: u32 = 100_000;
+    for is_sorted in [true, false] {
+        let mut blob = Blob::new();
+        let (first, same, last) = (blob.string("a"), blob.string("same"), blob.string("z"));
+        blob.record(if is_sorted { first } else { last }, TYPEDEF, 0, false, 0, &[]);
+        (0..COUNT).for_each(|index| _ = blob.record(same, [TYPEDEF, 16, 7][index as usize % 3], 0, false, 0, &[]));
+        blob.record(same, STRUCT, 0, false, 0, &[]).record(last, STRUCT, 0, false, 0, &[]);
+        let btf = open(&blob);
+        assert_eq!(btf.is_name_sorted(), is_sorted);
+        bounded("one of its kind", &btf, || {
+            for _ in 0..COUNT {
+                assert_eq!(btf.find::<Struct<'_>>("same").unwrap().id(), COUNT + 2);
+                assert_eq!(btf.find_first::<Type<'_>>("same").unwrap().id(), 2);
+                assert!(btf.find_first::<btf_types::Union<'_>>("same").is_none());
+            }
+        });
+        let ids: Vec<u32> = btf.find_all::<Type<'_>>("same").into_iter().map(Type::id).collect();
+        assert!(ids.into_iter().eq(2..COUNT + 3), "all kinds, by rising id");
+    }
+}
+
+/// Every type has a name of its own, and each ends with one flavor.
+#[test]
+fn a_flavor_of_half_a_million_names() {
+    const COUNT: u32 = 500_000;
+    let mut blob = Blob::new();
+    let name = blob.string(["x".repeat(1 << 20), "___flavor".into()].concat());
+    (0..COUNT).for_each(|at| _ = blob.record(name + at, TYPEDEF, 0, false, 0, &[]));
+    let btf = open(&blob);
+    bounded("flavors", &btf, || {
+        for len in (1..1000).chain([(1 << 20) - COUNT as usize + 1, 1 << 20]) {
+            let expected = usize::from(len > (1 << 20) - COUNT as usize);
+            assert_eq!(btf.find_flavors::<Type<'_>>("x".repeat(len)).len(), expected, "{len}");
+        }
+    });
+}
+
+/// A megabyte's name, of everything that has a name.
+fn long_name(blob: &mut Blob) -> u32 {
+    blob.string("x".repeat(1 << 20))
+}
+
+#[test]
+fn a_long_name_shared_by_elements() {
+    const COUNT: u32 = 100_000;
+    let elements = |words: &[u32]| words.repeat(COUNT as usize);
+    let mut blob = Blob::new();
+    let name = long_name(&mut blob);
+    blob.int()
+        .record(name, STRUCT, COUNT, false, 4, &elements(&[name, 1, 0]))
+        .record(0, FUNC_PROTO, COUNT, false, 1, &elements(&[name, 1]))
+        .record(name, 6, COUNT, false, 4, &elements(&[name, 1]))
+        .record(name, 19, COUNT, false, 8, &elements(&[name, 1, 0]))
+        .record(name, 12, 0, false, 3, &[]);
+    (0..COUNT).for_each(|_| _ = blob.record(name, 17, 0, false, 2, &[u32::MAX]));
+    (0..COUNT).for_each(|_| _ = blob.record(name, 1, 0, false, 4, &[32]));
+    let btf = open(&blob);
+    let mut almost = "x".repeat((1 << 20) - 1);
+    almost.push('y');
+    for id in 1..8 {
+        let ty = btf.type_by_id(id).unwrap();
+        let text = bounded("display", &btf, || ty.declare("n").to_string());
+        assert!(text.len() < 3 << 20, "one name, and what comes of what is left: {}", text.len());
+        let text = bounded("debug", &btf, || format!("{ty:?} {:?}", ty.decl_tags().collect::<Vec<_>>().len()));
+        assert!(text.len() < 1000, "{text}");
+        assert!(bounded("member", &btf, || ty.find_member(&almost)).is_none());
+        let text = bounded("debug of elements", &btf, || match ty {
+            Type::Struct(s) => format!("{:?} {:?}", s.members(), s.member(&almost)),
+            Type::FuncProto(proto) => format!("{:?}", proto.params()),
+            Type::Enum(e) => format!("{:?}", e.values()),
+            Type::Enum64(e) => format!("{:?}", e.values()),
+            ty => format!("{:?} {:?}", ty.decl_tags().next(), btf.types()),
+        });
+        assert!(text.len() < 10_000, "{}", text.len());
+    }
+    assert!(btf.type_by_id(3).unwrap().to_string().ends_with(", ...)"));
+    let anything = regex::bytes::Regex::new("x$").unwrap();
+    bounded("regex", &btf, || assert_eq!(btf.find_matching(&anything).count(), 0, "too long to be looked at"));
+}
+
+/// The first of a million members is the struct itself, 64 levels of it.
+#[test]
+fn a_struct_of_a_million_members_inside_itself() {
+    const COUNT: u32 = 1 << 20;
+    let mut blob = Blob::new();
+    let members: Vec<u32> = (0..COUNT).flat_map(|index| [0, if index == 0 { 1 } else { 2 }, 32 * index]).collect();
+    blob.record(0, STRUCT, COUNT, false, u32::MAX, &members).int();
+    let btf = open(&blob);
+    let (align, heap) = memory::measure(|| btf.type_by_id(1).unwrap().align_of());
+    assert_eq!(align, Err(Error::TooDeep { id: 1, limit: 64 }));
+    assert!(heap.peak < 65_536, "{heap:?}");
+    everything(&btf, 1);
+}
+
+/// Split BTF upon split BTF, deeper than the stack is, if anything recurses.
+#[test]
+fn forty_thousand_layers() {
+    const LAYERS: u32 = 40_000;
+    let work = || {
+        let mut lowest = Blob::new();
+        let name = lowest.string("lowest");
+        // Sizes of kind 30, for all who have none of their own.
+        lowest.record(name, 16, 0, false, 4, &[]).layout((0..31).map(|kind| (if kind == 30 { 8 } else { 0 }, 0)));
+        let lowest = open(&lowest);
+        let mut btf = lowest.clone();
+        let mut layers = vec![];
+        for layer in 0..LAYERS {
+            let mut blob = Blob::split();
+            blob.record(name, TYPEDEF, 0, false, layer + 1, &[]).ptr(1);
+            if layer % 1000 == 0 {
+                blob.record(name, 30, 0, false, 0, &[1, 2]);
+            }
+            btf = Btf::parse_split(blob.build(), &btf).unwrap();
+            if layer % 10_000 == 0 {
+                layers.push(btf.clone());
+            }
+        }
+        assert!(format!("{btf:?}").contains("40001"));
+        let top = btf.types().next().unwrap();
+        assert_eq!(top.name(), "lowest");
+        for id in 1..btf.type_count() {
+            assert_eq!(btf.type_by_id(id).unwrap().id(), id);
+        }
+        assert_eq!(btf.type_by_id(1).unwrap(), lowest.type_by_id(1).unwrap());
+        assert_eq!(btf.find_all::<Type<'_>>("lowest").len(), LAYERS as usize + 41);
+        assert_eq!(btf.layers().count(), LAYERS as usize + 1);
+        drop(btf);
+        // Some were held elsewhere, and are whole.
+        assert!(layers.iter().all(|layer| layer.type_by_id(2).unwrap().name() == "lowest"));
+        drop(layers);
+        assert_eq!(lowest.types().len(), 1);
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_path_copies_itself_into_an_error_only() {
+    let mut blob = Blob::new();
+    let next = blob.string("n");
+    blob.record(next, STRUCT, 1, false, 8, &[next, 2, 0]).ptr(1);
+    let btf = open(&blob);
+    let path = format!("n{}", ".n".repeat(100_000));
+    let (found, heap) = memory::measure(|| btf.path(&path).map(|path| path.steps().len()));
+    assert_eq!(found, Ok(100_000));
+    // One for each search.
+    assert!(heap.allocations < 101_000, "{heap:?}");
+}
+
+/// A path as long as a struct has members, each later than the one before.
+#[test]
+fn a_path_through_a_million_members() {
+    const COUNT: u32 = 100_000;
+    let mut blob = Blob::new();
+    let name = blob.string("s");
+    let members: Vec<u32> =
+        (0..COUNT).map(|index| blob.string(format!("m{index}"))).flat_map(|name| [name, 2, 0]).collect();
+    blob.record(name, STRUCT, COUNT, false, 8, &members).ptr(1);
+    let btf = open(&blob);
+    let path: String = (0..COUNT).rev().map(|index| format!(".m{index}")).collect();
+    let result = bounded("path", &btf, || btf.path(format!("s{path}")).map(|_| ()));
+    assert!(matches!(result, Err(Error::TooMuch { id: 1, .. })), "{result:?}");
+    assert_eq!(btf.path("s.m99999.m99998.m0").unwrap().steps().len(), 3);
+}
+
+/// Names of modules are listed once, however many types there are.
+#[test]
+fn a_name_that_two_modules_have_often() {
+    let base = open(Blob::new().int());
+    let mut all = Collection::new("base", base.clone());
+    for name in ["a".repeat(1 << 20), "b".repeat(1 << 20)] {
+        let mut blob = Blob::split();
+        let same = base.type_count() - 1;
+        (0..10_000).for_each(|_| _ = blob.record(same, TYPEDEF, 0, false, 1, &[]));
+        all.add(name, Btf::parse_split(blob.build(), &base).unwrap()).unwrap();
+    }
+    let name = base.type_by_id(1).unwrap().name().as_bytes()[0..].to_vec();
+    let (result, heap) = memory::measure(|| all.find::<btf_types::Typedef<'_>>(&name));
+    assert!(matches!(result, Err(Error::AmbiguousObjects { objects, .. }) if objects.len() == 2));
+    assert!(heap.peak < 8 << 20, "{heap:?}");
 }

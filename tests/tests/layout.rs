@@ -87,13 +87,13 @@ fn pointer_size_is_set_or_told_or_eight() {
     let bytes = Blob::new().int().ptr(1).build();
     let btf = Btf::parse(bytes.clone()).unwrap();
     assert_eq!((btf.pointer_size(), btf.known_pointer_size()), (8, None));
-    let set = Btf::parse_with_pointer_size(bytes.clone(), None, 4).unwrap();
+    let set = Btf::options().pointer_size(4).parse(bytes.clone()).unwrap();
     assert_eq!(set.type_by_id(2).unwrap().size_of(), Ok(4));
-    assert_eq!(Btf::parse_with_pointer_size(bytes, None, 5).unwrap_err(), Error::PointerSize { found: 5 });
+    assert_eq!(Btf::options().pointer_size(5).parse(bytes).unwrap_err(), Error::PointerSize { found: 5 });
     let split = Btf::parse_split(Blob::split().ptr(1).build(), &set).unwrap();
     assert_eq!(split.known_pointer_size(), Some(4), "the base's");
     assert_eq!(open("armv7").pointer_size(), 4);
-    let set = Btf::parse_with_pointer_size(fixtures::read("layout/armv7.btf"), None, 8).unwrap();
+    let set = Btf::options().pointer_size(8).parse(fixtures::read("layout/armv7.btf")).unwrap();
     assert_eq!(set.pointer_size(), 8, "what is set is believed");
 }
 

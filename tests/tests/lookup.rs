@@ -255,3 +255,48 @@ fn one_btf_is_shared_by_many_threads_whose_first_questions_race() {
     fn is_shared<T: Send + Sync + Clone + 'static>(_: &T) {}
     is_shared(fuzz::base());
 }
+
+/// Of a whole kernel, a module on it, and one with flavors of everything: what
+/// one finds by looking at each name.
+#[test]
+fn flavors_are_those_of_all_names() {
+    let plain = |btf: &Btf, essential: &str| -> Vec<u32> {
+        let of_layer = |layer: &Btf| -> Vec<u32> {
+            layer.types().filter(|ty| ty.name().essential() == essential).map(Type::id).collect()
+        };
+        btf.layers().flat_map(of_layer).collect()
+    };
+    for release in RELEASES {
+        let vmlinux = kernel(release);
+        let ovs = module(release, "openvswitch", &vmlinux);
+        let flavored: BTreeSet<String> = (vmlinux.types().chain(ovs.types()))
+            .filter(|ty| ty.name().flavor().is_some())
+            .map(|ty| ty.name().essential().to_string())
+            .collect();
+        let names: Vec<String> = flavored.into_iter().chain(["task_struct".into(), "ovs_net".into()]).collect();
+        for name in names.iter().take(20) {
+            assert_eq!(ids(ovs.find_flavors::<Type<'_>>(name)), plain(&ovs, name), "{release}: {name}");
+        }
+    }
+    let mut base = Blob::new();
+    let names = ["a", "b___1", "a___2", "b", "a___1", "a___1___2", "c___1"].map(|name| base.string(name));
+    names.iter().for_each(|&name| _ = base.record(name, 4, 0, false, 0, &[]));
+    let base = Btf::parse(base.build()).unwrap();
+    let mut split = Blob::split();
+    names.iter().rev().for_each(|&name| _ = split.record(name, 8, 0, false, 1, &[]).record(name, 4, 0, false, 0, &[]));
+    let split = Btf::parse_split(split.build(), &base).unwrap();
+    for name in ["a", "b", "c", "a___1", "a___2", "d"] {
+        assert_eq!(ids(split.find_flavors::<Type<'_>>(name)), plain(&split, name), "{name}");
+        let structs: Vec<u32> = ids(split.find_flavors::<Struct<'_>>(name));
+        let is_struct = |id: &u32| matches!(split.type_by_id(*id), Ok(Type::Struct(_)));
+        assert_eq!(structs, plain(&split, name).into_iter().filter(is_struct).collect::<Vec<_>>(), "{name}");
+    }
+    let mut all = Collection::new("base", base.clone());
+    all.add("split", split.clone()).unwrap();
+    let found = all.find_flavors::<Struct<'_>>("a");
+    assert_eq!(found.iter().map(|found| found.ty.id()).collect::<Vec<_>>(), [1, 3, 5, 13, 17, 21]);
+    assert_eq!(found.iter().filter(|found| found.object.name() == "base").count(), 3);
+    assert_eq!(all.find_first::<Struct<'_>>("a").unwrap().ty.id(), 1);
+    assert_eq!(all.find_first::<Typedef<'_>>("a").unwrap().object.name(), "split");
+    assert!(all.find_first::<Func<'_>>("a").is_none());
+}

@@ -2,7 +2,7 @@
 //! to the byte, and every way in which it can fail.
 
 use btf_tests::{blob::Blob, fixtures, walk};
-use btf_types::{Btf, Error, Kind};
+use btf_types::{Btf, Error, Kind, Type};
 
 fn read(name: &str) -> Btf {
     Btf::parse(fixtures::read(name)).unwrap()
@@ -215,4 +215,69 @@ fn what_cannot_be_rebased_says_why() {
         &[2, 4, 64],
     );
     assert_eq!(split.rebase(&larger).unwrap().as_bytes(), expected.build());
+}
+
+/// What else refers to split BTF by number follows it.
+#[test]
+fn the_map_of_a_rebase_is_where_its_types_and_strings_are() {
+    let mut base = Blob::new();
+    let thing = base.string("thing");
+    let distilled = Btf::parse(base.record(thing, STRUCT, 0, false, 0, &[]).build()).unwrap();
+    let mut blob = Blob::split();
+    let own = blob.string("own") + distilled_strings(&distilled);
+    blob.record(own, TYPEDEF, 0, false, 1, &[]);
+    let split = Btf::parse_split(blob.build(), &distilled).unwrap();
+    let mut base = Blob::new();
+    let there = base.int().string("thing");
+    let base = Btf::parse(base.record(there, STRUCT, 0, false, 0, &[]).build()).unwrap();
+    let (rebased, remap) = split.rebase_with_remap(&base).unwrap();
+    assert_eq!([0, 1, 2, 3].map(|id| remap.id(id)), [Some(0), Some(2), Some(3), None]);
+    assert_eq!([0, thing].map(|at| remap.string(at)), [Some(0), Some(there)]);
+    let new = remap.string(own).unwrap();
+    assert_eq!(remap.string(own + 1), Some(new + 1), "a string that begins in the middle of another");
+    assert_eq!(remap.string(own + 4), None);
+    assert_eq!(rebased.type_by_id(remap.id(2).unwrap()).unwrap().name(), "own");
+}
+
+fn distilled_strings(btf: &Btf) -> u32 {
+    btf_format::RawBtf::parse(btf.as_bytes()).unwrap().strings().as_bytes().len() as u32
+}
+
+/// Thousands of types share one name, or have names that overlap: each name is
+/// looked up once, and all together within a budget.
+#[test]
+fn names_of_a_distilled_base_are_looked_up_once() {
+    const TYPES: u32 = 20_000;
+    let long = vec![b'a'; 1 << 20];
+    let build = |step: u32| {
+        let mut blob = Blob::new();
+        let name = blob.string(&long);
+        for number in 0..TYPES {
+            blob.record(name + number * step, STRUCT, 0, false, 0, &[]);
+        }
+        Btf::parse(blob.build()).unwrap()
+    };
+    let mut blob = Blob::new();
+    let name = blob.string(&long);
+    let base = Btf::parse(blob.record(name, STRUCT, 0, false, 0, &[]).build()).unwrap();
+    let split = Blob::split().record(0, 2, 0, false, TYPES, &[]).build();
+    let shared = Btf::parse_split(split.clone(), &build(0)).unwrap().rebase(&base).unwrap();
+    assert_eq!(shared.type_by_id(2).unwrap().references().next().map(Type::id), Some(1));
+    let overlapping = Btf::parse_split(split, &build(1)).unwrap();
+    // The first has its counterpart, the second not.
+    assert!(matches!(overlapping.rebase(&base), Err(Error::NoCounterpart { .. })));
+    assert!(matches!(overlapping.rebase(&build(1)), Err(Error::TooMuch { .. })));
+}
+
+/// The size of a pointer that was given, not found in the types, stays.
+#[test]
+fn the_size_of_pointers_stays() {
+    let distilled = Btf::parse(Blob::new().build()).unwrap();
+    let blob = Blob::split().record(0, 2, 0, false, 0, &[]).build();
+    for size in [4, 8] {
+        let split = Btf::options().base(&distilled).pointer_size(size).parse(blob.clone()).unwrap();
+        assert_eq!(split.rebase(&distilled).unwrap().known_pointer_size(), Some(size));
+    }
+    let split = Btf::parse_split(blob, &distilled).unwrap();
+    assert_eq!(split.rebase(&distilled).unwrap().known_pointer_size(), None);
 }

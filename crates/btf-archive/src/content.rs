@@ -1,5 +1,7 @@
-//! What is in a kernel's file of an archive: its BTF, packed or not, alone or
-//! with that of its modules.
+//! A kernel's file of an archive: its BTF, packed or not, alone or with that of
+//! its modules.
+
+use std::collections::HashSet;
 
 use btf_elf::Compression;
 use btf_types::{ByteOrder, Bytes};
@@ -7,7 +9,7 @@ use btf_types::{ByteOrder, Bytes};
 use crate::{
     Error, Limits,
     entry::release_of,
-    members::{self, Member, Step},
+    members::{self, Member, Scope, Step},
 };
 
 /// The BTF of a kernel, and where there is any, of its modules.
@@ -22,36 +24,17 @@ pub(crate) struct Content {
 impl Content {
     /// Takes off what is around: what it is compressed with, and a tar with one
     /// file or, of kernels with modules, `vmlinux` and one file a module.
-    pub(crate) fn unpack(member: &str, bytes: Bytes, limits: &Limits) -> Result<Self, Error> {
+    pub(crate) fn unpack(member: &str, bytes: Bytes, scope: Scope<'_>) -> Result<Self, Error> {
         let is_plain = is_btf(&bytes);
-        let bytes = decoded(member, bytes, limits)?;
+        let bytes = decoded(member, bytes, scope)?;
         if is_btf(&bytes) {
             return Ok(Self { vmlinux: bytes, modules: Vec::new(), is_plain });
         }
-        let fault = |what: &str| Error::Member { member: member.into(), what: what.into() };
-        if !is_tar(&bytes) {
+        let fault = |reason| Error::NoBtf { member: member.into(), reason };
+        if !members::is_tar(&bytes) {
             return Err(fault("neither BTF nor a tar of it, packed or not"));
         }
-        let mut files: Vec<(String, Bytes)> = Vec::new();
-        let within = Limits { bytes: limits.member, ..*limits };
-        members::each(&bytes[..], &within, |inner| {
-            match inner {
-                Member::File { path, data, .. } => {
-                    let mut contents = Vec::new();
-                    data.read_to_end(&mut contents).map_err(|source| Error::Tar { source })?;
-                    if files.iter().any(|(known, _)| known == path) {
-                        return Err(Error::Refused { member: format!("{member}: {path}"), what: "there twice" });
-                    }
-                    files.push((path.to_owned(), contents.into()));
-                }
-                Member::Link { path, .. } => {
-                    return Err(Error::Refused { member: format!("{member}: {path}"), what: "a link" });
-                }
-                Member::Folder => {}
-            }
-            Ok(Step::On)
-        })?;
-        files.retain(|(_, contents)| is_btf(contents));
+        let mut files = btf_files(member, &bytes, scope)?;
         let kernel = match files.iter().position(|(path, _)| path == "vmlinux") {
             Some(index) => index,
             None if files.len() == 1 => 0,
@@ -59,7 +42,8 @@ impl Content {
             None => {
                 let release = member.rsplit('/').next().and_then(release_of);
                 let is_it = |(path, _): &(String, Bytes)| release_of(path) == release && release.is_some();
-                files.iter().position(is_it).ok_or_else(|| fault("a tar without a file of BTF, or with several"))?
+                let found = files.iter().position(is_it);
+                found.ok_or_else(|| fault("a tar without a file of BTF, or with several"))?
             }
         };
         let (_, vmlinux) = files.swap_remove(kernel);
@@ -70,19 +54,46 @@ impl Content {
     }
 }
 
+/// The files of BTF in a tar that has no links, and none twice.
+fn btf_files(member: &str, tar: &Bytes, scope: Scope<'_>) -> Result<Vec<(String, Bytes)>, Error> {
+    let limits = Limits { bytes: scope.limits.member, ..*scope.limits };
+    let inner = Scope { name: member, limits: &limits, ..scope };
+    let refused = |path: &str, reason| Error::Refused { member: format!("{member}: {path}"), reason };
+    let mut seen = HashSet::new();
+    let mut files = Vec::new();
+    members::each(&tar[..], inner, |inside| {
+        match inside {
+            Member::File { path, data, .. } => {
+                if !seen.insert(path.to_owned()) {
+                    return Err(refused(path, "there twice"));
+                }
+                let mut contents = Vec::new();
+                data.read_to_end(&mut contents).map_err(|error| inner.unreadable(error))?;
+                if is_btf(&contents) {
+                    files.push((path.to_owned(), contents.into()));
+                }
+            }
+            Member::Link { path, .. } => return Err(refused(path, "a link")),
+            Member::Folder => {}
+        }
+        Ok(Step::On)
+    })?;
+    Ok(files)
+}
+
 /// Decoded, if it is compressed: once, and what is inside is not again.
-fn decoded(member: &str, bytes: Bytes, limits: &Limits) -> Result<Bytes, Error> {
+fn decoded(member: &str, bytes: Bytes, scope: Scope<'_>) -> Result<Bytes, Error> {
     let Some(compression) = Compression::detect(&bytes) else { return Ok(bytes) };
-    let within = btf_elf::Limits::BTF.output(limits.member);
-    let decoded = compression.decode(&bytes, &within);
-    decoded.map(Into::into).map_err(|source| Error::Decode { member: member.into(), source })
+    let left = scope.budget.left();
+    let within = btf_elf::Limits::BTF.output(scope.limits.member.min(left));
+    let decoded = compression.decode(&bytes, &within).map_err(|reason| match reason {
+        btf_elf::Error::OutputLimit { .. } if left < scope.limits.member => scope.budget.exhausted(),
+        reason => Error::Decode { member: member.into(), reason },
+    })?;
+    scope.budget.spend(decoded.len() as u64)?;
+    Ok(decoded.into())
 }
 
-fn is_btf(bytes: &[u8]) -> bool {
+pub(crate) fn is_btf(bytes: &[u8]) -> bool {
     bytes.first_chunk().is_some_and(|&magic| ByteOrder::of_magic(magic).is_some())
-}
-
-/// What tar archives have at this place, since 1988.
-pub(crate) fn is_tar(bytes: &[u8]) -> bool {
-    bytes.get(257..).is_some_and(|magic| magic.starts_with(b"ustar"))
 }

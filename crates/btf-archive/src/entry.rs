@@ -3,7 +3,7 @@
 //! `<distribution>/<version>/<machine>/<release>.btf`, then `.tar`, then what it
 //! is compressed with, each or neither. Before that may be any folders, such as
 //! `btfhub-archive/`; older archives have no machine, or a folder `nobpf` in its
-//! place, and some kernels of Amazon Linux 1 lie one level too high.
+//! place, and some kernels of Amazon Linux 1 have no folder of a distribution.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use crate::machine;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Entry<'a> {
-    /// The distribution, as its folder is named: `ubuntu`, `ol`; empty where it
-    /// lies one level too high.
+    /// The distribution, as its folder is named: `ubuntu`, `ol`; empty if there
+    /// is no such folder.
     pub distribution: &'a str,
     /// Its version: `20.04`, `8`, `bullseye`.
     pub version: &'a str,
@@ -38,7 +38,8 @@ impl<'a> Entry<'a> {
             last if machine::is_one(last) => (Some(last), folders.next()?),
             version => (None, version),
         };
-        let distribution = folders.next().filter(|folder| !ROOTS.contains(folder)).unwrap_or_default();
+        let folder = folders.next().filter(|folder| !ROOTS.contains(folder)).unwrap_or_default();
+        let distribution = if release.contains(AMAZON_RELEASE) { AMAZON } else { folder };
         Some(Self { distribution, version, machine, release })
     }
 }
@@ -55,6 +56,11 @@ impl fmt::Display for Entry<'_> {
         f.write_str(release)
     }
 }
+
+/// Amazon Linux. Whatever folder its kernels are in, none but it builds such
+/// releases.
+pub(crate) const AMAZON: &str = "amzn";
+const AMAZON_RELEASE: &str = ".amzn";
 
 /// Folders that archives are in, and no distributions.
 const ROOTS: [&str; 4] = ["btfhub-archive", "btfhub", "custom-archive", "dist"];
@@ -89,8 +95,13 @@ mod tests {
             ("centos/7/3.10.0-1062.el7.btf.gz", Some(("centos", "7", None, "3.10.0-1062.el7"))),
             (
                 "1/x86_64/4.14.101-75.76.amzn1.x86_64.btf.tar.xz",
-                Some(("", "1", Some("x86_64"), "4.14.101-75.76.amzn1.x86_64")),
+                Some(("amzn", "1", Some("x86_64"), "4.14.101-75.76.amzn1.x86_64")),
             ),
+            (
+                "btfhub-archive-main/1/x86_64/4.14.101-75.76.amzn1.x86_64.btf.tar.xz",
+                Some(("amzn", "1", Some("x86_64"), "4.14.101-75.76.amzn1.x86_64")),
+            ),
+            ("1/x86_64/5.4.btf", Some(("", "1", Some("x86_64"), "5.4"))),
             ("amzn/1/x86_64/4.btf", Some(("amzn", "1", Some("x86_64"), "4"))),
             ("5.4.0.btf", None),
             ("ubuntu/20.04/x86_64/README.md", None),

@@ -9,12 +9,17 @@
 //! are small, are had all.
 
 use std::{
-    env, fs,
+    env, fmt, fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
-use crate::{Archive, Entry, Error, Listed, alias, glob, machine, whole};
+use crate::{
+    Archive, Entry, Error, Listed, alias,
+    cache::Cache,
+    entry,
+    git::{self, Git},
+    glob, machine,
+};
 
 /// Where btfhub-archive is.
 const REPOSITORY: &str = "https://github.com/aquasecurity/btfhub-archive";
@@ -23,6 +28,9 @@ const REPOSITORY: &str = "https://github.com/aquasecurity/btfhub-archive";
 ///
 /// In what is asked for, `*` stands for anything within a name, and `?` for one
 /// character; what is not asked for may be anything.
+///
+/// Each address has a folder of its own in the cache, and git is run on that
+/// folder's repository alone, whatever repositories are around it.
 #[derive(Debug, Clone)]
 pub struct Fetch {
     urls: Vec<String>,
@@ -75,7 +83,11 @@ impl Fetch {
         }
     }
 
-    /// From this address, which may be a path, and no other.
+    /// From this address, which may be the path of a repository, and no other.
+    ///
+    /// Only files that are asked for are transferred if the server supports
+    /// partial clones; a repository on this machine does if
+    /// `uploadpack.allowFilter` is set in it, and all files are copied if not.
     #[must_use]
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.urls = vec![url.into()];
@@ -133,28 +145,34 @@ impl Fetch {
 
     /// Fetches; what was fetched before is kept, and not fetched again.
     ///
+    /// One fetch at a time works on a cache: a second one waits. A clone that is
+    /// damaged is made anew.
+    ///
     /// # Errors
     ///
-    /// [`Error::Everything`]; [`Error::Io`] if there is nowhere to put it;
-    /// [`Error::Git`] with what git says of the last address;
-    /// [`Error::NotFound`] if there is nothing of what is asked for.
+    /// [`Error::Everything`]; [`Error::NoCache`] and [`Error::Io`] if there is
+    /// nowhere to put it; [`Error::Foreign`] if something else is there;
+    /// [`Error::NoGit`]; [`Error::Git`] with git's message for the last address;
+    /// [`Error::NoMatch`] if no kernel there is asked for.
     pub fn fetch(&self) -> Result<Fetched, Error> {
         let is_any = [&self.distribution, &self.version, &self.machine, &self.release].iter().all(|text| *text == "*");
         if is_any && !self.is_all {
             return Err(Error::Everything);
         }
-        let cache = self
-            .cache
-            .clone()
-            .ok_or_else(|| Error::Io { path: "$HOME".into(), source: std::io::ErrorKind::NotFound.into() })?;
-        fs::create_dir_all(&cache).map_err(|source| Error::Io { path: cache.clone(), source })?;
+        let caches = self.cache.as_ref().ok_or(Error::NoCache)?;
+        let absolute = |reason| Error::Io { operation: "open", path: caches.clone(), reason };
+        let caches = &std::path::absolute(caches).map_err(absolute)?;
+        let is_new = caches.symlink_metadata().is_err();
         let mut last = Error::Everything;
         for url in &self.urls {
-            let folder = cache.join(folder_of(url));
-            match self.fetch_from(url, &folder) {
-                Ok(()) => return self.fetched(folder),
+            match self.fetch_from(&git::absolute(url), caches) {
+                Ok(folder) => return self.fetched(folder),
                 Err(error) => last = error,
             }
+        }
+        if is_new {
+            // Only if it is empty.
+            let _ = fs::remove_dir(caches);
         }
         Err(last)
     }
@@ -164,8 +182,7 @@ impl Fetch {
         let (distributions, versions, machines) = (self.distributions(), self.versions(), self.machines());
         let any = |patterns: &[String], text: &str| patterns.iter().any(|pattern| glob::matches(pattern, text));
         let is_wanted = |entry: Entry<'_>| {
-            // One level too high, a distribution has no name.
-            (entry.distribution.is_empty() || any(&distributions, entry.distribution))
+            any(&distributions, entry.distribution)
                 && any(&versions, entry.version)
                 && entry.machine.is_none_or(|machine| any(&machines, machine))
                 && glob::matches(&self.release, entry.release)
@@ -173,15 +190,7 @@ impl Fetch {
         let mut kernels = archive.list()?;
         kernels.retain(|listed| !listed.is_link() && listed.entry().is_some_and(is_wanted));
         if kernels.is_empty() {
-            let host = format!(
-                "any kernel {} of {} {} on {} in {}",
-                self.release,
-                self.distribution,
-                self.version,
-                self.machine,
-                folder.display()
-            );
-            return Err(Error::NotFound { host, tried: self.patterns(), nearest: Vec::new() });
+            return Err(Error::NoMatch { wanted: self.to_string(), archive: folder.display().to_string() });
         }
         Ok(Fetched { archive, folder, kernels })
     }
@@ -203,90 +212,95 @@ impl Fetch {
 
     /// The files that are asked for, in git's patterns.
     fn patterns(&self) -> Vec<String> {
-        let mut patterns = Vec::new();
-        let release = &self.release;
+        let mut folders = Vec::new();
         for distribution in self.distributions() {
-            // Amazon Linux 1 is one level too high, in part.
-            let folders = [Some(format!("/{distribution}")), (distribution == "amzn").then(String::new)];
-            for folder in folders.into_iter().flatten() {
-                for version in self.versions() {
-                    let of_machine = |machine: String| format!("{folder}/{version}/{machine}/{release}.btf*");
-                    patterns.extend(self.machines().into_iter().map(of_machine));
-                }
+            // Some kernels of Amazon Linux 1 have no folder for it.
+            let is_amazon = glob::matches(&distribution, entry::AMAZON);
+            folders.push(format!("/{distribution}"));
+            folders.extend(is_amazon.then(String::new));
+        }
+        let mut patterns = Vec::new();
+        for folder in folders {
+            for version in self.versions() {
+                let of_machine = |machine: String| format!("{folder}/{version}/{machine}/{}.btf*", self.release);
+                patterns.extend(self.machines().into_iter().map(of_machine));
             }
         }
         patterns
     }
 
-    fn fetch_from(&self, url: &str, folder: &Path) -> Result<(), Error> {
-        if folder.join(".git").exists() {
-            // What is new there is wanted; where it cannot be had, what is here
-            // is better than nothing.
-            let fetched = self.git(url, folder, &["fetch", "--filter=blob:none", "--depth=1", "origin", "HEAD"]);
-            if fetched.is_ok() {
-                self.git(url, folder, &["update-ref", "--no-deref", "HEAD", "FETCH_HEAD"])?;
+    /// Fetches from one address; returns the folder of the files.
+    fn fetch_from(&self, url: &str, caches: &Path) -> Result<PathBuf, Error> {
+        let wait = || {
+            if self.is_loud {
+                eprintln!("waiting for another fetch from {url} to end");
+            }
+        };
+        let cache = Cache::open(caches, url, wait)?;
+        match self.fetch_into(&cache, url) {
+            Ok(()) => Ok(cache.archive()),
+            Err(error) => {
+                cache.discard_if_new();
+                Err(error)
+            }
+        }
+    }
+
+    fn fetch_into(&self, cache: &Cache, url: &str) -> Result<(), Error> {
+        let git = Git::new(url, cache.lock(), self.is_loud)?;
+        cache.remove_stale_locks()?;
+        if cache.has_sound_clone(&git) {
+            self.update(cache, &git);
+            // Damage may only show when it is used.
+            let checked_out = self.check_out(cache, &git);
+            if checked_out.is_ok() || cache.clone_anew(&git).is_err() {
+                return checked_out;
             }
         } else {
-            // A clone that was broken off is not taken for one.
-            let parent = folder.parent().unwrap_or(Path::new("."));
-            let error = |source| Error::Io { path: folder.into(), source };
-            let partial = tempfile::Builder::new().prefix(".clone-").tempdir_in(parent).map_err(error)?;
-            let to = partial.path().join("clone");
-            let to_text = to.display().to_string();
-            let clone = ["clone", "--filter=blob:none", "--no-checkout", "--depth=1", "--", url, &to_text];
-            self.git(url, parent, &clone)?;
-            fs::rename(&to, folder).map_err(error)?;
+            cache.clone_anew(&git)?;
         }
-        // What was asked for before stays. Links are files to git: what is two
-        // levels deep, and no folder. (The last pattern that fits counts.)
-        let file = folder.join(".git/info/sparse-checkout");
-        let known = fs::read_to_string(&file).unwrap_or_default();
+        self.check_out(cache, &git)
+    }
+
+    /// Gets what is new there. Where that is unavailable, what is here is better
+    /// than nothing.
+    fn update(&self, cache: &Cache, git: &Git<'_>) {
+        let folder = cache.archive();
+        let fetched = git.on(&folder, &["fetch", "--filter=blob:none", "--depth=1", "origin", "HEAD"]);
+        if fetched.is_ok() {
+            let _ = git.on(&folder, &["update-ref", "--no-deref", "HEAD", "FETCH_HEAD"]);
+        }
+    }
+
+    /// Checks out the files that are asked for, now or before.
+    fn check_out(&self, cache: &Cache, git: &Git<'_>) -> Result<(), Error> {
+        // Links are files to git: what is two levels deep, and no folder. (The
+        // last pattern that fits counts.)
         let links = ["/*/*", "!/*/*/"].map(String::from);
-        let mut patterns = Vec::new();
-        for pattern in links.into_iter().chain(known.lines().map(Into::into)).chain(self.patterns()) {
-            if !patterns.contains(&pattern) {
-                patterns.push(pattern);
-            }
-        }
-        self.git(url, folder, &["config", "core.sparseCheckout", "true"])?;
-        self.git(url, folder, &["config", "core.sparseCheckoutCone", "false"])?;
-        let error = |source| Error::Io { path: file.clone(), source };
-        fs::create_dir_all(folder.join(".git/info")).map_err(error)?;
-        whole::write_bytes(&file, (patterns.join("\n") + "\n").as_bytes())?;
+        let patterns: Vec<String> = links.into_iter().chain(self.patterns()).collect();
+        cache.add_patterns(&patterns)?;
+        let folder = cache.archive();
+        git.on(&folder, &["config", "--local", "core.sparseCheckout", "true"])?;
+        git.on(&folder, &["config", "--local", "core.sparseCheckoutCone", "false"])?;
         let mut read_tree = vec!["read-tree", "--reset", "-u"];
         read_tree.extend(self.is_loud.then_some("-v"));
         read_tree.push("HEAD");
-        self.git(url, folder, &read_tree)
-    }
-
-    fn git(&self, url: &str, folder: &Path, arguments: &[&str]) -> Result<(), Error> {
-        let fault = |what: String| Error::Git { url: url.into(), what };
-        let mut git = Command::new("git");
-        git.current_dir(folder).args(["-c", "core.symlinks=true"]).args(arguments);
-        // Where this runs inside of another repository's hook.
-        for name in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"] {
-            git.env_remove(name);
-        }
-        git.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null());
-        if self.is_loud {
-            let status = git.status().map_err(|error| fault(format!("git cannot be run: {error}")))?;
-            return if status.success() { Ok(()) } else { Err(fault(format!("git {} failed", arguments.join(" ")))) };
-        }
-        let output = git.output().map_err(|error| fault(format!("git cannot be run: {error}")))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let text = String::from_utf8_lossy(&output.stderr);
-        Err(fault(text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("git failed").trim().into()))
+        git.on(&folder, &read_tree).map(drop)
     }
 }
 
-/// A folder's name for an address.
-fn folder_of(url: &str) -> String {
-    let plain: String =
-        url.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
-    let tail: String = plain.chars().rev().take(100).collect();
-    tail.chars().rev().collect::<String>().trim_start_matches(['.', '_', '-']).to_owned()
+impl fmt::Display for Fetch {
+    /// What is asked for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { distribution, version, machine, release, .. } = self;
+        let asked = [("distribution", distribution), ("version", version), ("machine", machine), ("release", release)];
+        let mut separator = "";
+        for (name, pattern) in asked.into_iter().filter(|(_, pattern)| *pattern != "*") {
+            write!(f, "{separator}{name} {pattern}")?;
+            separator = ", ";
+        }
+        if separator.is_empty() { f.write_str("any release") } else { Ok(()) }
+    }
 }
 
 fn cache() -> Option<PathBuf> {

@@ -1,32 +1,33 @@
-//! What is in an archive: files and links, by their paths.
+//! Files and links of an archive, by their paths.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::{Entry, Error};
+use crate::{Entry, Error, links::Links};
 
-/// As often a link may lead to another.
-const HOPS: usize = 8;
-
-/// As many links are followed in all: real archives have a dozen.
-const LINKS: usize = 4096;
+/// What the paths over links may take: so many times the bytes that the paths
+/// and links of the archive themselves have, and some for small archives.
+const OVER_LINKS: usize = 16;
+const OVER_LINKS_FREE: usize = 1 << 20;
 
 /// The files and links of an archive.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Index {
     /// The kernels' files: path, and size in the archive. In order, once
     /// [`Index::finish`] was called.
-    files: Vec<(String, u64)>,
+    files: Vec<(Arc<str>, u64)>,
     /// Links to files or folders of the archive.
-    links: BTreeMap<String, String>,
+    links: Links,
+    /// Bytes of all paths of `files`.
+    bytes: usize,
 }
 
 /// A kernel's file, by one of its paths.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     /// The path that says which kernel it is, over links if there are any.
-    pub(crate) path: String,
+    pub(crate) path: Arc<str>,
     /// The file's own.
-    pub(crate) file: String,
+    pub(crate) file: Arc<str>,
 }
 
 impl Place {
@@ -40,8 +41,13 @@ impl Index {
     pub(crate) fn file(&mut self, path: &str, size: u64) {
         // (What it is named after is looked at when it matters.)
         if path.contains(".btf") {
-            self.files.push((path.to_owned(), size));
+            self.bytes += path.len();
+            self.files.push((path.into(), size));
         }
+    }
+
+    pub(crate) fn link(&mut self, path: &str, target: &str) -> Result<(), Error> {
+        self.links.add(path, target)
     }
 
     /// When all is in it: sorts; no file may be there twice.
@@ -49,70 +55,61 @@ impl Index {
         self.files.sort_unstable();
         let twice = self.files.iter().zip(self.files.iter().skip(1)).find(|(one, other)| one.0 == other.0);
         match twice {
-            Some(((path, _), _)) => Err(Error::Refused { member: path.clone(), what: "there twice" }),
+            Some(((path, _), _)) => Err(Error::Refused { member: (**path).into(), reason: "there twice" }),
             None => Ok(self),
         }
     }
 
-    pub(crate) fn link(&mut self, path: &str, target: String) -> Result<(), Error> {
-        if self.links.len() >= LINKS {
-            return Err(Error::Limit { what: "links in the archive", limit: LINKS as u64 });
-        }
-        if self.links.insert(path.to_owned(), target).is_some() {
-            return Err(Error::Refused { member: path.into(), what: "there twice" });
-        }
-        Ok(())
-    }
-
-    /// The size of a file in the archive; `None` if there is none.
+    /// The size of a file in the archive; `None` if there is no such file.
     pub(crate) fn size(&self, path: &str) -> Option<u64> {
-        let at = self.files.binary_search_by(|(file, _)| file.as_str().cmp(path)).ok()?;
-        self.files.get(at).map(|(_, size)| *size)
+        self.find(path).map(|(_, size)| *size)
     }
 
-    /// The places of kernels, also over links, sorted by path: those whose path
-    /// is wanted.
-    pub(crate) fn places(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Place> {
-        let is_kernel = |path: &str| is_wanted(path) && Entry::parse(path).is_some();
-        let own = self.files.iter().map(|(path, _)| path).filter(|path| is_kernel(path));
-        let mut places: Vec<Place> = own.map(|path| Place { path: path.clone(), file: path.clone() }).collect();
-        for link in self.links.keys() {
-            let Some(target) = self.resolve(link) else { continue };
-            if self.size(&target).is_some() && is_kernel(link) {
-                places.push(Place { path: link.clone(), file: target });
+    fn find(&self, path: &str) -> Option<&(Arc<str>, u64)> {
+        let at = self.files.binary_search_by(|(file, _)| (**file).cmp(path)).ok()?;
+        self.files.get(at)
+    }
+
+    /// The places of kernels, also over links, sorted by path: those for which
+    /// the last part of the path is wanted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] if links to links multiply the files of a small archive.
+    pub(crate) fn places(&self, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Place>, Error> {
+        let is_wanted = |path: &str| is_wanted(path.rsplit('/').next().unwrap_or(path)) && Entry::parse(path).is_some();
+        let wanted: Vec<&Arc<str>> = self.files.iter().map(|(path, _)| path).filter(|path| is_wanted(path)).collect();
+        let mut places: Vec<Place> =
+            wanted.iter().map(|&path| Place { path: Arc::clone(path), file: Arc::clone(path) }).collect();
+        let most = OVER_LINKS_FREE + OVER_LINKS * (self.bytes + self.links.bytes());
+        let mut left = most;
+        let mut spend = |bytes: usize| {
+            left = left.checked_sub(bytes).ok_or(())?;
+            Ok(())
+        };
+        let too_many = |()| Error::Limit { what: "bytes in paths over links", limit: most as u64 };
+        for (link, target) in self.links.resolved() {
+            spend(link.len() + target.len()).map_err(too_many)?;
+            if let Some((file, _)) = self.find(&target) {
+                if is_wanted(link) {
+                    places.push(Place { path: link.into(), file: Arc::clone(file) });
+                }
                 continue;
             }
             let folder = format!("{target}/");
-            let first = self.files.partition_point(|(file, _)| *file < folder);
-            let inside = self.files.iter().skip(first).map(|(file, _)| file);
-            for file in inside.take_while(|file| file.starts_with(&folder)) {
-                let path = format!("{link}/{}", file.strip_prefix(&folder).unwrap_or_default());
-                if is_kernel(&path) {
-                    places.push(Place { path, file: file.clone() });
+            let first = wanted.partition_point(|file| ***file < *folder);
+            for &file in wanted.iter().skip(first) {
+                let Some(inside) = file.strip_prefix(&folder) else { break };
+                spend(link.len() + 1 + inside.len()).map_err(too_many)?;
+                let path = format!("{link}/{inside}");
+                if is_wanted(&path) {
+                    places.push(Place { path: path.into(), file: Arc::clone(file) });
                 }
             }
         }
-        places.sort();
+        places.sort_unstable();
         places.dedup();
-        places
-    }
-
-    /// Where a path leads, through links in all of its parts; `None` if that is
-    /// too far.
-    fn resolve(&self, path: &str) -> Option<String> {
-        let mut path = path.to_owned();
-        for _ in 0..HOPS {
-            let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-            let link = ends.into_iter().find_map(|end| {
-                let (start, rest) = path.split_at(end);
-                self.links.get(start).map(|target| format!("{target}{rest}"))
-            });
-            match link {
-                Some(next) => path = next,
-                None => return Some(path),
-            }
-        }
-        None
+        Ok(places)
     }
 }
 
@@ -137,10 +134,15 @@ mod tests {
             ("dangling", "nowhere"),
             ("README.link", "README.md"),
         ] {
-            index.link(link, target.into()).unwrap();
+            index.link(link, target).unwrap();
         }
         let mut index = index.finish().unwrap();
-        let paths: Vec<_> = index.places(|_| true).into_iter().map(|place| (place.path, place.file)).collect();
+        let paths: Vec<_> = index
+            .places(|_| true)
+            .unwrap()
+            .into_iter()
+            .map(|place| (place.path.to_string(), place.file.to_string()))
+            .collect();
         let focal =
             |link: &str, arch: &str| (format!("ubuntu/{link}/{arch}/5.4.btf"), format!("ubuntu/20.04/{arch}/5.4.btf"));
         let own = |path: &str| (path.to_owned(), path.to_owned());
@@ -155,8 +157,30 @@ mod tests {
             focal("old", "x86_64"),
         ];
         assert_eq!(paths, expected);
-        assert_eq!(index.places(|path| path.contains("focal/arm64")).len(), 1);
+        assert_eq!(index.places(|file| file.starts_with("4.")).unwrap().len(), 2);
         index.file("ubuntu/20.04/x86_64/5.4.btf", 2);
         assert!(index.finish().is_err(), "twice");
+    }
+    /// An index of as many files in one folder, and links to it.
+    fn product(files: usize, links: usize) -> Index {
+        let mut index = Index::default();
+        for n in 0..files {
+            index.file(&format!("d/9/x86_64/{n}.btf"), 1);
+        }
+        for n in 0..links {
+            index.link(&format!("d/{}", n + 10), "d/9").unwrap();
+        }
+        index.finish().unwrap()
+    }
+
+    #[test]
+    fn files_times_links_is_an_error_and_not_memory() {
+        let places = |files, links| product(files, links).places(|_| true).map(|places| places.len());
+        // As a real archive has them: every version by its codename, too.
+        assert_eq!(places(4000, 12).unwrap(), 4000 * 13);
+        assert!(matches!(places(8000, 4000), Err(Error::Limit { what: "bytes in paths over links", .. })));
+        // One release of them is found without the others.
+        let one = product(8000, 4000).places(|file| file.starts_with("77.")).unwrap();
+        assert_eq!(one.len(), 4001);
     }
 }

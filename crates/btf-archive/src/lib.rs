@@ -27,29 +27,41 @@
 //! * [`Entry`]: what a path says of a kernel.
 //! * `Pack` (feature `pack`): writes bundles.
 //! * [`Fetch`]: gets what is asked for, and no more, out of btfhub-archive.
+//! * [`OutputFile`]: a file that is written whole, or not at all.
 //!
 //! # Safety
 //!
 //! An archive is not trusted: nothing in it is ever written outside the folder
-//! that is given for it, links are never made, and [`Limits`] bound what it may
-//! cost.
+//! that is given for it, links are never made, its paths are relative and
+//! normal, and [`Limits`] bound what it may cost. What is written is written
+//! beside, and renamed when it is whole and on disk; what killed runs have left
+//! is removed by the next one.
 
 mod alias;
 mod archive;
+mod cache;
 mod content;
 mod entry;
 mod error;
 mod fetch;
+mod git;
 mod glob;
 mod index;
 mod limits;
+mod links;
+mod lock;
 mod machine;
 mod members;
+mod output;
 #[cfg(feature = "pack")]
 mod pack;
-mod select;
+mod partial;
+mod platform;
+mod rules;
+mod selection;
+mod source;
+mod stream;
 mod unpack;
-mod whole;
 
 #[doc(no_inline)]
 pub use btf_elf as elf;
@@ -58,12 +70,14 @@ pub use btf_kernel as kernel;
 #[doc(no_inline)]
 pub use btf_types as types;
 
-pub use archive::{Archive, Chosen, Listed, SelectOptions, Selection};
+pub use archive::{Archive, Listed};
 pub use entry::Entry;
 pub use error::Error;
 pub use fetch::{Fetch, Fetched};
 pub use limits::Limits;
+pub use output::OutputFile;
 #[cfg(feature = "pack")]
 pub use pack::Pack;
-pub use select::Rule;
+pub use rules::Rule;
+pub use selection::{Chosen, SelectOptions, Selection, TempFile};
 pub use unpack::Unpacked;

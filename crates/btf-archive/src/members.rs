@@ -8,18 +8,58 @@
 
 use std::{
     borrow::Cow,
-    fs::File,
-    io::{self, BufRead, BufReader, Read},
-    ops::Range,
-    os::unix::fs::FileExt,
+    io::{self, Read},
 };
 
 use tar::{EntryType, Header};
 
-use crate::{Error, Limits};
+use crate::{
+    Error, Limits,
+    limits::Budget,
+    source,
+    stream::{Bounded, Source},
+};
 
-/// As long an extended header can be.
+/// Maximum size of an extended header in bytes.
 const EXTENDED: u64 = 64 << 10;
+
+/// Maximum number of folders that a path leads through.
+const DEPTH: usize = 64;
+
+/// An archive that is being read: its name in errors, and what it may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) limits: &'a Limits,
+    pub(crate) budget: &'a Budget,
+}
+
+impl Scope<'_> {
+    fn damaged(&self, reason: &'static str) -> Error {
+        Error::Damaged { archive: self.name.into(), reason }
+    }
+
+    fn no_archive(&self, start: &[u8]) -> Error {
+        let found = source::why_not(start).unwrap_or("it is compressed twice");
+        Error::NotAnArchive { archive: self.name.into(), found }
+    }
+
+    /// The error that an error of reading stands for.
+    pub(crate) fn unreadable(&self, error: io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::FileTooLarge => Error::Limit { what: "bytes in the archive", limit: self.limits.bytes },
+            io::ErrorKind::UnexpectedEof => self.damaged("it ends early"),
+            _ => match error.downcast::<btf_elf::Error>() {
+                Ok(btf_elf::Error::OutputLimit { limit, .. }) if limit == self.limits.bytes => {
+                    Error::Limit { what: "bytes in the archive", limit }
+                }
+                Ok(btf_elf::Error::OutputLimit { .. }) => self.budget.exhausted(),
+                Ok(reason) => Error::Decode { member: self.name.into(), reason },
+                Err(reason) => Error::Io { operation: "read", path: self.name.into(), reason },
+            },
+        }
+    }
+}
 
 /// A member.
 pub(crate) enum Member<'a> {
@@ -43,32 +83,33 @@ pub(crate) enum Member<'a> {
 /// and so does the end of the file between two members.
 pub(crate) fn each(
     reader: impl Source,
-    limits: &Limits,
+    scope: Scope<'_>,
     mut visit: impl FnMut(Member<'_>) -> Result<Step, Error>,
 ) -> Result<(), Error> {
-    let mut reader = Bounded { reader, left: limits.bytes };
+    let limits = scope.limits;
+    let mut reader = Bounded::new(reader, limits.bytes);
     let mut long = Extended::default();
     let mut count = 0;
-    while let Some(header) = header(&mut reader, limits)? {
+    while let Some(header) = header(&mut reader, count == 0, scope)? {
         count += 1;
         if count > limits.members {
-            return Err(Error::Limit { what: "members of the archive", limit: limits.members });
+            return Err(Error::Limit { what: "members in the archive", limit: limits.members });
         }
-        let size = header.entry_size().map_err(damaged)?;
+        let size = header.entry_size().map_err(|_| scope.damaged("a size is not a number"))?;
         let kind = header.entry_type();
-        let padded = size.checked_next_multiple_of(BLOCK as u64).ok_or_else(|| damaged_by("a size without end"))?;
+        let padded = size.checked_next_multiple_of(BLOCK as u64).ok_or_else(|| scope.damaged("a size is too large"))?;
         let mut data = reader.by_ref().take(size);
         match kind {
             EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader | EntryType::XGlobalHeader => {
-                let contents = extended(&mut data, size)?;
+                let contents = extended(&mut data, size, scope)?;
                 match kind {
                     EntryType::GNULongName => long.path = Some(text(contents)),
                     EntryType::GNULongLink => long.link = Some(text(contents)),
-                    EntryType::XHeader => long.read(&contents)?,
+                    EntryType::XHeader => long.read(&contents, scope)?,
                     // Of the whole archive, such as a commit's hash.
                     _ => {}
                 }
-                pass(&mut reader, padded - size, limits)?;
+                pass(&mut reader, padded - size, scope)?;
                 continue;
             }
             _ => {}
@@ -80,19 +121,23 @@ pub(crate) fn each(
             (None, Ok(own)) => Cow::Borrowed(own),
             (None, Err(_)) => String::from_utf8_lossy(&own),
         };
-        let refused = |what| Error::Refused { member: raw.clone().into_owned(), what };
+        let refused = |reason| Error::Refused { member: raw.clone().into_owned(), reason };
         if long_size.is_some_and(|long| long != size) {
             return Err(refused("two sizes"));
         }
         let path = inside(&raw, limits)?;
         let step = match kind {
+            _ if path.is_empty() && kind != EntryType::Directory => {
+                return Err(refused("a member without a name"));
+            }
             EntryType::Regular | EntryType::Continuous => visit(Member::File { path: &path, size, data: &mut data })?,
             EntryType::Directory => visit(Member::Folder)?,
             EntryType::Symlink | EntryType::Link => {
                 let to = link.or_else(|| header.link_name_bytes().map(|name| text(name.into_owned())));
                 let base =
                     if kind == EntryType::Link { "" } else { path.rsplit_once('/').map_or("", |(folder, _)| folder) };
-                let target = join(base, &to.unwrap_or_default()).ok_or_else(|| refused("a link out of the archive"))?;
+                let target = join(base, &to.unwrap_or_default())
+                    .ok_or_else(|| refused("a link that leads out of the archive"))?;
                 visit(Member::Link { path: &path, target })?
             }
             EntryType::GNUSparse => return Err(refused("a sparse file")),
@@ -101,7 +146,7 @@ pub(crate) fn each(
             _ => return Err(refused("of no known type")),
         };
         let left = data.limit();
-        pass(&mut reader, left + (padded - size), limits)?;
+        pass(&mut reader, left + (padded - size), scope)?;
         if step == Step::Stop {
             return Ok(());
         }
@@ -110,63 +155,77 @@ pub(crate) fn each(
 }
 
 /// Bytes of a block, of which an archive is made.
-const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
+
+/// Whether a file that begins with these bytes may be a tar: a header with the
+/// right checksum, or the zeros of an empty archive.
+pub(crate) fn is_tar(start: &[u8]) -> bool {
+    let Some(block) = start.first_chunk::<BLOCK>() else { return false };
+    let mut header = Header::new_old();
+    header.as_mut_bytes().copy_from_slice(block);
+    is_end(&header) || is_sound(&header)
+}
 
 /// The next member's header; `None` at the end.
-fn header(reader: &mut impl Read, limits: &Limits) -> Result<Option<Header>, Error> {
+fn header(reader: &mut impl Read, is_first: bool, scope: Scope<'_>) -> Result<Option<Header>, Error> {
     let mut header = Header::new_old();
     let mut filled = 0;
     while filled < BLOCK {
         let rest = header.as_mut_bytes().get_mut(filled..).unwrap_or_default();
         match reader.read(rest) {
-            Ok(0) if filled == 0 => return Ok(None),
-            Ok(0) => return Err(damaged(io::ErrorKind::UnexpectedEof.into())),
+            Ok(0) if filled == 0 && !is_first => return Ok(None),
+            Ok(0) if is_first => {
+                return Err(scope.no_archive(header.as_bytes().get(..filled).unwrap_or_default()));
+            }
+            Ok(0) => return Err(scope.damaged("it ends early")),
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(bounded(error, limits)),
+            Err(error) => return Err(scope.unreadable(error)),
         }
     }
-    let bytes = header.as_bytes();
-    if bytes.iter().all(|&byte| byte == 0) {
+    if is_end(&header) {
         return Ok(None);
     }
-    // The checksum's own bytes, 148 to 155, count as spaces.
-    let sum = |bytes: &[u8]| bytes.iter().map(|&byte| u32::from(byte)).sum::<u32>();
-    let own = bytes.get(148..156).unwrap_or_default();
-    let expected = sum(bytes) - sum(own) + 8 * u32::from(b' ');
-    if header.cksum().map_err(damaged)? != expected {
-        return Err(damaged_by("a header with a wrong checksum"));
+    if !is_sound(&header) {
+        if is_first {
+            return Err(scope.no_archive(header.as_bytes()));
+        }
+        return Err(scope.damaged("a header has a wrong checksum"));
     }
     Ok(Some(header))
 }
 
+fn is_end(header: &Header) -> bool {
+    header.as_bytes().iter().all(|&byte| byte == 0)
+}
+
+/// Whether the checksum is right. (Its own bytes, 148 to 155, count as spaces.)
+fn is_sound(header: &Header) -> bool {
+    let bytes = header.as_bytes();
+    let sum = |bytes: &[u8]| bytes.iter().map(|&byte| u32::from(byte)).sum::<u32>();
+    let own = bytes.get(148..156).unwrap_or_default();
+    header.cksum().is_ok_and(|stored| stored == sum(bytes) - sum(own) + 8 * u32::from(b' '))
+}
+
 /// Passes over bytes, which have to be there.
-fn pass(reader: &mut Bounded<impl Source>, mut left: u64, limits: &Limits) -> Result<(), Error> {
-    if reader.jump(left).map_err(damaged)? {
+fn pass(reader: &mut Bounded<impl Source>, mut left: u64, scope: Scope<'_>) -> Result<(), Error> {
+    if reader.jump(left).map_err(|error| scope.unreadable(error))? {
         return Ok(());
     }
     while left > 0 {
-        let available = match reader.fill_buf() {
+        let available = match io::BufRead::fill_buf(reader) {
             Ok(available) => available.len(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(bounded(error, limits)),
+            Err(error) => return Err(scope.unreadable(error)),
         };
         if available == 0 {
-            return Err(damaged(io::ErrorKind::UnexpectedEof.into()));
+            return Err(scope.damaged("it ends early"));
         }
         let passed = usize::try_from(left).unwrap_or(usize::MAX).min(available);
-        reader.consume(passed);
+        io::BufRead::consume(reader, passed);
         left -= passed as u64;
     }
     Ok(())
-}
-
-fn damaged(source: io::Error) -> Error {
-    Error::Tar { source }
-}
-
-fn damaged_by(what: &'static str) -> Error {
-    damaged(io::Error::new(io::ErrorKind::InvalidData, what))
 }
 
 /// Whether to go on.
@@ -176,24 +235,24 @@ pub(crate) enum Step {
     Stop,
 }
 
-/// What is wrong with a path that is none of the archive's.
-const OUT: &str = "a path that leads out of the archive";
-
-/// A path of a member, without `.`; refused if it leads out.
+/// A path of a member, relative and normal: without `.`, and refused if it
+/// leads out. Empty if it is the archive's own folder.
 fn inside<'a>(raw: &'a str, limits: &Limits) -> Result<Cow<'a, str>, Error> {
+    let refused = |reason| Err(Error::Refused { member: raw.into(), reason });
     if raw.len() > limits.path {
         let start: String = raw.chars().take(100).collect();
-        return Err(Error::Refused { member: format!("{start}..."), what: "a path that is too long" });
+        return Err(Error::Refused { member: format!("{start}..."), reason: "a path that is too long" });
     }
     if raw.starts_with('/') {
-        return Err(Error::Refused { member: raw.into(), what: "an absolute path" });
+        return refused("an absolute path");
     }
     let mut is_plain = !raw.is_empty();
-    for part in raw.as_bytes().split(|&byte| byte == b'/') {
+    for (depth, part) in raw.as_bytes().split(|&byte| byte == b'/').enumerate() {
         match part {
-            b".." => return Err(Error::Refused { member: raw.into(), what: OUT }),
+            b".." => return refused("a path that leads out of the archive"),
+            _ if part.contains(&0) => return refused("a path with a NUL in it"),
+            _ if depth > DEPTH => return refused("a path through too many folders"),
             b"" | b"." => is_plain = false,
-            part if part.contains(&0) => return Err(Error::Refused { member: raw.into(), what: OUT }),
             _ => {}
         }
     }
@@ -226,8 +285,8 @@ struct Extended {
 
 impl Extended {
     /// Records of a length, a key and a value: `18 path=some/path\n`.
-    fn read(&mut self, mut records: &[u8]) -> Result<(), Error> {
-        let damaged = || damaged_by("an extended header is damaged");
+    fn read(&mut self, mut records: &[u8], scope: Scope<'_>) -> Result<(), Error> {
+        let damaged = || scope.damaged("an extended header is damaged");
         while !records.is_empty() {
             let space = records.iter().position(|&byte| byte == b' ').ok_or_else(damaged)?;
             let (digits, _) = records.split_at(space);
@@ -244,7 +303,7 @@ impl Extended {
                 b"linkpath" => self.link = Some(value),
                 b"size" => self.size = Some(value.parse().map_err(|_| damaged())?),
                 key if key.starts_with(b"GNU.sparse") => {
-                    return Err(Error::Refused { member: text(key.to_vec()), what: "a sparse file" });
+                    return Err(Error::Refused { member: text(key.to_vec()), reason: "a sparse file" });
                 }
                 _ => {}
             }
@@ -253,14 +312,14 @@ impl Extended {
     }
 }
 
-fn extended(entry: &mut impl Read, size: u64) -> Result<Vec<u8>, Error> {
+fn extended(entry: &mut impl Read, size: u64, scope: Scope<'_>) -> Result<Vec<u8>, Error> {
     if size > EXTENDED {
-        return Err(Error::Limit { what: "bytes of an extended header", limit: EXTENDED });
+        return Err(Error::Limit { what: "bytes in an extended header", limit: EXTENDED });
     }
     let mut bytes = Vec::new();
-    entry.read_to_end(&mut bytes).map_err(damaged)?;
+    entry.read_to_end(&mut bytes).map_err(|error| scope.unreadable(error))?;
     if (bytes.len() as u64) < size {
-        return Err(damaged(io::ErrorKind::UnexpectedEof.into()));
+        return Err(scope.damaged("it ends early"));
     }
     Ok(bytes)
 }
@@ -270,143 +329,4 @@ fn text(mut bytes: Vec<u8>) -> String {
         bytes.pop();
     }
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-/// What an archive is read from.
-pub(crate) trait Source: BufRead {
-    /// Passes over bytes without reading them, if that can be done and is worth
-    /// it.
-    fn jump(&mut self, _count: u64) -> io::Result<bool> {
-        Ok(false)
-    }
-}
-
-impl Source for &[u8] {}
-impl<R: Read> Source for BufReader<btf_elf::Decoder<R>> {}
-
-/// A file that is no more than a tar: read where there is something to read, and
-/// not between.
-pub(crate) struct Plain {
-    file: File,
-    len: u64,
-    /// Where in the file what is behind the buffer begins.
-    position: u64,
-    buffer: Vec<u8>,
-    /// What of the buffer is not consumed yet.
-    ready: Range<usize>,
-}
-
-/// A header, and a little: most often, what comes next is passed over.
-const BUFFER: usize = 2 * BLOCK;
-
-impl Plain {
-    /// A file, from its start.
-    pub(crate) fn new(file: File) -> io::Result<Self> {
-        let len = file.metadata()?.len();
-        Ok(Self { file, len, position: 0, buffer: vec![0; BUFFER], ready: 0..0 })
-    }
-}
-
-impl Read for Plain {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.ready.is_empty() && buffer.len() >= BUFFER {
-            let read = self.file.read_at(buffer, self.position)?;
-            self.position += read as u64;
-            return Ok(read);
-        }
-        let available = self.fill_buf()?;
-        let len = available.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..len), available.get(..len)) {
-            to.copy_from_slice(from);
-        }
-        self.consume(len);
-        Ok(len)
-    }
-}
-
-impl BufRead for Plain {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.ready.is_empty() {
-            let read = self.file.read_at(&mut self.buffer, self.position)?;
-            self.position += read as u64;
-            self.ready = 0..read;
-        }
-        Ok(self.buffer.get(self.ready.clone()).unwrap_or_default())
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.ready.start = (self.ready.start + count).min(self.ready.end);
-    }
-}
-
-impl Source for Plain {
-    fn jump(&mut self, count: u64) -> io::Result<bool> {
-        let beyond = match count.checked_sub(self.ready.len() as u64) {
-            // Inside the buffer.
-            None => return Ok(false),
-            Some(beyond) => beyond,
-        };
-        let to = self.position.checked_add(beyond).filter(|&to| to <= self.len);
-        if let Some(to) = to {
-            self.position = to;
-            self.ready = 0..0;
-        }
-        Ok(to.is_some())
-    }
-}
-
-/// A reader that ends in an error where a limit is reached.
-struct Bounded<R> {
-    reader: R,
-    left: u64,
-}
-
-impl<R: BufRead> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let allowed = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        if allowed == 0 {
-            // At the limit there may be nothing more, which is fine.
-            return if buffer.is_empty() { Ok(0) } else { self.fill_buf().map(<[u8]>::len) };
-        }
-        let read = self.reader.read(buffer.get_mut(..allowed).unwrap_or_default())?;
-        self.left = self.left.saturating_sub(read as u64);
-        Ok(read)
-    }
-}
-
-impl<R: BufRead> BufRead for Bounded<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        let available = self.reader.fill_buf()?;
-        match usize::try_from(self.left) {
-            Ok(0) if !available.is_empty() => Err(io::ErrorKind::FileTooLarge.into()),
-            Ok(left) if left < available.len() => Ok(available.get(..left).unwrap_or_default()),
-            _ => Ok(available),
-        }
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.left = self.left.saturating_sub(count as u64);
-        self.reader.consume(count);
-    }
-}
-
-impl<R: Source> Source for Bounded<R> {
-    fn jump(&mut self, count: u64) -> io::Result<bool> {
-        let has_jumped = count <= self.left && self.reader.jump(count)?;
-        if has_jumped {
-            self.left -= count;
-        }
-        Ok(has_jumped)
-    }
-}
-
-/// What an error of reading means.
-fn bounded(source: io::Error, limits: &Limits) -> Error {
-    if source.kind() == io::ErrorKind::FileTooLarge {
-        return Error::Limit { what: "bytes of the archive", limit: limits.bytes };
-    }
-    match source.downcast::<btf_elf::Error>() {
-        Ok(source) => Error::Decode { member: "the archive".into(), source },
-        Err(source) => Error::Tar { source },
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    error::Error as StdError,
     io::{self, Read, Write},
     panic::resume_unwind,
     path::Path,
@@ -11,10 +12,13 @@ use std::{
 use btf_elf::Compression;
 use btf_types::Btf;
 
-use crate::{Archive, Entry, Error, Listed, glob::matches, machine, unpack::PACKAGE_JSON, whole};
+use crate::{Archive, Entry, Error, Listed, OutputFile, glob::matches, limits::Budget, machine, unpack::PACKAGE_JSON};
+
+/// Any error of a transformation.
+type AnyError = Box<dyn StdError + Send + Sync>;
 
 /// What becomes of each kernel's BTF.
-type Transform<'a> = dyn Fn(&Btf) -> Result<Vec<u8>, String> + Sync + 'a;
+type Transform<'a> = dyn Fn(&Btf) -> Result<Vec<u8>, AnyError> + Sync + 'a;
 
 /// What is told of how far it is: kernels done, of how many.
 type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
@@ -49,7 +53,7 @@ impl<'a> Pack<'a> {
             machines: Vec::new(),
             releases: Vec::new(),
             compression: None,
-            transform: Box::new(|btf| btf.to_bytes(btf.byte_order()).map_err(|error| error.to_string())),
+            transform: Box::new(|btf| Ok(btf.to_bytes(btf.byte_order())?)),
             progress: None,
         }
     }
@@ -91,26 +95,45 @@ impl<'a> Pack<'a> {
         self
     }
 
-    /// The compression that a file's name asks for: `.gz`, `.xz`, `.zst`.
-    #[must_use]
-    pub fn compression_of(path: &Path) -> Option<Compression> {
-        match path.extension()?.to_str()? {
-            "gz" | "tgz" => Some(Compression::Gzip),
-            "xz" => Some(Compression::Xz),
-            "zst" => Some(Compression::Zstd),
-            _ => None,
+    /// Returns the compression that a bundle's name asks for: `.tar` is none,
+    /// `.tar.gz` and `.tgz`, `.tar.xz` and `.txz`, `.tar.zst` and `.tzst`, in
+    /// any case; also without `.tar`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownEnding`] for any other name; [`Error::CannotCompress`] if
+    /// it asks for what nothing here writes.
+    pub fn compression_of(path: &Path) -> Result<Option<Compression>, Error> {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let compression = match ending.as_str() {
+            "tar" => return Ok(None),
+            "gz" | "tgz" => Compression::Gzip,
+            "xz" | "txz" => Compression::Xz,
+            "zst" | "tzst" | "zstd" => Compression::Zstd,
+            "bz2" | "tbz2" | "tbz" => Compression::Bzip2,
+            "lz4" => Compression::Lz4,
+            "lzma" | "tlz" => Compression::Lzma,
+            _ => return Err(Error::UnknownEnding { path: path.into() }),
+        };
+        match compression {
+            Compression::Gzip | Compression::Xz | Compression::Zstd => Ok(Some(compression)),
+            compression => Err(Error::CannotCompress { compression }),
         }
     }
 
-    /// Not each kernel's BTF, but what this makes of it: trimmed, say. It is
-    /// called on all cores.
+    /// Packs not each kernel's BTF, but what a function makes of it: trimmed,
+    /// say. It is called on all cores.
     #[must_use]
-    pub fn transform(mut self, transform: impl Fn(&Btf) -> Result<Vec<u8>, String> + Sync + 'a) -> Self {
-        self.transform = Box::new(transform);
+    pub fn transform<E: Into<Box<dyn StdError + Send + Sync>>>(
+        mut self,
+        transform: impl Fn(&Btf) -> Result<Vec<u8>, E> + Sync + 'a,
+    ) -> Self {
+        self.transform = Box::new(move |btf| transform(btf).map_err(Into::into));
         self
     }
 
-    /// Tells from time to time how many kernels are done, and of how many.
+    /// Calls a function from time to time with the number of kernels that are
+    /// done, and of all.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(usize, usize) + Sync + 'a) -> Self {
         self.progress = Some(Box::new(progress));
@@ -124,27 +147,29 @@ impl<'a> Pack<'a> {
             && any(&self.releases, &|pattern| matches(pattern, entry.release))
     }
 
-    /// Writes a bundle to a file: beside it first, and under its name when it is
-    /// whole. Returns how many kernels there are in it.
+    /// Writes a bundle to a file, as [`OutputFile`] does, and returns the number
+    /// of kernels in it.
     ///
     /// # Errors
     ///
     /// Those of [`Pack::write`]; after one, an older file is as it was.
     pub fn write_file(&self, archive: &Archive, path: impl AsRef<Path>) -> Result<usize, Error> {
-        whole::write(path.as_ref(), |file| self.write(archive, file))
+        let mut file = OutputFile::create(path.as_ref())?;
+        let count = self.write(archive, &mut file)?;
+        file.commit()?;
+        Ok(count)
     }
 
-    /// Writes a bundle. Returns how many kernels there are in it.
+    /// Writes a bundle, and returns the number of kernels in it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if the archive has none that are wanted; those of
-    /// [`Archive::list`] and [`Archive::read`]; [`Error::Member`] with what
-    /// [`Pack::transform`] says; [`Error::Write`] if it cannot be written;
-    /// [`Error::Refused`] for a compression that nothing here writes, and if a
-    /// kernel is there twice, with other contents.
+    /// [`Error::NoMatch`] if the archive has none that are wanted;
+    /// [`Error::Conflict`] if a kernel is there twice, with other contents;
+    /// those of [`Archive::list`] and [`Archive::read`]; [`Error::Transform`];
+    /// [`Error::Write`]; [`Error::CannotCompress`].
     pub fn write(&self, archive: &Archive, writer: impl Write) -> Result<usize, Error> {
-        let failed = |source| Error::Write { source };
+        let failed = |reason| Error::Write { reason };
         match self.compression {
             None => self.write_tar(archive, writer).map(|(_, count)| count),
             Some(Compression::Gzip) => {
@@ -171,19 +196,18 @@ impl<'a> Pack<'a> {
                 reader.finish().and_then(|_| writer.finish()).map_err(failed)?;
                 Ok(count)
             }
-            Some(other) => Err(Error::Refused { member: other.to_string(), what: "a compression that is not written" }),
+            Some(compression) => Err(Error::CannotCompress { compression }),
         }
     }
 
     fn write_tar<W: Write>(&self, archive: &Archive, writer: W) -> Result<(W, usize), Error> {
         // A tar is unpacked first, so that each kernel is found without reading
         // all that are before it.
-        let unpacked = match archive.folder() {
-            Some(_) => None,
-            None => Some(archive.unpack()?),
-        };
+        let unpacked = if archive.is_folder() { None } else { Some(archive.unpack()?) };
         let folder = unpacked.as_ref().map(crate::Unpacked::archive).transpose()?;
+        let name = archive.name();
         let archive = folder.as_ref().unwrap_or(archive);
+        let budget = Budget::default();
         let mut wanted: BTreeMap<String, Listed> = BTreeMap::new();
         for listed in archive.list()?.into_iter().filter(|listed| !listed.is_link()) {
             let Some(entry) = listed.entry().filter(|entry| self.wants(entry)) else { continue };
@@ -191,16 +215,17 @@ impl<'a> Pack<'a> {
             match wanted.get(&name) {
                 None => _ = wanted.insert(name, listed),
                 // Under another ending.
-                Some(other) if archive.is_same(&other.file, &listed.file)? => {}
-                Some(_) => return Err(Error::Refused { member: listed.path, what: "there twice, and not the same" }),
+                Some(other) if archive.are_same(&[other.file(), listed.file()], &budget)? => {}
+                Some(other) => {
+                    return Err(Error::Conflict { member: other.path().into(), other: listed.path().into() });
+                }
             }
         }
         if wanted.is_empty() {
-            let host = "any kernel that is asked for".into();
-            return Err(Error::NotFound { host, tried: Vec::new(), nearest: Vec::new() });
+            return Err(Error::NoMatch { wanted: self.to_string(), archive: name.into() });
         }
         let wanted: Vec<(String, Listed)> = wanted.into_iter().collect();
-        let failed = |source| Error::Write { source };
+        let failed = |reason| Error::Write { reason };
         let mut builder = tar::Builder::new(writer);
         let mut append = |name: &str, bytes: &[u8]| {
             let mut header = tar::Header::new_gnu();
@@ -220,7 +245,7 @@ impl<'a> Pack<'a> {
             if let Some(progress) = &self.progress {
                 progress(index * cores, wanted.len());
             }
-            for (bytes, (name, _)) in self.make(archive, group).into_iter().zip(group) {
+            for (bytes, (name, _)) in self.make(archive, group, &budget).into_iter().zip(group) {
                 append(name, &bytes?)?;
             }
         }
@@ -229,15 +254,28 @@ impl<'a> Pack<'a> {
     }
 
     /// What becomes of some kernels, each on a thread of its own; in their order.
-    fn make(&self, archive: &Archive, group: &[(String, Listed)]) -> Vec<Result<Vec<u8>, Error>> {
+    fn make(&self, archive: &Archive, group: &[(String, Listed)], budget: &Budget) -> Vec<Result<Vec<u8>, Error>> {
         let one = |listed: &Listed| {
-            let btf = archive.read(&listed.file)?;
-            (self.transform)(&btf).map_err(|what| Error::Member { member: listed.file.clone(), what })
+            let btf = archive.read_within(listed.file(), budget)?;
+            (self.transform)(&btf).map_err(|reason| Error::Transform { member: listed.file().into(), reason })
         };
         thread::scope(|scope| {
             let made: Vec<_> = group.iter().map(|(_, listed)| scope.spawn(move || one(listed))).collect();
             made.into_iter().map(|made| made.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         })
+    }
+}
+
+impl std::fmt::Display for Pack<'_> {
+    /// The kernels that are wanted.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let wanted = [("distribution", &self.distributions), ("machine", &self.machines), ("release", &self.releases)];
+        let mut separator = "";
+        for (name, patterns) in wanted.into_iter().filter(|(_, patterns)| !patterns.is_empty()) {
+            write!(f, "{separator}{name} {}", patterns.join(" or "))?;
+            separator = ", ";
+        }
+        if separator.is_empty() { f.write_str("any release") } else { Ok(()) }
     }
 }
 

@@ -1,23 +1,27 @@
 //! An archive, unpacked into a folder.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io,
-    os::unix::fs::PermissionsExt,
+    fs::{self, File, Metadata},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use btf_kernel::Host;
-use tempfile::TempDir;
 
 use crate::{
     Archive, Error,
     entry::release_of,
+    limits::Budget,
     members::{Member, Step},
+    partial::{self, CONTENT, Partial},
+    platform,
 };
 
 /// What bundles of bpf-compatible have beside the folder of kernels.
 pub(crate) const PACKAGE_JSON: &str = "package.json";
+
+/// Folders that may be made beside two for each file.
+const FOLDERS_FREE: u64 = 1024;
 
 /// An archive that was unpacked: its folder, gone with this if it is a temporary
 /// one.
@@ -27,7 +31,7 @@ pub(crate) const PACKAGE_JSON: &str = "package.json";
 #[derive(Debug)]
 pub struct Unpacked {
     folder: PathBuf,
-    temporary: Option<TempDir>,
+    temporary: Option<Partial>,
     package_json: Option<Vec<u8>>,
 }
 
@@ -36,18 +40,17 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// Those of [`Archive::unpack_into`].
+    /// [`Error::Io`]; those of [`Archive::list`].
     pub fn unpack(&self) -> Result<Unpacked, Error> {
-        let error = |source| Error::Io { path: std::env::temp_dir(), source };
-        let temporary = tempfile::Builder::new().prefix("btf-archive-").tempdir().map_err(error)?;
-        let mut unpacked = self.unpack_into(temporary.path().join("archive"))?;
-        unpacked.temporary = Some(temporary);
-        Ok(unpacked)
+        let error = |reason| Error::Io { operation: "create", path: std::env::temp_dir(), reason };
+        let partial = Partial::in_temporary_folder().map_err(error)?;
+        let package_json = self.unpack_in(&partial)?;
+        Ok(Unpacked { folder: partial.content(), temporary: Some(partial), package_json })
     }
 
-    /// Unpacks a tar into a new folder. It is made under another name beside,
-    /// and renamed when all is there: what was broken off is never taken for
-    /// whole.
+    /// Unpacks a tar into a new folder, or an empty one; folders that it is in
+    /// are made. It is filled beside, where nobody else may enter, and gets its
+    /// name when all is on disk: what was broken off is never taken for whole.
     ///
     /// Only files are written, never links; those that links lead to are found
     /// where they are.
@@ -58,59 +61,111 @@ impl Archive {
     /// [`Archive::list`]. After an error, nothing is left.
     pub fn unpack_into(&self, folder: impl Into<PathBuf>) -> Result<Unpacked, Error> {
         let folder = folder.into();
-        let error = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Io { path, source }
-        };
-        let is_empty = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-        if folder.symlink_metadata().is_ok() && !is_empty(&folder) {
-            return Err(Error::Exists { path: folder });
+        let replaced = empty_folder(&folder)?;
+        let Some(name) = folder.file_name() else { return Err(Error::Exists { path: folder }) };
+        let parent = partial::folder_of(&folder);
+        let error = |reason| Error::Io { operation: "create", path: folder.clone(), reason };
+        fs::create_dir_all(parent).map_err(error)?;
+        let partial = Partial::in_folder(parent).map_err(error)?;
+        let package_json = self.unpack_in(&partial)?;
+        if let Some(replaced) = replaced {
+            let made = partial.inside().open_inside(CONTENT).map_err(error)?;
+            platform::keep_permissions(&made, &replaced).map_err(error)?;
         }
-        let parent = match folder.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(parent).map_err(error(parent))?;
-        // For everybody to read, if the user's mask lets them.
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".btf-archive-").permissions(fs::Permissions::from_mode(0o777));
-        let partial = builder.tempdir_in(parent).map_err(error(parent))?;
+        partial.sync().map_err(error)?;
+        partial.publish_as(Path::new(name)).map_err(|reason| match reason.kind() {
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => Error::Exists { path: folder.clone() },
+            _ => error(reason),
+        })?;
+        Ok(Unpacked { folder, temporary: None, package_json })
+    }
+
+    /// Unpacks into a private folder; returns what `package.json` has.
+    fn unpack_in(&self, partial: &Partial) -> Result<Option<Vec<u8>>, Error> {
+        let inside = partial.inside();
+        let error = |path: &str, reason| Error::Io { operation: "unpack", path: path.into(), reason };
+        inside.create_folder(CONTENT).map_err(|reason| error(CONTENT, reason))?;
+        let limit = self.limits().member;
+        let budget = Budget::default();
+        let (mut files, mut folders) = (0, 0);
         let mut package_json = None;
-        self.each(|member| {
+        self.each(&budget, |member| {
             let Member::File { path, data, .. } = member else { return Ok(Step::On) };
-            let to = partial.path().join(path);
-            if let Some(folder) = to.parent() {
-                fs::create_dir_all(folder).map_err(error(folder))?;
+            files += 1;
+            let to = format!("{CONTENT}/{path}");
+            folders += create_folders(partial, &to).map_err(|reason| error(path, reason))?;
+            if folders > FOLDERS_FREE + 2 * files {
+                return Err(Error::Limit { what: "folders for so few files", limit: FOLDERS_FREE + 2 * files });
             }
-            // Nobody else writes here, and what is there was just written.
-            let file = OpenOptions::new().write(true).create_new(true).open(&to);
-            let mut file = file.map_err(|source| match source.kind() {
-                io::ErrorKind::AlreadyExists => Error::Refused { member: path.into(), what: "there twice" },
-                _ => Error::Io { path: to.clone(), source },
+            let mut file = inside.create_file(&to).map_err(|reason| match reason.kind() {
+                io::ErrorKind::AlreadyExists => Error::Refused { member: path.into(), reason: "there twice" },
+                _ => error(path, reason),
             })?;
-            let limit = self.limits().member;
-            let written =
-                io::copy(&mut io::Read::take(data, limit.saturating_add(1)), &mut file).map_err(error(&to))?;
+            let mut data = data.take(limit.saturating_add(1));
+            let written = if path == PACKAGE_JSON {
+                let mut json = Vec::new();
+                data.read_to_end(&mut json).map_err(|error| self.scope(&budget).unreadable(error))?;
+                io::Write::write_all(&mut file, &json).map_err(|reason| error(path, reason))?;
+                package_json.insert(json).len() as u64
+            } else {
+                copy(&mut data, &mut file).map_err(|fault| match fault {
+                    Fault::Read(fault) => self.scope(&budget).unreadable(fault),
+                    Fault::Write(reason) => error(path, reason),
+                })?
+            };
             if written > limit {
-                return Err(Error::Limit { what: "bytes of a file", limit });
-            }
-            if path == PACKAGE_JSON {
-                package_json = Some(fs::read(&to).map_err(error(&to))?);
+                return Err(Error::Limit { what: "bytes in a file", limit });
             }
             Ok(Step::On)
         })?;
-        if folder.exists() {
-            fs::remove_dir(&folder).map_err(error(&folder))?;
-        }
-        let partial = partial.keep();
-        if let Err(source) = fs::rename(&partial, &folder) {
-            let _ = fs::remove_dir_all(&partial);
-            return Err(Error::Io { path: folder, source });
-        }
-        if let Ok(parent) = File::open(parent) {
-            let _ = parent.sync_all();
-        }
-        Ok(Unpacked { folder, temporary: None, package_json })
+        Ok(package_json)
+    }
+}
+
+/// A folder that may be replaced, as it is empty; `None` if there is nothing.
+fn empty_folder(folder: &Path) -> Result<Option<Metadata>, Error> {
+    let Ok(metadata) = folder.symlink_metadata() else { return Ok(None) };
+    let is_empty = metadata.is_dir() && fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if is_empty { Ok(Some(metadata)) } else { Err(Error::Exists { path: folder.into() }) }
+}
+
+/// Makes the folders that a file is in; returns how many.
+fn create_folders(partial: &Partial, path: &str) -> io::Result<u64> {
+    let Some((folder, _)) = path.rsplit_once('/') else { return Ok(0) };
+    let create = |folder: &str| match partial.inside().create_folder(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        created => created.map(|()| true),
+    };
+    // Most are there.
+    match create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        created => return created.map(u64::from),
+    }
+    let mut made = 0;
+    for (end, _) in path.match_indices('/') {
+        made += u64::from(create(path.get(..end).unwrap_or_default())?);
+    }
+    Ok(made)
+}
+
+/// Which side of a copy failed.
+enum Fault {
+    Read(io::Error),
+    Write(io::Error),
+}
+
+fn copy(from: &mut dyn Read, to: &mut File) -> Result<u64, Fault> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut copied = 0;
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => return Ok(copied),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Fault::Read(error)),
+        };
+        io::Write::write_all(to, buffer.get(..read).unwrap_or_default()).map_err(Fault::Write)?;
+        copied += read as u64;
     }
 }
 
@@ -121,7 +176,7 @@ impl Unpacked {
         &self.folder
     }
 
-    /// What its `package.json` is, if it has one.
+    /// The contents of its `package.json`, if it has one.
     #[must_use]
     pub fn package_json(&self) -> Option<&[u8]> {
         self.package_json.as_deref()
@@ -146,7 +201,8 @@ impl Unpacked {
         self.btf_file_of(&Host::detect()?)
     }
 
-    /// The same of another system.
+    /// The file that belongs to another system, as plain BTF: what is packed is
+    /// unpacked beside it.
     ///
     /// # Errors
     ///
@@ -163,12 +219,10 @@ impl Unpacked {
         Ok(plain)
     }
 
-    /// Keeps a temporary folder; it is for the caller to remove.
+    /// Keeps a temporary folder, and returns its path, which is another one
+    /// than before; it is for the caller to remove.
     #[must_use]
     pub fn keep(mut self) -> PathBuf {
-        if let Some(temporary) = self.temporary.take() {
-            let _ = temporary.keep();
-        }
-        self.folder.clone()
+        self.temporary.take().map_or_else(|| std::mem::take(&mut self.folder), Partial::keep)
     }
 }

@@ -3,14 +3,14 @@
 use std::{
     fs,
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use btf_archive::{Archive, Chosen, Fetch, Pack, SelectOptions, Selection};
+use btf_archive::{Archive, Chosen, Fetch, Listed, Pack, SelectOptions, Selection};
 use btf_elf::Compression;
 use btf_kernel::Host;
-use btf_types::Btf;
-use clap::{Args, Subcommand};
+use btf_types::{Btf, format::Escaped};
+use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use crate::{Result, source::System};
 /// What `btf archive` takes.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  btf archive ls bundle.tar.gz\n  btf archive select bundle.tar.gz --out vmlinux.btf\n  btf archive select btfhub-archive/ --distro rhel --distro-version 8.6 --machine x86_64 --release 4.18.0-147.8.1.el8_1.x86_64\n  btf archive fetch --distro ubuntu --distro-version 20.04 --release '5.4.0-4*'\n  btf archive pack --full --distro ubuntu btfhub-archive/ bundle.tar.gz"
+    after_help = "Examples:\n  btf archive ls bundle.tar.gz\n  btf archive select bundle.tar.gz --out vmlinux.btf\n  btf archive select btfhub-archive/ --distro rhel --distro-version 8.6 --machine x86_64 --release 4.18.0-147.8.1.el8_1.x86_64\n  btf archive fetch --distro ubuntu --distro-version 20.04 --release '5.4.0-4*'\n  btf archive pack --distro ubuntu btfhub-archive/ bundle.tar.gz"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -30,19 +30,22 @@ pub(crate) struct Arguments {
 enum Command {
     /// Lists the kernels in an archive.
     Ls {
-        /// A folder, or a tar, plain or compressed.
+        /// A folder, or a tar, plain or compressed; `-` for stdin.
         archive: PathBuf,
+        /// List kernels under their other paths too, over symbolic links.
+        #[arg(long)]
+        links: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
     /// Selects the kernel that is this system's, or another's, and says why.
     Select(Select),
-    /// Unpacks a tar into a new folder.
+    /// Unpacks a tar into a new or empty folder.
     Unpack {
-        /// A tar, plain or compressed.
+        /// A tar, plain or compressed; `-` for stdin.
         archive: PathBuf,
-        /// The folder, which must not be there.
+        /// The folder; those that it is in are made.
         folder: PathBuf,
     },
     /// Writes a bundle of the kernels of an archive.
@@ -76,14 +79,8 @@ impl Which {
 
     /// What the system says of itself, but for what is given.
     fn host(&self) -> Result<Host> {
-        let given = [self.distro.as_ref(), self.machine.as_ref(), self.system.release()].iter().all(Option::is_some);
-        let mut host = match Host::of(&self.system.tree()) {
-            Ok(host) => host,
-            // All that it could say is given.
-            Err(_) if given => Host::default(),
-            Err(btf_kernel::Error::NoRelease { .. }) if self.system.release().is_some() => Host::default(),
-            Err(error) => return Err(error.into()),
-        };
+        let kernel = self.system.kernel();
+        let mut host = Host::of_with(kernel.root(), Some(kernel.release()?), self.machine.as_deref())?;
         if let Some(distribution) = &self.distro {
             if *distribution != host.distribution {
                 (host.version, host.codename, host.like) = (None, None, Vec::new());
@@ -93,19 +90,13 @@ impl Which {
         if let Some(version) = &self.distro_version {
             (host.version, host.codename) = (Some(version.clone()), None);
         }
-        if let Some(machine) = &self.machine {
-            host.machine.clone_from(machine);
-        }
-        if let Some(release) = self.system.release() {
-            host.release.clone_from(release);
-        }
         Ok(host)
     }
 }
 
 #[derive(Args)]
 struct Select {
-    /// A folder, or a tar, plain or compressed.
+    /// A folder, or a tar, plain or compressed; `-` for stdin.
     archive: PathBuf,
     #[command(flatten)]
     which: Which,
@@ -113,13 +104,14 @@ struct Select {
     #[arg(long)]
     nearest: bool,
     /// Take the archive's BTF even where the kernel has its own, which otherwise
-    /// goes first if none of the above says which system it is.
+    /// takes precedence if none of the above says which system it is; the archive
+    /// is then not read.
     #[arg(long)]
     no_kernel: bool,
     /// A type that the BTF must have.
     #[arg(long, value_name = "NAME")]
     with_type: Vec<String>,
-    /// Write the BTF to this file.
+    /// Write the BTF to this file; `-` for stdout.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print JSON.
@@ -129,20 +121,21 @@ struct Select {
 
 #[derive(Args)]
 struct PackArguments {
-    /// A folder, or a tar, plain or compressed.
+    /// A folder, or a tar, plain or compressed; `-` for stdin.
     source: PathBuf,
-    /// The bundle: a tar, compressed if its name ends in .gz, .xz or .zst.
+    /// The bundle: a tar, compressed as its name says (.tar, .tar.gz, .tar.xz,
+    /// .tar.zst); `-` for stdout.
     out: PathBuf,
-    /// Whole BTF, and not just what programs need.
-    #[arg(long, required_unless_present = "programs", conflicts_with = "programs")]
+    /// How to compress, whatever the name says. (zst is quick to write and to
+    /// read, and half again as large as gzip.)
+    #[arg(long, value_enum)]
+    compress: Option<Compress>,
+    /// Pack whole BTF, as it is in the archive: the default.
+    #[arg(long)]
     full: bool,
-    /// BTF trimmed to what this program needs; more than once for several. Not
-    /// there yet: `--full` is.
-    #[arg(long, value_name = "PROG.o")]
-    programs: Vec<PathBuf>,
     /// A `package.json` to put beside the kernels.
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    package_json: Option<PathBuf>,
     /// Only kernels of this distribution.
     #[arg(long)]
     distro: Vec<String>,
@@ -152,6 +145,29 @@ struct PackArguments {
     /// Only kernels whose release is like this, with `*` and `?`.
     #[arg(long, value_name = "GLOB")]
     release: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a bundle is compressed.
+#[derive(Clone, Copy, ValueEnum)]
+enum Compress {
+    None,
+    Gzip,
+    Xz,
+    Zstd,
+}
+
+impl Compress {
+    fn compression(self) -> Option<Compression> {
+        match self {
+            Self::None => None,
+            Self::Gzip => Some(Compression::Gzip),
+            Self::Xz => Some(Compression::Xz),
+            Self::Zstd => Some(Compression::Zstd),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -177,22 +193,42 @@ struct FetchArguments {
     /// All of it, which is 7 GB.
     #[arg(long)]
     all: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match &arguments.command {
-        Command::Ls { archive, json } => list(&Archive::open(archive)?, *json, &mut out)?,
+        Command::Ls { archive, links, json } => list(&open(archive)?, *links, *json, &mut out)?,
         Command::Select(arguments) => select(arguments, &mut out)?,
         Command::Unpack { archive, folder } => {
             let _working = working("unpacking");
-            Archive::open(archive)?.unpack_into(folder)?;
+            open(archive)?.unpack_into(folder)?;
         }
         Command::Pack(arguments) => pack(arguments, &mut out)?,
         Command::Fetch(arguments) => fetch(arguments, &mut out)?,
     }
     out.flush()?;
     Ok(())
+}
+
+fn open(path: &Path) -> Result<Archive> {
+    if path == Path::new("-") {
+        return Ok(Archive::from_reader(io::stdin().lock())?);
+    }
+    Ok(Archive::open(path)?)
+}
+
+/// Whether an output is this command's own, so that nothing else may go there.
+fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
+/// A text of an archive, with what a terminal would obey escaped.
+fn shown(text: &str) -> Escaped<'_> {
+    Escaped::new(text)
 }
 
 /// A bar on stderr; hidden where that is no terminal.
@@ -209,87 +245,131 @@ fn working(what: &'static str) -> ProgressBar {
     spinner
 }
 
-fn list(archive: &Archive, json: bool, out: &mut impl Write) -> Result {
-    let listed = archive.list()?;
-    if json {
-        let rows = listed.iter().filter_map(|listed| {
-            let entry = listed.entry()?;
-            Some(json!({
-                "path": listed.path,
-                "file": listed.file,
-                "bytes": listed.size,
-                "distribution": entry.distribution,
-                "version": entry.version,
-                "machine": entry.machine,
-                "release": entry.release,
-            }))
-        });
-        return Ok(writeln!(out, "{}", serde_json::Value::from_iter(rows))?);
+fn list(archive: &Archive, links: bool, json: bool, out: &mut impl Write) -> Result {
+    let mut listed = archive.list()?;
+    if !links {
+        listed.retain(|listed| !listed.is_link());
     }
-    for listed in &listed {
+    match json {
+        true => list_json(&listed, out)?,
+        false => list_text(&listed, out)?,
+    }
+    if listed.is_empty() {
+        out.flush()?;
+        return Err(format!("no kernels in {}", shown(archive.name())).into());
+    }
+    Ok(())
+}
+
+/// A list of any length, of which no more than a row is held.
+fn list_json(listed: &[Listed], out: &mut impl Write) -> Result {
+    let mut before = "[";
+    for listed in listed {
         let Some(entry) = listed.entry() else { continue };
-        let link = if listed.is_link() { format!(" -> {}", listed.file) } else { String::new() };
-        let machine = entry.machine.unwrap_or("-");
-        writeln!(
-            out,
-            "{:<10} {:<10} {machine:<8} {:<48} {:>9}{link}",
-            entry.distribution, entry.version, entry.release, listed.size
-        )?;
+        let row = json!({
+            "path": listed.path(),
+            "file": listed.file(),
+            "bytes": listed.size(),
+            "distribution": entry.distribution,
+            "version": entry.version,
+            "machine": entry.machine,
+            "release": entry.release,
+        });
+        write!(out, "{before}{row}")?;
+        before = ",";
+    }
+    Ok(writeln!(out, "{}]", if before == "[" { "[" } else { "" })?)
+}
+
+fn list_text(listed: &[Listed], out: &mut impl Write) -> Result {
+    for listed in listed {
+        let Some(entry) = listed.entry() else { continue };
+        let [distribution, version, machine, release] =
+            [entry.distribution, entry.version, entry.machine.unwrap_or("-"), entry.release].map(shown);
+        let link = if listed.is_link() { format!(" -> {}", shown(listed.file())) } else { String::new() };
+        writeln!(out, "{distribution:<10} {version:<10} {machine:<8} {release:<48} {:>9}{link}", listed.size())?;
     }
     Ok(())
 }
 
 fn select(arguments: &Select, out: &mut impl Write) -> Result {
-    let archive = Archive::open(&arguments.archive)?;
-    let kernel = arguments.which.system.kernel();
-    if !arguments.no_kernel
-        && !arguments.which.is_given()
-        && let Ok(btf) = kernel.btf()
-    {
-        if let Some(file) = &arguments.out {
-            Chosen::Kernel(btf.clone()).write_file(file)?;
+    // (If the archive is something else, this says so, whether it is read or not.)
+    let archive = open(&arguments.archive)?;
+    let chosen = match own_btf(arguments) {
+        Some((path, btf)) => {
+            eprintln!(
+                "btf: the kernel has BTF of its own, and {} was not read (--no-kernel reads it)",
+                shown(archive.name())
+            );
+            Ok((Chosen::Kernel(btf), path, arguments.which.host().ok()))
         }
-        let path = kernel.source()?.path().display().to_string();
-        let text = match arguments.json {
-            true => kernel_json(&path, &btf, arguments.which.host().ok().as_ref()).to_string(),
-            false => format!("path    {path}\nrule    kernel\ntypes   {}", btf.type_count()),
-        };
-        return Ok(writeln!(out, "{text}")?);
+        None => from_archive(&archive, arguments, out).map(|(selection, host)| {
+            let path = selection.path().to_owned();
+            (Chosen::Archive(selection.into()), path, Some(host))
+        }),
+    };
+    let (chosen, path, host) = chosen?;
+    let text = match (&chosen, arguments.json) {
+        (Chosen::Archive(selection), true) => format!("{}\n", selection_json(selection, host.as_ref())),
+        (Chosen::Archive(selection), false) => selection_text(selection),
+        (_, true) => format!("{}\n", kernel_json(&path, &chosen.btf(), host.as_ref())),
+        (_, false) => format!("path    {}\nrule    kernel\ntypes   {}\n", shown(&path), chosen.btf().types().len()),
+    };
+    match &arguments.out {
+        Some(file) if is_stdout(file) => {
+            out.write_all(&chosen.bytes()?)?;
+            eprint!("{text}");
+        }
+        Some(file) => {
+            chosen.write_file(file)?;
+            out.write_all(text.as_bytes())?;
+        }
+        None => out.write_all(text.as_bytes())?,
     }
+    Ok(())
+}
+
+/// The kernel's own BTF, if it takes precedence, and where it is.
+fn own_btf(arguments: &Select) -> Option<(String, Btf)> {
+    if arguments.no_kernel || arguments.which.is_given() {
+        return None;
+    }
+    let kernel = arguments.which.system.kernel();
+    let btf = kernel.btf().ok()?;
+    Some((kernel.source().ok()?.path().display().to_string(), btf))
+}
+
+/// Selects from the archive; a miss is printed if it is to be JSON.
+fn from_archive(archive: &Archive, arguments: &Select, out: &mut impl Write) -> Result<(Selection, Host)> {
     let host = arguments.which.host()?;
-    let options = SelectOptions { nearest: arguments.nearest, types: arguments.with_type.clone() };
+    let options = SelectOptions::new().nearest(arguments.nearest);
+    let options = arguments.with_type.iter().fold(options, SelectOptions::require_type);
     let working = working("looking through the archive");
     let selected = archive.select_with(&host, &options);
     drop(working);
-    let selection = match selected {
-        Ok(selection) => selection,
+    match selected {
+        Ok(selection) => Ok((selection, host)),
         Err(error) => {
             if let Some(document) = miss_json(&error, &host).filter(|_| arguments.json) {
                 writeln!(out, "{document}")?;
                 out.flush()?;
             }
-            return Err(error.into());
-        }
-    };
-    if let Some(file) = &arguments.out {
-        selection.write_file(file)?;
-    }
-    match arguments.json {
-        true => writeln!(out, "{}", selection_json(&selection, &host))?,
-        false => {
-            writeln!(out, "path    {}", selection.path())?;
-            if selection.path() != selection.file() {
-                writeln!(out, "file    {}", selection.file())?;
-            }
-            writeln!(out, "rule    {}", selection.rule())?;
-            writeln!(out, "types   {}", selection.btf().type_count())?;
-            let modules: Vec<_> = selection.modules().collect();
-            if !modules.is_empty() {
-                writeln!(out, "modules {}", modules.join(" "))?;
-            }
+            Err(error.into())
         }
     }
-    Ok(())
+}
+
+fn selection_text(selection: &Selection) -> String {
+    let mut text = format!("path    {}\n", shown(selection.path()));
+    if selection.path() != selection.file() {
+        text += &format!("file    {}\n", shown(selection.file()));
+    }
+    text += &format!("rule    {}\ntypes   {}\n", selection.rule(), selection.btf().types().len());
+    let modules: Vec<String> = selection.module_names().map(|name| shown(name).to_string()).collect();
+    if !modules.is_empty() {
+        text += &format!("modules {}\n", modules.join(" "));
+    }
+    text
 }
 
 fn host_json(host: &Host) -> serde_json::Value {
@@ -303,16 +383,16 @@ fn host_json(host: &Host) -> serde_json::Value {
     })
 }
 
-fn selection_json(selection: &Selection, host: &Host) -> serde_json::Value {
+fn selection_json(selection: &Selection, host: Option<&Host>) -> serde_json::Value {
     json!({
         "path": selection.path(),
         "file": selection.file(),
         "rule": selection.rule().as_str(),
-        "host": host_json(host),
+        "host": host.map(host_json),
         "tried": selection.tried(),
-        "types": selection.btf().type_count(),
+        "types": selection.btf().types().len(),
         "bytes": selection.bytes().len(),
-        "modules": selection.modules().collect::<Vec<_>>(),
+        "modules": selection.module_names().collect::<Vec<_>>(),
     })
 }
 
@@ -324,7 +404,7 @@ fn kernel_json(path: &str, btf: &Btf, host: Option<&Host>) -> serde_json::Value 
         "rule": "kernel",
         "host": host.map(host_json),
         "tried": [],
-        "types": btf.type_count(),
+        "types": btf.types().len(),
         "bytes": btf.as_bytes().len(),
         "modules": [],
     })
@@ -345,37 +425,58 @@ fn miss_json(error: &btf_archive::Error, host: &Host) -> Option<serde_json::Valu
 }
 
 fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
-    let archive = Archive::open(&arguments.source)?;
-    let json = arguments.json.as_ref().map(fs::read).transpose()?;
+    let is_stdout = is_stdout(&arguments.out);
+    let compression = match arguments.compress {
+        Some(compress) => compress.compression(),
+        None if is_stdout || is_special(&arguments.out) => None,
+        None => Pack::compression_of(&arguments.out)?,
+    };
+    let json = arguments.package_json.as_deref().map(package_json).transpose()?;
+    let archive = open(&arguments.source)?;
     let mut pack = Pack::new();
     if let Some(json) = &json {
         pack = pack.package_json(json);
     }
-    for name in &arguments.distro {
-        pack = pack.distribution(name);
-    }
-    for name in &arguments.arch {
-        pack = pack.machine(name);
-    }
-    for pattern in &arguments.release {
-        pack = pack.release(pattern);
-    }
-    let compression = Pack::compression_of(&arguments.out);
+    pack = arguments.distro.iter().fold(pack, Pack::distribution);
+    pack = arguments.arch.iter().fold(pack, Pack::machine);
+    pack = arguments.release.iter().fold(pack, Pack::release);
     if let Some(compression) = compression {
         pack = pack.compression(compression);
-    }
-    if !arguments.programs.is_empty() {
-        return Err("trimming BTF to what programs need is to come; `--full` packs all of it".into());
     }
     let bar = bar();
     let pack = pack.progress(|done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     });
-    let count = pack.write_file(&archive, &arguments.out)?;
+    let count = if is_stdout { pack.write(&archive, &mut *out)? } else { pack.write_file(&archive, &arguments.out)? };
     bar.finish_and_clear();
     let way = compression.map_or("tar", Compression::as_str);
-    Ok(writeln!(out, "{}: {count} kernels ({way})", arguments.out.display())?)
+    let path = arguments.out.display().to_string();
+    let text = match arguments.json {
+        true => {
+            json!({"path": path, "kernels": count, "compression": compression.map(Compression::as_str)}).to_string()
+        }
+        false => format!("{}: {count} kernels ({way})", shown(&path)),
+    };
+    if is_stdout {
+        eprintln!("{text}");
+        return Ok(());
+    }
+    Ok(writeln!(out, "{text}")?)
+}
+
+/// Whether something is there that is not a file, such as a pipe.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+/// A `package.json`, which has to be JSON.
+fn package_json(path: &Path) -> Result<Vec<u8>> {
+    let fault = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
+    let json = fs::read(path).map_err(|error| fault(&error))?;
+    let parsed = serde_json::from_slice::<serde_json::Value>(&json);
+    parsed.map_err(|error| fault(&format!("not JSON: {error}")))?;
+    Ok(json)
 }
 
 fn fetch(arguments: &FetchArguments, out: &mut impl Write) -> Result {
@@ -405,5 +506,11 @@ fn fetch(arguments: &FetchArguments, out: &mut impl Write) -> Result {
         fetch = fetch.progress();
     }
     let fetched = fetch.fetch()?;
-    Ok(writeln!(out, "{}: {} kernels", fetched.folder.display(), fetched.kernels.len())?)
+    let folder = fetched.folder.display().to_string();
+    if arguments.json {
+        let paths: Vec<&str> = fetched.kernels.iter().map(Listed::path).collect();
+        return Ok(writeln!(out, "{}", json!({"folder": folder, "kernels": paths}))?);
+    }
+    eprintln!("{} kernels", fetched.kernels.len());
+    Ok(writeln!(out, "{folder}")?)
 }

@@ -1,10 +1,6 @@
 //! BPF objects: what a compiler makes of a BPF program, and a loader takes.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    path::Path,
-    sync::OnceLock,
-};
+use std::{collections::HashMap, path::Path, sync::OnceLock};
 
 use btf_types::{Btf, BtfExt, Bytes, Datasec, OwnedName, Type};
 use object::elf;
@@ -206,20 +202,13 @@ impl BpfObject {
         let programs = self.programs().map(ProgramSection::section);
         let programs = NameIndex::new(names, programs.map(|section| (section.name_offset(), section.index())));
         let mut budget = NameBudget::new(self.btf.layers().map(|layer| layer.as_bytes().len()).sum());
-        // Blocks share names; each is looked up once.
-        let mut sections = HashMap::new();
         let mut types = HashMap::new();
-        for block in ext.func_infos() {
-            let name = block.name();
-            let section = match sections.entry(name.as_bytes().as_ptr().addr()) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(vacant) => {
-                    budget.spend(name)?;
-                    *vacant.insert(programs.get(names, name.as_bytes())?)
-                }
-            };
-            let Some(section) = section else { continue };
-            types.extend(block.infos().map(|info| ((section, u64::from(info.insn_offset())), info.func().id())));
+        for section in ext.sections() {
+            let name = section.name();
+            budget.spend(name)?;
+            let Some(index) = programs.get(names, name.as_bytes())? else { continue };
+            let infos = section.func_infos();
+            types.extend(infos.map(|info| ((index, u64::from(info.insn_offset())), info.func().id())));
         }
         Ok(types)
     }

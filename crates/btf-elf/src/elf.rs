@@ -317,7 +317,10 @@ impl Elf {
     }
 
     fn parse_btf(&self, section: &'static str, bytes: Bytes, base: Option<&Btf>) -> Result<Btf, Error> {
-        let btf = Btf::parse_with_pointer_size(bytes, base, self.machine.pointer_size())
+        let btf = Btf::options()
+            .maybe_base(base)
+            .pointer_size(self.machine.pointer_size())
+            .parse(bytes)
             .map_err(|source| Error::Btf { section, source })?;
         if btf.byte_order() != self.byte_order() {
             return Err(Error::ByteOrder { section, btf: btf.byte_order(), elf: self.byte_order() });

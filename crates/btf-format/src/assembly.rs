@@ -27,13 +27,14 @@ pub struct Assembly<'a> {
     types: &'a [u8],
     layout: &'a [u8],
     strings: &'a [u8],
+    hdr_len: u32,
 }
 
 impl<'a> Assembly<'a> {
     /// Takes the contents of the type section and of the string section.
     #[must_use]
     pub const fn new(types: &'a [u8], strings: &'a [u8]) -> Self {
-        Self { types, layout: &[], strings }
+        Self { types, layout: &[], strings, hdr_len: 0 }
     }
 
     /// Takes the contents of a layout section too; there is none if it is
@@ -41,6 +42,13 @@ impl<'a> Assembly<'a> {
     #[must_use]
     pub const fn layout(self, layout: &'a [u8]) -> Self {
         Self { layout, ..self }
+    }
+
+    /// Sets the least size of the header in bytes. What is not needed of it is
+    /// zero: libbpf 1.8 writes 32 bytes also without a layout section.
+    #[must_use]
+    pub const fn hdr_len(self, hdr_len: u32) -> Self {
+        Self { hdr_len, ..self }
     }
 
     /// Calls `put` with one part of the blob after the other: the header and
@@ -57,7 +65,8 @@ impl<'a> Assembly<'a> {
         let layout_end = end_of(Section::Layout, type_len, self.layout)?;
         let str_end = end_of(Section::Strings, layout_end, self.strings)?;
         let has_layout = !self.layout.is_empty();
-        let hdr_len = if has_layout { Header::SIZE_WITH_LAYOUT } else { Header::SIZE };
+        let needed = if has_layout { Header::SIZE_WITH_LAYOUT } else { Header::SIZE };
+        let hdr_len = self.hdr_len.max(needed);
         if has_layout && !type_len.is_multiple_of(4) {
             return Err(Error::SectionMisaligned { section: Section::Layout, off: type_len });
         }
@@ -69,6 +78,12 @@ impl<'a> Assembly<'a> {
         put(HeaderRecord::new(preamble, 0, type_len, layout_end, str_end - layout_end).as_bytes());
         if has_layout {
             put(LayoutHeader::new(type_len, layout_len).as_bytes());
+        }
+        let mut unneeded = (hdr_len - needed) as usize;
+        while unneeded > 0 {
+            let zeros = [0; 64].get(..unneeded.min(64)).unwrap_or_default();
+            put(zeros);
+            unneeded -= zeros.len();
         }
         put(self.types);
         put(self.layout);
@@ -105,6 +120,21 @@ mod tests {
                 assert_eq!((raw.types(), raw.strings().as_bytes()), (&types[..], strings));
                 assert_eq!(blob.get(raw.header().layout()).unwrap_or_default(), layout);
                 assert_eq!(blob.len(), hdr_len as usize + types.len() + layout.len() + strings.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_is_as_long_as_asked_for_or_needed() {
+        let layout: Vec<u8> = LayoutEntry::known().flat_map(|entry| entry.as_bytes().to_vec()).collect();
+        for (asked, without, with) in [(0, 24, 32), (24, 24, 32), (31, 31, 32), (32, 32, 32), (300, 300, 300)] {
+            for (layout, expected) in [(&[][..], without), (&layout, with)] {
+                let assembly = Assembly::new(&[7; 16], b"\0int\0").layout(layout).hdr_len(asked);
+                let blob = assemble(assembly).unwrap();
+                let raw = RawBtf::parse(&blob).unwrap();
+                assert_eq!(raw.header().hdr_len(), expected);
+                assert!(!raw.header().has_unknown_data());
+                assert_eq!((raw.types(), raw.strings().as_bytes()), (&[7; 16][..], &b"\0int\0"[..]));
             }
         }
     }

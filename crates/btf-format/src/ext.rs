@@ -144,15 +144,6 @@ impl<'a> RawBtfExt<'a> {
         Ok(Self { blob, header: parse_native(blob)? })
     }
 
-    /// The blob that was parsed before, by the header that was kept of it.
-    /// Nothing is checked: with any other blob the iterators end early, or
-    /// yield records that are none.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn again(blob: &'a [u8], header: ExtHeader) -> Self {
-        Self { blob, header }
-    }
-
     /// The header.
     #[must_use]
     pub const fn header(&self) -> &ExtHeader {
@@ -165,14 +156,32 @@ impl<'a> RawBtfExt<'a> {
         self.blob
     }
 
+    /// The blocks of all three sections, in the order of func_info, line_info,
+    /// CO-RE relocations.
+    pub fn blocks(&self) -> impl Iterator<Item = ExtBlockRange> + use<'a> {
+        let (blob, header) = (self.blob, self.header);
+        header.extents.into_iter().flat_map(move |extent| {
+            let mut blocks = Blocks::new(extent, &header);
+            core::iter::from_fn(move || {
+                let block = blocks.next_of(blob)?.ok()?;
+                Some(ExtBlockRange {
+                    section: block.section,
+                    sec_name_off: word(blob, block.head),
+                    records: block.records,
+                    rec_size: block.rec_size,
+                })
+            })
+        })
+    }
+
     /// The functions, by ELF section.
     pub fn func_infos(&self) -> ExtBlocks<'a, FuncInfo> {
-        self.blocks()
+        self.blocks_of()
     }
 
     /// The source lines, by ELF section.
     pub fn line_infos(&self) -> ExtBlocks<'a, LineInfo> {
-        self.blocks()
+        self.blocks_of()
     }
 
     /// Calls `visit` with each word that is the id of a type or the offset of
@@ -187,10 +196,10 @@ impl<'a> RawBtfExt<'a> {
 
     /// The CO-RE relocations, by ELF section.
     pub fn core_relos(&self) -> ExtBlocks<'a, CoreRelo> {
-        self.blocks()
+        self.blocks_of()
     }
 
-    fn blocks<T: ExtRecord>(&self) -> ExtBlocks<'a, T> {
+    fn blocks_of<T: ExtRecord>(&self) -> ExtBlocks<'a, T> {
         let extent = self.header.extents.iter().find(|extent| extent.section == T::SECTION);
         let bytes = extent.map_or(&[][..], |extent| extent.of(self.blob, self.header.hdr_len));
         let rest = bytes.get(4..).unwrap_or_default();
@@ -215,6 +224,12 @@ impl<'a> RawBtfExtMut<'a> {
     pub fn parse(blob: &'a mut [u8]) -> Result<Self, Error> {
         let header = parse_native(blob)?;
         Ok(Self { blob, header })
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &ExtHeader {
+        &self.header
     }
 
     /// Lets `change` change each word that is the id of a type or the offset
@@ -246,6 +261,20 @@ impl<'a> RawBtfExtMut<'a> {
         }
         Ok(())
     }
+}
+
+/// Position of a block in a blob, see [`RawBtfExt::blocks`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ExtBlockRange {
+    /// The section that the block is in.
+    pub section: Section,
+    /// Offset of the ELF section's name in `.BTF`'s strings, in bytes.
+    pub sec_name_off: u32,
+    /// The records, in bytes from the start of the blob.
+    pub records: Range<usize>,
+    /// Bytes of a record.
+    pub rec_size: usize,
 }
 
 /// A word of `.BTF.ext` that is the id of a type or the offset of a string.
@@ -551,6 +580,14 @@ mod tests {
             .collect();
         assert_eq!(funcs, [(1, vec![FuncInfo::new(0, 7), FuncInfo::new(64, 8)]), (9, vec![FuncInfo::new(0, 3)])]);
         assert_eq!(ext.func_infos().next().unwrap().records().len(), 2);
+        let blocks: Vec<_> = ext.blocks().map(|block| (block.section, block.sec_name_off, block.records)).collect();
+        let expected = [
+            (Section::FuncInfo, 1, 44..60),
+            (Section::FuncInfo, 9, 68..76),
+            (Section::LineInfo, 1, 88..104),
+            (Section::CoreRelo, 1, 116..132),
+        ];
+        assert_eq!(blocks, expected);
         let line = ext.line_infos().next().unwrap().records().next().unwrap();
         assert_eq!((line.line(), line.column()), (3, 4));
         assert_eq!(ext.core_relos().count(), 1);

@@ -105,7 +105,9 @@ pub use byte_order::ByteOrder;
 pub use convert::{convert, convert_ext};
 pub use error::Error;
 pub use escaped::Escaped;
-pub use ext::{ExtBlock, ExtBlocks, ExtField, ExtHeader, ExtRecord, ExtRecords, RawBtfExt, RawBtfExtMut};
+pub use ext::{
+    ExtBlock, ExtBlockRange, ExtBlocks, ExtField, ExtHeader, ExtRecord, ExtRecords, RawBtfExt, RawBtfExtMut,
+};
 pub use feature::{Feature, FeatureSet, Features, ParseFeatureError};
 pub use header::{Header, MAGIC, VERSION};
 pub use info::Info;

@@ -79,13 +79,13 @@ impl Relocator {
     /// available nevertheless.
     #[must_use]
     pub fn relocate(&self, ext: &BtfExt) -> Relocated {
-        let count = ext.core_relos().map(|section| section.infos().len()).sum();
+        let count = ext.core_relos().len();
         let mut session = Session::new(self, ext.btf(), count);
         let mut sections = Vec::new();
         let mut records = Vec::with_capacity(count);
-        for (number, section) in (0..).zip(ext.core_relos()) {
+        for (number, section) in (0..).zip(ext.sections().filter(|section| section.core_relos().len() > 0)) {
             sections.push((section.name().as_bytes().into(), records.len()));
-            records.extend(section.infos().map(|relo| session.resolve(number, relo)));
+            records.extend(section.core_relos().map(|relo| session.resolve(number, relo)));
         }
         Relocated { ext: ext.clone(), targets: self.targets.clone(), sections, records }
     }

@@ -14,13 +14,13 @@
 //! What cannot be told: that a packed struct happens to lie as if it were not,
 //! and alignment that an attribute raised.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::collections::BTreeMap;
 use core::{
     cmp::Ordering,
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 
-use crate::{Error, Member, Members, Struct, Type, Union, btf::Inner, peel::HOPS};
+use crate::{Error, Member, Members, Struct, Type, Union, layer::Layer, peel::HOPS};
 
 /// How many members are looked at for one question.
 const STEPS: u32 = 1_000_000;
@@ -42,7 +42,7 @@ impl Align {
     }
 
     /// Of a scalar of `size` bytes: the largest power of two that divides it.
-    fn of_scalar(size: u32, btf: &Inner) -> Self {
+    fn of_scalar(size: u32, btf: &Layer) -> Self {
         match size.trailing_zeros().min(4) {
             _ if size == 0 => Self::NONE,
             3 => btf.wide_align(),
@@ -59,7 +59,7 @@ const EITHER: u8 = 12;
 #[derive(Default)]
 pub(crate) struct WideAlign(AtomicU8);
 
-impl Inner {
+impl Layer {
     /// How scalars of 8 bytes align. With 4-byte pointers the structs show it:
     /// one that lies at a multiple of 4 only, or one before which 4 bytes were
     /// left free, which nobody would who aligns to 4. More of either decide, as
@@ -69,18 +69,33 @@ impl Inner {
             return Align { must: 8, may: 8 };
         }
         let known = match self.wide_align.0.load(Relaxed) {
-            0 => {
-                // Whoever else looks at the same time sees the same.
-                let known = self.layers().find_map(Self::look_at_wide).unwrap_or(EITHER);
-                self.wide_align.0.store(known, Relaxed);
-                known
-            }
+            0 => self.learn_wide(),
             known => known,
         };
         match known {
             4 | 8 => Align { must: known.into(), may: known.into() },
             _ => Align { must: 4, may: 8 },
         }
+    }
+
+    /// How scalars of 8 bytes align by the nearest layer that shows it, kept for
+    /// each layer on the way there. (Whoever else looks at the same time sees
+    /// the same.)
+    fn learn_wide(&self) -> u8 {
+        let known = |layer: &Self| match layer.wide_align.0.load(Relaxed) {
+            0 => layer.look_at_wide(),
+            known => Some(known),
+        };
+        let (mut passed, mut found) = (0, EITHER);
+        for layer in self.layers() {
+            passed += 1;
+            if let Some(known) = known(layer) {
+                found = known;
+                break;
+            }
+        }
+        self.layers().take(passed).for_each(|layer| layer.wide_align.0.store(found, Relaxed));
+        found
     }
 
     /// 4 or 8, if own structs show it.
@@ -108,6 +123,12 @@ impl Inner {
             Ordering::Equal => None,
         }
     }
+}
+
+/// Whether all members lie where their alignment would put them.
+struct InPlace {
+    must: bool,
+    may: bool,
 }
 
 /// What was found out of the structs and unions inside the one in question, so
@@ -153,23 +174,21 @@ impl Aligner {
             return Err(Error::TooDeep { id: ty.id(), limit: HOPS });
         }
         let mut align = Align::NONE;
-        let mut aligns = Vec::with_capacity(members.len());
-        for member in members.clone() {
+        let mut in_place = InPlace { must: true, may: true };
+        for member in members {
             self.steps += 1;
             if self.steps > STEPS {
                 return Err(Error::TooMuch { id: ty.id(), limit: STEPS });
             }
             let of_member = self.of(member.ty(), depth + 1)?;
             align = align.max(of_member);
-            aligns.push(of_member);
+            in_place.must &= is_in_place(member, of_member.must);
+            in_place.may &= is_in_place(member, of_member.may);
         }
-        let fits = |by: fn(&Align) -> u64| {
-            let is_multiple = u64::from(size) % by(&align) == 0;
-            is_multiple && members.clone().zip(&aligns).all(|(member, align)| is_in_place(member, by(align)))
-        };
-        let align = if fits(|align| align.may) {
+        let fits = |align: u64| u64::from(size) % align == 0;
+        let align = if in_place.may && fits(align.may) {
             align
-        } else if fits(|align| align.must) {
+        } else if in_place.must && fits(align.must) {
             Align { must: align.must, may: align.must }
         } else {
             Align::NONE

@@ -1,47 +1,18 @@
-//! The holder: the bytes, the index, the base.
+//! The BTF of a kernel, a module or an object: one pointer to its layer.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::{fmt, iter::FusedIterator, ops::Range, slice};
+use alloc::{sync::Arc, vec::Vec};
+use core::{fmt, ops::Range};
 
-use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, TypeRecord};
+use btf_format::{ByteOrder, Header, Record};
 use bytes::Bytes;
-use once_cell::race::OnceBox;
 
-use crate::{DeclTags, Error, Type, align::WideAlign, decl_tag::TagTable, names::Names, open, view::Handle};
+use crate::{DeclTags, Error, ParseOptions, Type, Types, layer::Layer};
 
 /// The types of a kernel, a module or an object, opened and checked.
 ///
 /// Cloning it copies a pointer.
 #[derive(Clone)]
-pub struct Btf(Arc<Inner>);
-
-/// What a [`Btf`] points to.
-pub(crate) struct Inner {
-    /// The whole blob in native byte order.
-    blob: Bytes,
-    /// Its type section.
-    types: Bytes,
-    /// Its string section.
-    strings: Bytes,
-    /// Where in `types` the record of each own id begins.
-    offsets: Box<[u32]>,
-    /// The first own id: 1, or the number of types of the base.
-    first_id: u32,
-    /// The first own string offset: 0, or the bytes of the base's strings.
-    first_string: u32,
-    header: Header,
-    base: Option<Btf>,
-    /// The byte order that the blob had before it was made native.
-    byte_order: ByteOrder,
-    /// Bytes of a pointer, as far as that is known.
-    pointer_size: Option<u8>,
-    /// Whether there is an INT, here or below, that does not fill its bytes.
-    irregular_ints: bool,
-    /// What is made on the first question for it.
-    pub(crate) names: Names,
-    pub(crate) wide_align: WideAlign,
-    tags: OnceBox<TagTable>,
-}
+pub struct Btf(Arc<Layer>);
 
 impl Btf {
     /// Opens BTF that stands alone: the kernel's, or a BPF object's.
@@ -63,7 +34,7 @@ impl Btf {
     /// If one of these does not hold; [`Error::SplitWithoutBase`] if the BTF
     /// continues another one.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
-        Self::open(bytes.into(), None, None)
+        Self::options().parse(bytes)
     }
 
     /// Opens split BTF, which continues the ids and strings of `base`: a
@@ -71,74 +42,53 @@ impl Btf {
     ///
     /// # Errors
     ///
-    /// As for [`Btf::parse`]. That the base is the right one does not stand in
-    /// the file: with a wrong one, ids or names usually turn out not to
-    /// exist, and the error says so.
+    /// As for [`Btf::parse`]. Split BTF does not record which base it needs:
+    /// with a wrong one, ids or names usually turn out not to exist, and the
+    /// error says so.
     pub fn parse_split(bytes: impl Into<Bytes>, base: &Self) -> Result<Self, Error> {
-        Self::open(bytes.into(), Some(base), None)
+        Self::options().base(base).parse(bytes)
     }
 
-    /// Opens BTF whose pointers are known to have this many bytes, 4 or 8:
-    /// an ELF file's class says it. Otherwise as [`Btf::parse`], or with a
-    /// base as [`Btf::parse_split`].
+    /// Returns options for opening BTF: its base, the size of its pointers.
+    #[must_use]
+    pub fn options() -> ParseOptions<'static> {
+        ParseOptions::default()
+    }
+
+    /// Opens bytes that a program has written in native byte order, for BTF
+    /// that had, or is to have, the order `byte_order`: so that neither the
+    /// writer nor this has to swap them. [`Btf::to_bytes`] does, when asked.
+    ///
+    /// `pointer_size` is that of the BTF that was rewritten:
+    /// [`Btf::known_pointer_size`].
     ///
     /// # Errors
     ///
-    /// As for those; [`Error::PointerSize`] if it is neither 4 nor 8.
-    pub fn parse_with_pointer_size(
+    /// As for [`ParseOptions::parse`], and [`Error::Format`] if the bytes are
+    /// not in native byte order.
+    pub fn from_native(
         bytes: impl Into<Bytes>,
         base: Option<&Self>,
-        pointer_size: u8,
+        byte_order: ByteOrder,
+        pointer_size: Option<u8>,
     ) -> Result<Self, Error> {
-        match pointer_size {
-            4 | 8 => Self::open(bytes.into(), base, Some(pointer_size)),
-            found => Err(Error::PointerSize { found }),
-        }
-    }
-
-    fn open(mut blob: Bytes, base: Option<&Self>, pointer_size: Option<u8>) -> Result<Self, Error> {
-        let byte_order = Header::parse(&blob)?.byte_order();
-        if let Some(base) = base
-            && base.byte_order() != byte_order
-        {
-            return Err(Error::ByteOrderOfBase { split: byte_order, base: base.byte_order() });
-        }
-        if !byte_order.is_native() {
-            let mut native = Vec::from(blob);
-            btf_format::convert(&mut native, ByteOrder::NATIVE)?;
-            blob = native.into();
-        }
-        let raw = RawBtf::parse(&blob)?;
-        let header = *raw.header();
-        let index = open::check(&raw, base.map(|base| &*base.0))?;
-        Ok(Self(Arc::new(Inner {
-            types: blob.slice(header.types()),
-            strings: blob.slice(header.strings()),
-            offsets: index.offsets,
-            pointer_size: pointer_size.or(base.and_then(Self::known_pointer_size)).or(index.pointer_size),
-            irregular_ints: index.irregular_ints || base.is_some_and(|base| base.0.irregular_ints),
-            names: Names::default(),
-            wide_align: WideAlign::default(),
-            tags: OnceBox::new(),
-            first_id: base.map_or(1, Self::type_count),
-            first_string: base.map_or(0, |base| base.0.strings_len()),
-            header,
-            base: base.cloned(),
-            byte_order,
-            blob,
+        let mut layer = Layer::open(bytes.into(), base, byte_order, pointer_size)?;
+        Ok(Self(Arc::new_cyclic(|this| {
+            layer.this = this.clone();
+            layer
         })))
     }
 
     /// The BTF that this one continues, if it is split.
     #[must_use]
     pub fn base(&self) -> Option<&Self> {
-        self.0.base.as_ref()
+        self.0.base()
     }
 
     /// Whether this continues another BTF.
     #[must_use]
     pub fn is_split(&self) -> bool {
-        self.0.base.is_some()
+        self.0.base().is_some()
     }
 
     /// This BTF, its base, the base of that, and so on.
@@ -191,7 +141,7 @@ impl Btf {
     #[must_use]
     #[inline]
     pub fn own_ids(&self) -> Range<u32> {
-        self.0.first_id..self.type_count()
+        self.0.own_ids()
     }
 
     /// The type with this id, own or of the base; 0 is `void`.
@@ -206,6 +156,25 @@ impl Btf {
             Some(ty) => Ok(ty),
             None => Err(Error::NoSuchId { id, count: self.type_count() }),
         }
+    }
+
+    /// The record of a type, own or of the base, as its blob has it in native
+    /// byte order: for those who rewrite it. `None` for `void`, and if there is
+    /// no such type.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// # let btf = btf_types::Btf::parse(&include_bytes!("../doc/point.btf")[..])?;
+    /// let of_all: Vec<u8> = btf.own_ids().flat_map(|id| btf.record(id).unwrap().as_bytes().to_vec()).collect();
+    /// assert_eq!(of_all, btf.as_bytes()[btf.header().types()]);
+    /// assert!(btf.record(0).is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn record(&self, id: u32) -> Option<Record<'_>> {
+        self.0.handle_at(id)?.whole_record()
     }
 
     /// The own types, in the order of their ids. Neither `void` nor the types
@@ -255,212 +224,22 @@ impl fmt::Debug for Btf {
             .field("ids", &self.own_ids())
             .field("bytes", &self.0.blob.len())
             .field("byte_order", &self.0.byte_order)
-            .field("base", &self.0.base)
+            .field("layers", &(self.0.depth() + 1))
             .finish()
     }
 }
 
 impl Btf {
-    pub(crate) fn inner(&self) -> &Inner {
+    pub(crate) fn of_layer(layer: &Layer) -> Option<Self> {
+        layer.this.upgrade().map(Self)
+    }
+
+    pub(crate) fn layer(&self) -> &Layer {
         &self.0
     }
-}
 
-impl Inner {
-    /// This layer, its base, the base of that, and so on.
-    pub(crate) fn layers(&self) -> impl Iterator<Item = &Self> {
-        core::iter::successors(Some(self), |layer| layer.base.as_ref().map(|base| &*base.0))
-    }
-
-    /// Own types, as [`Btf::types`].
-    #[inline]
-    pub(crate) fn types(&self) -> Types<'_> {
-        Types { btf: self, offsets: self.offsets.iter(), id: self.first_id }
-    }
-
-    /// The number of own types.
-    pub(crate) fn own_count(&self) -> u32 {
-        self.offsets.len() as u32
-    }
-
-    /// An own type by its number among own types, from 0.
-    #[inline]
-    pub(crate) fn own(&self, number: u32) -> Option<Handle<'_>> {
-        let offset = *self.offsets.get(number as usize)?;
-        Some(Handle { btf: self, offset, id: self.first_id + number })
-    }
-
-    /// The record of each own type.
-    pub(crate) fn own_records(&self) -> impl Iterator<Item = &TypeRecord> {
-        self.offsets.iter().map(|&offset| self.record(offset))
-    }
-
-    /// Bytes of a pointer, known or not.
-    pub(crate) fn pointer_size(&self) -> u8 {
-        self.pointer_size.unwrap_or(8)
-    }
-
-    #[inline]
-    pub(crate) fn has_irregular_ints(&self) -> bool {
-        self.irregular_ints
-    }
-
-    /// The tags of a declaration, or of one of its components.
-    pub(crate) fn decl_tags(&self, target: u32, component: Option<u32>) -> DeclTags<'_> {
-        let table = self.tags.get_or_init(|| Box::new(TagTable::new(self.types())));
-        table.of(self, target, component)
-    }
-
-    /// The type with this id, in this layer or the one that owns it.
-    ///
-    /// Inlined by force, like what it calls: then a caller who matches on the
-    /// result gets a comparison of the kind, and no `Type` is ever made.
-    #[inline(always)]
-    pub(crate) fn type_at(&self, id: u32) -> Option<Type<'_>> {
-        match self.handle_at(id) {
-            Some(handle) => Some(Type::of(handle)),
-            None if id == 0 => Some(Type::Void),
-            None => None,
-        }
-    }
-
-    /// The same for an id that was checked at opening.
-    #[inline]
-    pub(crate) fn type_of(&self, id: u32) -> Type<'_> {
-        self.type_at(id).unwrap_or(Type::Void)
-    }
-
-    /// The type with this id without asking for its kind; `None` for `void`.
-    #[inline(always)]
-    pub(crate) fn handle_at(&self, id: u32) -> Option<Handle<'_>> {
-        let mut layer = self;
-        let mut offset = self.offset_of(id);
-        if offset.is_none() {
-            layer = self.owner(id)?;
-            offset = layer.offset_of(id);
-        }
-        Some(Handle { btf: layer, offset: offset?, id })
-    }
-
-    /// Where the record of an own id begins in the type section.
-    #[inline]
-    fn offset_of(&self, id: u32) -> Option<u32> {
-        self.offsets.get(id.wrapping_sub(self.first_id) as usize).copied()
-    }
-
-    /// The base, near or far, that owns an id.
-    #[inline(never)]
-    fn owner(&self, id: u32) -> Option<&Self> {
-        let mut layer = self;
-        while id < layer.first_id {
-            layer = &layer.base.as_ref()?.0;
-        }
-        Some(layer)
-    }
-
-    /// The record at an offset of the index.
-    #[inline(always)]
-    pub(crate) fn record(&self, offset: u32) -> &TypeRecord {
-        static ZERO: TypeRecord = TypeRecord::ZERO;
-        let start = offset as usize;
-        self.types.get(start..start + size_of::<TypeRecord>()).and_then(TypeRecord::first).unwrap_or(&ZERO)
-    }
-
-    /// The record at `offset`, and what follows it up to the end of the type
-    /// section.
-    #[inline]
-    pub(crate) fn bytes_at(&self, offset: u32) -> &[u8] {
-        self.types.get(offset as usize..).unwrap_or_default()
-    }
-
-    /// What follows the 12 bytes of the record at `offset`, up to the end of
-    /// the type section.
-    #[inline]
-    pub(crate) fn rest_at(&self, offset: u32) -> &[u8] {
-        self.types.get(offset as usize + size_of::<TypeRecord>()..).unwrap_or_default()
-    }
-
-    /// The name at an offset that was checked at opening.
-    #[inline]
-    pub(crate) fn name_at(&self, offset: u32) -> Name<'_> {
-        let tail = self.string_at(offset);
-        let len = memchr::memchr(0, tail).unwrap_or(0);
-        Name::new(tail.get(..len).unwrap_or_default())
-    }
-
-    /// The strings of the layer that owns an offset, from that offset on.
-    #[inline]
-    pub(crate) fn string_at(&self, offset: u32) -> &[u8] {
-        match self.strings.get(offset.wrapping_sub(self.first_string) as usize..) {
-            Some(tail) => tail,
-            None => self.string_elsewhere(offset),
-        }
-    }
-
-    #[inline(never)]
-    fn string_elsewhere(&self, offset: u32) -> &[u8] {
-        self.base.as_ref().map_or(&[], |base| base.0.string_at(offset))
-    }
-
-    /// The number of types, as [`Btf::type_count`].
-    #[inline]
-    pub(crate) fn type_count(&self) -> u32 {
-        self.first_id + self.offsets.len() as u32
-    }
-
-    /// Bytes of all strings, the base's included.
-    pub(crate) fn strings_len(&self) -> u32 {
-        self.first_string + self.strings.len() as u32
-    }
-
-    /// The layout section, or that of the nearest base that has one.
-    pub(crate) fn layout(&self) -> Layout<'_> {
-        let own = Layout::new(self.blob.get(self.header.layout()).unwrap_or_default());
-        own.or(self.base.as_ref().map_or(Layout::NONE, |base| base.0.layout()))
-    }
-}
-
-/// Iterator over the own types of a [`Btf`], see [`Btf::types`].
-#[derive(Clone)]
-pub struct Types<'btf> {
-    btf: &'btf Inner,
-    /// The records that are left.
-    offsets: slice::Iter<'btf, u32>,
-    /// The id of the first of them.
-    id: u32,
-}
-
-impl<'btf> Iterator for Types<'btf> {
-    type Item = Type<'btf>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Type<'btf>> {
-        let &offset = self.offsets.next()?;
-        let id = self.id;
-        self.id += 1;
-        Some(Type::of(Handle { btf: self.btf, offset, id }))
-    }
-
-    #[inline]
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.offsets.size_hint()
-    }
-}
-
-impl DoubleEndedIterator for Types<'_> {
-    #[inline]
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let &offset = self.offsets.next_back()?;
-        let id = self.id + self.offsets.len() as u32;
-        Some(Type::of(Handle { btf: self.btf, offset, id }))
-    }
-}
-
-impl ExactSizeIterator for Types<'_> {}
-impl FusedIterator for Types<'_> {}
-
-impl fmt::Debug for Types<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
+    /// The layer, if nobody else holds it.
+    pub(crate) fn into_layer(self) -> Option<Layer> {
+        Arc::into_inner(self.0)
     }
 }

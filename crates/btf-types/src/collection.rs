@@ -1,8 +1,8 @@
 //! A base and any number of split BTF on it, asked as one.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
-use crate::{Btf, Error, Type, find::View};
+use crate::{Btf, Error, Type, find::View, layer::Layer};
 
 /// A kernel's BTF and that of its modules, or of some of them.
 ///
@@ -13,6 +13,10 @@ use crate::{Btf, Error, Type, find::View};
 pub struct Collection {
     base: Object,
     modules: Vec<Object>,
+    /// The number of each object, from 0 for the base, by its name and by where
+    /// its layer is.
+    by_name: BTreeMap<Box<str>, usize>,
+    by_layer: BTreeMap<usize, usize>,
 }
 
 /// One of the BTFs of a [`Collection`], and its name.
@@ -49,7 +53,13 @@ impl Collection {
     /// A collection of a base alone, under a name such as `vmlinux`.
     #[must_use]
     pub fn new(name: impl Into<Box<str>>, base: Btf) -> Self {
-        Self { base: Object { name: name.into(), btf: base }, modules: Vec::new() }
+        let name = name.into();
+        Self {
+            modules: Vec::new(),
+            by_name: BTreeMap::from([(name.clone(), 0)]),
+            by_layer: BTreeMap::from([(address(base.layer()), 0)]),
+            base: Object { name, btf: base },
+        }
     }
 
     /// Adds split BTF under a name.
@@ -66,6 +76,9 @@ impl Collection {
         if self.get(&name).is_some() {
             return Err(Error::NameTaken { name });
         }
+        let number = self.modules.len() + 1;
+        self.by_name.insert(name.clone(), number);
+        self.by_layer.entry(address(btf.layer())).or_insert(number);
         self.modules.push(Object { name, btf });
         Ok(())
     }
@@ -84,7 +97,7 @@ impl Collection {
     /// The object of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Object> {
-        self.objects().find(|object| &*object.name == name)
+        self.object(*self.by_name.get(name)?)
     }
 
     /// The object that owns a type; `None` for `void`, and for a type that is
@@ -92,7 +105,14 @@ impl Collection {
     #[must_use]
     pub fn object_of<'btf>(&self, ty: impl Into<Type<'btf>>) -> Option<&Object> {
         let owner = ty.into().handle()?.btf;
-        self.objects().find(|object| core::ptr::eq(object.btf.inner(), owner))
+        self.object(*self.by_layer.get(&address(owner))?)
+    }
+
+    fn object(&self, number: usize) -> Option<&Object> {
+        match number.checked_sub(1) {
+            None => Some(&self.base),
+            Some(module) => self.modules.get(module),
+        }
     }
 
     /// The type of this name and kind: of the base if that has any, else of
@@ -114,12 +134,35 @@ impl Collection {
                     return Err(Error::Ambiguous { name: name.into(), kind: K::KIND, ids });
                 }
                 _ => {
-                    let objects = found.iter().map(|found| found.object.name.clone()).collect();
+                    let mut objects: Vec<&Object> = found.iter().map(|found| found.object).collect();
+                    objects.dedup_by(|a, b| core::ptr::eq(*a, *b));
+                    let objects = objects.into_iter().map(|object| object.name.clone()).collect();
                     return Err(Error::AmbiguousObjects { name: name.into(), kind: K::KIND, objects });
                 }
             }
         }
         Err(Error::NoSuchName { name: name.into(), kind: K::KIND })
+    }
+
+    /// The type of this name and kind that comes first: of the base, else of the
+    /// module that was added first; of several the one with the lowest id.
+    #[must_use]
+    pub fn find_first<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Option<Found<'btf, K>> {
+        let name = name.as_ref();
+        self.objects().find_map(|object| Some(Found { object, ty: object.btf.find_first_own(name)? }))
+    }
+
+    /// All types whose essential name is this one, as [`Btf::find_flavors`] finds
+    /// them, in the order of [`Collection::find_all`].
+    #[must_use]
+    pub fn find_flavors<'btf, K: View<'btf>>(&'btf self, essential: impl AsRef<[u8]>) -> Vec<Found<'btf, K>> {
+        let essential = essential.as_ref();
+        let own = |object: &'btf Object| {
+            let mut own = Vec::new();
+            object.btf.layer().add_flavors(essential, &mut own);
+            own.into_iter().map(move |ty| Found { object, ty })
+        };
+        self.objects().flat_map(own).collect()
     }
 
     /// All types of this name and kind, of all objects, the base's first; of
@@ -130,6 +173,10 @@ impl Collection {
         let of_base = find_in(core::slice::from_ref(&self.base), name);
         of_base.chain(find_in(&self.modules, name)).collect()
     }
+}
+
+fn address(layer: &Layer) -> usize {
+    core::ptr::from_ref(layer) as usize
 }
 
 fn find_in<'btf, K: View<'btf>>(objects: &'btf [Object], name: &[u8]) -> impl Iterator<Item = Found<'btf, K>> {

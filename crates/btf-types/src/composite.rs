@@ -8,8 +8,9 @@ use core::fmt;
 use btf_format as raw;
 
 use crate::{
-    DeclTags, Int, Name, Type,
-    view::{elements, named, sized, views},
+    DeclTags, Int, Type,
+    names::Sought,
+    view::{ShortName, elements, named, sized, views},
 };
 
 views! {
@@ -34,8 +35,8 @@ macro_rules! composite {
             /// The member of this name, among the direct members only.
             #[must_use]
             pub fn member(self, name: impl AsRef<[u8]>) -> Option<Member<'btf>> {
-                let name = Name::new(name.as_ref());
-                self.members().find(|member| member.name() == name)
+                let mut sought = Sought::new(name.as_ref());
+                self.members().find(|member| member.is_named(&mut sought))
             }
         }
     )*};
@@ -55,6 +56,18 @@ named! {
 }
 
 impl<'btf> Member<'btf> {
+    /// Whether this has the name that is looked for.
+    #[inline]
+    pub(crate) fn is_named(self, sought: &mut Sought<'_>) -> bool {
+        sought.is_name(self.owner.btf, self.raw.name_off())
+    }
+
+    /// Whether this has no name: without looking for the end of one.
+    #[inline]
+    pub(crate) fn is_anonymous(self) -> bool {
+        self.owner.btf.string_at(self.raw.name_off()).first() == Some(&0)
+    }
+
     /// Offset from the start of the struct in **bits**; 0 in a union.
     ///
     /// Bits are counted from the least significant one on little-endian, and
@@ -113,7 +126,8 @@ impl<'btf> Member<'btf> {
 
 impl fmt::Debug for Member<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} type={} bit_offset={}", self.name(), self.raw.type_id(), self.bit_offset())?;
+        let name = ShortName(self.owner.btf, self.raw.name_off());
+        write!(f, "{name:?} type={} bit_offset={}", self.raw.type_id(), self.bit_offset())?;
         match self.bitfield_size() {
             Some(size) => write!(f, " bitfield_size={size}"),
             None => Ok(()),

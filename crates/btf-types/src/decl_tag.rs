@@ -9,8 +9,8 @@ use btf_format as raw;
 
 use crate::{
     Type,
-    btf::Inner,
-    view::{referring, views},
+    layer::Layer,
+    view::{debug_first, referring, views},
 };
 
 views! {
@@ -68,7 +68,7 @@ impl TagTable {
     }
 
     /// The tags of a declaration, or of one of its components, by rising id.
-    pub(crate) fn of<'btf>(&'btf self, btf: &'btf Inner, target: u32, component: Option<u32>) -> DeclTags<'btf> {
+    pub(crate) fn of<'btf>(&'btf self, btf: &'btf Layer, target: u32, component: Option<u32>) -> DeclTags<'btf> {
         let wanted = (target, component);
         let start = self.0.partition_point(|entry| (entry.target, entry.component) < wanted);
         let end = self.0.partition_point(|entry| (entry.target, entry.component) <= wanted);
@@ -79,7 +79,7 @@ impl TagTable {
 /// Iterator over the tags of a declaration, member or parameter, by rising id.
 #[derive(Clone)]
 pub struct DeclTags<'btf> {
-    btf: &'btf Inner,
+    btf: &'btf Layer,
     entries: slice::Iter<'btf, Entry>,
 }
 
@@ -101,7 +101,7 @@ impl FusedIterator for DeclTags<'_> {}
 
 impl fmt::Debug for DeclTags<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
+        debug_first(f, self.clone())
     }
 }
 

@@ -11,12 +11,15 @@ use crate::{FuncProto, FwdKind, Name, Type, peel::HOPS};
 
 /// How many types are written, before the rest is `...`.
 const TYPES: u32 = 4096;
+/// After how many bytes of names the rest is `...`. A single name may be longer;
+/// that of the declared thing does not count.
+const NAME_BYTES: usize = 1 << 18;
 /// How many prototypes are written inside each other's parameters.
 const DEPTH: u32 = 8;
 
 impl fmt::Display for Type<'_> {
-    /// The type as a cast would name it. At most 4,096 types are written; what
-    /// is beyond that is `...`.
+    /// The type as a cast would name it. At most 4,096 types are written, and no
+    /// name after 256 KiB of them; what is beyond that is `...`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.declare(Name::EMPTY).fmt(f)
     }
@@ -40,7 +43,7 @@ pub struct Declaration<'btf, 'n> {
 impl fmt::Display for Declaration<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Padding needs the whole text; that is seldom asked for.
-        let budget = Budget { types: Cell::new(TYPES) };
+        let budget = Budget { types: Cell::new(TYPES), name_bytes: Cell::new(NAME_BYTES) };
         if f.width().is_some() {
             let text = alloc::format!("{}", Unpadded(self, &budget));
             f.pad(&text)
@@ -66,13 +69,26 @@ impl fmt::Display for Unpadded<'_, '_, '_> {
 
 struct Budget {
     types: Cell<u32>,
+    name_bytes: Cell<usize>,
 }
 
 impl Budget {
+    /// Takes off a type; whether it may be written.
     fn spend(&self) -> bool {
         let left = self.types.get();
         self.types.set(left.saturating_sub(1));
-        left > 0
+        left > 0 && self.name_bytes.get() > 0
+    }
+
+    /// Takes off the bytes of a name, which is written whole or not at all; and
+    /// if it is not, nobody has to look for its end.
+    fn spend_name<'n>(&self, name: impl FnOnce() -> Name<'n>) -> Name<'n> {
+        if self.name_bytes.get() == 0 {
+            return Name::from("...");
+        }
+        let name = name();
+        self.name_bytes.set(self.name_bytes.get().saturating_sub(name.as_bytes().len()));
+        name
     }
 }
 
@@ -128,9 +144,9 @@ fn write(f: &mut fmt::Formatter<'_>, ty: Type<'_>, name: Name<'_>, budget: &Budg
     for ty in on_base.iter().filter(|ty| !matches!(ty, Type::TypeTag(_))) {
         write!(f, "{} ", keyword(*ty))?;
     }
-    write_base(f, chain.base)?;
+    write_base(f, chain.base, budget)?;
     for ty in on_base.iter().rev() {
-        write_tag(f, *ty)?;
+        write_tag(f, *ty, budget)?;
     }
     // Whether a name or a `*` right here would run into a word.
     let mut needs_space = true;
@@ -151,7 +167,7 @@ fn write(f: &mut fmt::Formatter<'_>, ty: Type<'_>, name: Name<'_>, budget: &Budg
                 let inward = outer.get(index + 1..).unwrap_or_default().iter().find(|ty| !is_qualifier(ty));
                 if matches!(inward, Some(Type::Ptr(_))) {
                     match ty {
-                        Type::TypeTag(_) => write_tag(f, *ty)?,
+                        Type::TypeTag(_) => write_tag(f, *ty, budget)?,
                         _ => write!(f, "{}{}", if needs_space { " " } else { "" }, keyword(*ty))?,
                     }
                     needs_space = true;
@@ -206,36 +222,38 @@ fn write_params(f: &mut fmt::Formatter<'_>, proto: FuncProto<'_>, budget: &Budge
         if !budget.spend() || index + 1 == count && param.is_vararg() {
             return f.write_str("...");
         }
-        write(f, param.ty(), param.name(), budget, depth)?;
+        write(f, param.ty(), budget.spend_name(|| param.name()), budget, depth)?;
     }
     Ok(())
 }
 
-fn write_base(f: &mut fmt::Formatter<'_>, base: Option<Type<'_>>) -> fmt::Result {
+fn write_base(f: &mut fmt::Formatter<'_>, base: Option<Type<'_>>, budget: &Budget) -> fmt::Result {
     let Some(base) = base else { return f.write_str("...") };
-    let (keyword, name) = match base {
+    let keyword = match base {
         Type::Void => return f.write_str("void"),
-        Type::Struct(view) => ("struct ", view.name()),
-        Type::Union(view) => ("union ", view.name()),
-        Type::Enum(view) => ("enum ", view.name()),
-        Type::Enum64(view) => ("enum ", view.name()),
-        Type::Fwd(view) => (if view.declares() == FwdKind::Union { "union " } else { "struct " }, view.name()),
-        Type::Datasec(view) => return write!(f, "SEC(\"{}\")", view.name()),
-        Type::DeclTag(view) => return write_attribute(f, "btf_decl_tag", view.name(), view.is_attribute()),
+        Type::Struct(_) => "struct ",
+        Type::Union(_) => "union ",
+        Type::Enum(_) | Type::Enum64(_) => "enum ",
+        Type::Fwd(view) if view.declares() == FwdKind::Union => "union ",
+        Type::Fwd(_) => "struct ",
+        Type::Datasec(view) => return write!(f, "SEC(\"{}\")", budget.spend_name(|| view.name())),
+        Type::DeclTag(view) => {
+            return write_attribute(f, "btf_decl_tag", budget.spend_name(|| view.name()), view.is_attribute());
+        }
         Type::Unknown(view) => return write!(f, "(kind {})", view.kind_number()),
-        _ => ("", base.name()),
+        _ => "",
     };
-    match (keyword, name.is_empty()) {
+    match (keyword, base.is_anonymous()) {
         ("", true) => f.write_str("(anon)"),
         (keyword, true) => write!(f, "{keyword}{{...}}"),
-        (keyword, false) => write!(f, "{keyword}{name}"),
+        (keyword, false) => write!(f, "{keyword}{}", budget.spend_name(|| base.name())),
     }
 }
 
-fn write_tag(f: &mut fmt::Formatter<'_>, ty: Type<'_>) -> fmt::Result {
+fn write_tag(f: &mut fmt::Formatter<'_>, ty: Type<'_>, budget: &Budget) -> fmt::Result {
     let Type::TypeTag(tag) = ty else { return Ok(()) };
     f.write_str(" ")?;
-    write_attribute(f, "btf_type_tag", tag.name(), tag.is_attribute())
+    write_attribute(f, "btf_type_tag", budget.spend_name(|| tag.name()), tag.is_attribute())
 }
 
 fn write_attribute(f: &mut fmt::Formatter<'_>, tag: &str, name: Name<'_>, is_attribute: bool) -> fmt::Result {

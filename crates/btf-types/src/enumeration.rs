@@ -9,8 +9,8 @@ use btf_format as raw;
 
 use crate::{
     Name,
-    btf::Inner,
-    view::{Handle, sized, views},
+    layer::Layer,
+    view::{Handle, ShortName, debug_first, sized, views},
 };
 
 views! {
@@ -52,7 +52,7 @@ enumeration! {
 /// Iterator over the values of an enumeration, of either width.
 #[derive(Clone)]
 pub struct EnumValues<'btf> {
-    btf: &'btf Inner,
+    btf: &'btf Layer,
     is_signed: bool,
     raw: RawValues<'btf>,
 }
@@ -111,14 +111,14 @@ impl FusedIterator for EnumValues<'_> {}
 
 impl fmt::Debug for EnumValues<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
+        debug_first(f, self.clone())
     }
 }
 
 /// A value of an enumeration.
 #[derive(Clone, Copy)]
 pub struct EnumValue<'btf> {
-    btf: &'btf Inner,
+    btf: &'btf Layer,
     name_off: u32,
     value: i128,
 }
@@ -140,6 +140,6 @@ impl<'btf> EnumValue<'btf> {
 
 impl fmt::Debug for EnumValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} = {}", self.name(), self.value())
+        write!(f, "{:?} = {}", ShortName(self.btf, self.name_off), self.value())
     }
 }

@@ -94,6 +94,22 @@ pub enum Error {
         /// The number of types, or of bytes of strings.
         limit: u32,
     },
+    /// `.BTF.ext` names program sections by strings that overlap so much that
+    /// together they are many times as long as the file.
+    #[error(".BTF.ext has section names of more than {limit} bytes together, as they overlap")]
+    ExtNames {
+        /// The most bytes that they may have, in proportion to the file.
+        limit: u64,
+    },
+    /// Something that is to be rewritten for another BTF refers to a type or a
+    /// string that the other BTF does not have.
+    #[error("{what} {found} has no counterpart in the new BTF")]
+    NotMapped {
+        /// A type, or a string.
+        what: &'static str,
+        /// The old id, or the old offset in bytes.
+        found: u32,
+    },
     /// The access string of a CO-RE relocation is none.
     #[error(
         "CO-RE relocation at byte {insn_off} of its section has the access string {found:?}, expected up to 64 numbers such as 0:1:2"
@@ -155,13 +171,13 @@ pub enum Error {
         name: Box<str>,
     },
     /// Several modules have a type of this name and kind.
-    #[error("{} types are named {name}, of {}; which {}?", .objects.len(), List(.objects), kind_or_type(.kind))]
+    #[error("{} modules have a {} {name}: {}", .objects.len(), kind_or_type(.kind), List(.objects))]
     AmbiguousObjects {
         /// The name that was asked for.
         name: OwnedName,
         /// The kind that was asked for; `None`: any.
         kind: Option<Kind>,
-        /// The modules, once for each of their types.
+        /// The modules.
         objects: Vec<Box<str>>,
     },
     /// There is no type with this id.

@@ -1,51 +1,78 @@
-//! `.BTF.ext`: what a BPF object knows about its instructions, by program
-//! section: which function begins where, which source line an instruction
-//! comes from, and which instructions CO-RE relocates.
+//! `.BTF.ext`: functions, source lines and CO-RE relocations of a BPF object's
+//! instructions, by program section.
 //!
 //! Source: `Documentation/bpf/btf.rst`, ".BTF.ext section".
 
-use core::fmt;
+use alloc::{sync::Arc, vec::Vec};
+use core::{fmt, iter::FusedIterator};
 
-use alloc::vec::Vec;
-
-use btf_format::{self as raw, ByteOrder, ExtBlock, ExtBlocks, ExtHeader, ExtRecord, ExtRecords, RawBtfExt};
+use btf_format::{self as raw, ByteOrder, ExtHeader, RawBtfExt, Section, Word};
 use bytes::Bytes;
 
-use crate::{Btf, Error, Func, Name, Type, btf::Inner};
+use crate::{
+    Btf, CoreReloKind, Error, Func, Name, Type,
+    ext_index::{Index, InfoKind, Records},
+    layer::Layer,
+};
 
 /// The most numbers that an access string can have.
 ///
 /// Source: `BPF_CORE_SPEC_MAX_LEN` in `tools/lib/bpf/relo_core.c`.
 const ACCESS_LEN: usize = 64;
+/// The most bytes that such a string can have: each number has 10 digits at
+/// most, and a colon or the end after it.
+const ACCESS_BYTES: usize = ACCESS_LEN * 11;
 
-/// The contents of a `.BTF.ext` section, checked against the `.BTF` section
-/// beside it, which it names types and strings of.
+/// Contents of a `.BTF.ext` section, checked against the `.BTF` section of the
+/// same object, which has its types and strings.
 ///
 /// All offsets of instructions are in **bytes** from the start of the program
 /// section, as in the object file. (BPF_PROG_LOAD takes function and line
 /// infos in units of 8 bytes.)
-#[derive(Debug, Clone)]
+///
+/// ```
+/// # fn main() -> Result<(), btf_types::Error> {
+/// # use btf_types::{Btf, BtfExt};
+/// # let btf: &'static [u8] = include_bytes!("../doc/socket.btf");
+/// # let btf = Btf::parse(btf)?;
+/// # let words = [0x18u32, 0, 20, 20, 0, 8, 1, 1, 64, btf.find::<btf_types::Func<'_>>("kfree_skb_reason")?.id()];
+/// # let magic = [0xeb9fu16.to_ne_bytes(), [1, 0]].concat();
+/// # let bytes = [magic, words.map(u32::to_ne_bytes).concat()].concat();
+/// let ext = BtfExt::parse(bytes, &btf)?;
+/// let name = ext.sections().next().expect("it has a section").name();
+///
+/// let section = ext.section(name).expect("found by its name, such as `kprobe/x`");
+/// for info in section.func_infos() {
+///     println!("{} begins at byte {}", info.func().name(), info.insn_offset());
+/// }
+/// assert_eq!(section.func_infos().len(), 1);
+/// assert_eq!(section.core_relos().len(), 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
 pub struct BtfExt {
     /// In native byte order.
     blob: Bytes,
-    header: ExtHeader,
     btf: Btf,
+    index: Arc<Index>,
 }
 
 impl BtfExt {
     /// Opens `.BTF.ext`, of either byte order, with the `.BTF` of the same
     /// object.
     ///
-    /// Records that are longer than what is known today are read as far as
-    /// they are known. A header of 24 bytes, from before CO-RE, means no
-    /// relocations.
+    /// Of records that are longer than those this library knows the rest is
+    /// ignored. A header of 24 bytes, from before CO-RE, means no relocations.
     ///
     /// # Errors
     ///
     /// [`Error::Format`] for what [`RawBtfExt::parse`] refuses;
     /// [`Error::ByteOrderOfExt`] if the `.BTF` has another byte order;
-    /// [`Error::ExtReference`] if a record names a type or string that does
-    /// not exist, or as a function what is none; [`Error::AccessString`].
+    /// [`Error::ExtReference`] if a record refers to a type or string that does
+    /// not exist, or a function info to a type that is not a FUNC;
+    /// [`Error::AccessString`]; [`Error::ExtNames`] if the names of sections
+    /// overlap, and are many times as long as the file.
     pub fn parse(bytes: impl Into<Bytes>, btf: &Btf) -> Result<Self, Error> {
         let mut blob = bytes.into();
         let ext = ExtHeader::parse(&blob)?.byte_order();
@@ -57,28 +84,21 @@ impl BtfExt {
             raw::convert_ext(&mut native, ByteOrder::NATIVE)?;
             blob = native.into();
         }
-        let checks = Checks { btf: btf.inner() };
+        Self::from_native(blob, btf)
+    }
+
+    /// Opens `.BTF.ext` in native byte order, whatever order the object has.
+    pub(crate) fn from_native(blob: Bytes, btf: &Btf) -> Result<Self, Error> {
         let raw = RawBtfExt::parse(&blob)?;
-        for block in raw.func_infos() {
-            checks.string("section name", block.sec_name_off())?;
-            block.records().try_for_each(|info| checks.func(info))?;
-        }
-        for block in raw.line_infos() {
-            checks.string("section name", block.sec_name_off())?;
-            for info in block.records() {
-                checks.string("file name", info.file_name_off())?;
-                checks.string("source line", info.line_off())?;
-            }
-        }
-        for block in raw.core_relos() {
-            checks.string("section name", block.sec_name_off())?;
-            for relo in block.records() {
-                checks.ty(relo.type_id())?;
-                checks.access(relo)?;
-            }
-        }
-        let header = *raw.header();
-        Ok(Self { blob, header, btf: btf.clone() })
+        let checks = Checks { btf: btf.layer() };
+        raw.try_for_each_field(|field, value| match (field.holds, field.section) {
+            (Word::Id, Section::FuncInfo) => checks.func(value),
+            (Word::Id, _) => checks.ty(value),
+            _ => checks.string(field.name, value),
+        })?;
+        raw.core_relos().flat_map(|block| block.records()).try_for_each(|relo| checks.access(relo))?;
+        let index = Arc::new(Index::new(&raw, btf.layer())?);
+        Ok(Self { blob, btf: btf.clone(), index })
     }
 
     /// The `.BTF` that this was opened with.
@@ -87,32 +107,74 @@ impl BtfExt {
         &self.btf
     }
 
-    /// The functions of each program section, where there are any.
+    /// The whole blob in native byte order.
     #[must_use]
-    pub fn func_infos(&self) -> ExtSections<'_, FuncInfo<'_>> {
-        ExtSections { btf: self.btf.inner(), blocks: self.raw().func_infos() }
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.blob
     }
 
-    /// The source lines of each program section, where there are any.
-    #[must_use]
-    pub fn line_infos(&self) -> ExtSections<'_, LineInfo<'_>> {
-        ExtSections { btf: self.btf.inner(), blocks: self.raw().line_infos() }
+    /// A copy of the blob in the given byte order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`btf_format::convert_ext`]: if the header or a record is longer
+    /// than those this library knows and has data there.
+    pub fn to_bytes(&self, byte_order: ByteOrder) -> Result<Vec<u8>, Error> {
+        let mut bytes = self.blob.to_vec();
+        raw::convert_ext(&mut bytes, byte_order)?;
+        Ok(bytes)
     }
 
-    /// The CO-RE relocations of each program section, where there are any.
+    /// Functions, lines and relocations of the program section (ELF section)
+    /// with this name; `None` if there are none.
     #[must_use]
-    pub fn core_relos(&self) -> ExtSections<'_, CoreRelo<'_>> {
-        ExtSections { btf: self.btf.inner(), blocks: self.raw().core_relos() }
+    pub fn section(&self, name: impl AsRef<[u8]>) -> Option<ExtSection<'_>> {
+        let number = self.index.section(name.as_ref(), self.btf.layer())?;
+        Some(ExtSection { ext: self, number })
     }
 
-    fn raw(&self) -> RawBtfExt<'_> {
-        RawBtfExt::again(&self.blob, self.header)
+    /// All program sections, each once, in the order in which the blob first
+    /// names them.
+    pub fn sections(&self) -> ExtSections<'_> {
+        ExtSections { ext: self, next: 0 }
+    }
+
+    /// The functions of all program sections, in the order of the blob.
+    pub fn func_infos(&self) -> FuncInfos<'_> {
+        FuncInfos { ext: self, records: self.index.records(InfoKind::Func, None) }
+    }
+
+    /// The source lines of all program sections, in the order of the blob.
+    pub fn line_infos(&self) -> LineInfos<'_> {
+        LineInfos { ext: self, records: self.index.records(InfoKind::Line, None) }
+    }
+
+    /// The CO-RE relocations of all program sections, in the order of the blob.
+    pub fn core_relos(&self) -> CoreRelos<'_> {
+        CoreRelos { ext: self, records: self.index.records(InfoKind::Relo, None) }
+    }
+
+    /// The bytes from a position on.
+    fn bytes_at(&self, at: usize) -> &[u8] {
+        self.blob.get(at..).unwrap_or_default()
     }
 }
 
-/// What is looked at when `.BTF.ext` is opened.
+impl fmt::Debug for BtfExt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BtfExt")
+            .field("bytes", &self.blob.len())
+            .field("sections", &self.index.section_count())
+            .field("func_infos", &self.func_infos().len())
+            .field("line_infos", &self.line_infos().len())
+            .field("core_relos", &self.core_relos().len())
+            .finish()
+    }
+}
+
+/// The checks when `.BTF.ext` is opened.
 struct Checks<'a> {
-    btf: &'a Inner,
+    btf: &'a Layer,
 }
 
 impl Checks<'_> {
@@ -126,20 +188,27 @@ impl Checks<'_> {
         if id < limit { Ok(()) } else { Err(Error::ExtReference { what: "type", found: id, limit }) }
     }
 
-    fn func(&self, info: &raw::FuncInfo) -> Result<(), Error> {
-        let (found, limit) = (info.type_id(), self.btf.type_count());
-        func(self.btf, info).map(|_| ()).ok_or(Error::ExtReference { what: "FUNC", found, limit })
+    fn func(&self, id: u32) -> Result<(), Error> {
+        match self.btf.type_at(id) {
+            Some(Type::Func(_)) => Ok(()),
+            _ => Err(Error::ExtReference { what: "FUNC", found: id, limit: self.btf.type_count() }),
+        }
     }
 
+    /// Thousands of relocations can share one string of megabytes: no more of it
+    /// is looked at than an access string can have.
     fn access(&self, relo: &raw::CoreRelo) -> Result<(), Error> {
-        self.string("access string", relo.access_str_off())?;
-        let text = self.btf.name_at(relo.access_str_off());
-        let is_number = |number: &[u8]| parse_number(number).is_some();
-        let numbers = text.as_bytes().split(|&byte| byte == b':');
-        if numbers.clone().all(is_number) && numbers.count() <= ACCESS_LEN {
+        let tail = self.btf.string_at(relo.access_str_off());
+        let start = tail.get(..ACCESS_BYTES).unwrap_or(tail);
+        let text = start.split(|&byte| byte == 0).next().unwrap_or_default();
+        let numbers = text.split(|&byte| byte == b':');
+        let is_sound = text.len() < ACCESS_BYTES
+            && numbers.clone().all(|number| parse_number(number).is_some())
+            && numbers.count() <= ACCESS_LEN;
+        if is_sound {
             Ok(())
         } else {
-            Err(Error::AccessString { insn_off: relo.insn_off(), found: text.into() })
+            Err(Error::AccessString { insn_off: relo.insn_off(), found: Name::new(text).into() })
         }
     }
 }
@@ -150,173 +219,173 @@ fn parse_number(digits: &[u8]) -> Option<u32> {
     text.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok())
 }
 
-/// What stands in a section of `.BTF.ext`.
-pub trait ExtInfo<'a>: sealed::Sealed<'a> {}
-
-mod sealed {
-    use super::{ExtRecord, Inner};
-
-    pub trait Sealed<'a>: Sized {
-        type Raw: ExtRecord;
-        #[doc(hidden)]
-        #[allow(private_interfaces, reason = "nobody outside can call it")]
-        fn of(btf: &'a Inner, raw: &'a Self::Raw) -> Option<Self>;
-    }
+/// Program section (ELF section with instructions): its functions, lines and
+/// relocations.
+#[derive(Clone, Copy)]
+pub struct ExtSection<'a> {
+    ext: &'a BtfExt,
+    number: u32,
 }
 
-/// Iterator over the program sections that `.BTF.ext` says something of.
-pub struct ExtSections<'a, T: ExtInfo<'a>> {
-    btf: &'a Inner,
-    blocks: ExtBlocks<'a, T::Raw>,
-}
-
-impl<'a, T: ExtInfo<'a>> Iterator for ExtSections<'a, T> {
-    type Item = ExtSection<'a, T>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let block = self.blocks.next()?;
-        Some(ExtSection { btf: self.btf, block })
-    }
-}
-
-impl<'a, T: ExtInfo<'a>> fmt::Debug for ExtSections<'a, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExtSections").finish_non_exhaustive()
-    }
-}
-
-/// A program section, and what `.BTF.ext` says of its instructions.
-pub struct ExtSection<'a, T: ExtInfo<'a>> {
-    btf: &'a Inner,
-    block: ExtBlock<'a, T::Raw>,
-}
-
-impl<'a, T: ExtInfo<'a>> ExtSection<'a, T> {
+impl<'a> ExtSection<'a> {
     /// The name of the ELF section.
     #[must_use]
-    pub fn name(&self) -> Name<'a> {
-        self.btf.name_at(self.block.sec_name_off())
+    pub fn name(self) -> Name<'a> {
+        self.ext.btf.layer().name_at(self.ext.index.name_off(self.number))
     }
 
-    /// What is said, by rising offset of the instructions.
-    #[must_use]
-    pub fn infos(&self) -> ExtInfos<'a, T> {
-        ExtInfos { btf: self.btf, records: self.block.records() }
+    /// The functions that begin in the section, by rising offset as compilers
+    /// write them.
+    pub fn func_infos(self) -> FuncInfos<'a> {
+        FuncInfos { ext: self.ext, records: self.ext.index.records(InfoKind::Func, Some(self.number)) }
+    }
+
+    /// The source lines of the section's instructions, by rising offset as
+    /// compilers write them.
+    pub fn line_infos(self) -> LineInfos<'a> {
+        LineInfos { ext: self.ext, records: self.ext.index.records(InfoKind::Line, Some(self.number)) }
+    }
+
+    /// The CO-RE relocations of the section's instructions, by rising offset as
+    /// compilers write them.
+    pub fn core_relos(self) -> CoreRelos<'a> {
+        CoreRelos { ext: self.ext, records: self.ext.index.records(InfoKind::Relo, Some(self.number)) }
     }
 }
 
-impl<'a, T: ExtInfo<'a>> IntoIterator for ExtSection<'a, T> {
-    type Item = T;
-    type IntoIter = ExtInfos<'a, T>;
-
-    fn into_iter(self) -> ExtInfos<'a, T> {
-        self.infos()
-    }
-}
-
-impl<'a, T: ExtInfo<'a>> fmt::Debug for ExtSection<'a, T> {
+impl fmt::Debug for ExtSection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExtSection").field("name", &self.name()).field("infos", &self.infos().len()).finish()
+        f.debug_struct("ExtSection")
+            .field("name", &self.name())
+            .field("func_infos", &self.func_infos().len())
+            .field("line_infos", &self.line_infos().len())
+            .field("core_relos", &self.core_relos().len())
+            .finish()
     }
 }
 
-/// Iterator over what is said of the instructions of a program section.
-pub struct ExtInfos<'a, T: ExtInfo<'a>> {
-    btf: &'a Inner,
-    records: ExtRecords<'a, T::Raw>,
+/// Iterator over the program sections of `.BTF.ext`, see [`BtfExt::sections`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ExtSections<'a> {
+    ext: &'a BtfExt,
+    next: u32,
 }
 
-impl<'a, T: ExtInfo<'a>> Iterator for ExtInfos<'a, T> {
-    type Item = T;
+impl<'a> Iterator for ExtSections<'a> {
+    type Item = ExtSection<'a>;
 
-    fn next(&mut self) -> Option<T> {
-        T::of(self.btf, self.records.next()?)
+    fn next(&mut self) -> Option<ExtSection<'a>> {
+        let number = self.next;
+        if number == self.ext.index.section_count() {
+            return None;
+        }
+        self.next += 1;
+        Some(ExtSection { ext: self.ext, number })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.records.size_hint()
+        let left = (self.ext.index.section_count() - self.next) as usize;
+        (left, Some(left))
     }
 }
 
-impl<'a, T: ExtInfo<'a>> ExactSizeIterator for ExtInfos<'a, T> {}
+impl ExactSizeIterator for ExtSections<'_> {}
+impl FusedIterator for ExtSections<'_> {}
 
-impl<'a, T: ExtInfo<'a>> fmt::Debug for ExtInfos<'a, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExtInfos").field("len", &self.len()).finish()
-    }
-}
-
+/// Defines the kinds of records, and iterators over them.
 macro_rules! infos {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+    ($(
+        $(#[$doc:meta])* $name:ident $({ $field:ident: $ty:ty = $find:path })?,
+        $(#[$iter_doc:meta])* $names:ident;
+    )*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub struct $name<'a> {
-            btf: &'a Inner,
+            ext: &'a BtfExt,
+            section: u32,
             raw: &'a raw::$name,
+            $($field: $ty,)?
         }
 
-        impl<'a> sealed::Sealed<'a> for $name<'a> {
-            type Raw = raw::$name;
-
-            #[allow(private_interfaces, reason = "nobody outside can call it")]
-            fn of(btf: &'a Inner, raw: &'a raw::$name) -> Option<Self> {
-                Some(Self { btf, raw })
-            }
-        }
-
-        impl<'a> ExtInfo<'a> for $name<'a> {}
-
-        impl $name<'_> {
-            /// Where the instruction is, in **bytes** from the start of the
-            /// program section.
+        impl<'a> $name<'a> {
+            /// Offset of the instruction, in **bytes** from the start of the
+            /// program section (`insn_off`).
             #[must_use]
             pub fn insn_offset(self) -> u32 {
                 self.raw.insn_off()
+            }
+
+            /// The program section.
+            #[must_use]
+            pub fn section(self) -> ExtSection<'a> {
+                ExtSection { ext: self.ext, number: self.section }
+            }
+        }
+
+        $(#[$iter_doc])*
+        #[derive(Clone)]
+        #[must_use]
+        pub struct $names<'a> {
+            ext: &'a BtfExt,
+            records: Records<'a>,
+        }
+
+        impl<'a> Iterator for $names<'a> {
+            type Item = $name<'a>;
+
+            fn next(&mut self) -> Option<$name<'a>> {
+                let (section, at) = self.records.next()?;
+                let raw = raw::$name::first(self.ext.bytes_at(at))?;
+                Some($name { ext: self.ext, section, raw, $($field: $find(self.ext, raw)?,)? })
+            }
+
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                self.records.size_hint()
+            }
+        }
+
+        impl ExactSizeIterator for $names<'_> {}
+        impl FusedIterator for $names<'_> {}
+
+        impl fmt::Debug for $names<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($names)).field("left", &self.len()).finish()
             }
         }
     )*};
 }
 
 infos! {
-    /// An instruction comes from a source line.
-    LineInfo;
-    /// An instruction is to be relocated for the kernel that it is loaded into.
-    CoreRelo;
+    /// A function, and where it begins.
+    FuncInfo { func: Func<'a> = find_func },
+    /// Iterator over functions, see [`ExtSection::func_infos`].
+    FuncInfos;
+
+    /// The source line of an instruction.
+    LineInfo,
+    /// Iterator over source lines, see [`ExtSection::line_infos`].
+    LineInfos;
+
+    /// A CO-RE relocation: an instruction that is to be adapted to the kernel
+    /// that it is loaded into.
+    CoreRelo,
+    /// Iterator over CO-RE relocations, see [`ExtSection::core_relos`].
+    CoreRelos;
 }
 
-/// A function begins at an instruction.
-#[derive(Clone, Copy)]
-pub struct FuncInfo<'a> {
-    func: Func<'a>,
-    raw: &'a raw::FuncInfo,
-}
-
-impl<'a> sealed::Sealed<'a> for FuncInfo<'a> {
-    type Raw = raw::FuncInfo;
-
-    #[allow(private_interfaces, reason = "nobody outside can call it")]
-    fn of(btf: &'a Inner, raw: &'a raw::FuncInfo) -> Option<Self> {
-        Some(Self { func: func(btf, raw)?, raw })
-    }
-}
-
-impl<'a> ExtInfo<'a> for FuncInfo<'a> {}
-
-fn func<'a>(btf: &'a Inner, raw: &raw::FuncInfo) -> Option<Func<'a>> {
-    match btf.type_at(raw.type_id()) {
+/// The function of a function info, which was checked to be one.
+fn find_func<'a>(ext: &'a BtfExt, raw: &raw::FuncInfo) -> Option<Func<'a>> {
+    match ext.btf.layer().type_at(raw.type_id()) {
         Some(Type::Func(func)) => Some(func),
-        _ => None,
+        _ => {
+            debug_assert!(false, "checked when it was opened");
+            None
+        }
     }
 }
 
 impl<'a> FuncInfo<'a> {
-    /// Where the instruction is, in **bytes** from the start of the program
-    /// section.
-    #[must_use]
-    pub fn insn_offset(self) -> u32 {
-        self.raw.insn_off()
-    }
-
     /// The function.
     #[must_use]
     pub fn func(self) -> Func<'a> {
@@ -326,7 +395,7 @@ impl<'a> FuncInfo<'a> {
 
 impl fmt::Debug for FuncInfo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {:?}", self.insn_offset(), self.func.name())
+        write!(f, "{}: {:?}", self.insn_offset(), self.func().name())
     }
 }
 
@@ -334,16 +403,16 @@ impl<'a> LineInfo<'a> {
     /// The name of the source file.
     #[must_use]
     pub fn file(self) -> Name<'a> {
-        self.btf.name_at(self.raw.file_name_off())
+        self.ext.btf.layer().name_at(self.raw.file_name_off())
     }
 
     /// The text of the source line; may be empty.
     #[must_use]
     pub fn text(self) -> Name<'a> {
-        self.btf.name_at(self.raw.line_off())
+        self.ext.btf.layer().name_at(self.raw.line_off())
     }
 
-    /// The number of the line, from 1; 0 for what comes from no line.
+    /// The number of the line, from 1; 0 for instructions of no line.
     #[must_use]
     pub fn line(self) -> u32 {
         self.raw.line()
@@ -363,22 +432,22 @@ impl fmt::Debug for LineInfo<'_> {
 }
 
 impl<'a> CoreRelo<'a> {
-    /// What about the type is to be found out.
+    /// The kind of the relocation.
     #[must_use]
     pub fn kind(self) -> CoreReloKind {
         self.raw.kind().into()
     }
 
-    /// The type, as the program was compiled with it.
+    /// The local type: as the program was compiled with it.
     #[must_use]
     pub fn ty(self) -> Type<'a> {
-        self.btf.type_of(self.raw.type_id())
+        self.ext.btf.layer().type_of(self.raw.type_id())
     }
 
-    /// The access string as it stands: `0:1:2`.
+    /// The access string as it is stored: `0:1:2`.
     #[must_use]
     pub fn access_string(self) -> Name<'a> {
-        self.btf.name_at(self.raw.access_str_off())
+        self.ext.btf.layer().name_at(self.raw.access_str_off())
     }
 
     /// The numbers of the access string, at least one and at most 64. Of a
@@ -394,76 +463,4 @@ impl fmt::Debug for CoreRelo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} of {} {:?}", self.insn_offset(), self.kind(), self.ty(), self.access_string())
     }
-}
-
-macro_rules! relo_kinds {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
-        /// What a CO-RE relocation wants to know of its type in the kernel.
-        ///
-        /// Source: `enum bpf_core_relo_kind` in `include/uapi/linux/bpf.h`.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum CoreReloKind {
-            $($(#[$doc])* $name,)*
-            /// A number that nothing is known of.
-            Unknown(u32),
-        }
-
-        impl From<u32> for CoreReloKind {
-            fn from(number: u32) -> Self {
-                match number {
-                    $($number => Self::$name,)*
-                    number => Self::Unknown(number),
-                }
-            }
-        }
-
-        impl From<CoreReloKind> for u32 {
-            fn from(kind: CoreReloKind) -> Self {
-                match kind {
-                    $(CoreReloKind::$name => $number,)*
-                    CoreReloKind::Unknown(number) => number,
-                }
-            }
-        }
-
-        impl fmt::Display for CoreReloKind {
-            /// As libbpf's log names it.
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self {
-                    $(Self::$name => $text,)*
-                    Self::Unknown(_) => "unknown",
-                })
-            }
-        }
-    };
-}
-
-relo_kinds! {
-    /// Where a field begins, in bytes.
-    FieldByteOffset = 0, "byte_off";
-    /// How many bytes a field has.
-    FieldByteSize = 1, "byte_sz";
-    /// Whether there is the field.
-    FieldExists = 2, "field_exists";
-    /// Whether a field is signed.
-    FieldSigned = 3, "signed";
-    /// How far to shift a bitfield to the left, in a register of 64 bits.
-    FieldLshiftU64 = 4, "lshift_u64";
-    /// How far to shift it back to the right.
-    FieldRshiftU64 = 5, "rshift_u64";
-    /// The id of the type in the program's own BTF.
-    TypeIdLocal = 6, "local_type_id";
-    /// The id of the type in the kernel's BTF.
-    TypeIdTarget = 7, "target_type_id";
-    /// Whether there is the type.
-    TypeExists = 8, "type_exists";
-    /// How many bytes the type has.
-    TypeSize = 9, "type_size";
-    /// Whether there is the enumerator.
-    EnumvalExists = 10, "enumval_exists";
-    /// The value of the enumerator.
-    EnumvalValue = 11, "enumval_value";
-    /// Whether there is the type, and matches in all that it is made of.
-    TypeMatches = 12, "type_matches";
 }

@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 
 use btf_format::Kind;
 
-use crate::{Btf, Error, Name, Type, btf::Inner, view::Handle};
+use crate::{Btf, Error, Name, Type, layer::Layer, view::Handle};
 
 /// What a question by name can be answered with: the view of a kind, or
 /// [`Type`] for any kind.
@@ -33,9 +33,11 @@ impl<'btf> View<'btf> for Type<'btf> {
 
 /// How long a name may be to be looked at where all are, in bytes. A million
 /// types may share one of megabytes.
+#[cfg(feature = "regex")]
 const LONGEST: usize = 4096;
 
 /// The name; empty if it is too long to be looked at.
+#[cfg(feature = "regex")]
 #[inline]
 fn short_name(ty: Type<'_>) -> Name<'_> {
     let Some(handle) = ty.handle() else { return Name::EMPTY };
@@ -80,7 +82,7 @@ impl Btf {
     /// has any has several.
     pub fn find<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Result<K, Error> {
         let name = name.as_ref();
-        for layer in self.inner().layers() {
+        for layer in self.layer().layers() {
             let (mut first, mut second) = (None, None);
             layer.named(name, K::KIND, |handle| match (view::<K>(handle), &first) {
                 (None, _) => ControlFlow::Continue(()),
@@ -113,15 +115,15 @@ impl Btf {
         let name = name.as_ref();
         let mut found = None;
         // The last layer to find anything is the lowest.
-        for layer in self.inner().layers() {
-            let mut first = None;
-            layer.named(name, K::KIND, |handle| {
-                first = view(handle);
-                if first.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
-            found = first.or(found);
+        for layer in self.layer().layers() {
+            found = layer.first_named(name).or(found);
         }
         found
+    }
+
+    /// The own type of this name and kind with the lowest id.
+    pub(crate) fn find_first_own<'btf, K: View<'btf>>(&'btf self, name: &[u8]) -> Option<K> {
+        self.layer().first_named(name)
     }
 
     /// All types of this name and kind, own ones and then those of the base,
@@ -129,8 +131,8 @@ impl Btf {
     #[must_use]
     pub fn find_all<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Vec<K> {
         let mut all = Vec::new();
-        for layer in self.inner().layers() {
-            layer.each_named(name.as_ref(), |found| all.push(found));
+        for layer in self.layer().layers() {
+            layer.add_named(name.as_ref(), &mut all);
         }
         all
     }
@@ -139,7 +141,7 @@ impl Btf {
     #[must_use]
     pub fn find_own<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Vec<K> {
         let mut all = Vec::new();
-        self.inner().each_named(name.as_ref(), |found| all.push(found));
+        self.layer().add_named(name.as_ref(), &mut all);
         all
     }
 
@@ -147,24 +149,16 @@ impl Btf {
     /// by: `foo` finds `foo`, `foo___v2` and `foo___old`. In the order of
     /// [`Btf::find_all`].
     ///
-    /// Names of more than 4,096 bytes are passed over: no kernel allows more than
-    /// 512.
-    ///
-    /// Cost: a walk over all types, even if they are sorted.
+    /// Cost: up to that of two [`Btf::find_all`]; the first call for each layer
+    /// searches the strings for names with a flavor, and indexes these.
     #[must_use]
     pub fn find_flavors<'btf, K: View<'btf>>(&'btf self, essential: impl AsRef<[u8]>) -> Vec<K> {
-        let essential = Name::new(essential.as_ref());
-        if essential.is_empty() {
-            return Vec::new();
+        let essential = essential.as_ref();
+        let mut all = Vec::new();
+        for layer in self.layer().layers() {
+            layer.add_flavors(essential, &mut all);
         }
-        self.layers()
-            .flat_map(Btf::types)
-            .filter(|ty| {
-                let name = short_name(*ty);
-                name.as_bytes().starts_with(essential.as_bytes()) && name.essential() == essential
-            })
-            .filter_map(K::of)
-            .collect()
+        all
     }
 
     /// All types whose name a regular expression matches, of any kind, own
@@ -172,9 +166,17 @@ impl Btf {
     /// 4,096 bytes are passed over: no kernel allows more than 512.
     #[cfg(feature = "regex")]
     pub fn find_matching<'btf>(&'btf self, regex: &regex::bytes::Regex) -> impl Iterator<Item = Type<'btf>> {
+        // Long names are looked at once for each place in the strings, however
+        // many types share them.
+        let mut known = alloc::collections::BTreeMap::new();
         self.layers().flat_map(Btf::types).filter(move |ty| {
             let name = short_name(*ty);
-            !name.is_empty() && regex.is_match(name.as_bytes())
+            let is_match = || regex.is_match(name.as_bytes());
+            match name.as_bytes().len() {
+                0 => false,
+                1..=64 => is_match(),
+                _ => *known.entry(name.as_bytes().as_ptr() as usize).or_insert_with(is_match),
+            }
         })
     }
 
@@ -182,11 +184,11 @@ impl Btf {
     /// in the file says so; it is looked at, once.
     #[must_use]
     pub fn is_name_sorted(&self) -> bool {
-        self.inner().sorted().is_some()
+        self.layer().is_sorted()
     }
 }
 
-impl Inner {
+impl Layer {
     fn each_named<'btf, K: View<'btf>>(&'btf self, name: &[u8], mut each: impl FnMut(K)) {
         self.named(name, K::KIND, |handle| {
             if let Some(found) = view(handle) {
@@ -194,5 +196,35 @@ impl Inner {
             }
             ControlFlow::Continue(())
         });
+    }
+
+    /// The own type of this name with the lowest id.
+    fn first_named<'btf, K: View<'btf>>(&'btf self, name: &[u8]) -> Option<K> {
+        let mut first = None;
+        self.named(name, K::KIND, |handle| {
+            first = view(handle);
+            if first.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        first
+    }
+
+    /// Adds the own types of this name, by rising id.
+    fn add_named<'btf, K: View<'btf>>(&'btf self, name: &[u8], all: &mut Vec<K>) {
+        all.reserve_exact(self.many_named(name, K::KIND));
+        self.each_named(name, |found| all.push(found));
+    }
+
+    /// Adds the own types whose essential name this is, by rising id.
+    pub(crate) fn add_flavors<'btf, K: View<'btf>>(&'btf self, essential: &[u8], all: &mut Vec<K>) {
+        let first = all.len();
+        if Name::new(essential).flavor().is_none() {
+            self.add_named(essential, all);
+        }
+        let plain = all.len();
+        self.flavored(essential, K::KIND, |handle| all.extend(view::<K>(handle)));
+        if first < plain && plain < all.len() {
+            let by_id = |found: &K| (*found).into().id();
+            all.get_mut(first..).unwrap_or_default().sort_unstable_by_key(by_id);
+        }
     }
 }

@@ -9,7 +9,7 @@ use btf_format as raw;
 
 use crate::{
     DeclTags, Linkage,
-    view::{elements, named, referring, views},
+    view::{ShortName, elements, named, referring, views},
 };
 
 views! {
@@ -94,6 +94,6 @@ impl<'btf> Param<'btf> {
 
 impl fmt::Debug for Param<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} type={}", self.name(), self.raw.type_id())
+        write!(f, "{:?} type={}", ShortName(self.owner.btf, self.raw.name_off()), self.raw.type_id())
     }
 }

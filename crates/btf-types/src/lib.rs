@@ -85,58 +85,72 @@
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 mod align;
 mod array;
 mod btf;
 mod collection;
 mod composite;
+mod core_relo_kind;
 mod datasec;
 mod decl_tag;
 mod display;
 mod enumeration;
 mod error;
 mod ext;
+mod ext_index;
 mod find;
+mod flavor;
 mod func;
 mod holes;
 mod int;
+mod layer;
 mod linkage;
+mod name_index;
 mod names;
 mod open;
+mod options;
 mod owned_name;
 mod path;
 mod peel;
 mod rebase;
 mod reference;
 mod references;
+mod remap;
 mod size;
 mod ty;
+mod types;
 mod unknown;
 mod view;
 
 pub use array::Array;
-pub use btf::{Btf, Types};
+pub use btf::Btf;
 #[doc(no_inline)]
 pub use btf_format as format;
 pub use btf_format::{ByteOrder, Header, IntEncoding, Kind, Name};
 pub use bytes::Bytes;
 pub use collection::{Collection, Found, Object};
 pub use composite::{Member, Members, Struct, Union};
+pub use core_relo_kind::CoreReloKind;
 pub use datasec::{Datasec, DatasecEntries, DatasecEntry, Var};
 pub use decl_tag::{DeclTag, DeclTags};
 pub use display::Declaration;
 pub use enumeration::{Enum, Enum64, EnumValue, EnumValues};
 pub use error::Error;
-pub use ext::{BtfExt, CoreRelo, CoreReloKind, ExtInfo, ExtInfos, ExtSection, ExtSections, FuncInfo, LineInfo};
+pub use ext::{BtfExt, CoreRelo, CoreRelos, ExtSection, ExtSections, FuncInfo, FuncInfos, LineInfo, LineInfos};
 pub use find::View;
 pub use func::{Func, FuncProto, Param, Params};
 pub use holes::Hole;
 pub use int::{Float, Int};
 pub use linkage::Linkage;
+pub use options::ParseOptions;
 pub use owned_name::OwnedName;
 pub use path::{Path, Step};
 pub use reference::{Const, Fwd, FwdKind, Ptr, Restrict, TypeTag, Typedef, Volatile};
 pub use references::{PostOrder, References};
+pub use remap::{Remap, RemapBuilder};
 pub use ty::{Type, WrongKind};
+pub use types::Types;
 pub use unknown::Unknown;

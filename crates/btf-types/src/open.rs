@@ -16,9 +16,9 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use btf_format::{Field, IntData, Kind, Layout, Name, RawBtf, Record, Records, TypeRecord, Visitor, Word};
+use btf_format::{Field, IntData, Kind, Layout, RawBtf, Record, Records, TypeRecord, Visitor, Word};
 
-use crate::{Error, btf::Inner, ty::Type};
+use crate::{Error, layer::Layer, ty::Type};
 
 /// What was learned of a blob while checking it.
 pub(crate) struct Index {
@@ -31,14 +31,14 @@ pub(crate) struct Index {
 }
 
 /// Checks a blob.
-pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Index, Error> {
+pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Layer>) -> Result<Index, Error> {
     if base.is_none() && !raw.strings().begins_with_empty() {
         return Err(Error::SplitWithoutBase);
     }
-    let first_id = base.map_or(1, Inner::type_count);
-    let strings_len = u64::from(base.map_or(0, Inner::strings_len)) + raw.strings().as_bytes().len() as u64;
+    let first_id = base.map_or(1, Layer::type_count);
+    let strings_len = u64::from(base.map_or(0, Layer::strings_len)) + raw.strings().as_bytes().len() as u64;
     let strings_len = u32::try_from(strings_len).map_err(|_| Error::TooLarge { what: "strings" })?;
-    let layout = raw.layout().or(base.map_or(Layout::NONE, Inner::layout));
+    let layout = raw.layout().or(base.map_or(Layout::NONE, Layer::layout));
 
     let section = raw.types();
     let start = raw.header().types().start as u64;
@@ -59,36 +59,41 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Inner>) -> Result<Index, Err
         let limits = Limits { count, strings_len, protos: &protos };
         limits.find_fault(Records::new(section, start, layout).flatten())?;
     }
-    let ints = ints.into_iter().filter_map(|index| OpenedInt::new(raw, section.get(*offsets.get(index)? as usize..)?));
+    let string_at = |offset: u32| match base {
+        Some(base) if offset < base.strings_len() => base.string_at(offset),
+        base => {
+            let own = offset - base.map_or(0, Layer::strings_len);
+            raw.strings().as_bytes().get(own as usize..).unwrap_or_default()
+        }
+    };
+    let ints = ints.into_iter().filter_map(|index| OpenedInt::new(section.get(*offsets.get(index)? as usize..)?));
     let (mut pointer_size, mut irregular_ints) = (None, false);
     for int in ints {
-        pointer_size = pointer_size.or_else(|| int.pointer_size());
+        pointer_size = pointer_size.or_else(|| int.pointer_size(string_at));
         irregular_ints |= !int.data.is_regular(int.size);
     }
     Ok(Index { offsets: offsets.into_boxed_slice(), pointer_size, irregular_ints })
 }
 
 /// An INT, as it can be seen before there is a [`Btf`](crate::Btf).
-struct OpenedInt<'a> {
-    /// Empty if it lies in the base.
-    name: Name<'a>,
+struct OpenedInt {
+    name_off: u32,
     size: u32,
     data: IntData,
 }
 
-impl<'a> OpenedInt<'a> {
-    fn new(raw: &RawBtf<'a>, record: &'a [u8]) -> Option<Self> {
+impl OpenedInt {
+    fn new(record: &[u8]) -> Option<Self> {
         let head = TypeRecord::first(record)?;
         let data = *IntData::first(record.get(size_of::<TypeRecord>()..)?)?;
-        let name = raw.strings().get(head.name_off()).unwrap_or_default();
-        Some(Self { name, size: head.size_or_type(), data })
+        Some(Self { name_off: head.name_off(), size: head.size_or_type(), data })
     }
 
     /// The size of a pointer is that of the first integer that has one of the
     /// names of `long`.
     ///
     /// Source: `determine_ptr_size` in `tools/lib/bpf/btf.c`.
-    fn pointer_size(&self) -> Option<u8> {
+    fn pointer_size<'a>(&self, string_at: impl Fn(u32) -> &'a [u8]) -> Option<u8> {
         const NAMES: [&str; 11] = [
             "long",
             "long int",
@@ -102,8 +107,13 @@ impl<'a> OpenedInt<'a> {
             "int unsigned long",
             "int long unsigned",
         ];
-        let is_long = NAMES.iter().any(|name| self.name == *name);
-        (is_long && matches!(self.size, 4 | 8)).then_some(self.size as u8)
+        if !matches!(self.size, 4 | 8) {
+            return None;
+        }
+        // Without looking for the end of the name, which millions may share.
+        let text = string_at(self.name_off);
+        let is = |name: &str| text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0));
+        NAMES.into_iter().any(is).then_some(self.size as u8)
     }
 }
 
@@ -157,7 +167,7 @@ impl Largest {
 /// Which own types are FUNC_PROTOs, and which are referred to by FUNCs.
 struct Protos<'a> {
     first_id: u32,
-    base: Option<&'a Inner>,
+    base: Option<&'a Layer>,
     are: Vec<u64>,
     wanted: Vec<u64>,
     /// Whether a FUNC refers to a type of the base that is none.
@@ -165,7 +175,7 @@ struct Protos<'a> {
 }
 
 impl<'a> Protos<'a> {
-    fn new(most: usize, first_id: u32, base: Option<&'a Inner>) -> Self {
+    fn new(most: usize, first_id: u32, base: Option<&'a Layer>) -> Self {
         let words = most / 64 + 1;
         Self { first_id, base, are: vec![0; words], wanted: vec![0; words], is_wrong_in_base: false }
     }
@@ -245,6 +255,6 @@ impl Limits<'_> {
 /// Whether an id of the base is that of a FUNC_PROTO. Out of line, for the walk
 /// over the records to be inlined.
 #[inline(never)]
-fn is_proto_of(base: Option<&Inner>, id: u32) -> bool {
+fn is_proto_of(base: Option<&Layer>, id: u32) -> bool {
     base.is_some_and(|base| matches!(base.type_of(id), Type::FuncProto(_)))
 }

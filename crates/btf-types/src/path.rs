@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
-use crate::{Btf, Error, Member, Members, Name, Struct, Type, Typedef, Union, peel::HOPS};
+use crate::{Btf, Error, Member, Members, Struct, Type, Typedef, Union, names::Sought, peel::HOPS};
 
 /// The way from an object to something inside it, or behind its pointers: see
 /// [`Type::path`].
@@ -39,6 +39,12 @@ impl<'btf> Path<'btf> {
         self.steps.last().map_or(Type::Void, |step| step.to)
     }
 }
+
+/// How many members are looked at for one path.
+const MEMBERS: u32 = 10_000_000;
+
+/// More members had to be looked at than were allowed.
+struct TooMany;
 
 /// A part of the text of a path.
 enum Part<'p> {
@@ -78,27 +84,32 @@ impl<'btf> Type<'btf> {
     /// once, however often it stands there.
     #[must_use]
     pub fn find_member(self, name: impl AsRef<[u8]>) -> Option<(Member<'btf>, u64)> {
-        let name = Name::new(name.as_ref());
-        if name.is_empty() {
-            return None;
-        }
+        let mut steps = u64::MAX;
+        self.search_member(name.as_ref(), &mut steps).unwrap_or_default()
+    }
+
+    /// Looks for a member as [`Type::find_member`] does, at no more than so many
+    /// members; of these it takes off how many it looked at.
+    fn search_member(self, name: &[u8], steps: &mut u64) -> Result<Option<(Member<'btf>, u64)>, TooMany> {
+        let Some(members) = members(self).filter(|_| !name.is_empty()) else { return Ok(None) };
+        let mut sought = Sought::new(name);
         let mut searched = BTreeSet::new();
-        let mut open = Vec::from([(members(self)?, 0u64)]);
+        let mut open = Vec::from([(members, 0u64)]);
         loop {
             let depth = open.len();
-            let (members_left, start) = open.last_mut()?;
+            let Some((members_left, start)) = open.last_mut() else { return Ok(None) };
             let Some(member) = members_left.next() else {
                 open.pop();
                 continue;
             };
+            *steps = steps.checked_sub(1).ok_or(TooMany)?;
             let offset = *start + u64::from(member.bit_offset());
-            let found = member.name();
-            if found == name {
-                return Some((member, offset));
+            if member.is_named(&mut sought) {
+                return Ok(Some((member, offset)));
             }
-            if found.is_empty() && depth < HOPS as usize {
+            if member.is_anonymous() && depth < HOPS as usize {
                 let inner = member.ty().peel_modifiers();
-                if let Some(members) = members(inner)
+                if let Some(members) = self::members(inner)
                     && searched.insert(inner.id())
                 {
                     open.push((members, offset));
@@ -128,17 +139,19 @@ impl<'btf> Type<'btf> {
     /// # Errors
     ///
     /// [`Error::NoSuchMember`] if there is no such thing there, or the text is
-    /// no path; those of [`Type::size_of`] where an index is used.
+    /// no path; those of [`Type::size_of`] where an index is used;
+    /// [`Error::TooMuch`] after ten million members.
     pub fn path(self, path: impl AsRef<[u8]>) -> Result<Path<'btf>, Error> {
         let whole = path.as_ref();
         let mut text = whole;
         let mut steps = Vec::new();
+        let mut steps_left = MEMBERS.into();
         let mut step = Step { from: self.peel_modifiers(), bit_offset: 0, bitfield_size: None, to: self };
         while !text.is_empty() {
             let before = text;
             let error = |ty: Type<'_>| Error::NoSuchMember { id: ty.id(), path: whole.into(), rest: before.into() };
             let first = text.len() == whole.len();
-            let part = next_part(&mut text, first).ok_or(error(step.to))?;
+            let part = next_part(&mut text, first).ok_or_else(|| error(step.to))?;
             let mut object = step.to.peel_modifiers();
             if let Type::Ptr(ptr) = object {
                 steps.push(step);
@@ -152,7 +165,9 @@ impl<'btf> Type<'btf> {
             }
             match part {
                 Part::Member(name) => {
-                    let (member, offset) = object.find_member(name).ok_or(error(object))?;
+                    let found = object.search_member(name, &mut steps_left);
+                    let found = found.map_err(|TooMany| Error::TooMuch { id: self.id(), limit: MEMBERS })?;
+                    let (member, offset) = found.ok_or_else(|| error(object))?;
                     step.bit_offset += offset;
                     step.bitfield_size = member.bitfield_size();
                     step.to = member.ty();

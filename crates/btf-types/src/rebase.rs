@@ -10,19 +10,24 @@
 //! what was meant: a forward declaration goes by its own flag, and a struct has
 //! a struct as its counterpart, a union a union.
 
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, btree_map::Entry},
+    vec,
+    vec::Vec,
+};
 
-use btf_format::{ByteOrder, RecordsMut, Word};
+use btf_format::{RecordsMut, Word};
 
-use crate::{Btf, Error, FwdKind, Type, view::Handle};
+use crate::{Btf, Error, FwdKind, Remap, Type, view::Handle};
 
-/// How many types of the same names are looked at.
+/// The most types of the same names that are looked at.
 const STEPS: u32 = 1_000_000;
 
 impl Btf {
-    /// This split BTF on another base than the one that it was opened with,
-    /// which must be a distilled one: nothing but named integers, floats,
-    /// enums, structs, unions and forward declarations.
+    /// Moves this split BTF from the base that it was opened with, which must
+    /// be a distilled one, to another base (libbpf's `btf__relocate`). A
+    /// distilled base has nothing but named integers, floats, enums, structs,
+    /// unions and forward declarations.
     ///
     /// Neither this nor the bases are changed.
     ///
@@ -30,85 +35,75 @@ impl Btf {
     ///
     /// [`Error::NotSplit`] if this has no base; [`Error::NotDistilled`] if its
     /// base has other types; [`Error::NoCounterpart`] and
-    /// [`Error::SeveralCounterparts`] of a type that the new base does not
-    /// have, or has more than once; [`Error::Format`] if this has types of
-    /// kinds that are not known; [`Error::ByteOrderOfBase`]; [`Error::TooMuch`]
-    /// if millions of types share their names.
+    /// [`Error::SeveralCounterparts`] if the new base does not have a type, or
+    /// has it more than once; [`Error::NoCounterpartString`];
+    /// [`Error::Format`] if this has types of kinds that are not known;
+    /// [`Error::ByteOrderOfBase`]; [`Error::TooMuch`] if millions of types share
+    /// their names.
     pub fn rebase(&self, base: &Self) -> Result<Self, Error> {
+        self.rebase_with_remap(base).map(|(rebased, _)| rebased)
+    }
+
+    /// Moves this split BTF to another base, as [`Btf::rebase`], and returns
+    /// with it where its ids and strings have gone: what else refers to them,
+    /// such as `.BTF_ids`, follows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Btf::rebase`].
+    pub fn rebase_with_remap(&self, base: &Self) -> Result<(Self, Remap), Error> {
         let distilled = self.base().ok_or(Error::NotSplit)?;
         if base.byte_order() != self.byte_order() {
             return Err(Error::ByteOrderOfBase { split: self.byte_order(), base: base.byte_order() });
         }
-        let map = Map::new(self, distilled, base)?;
+        let remap = remap(self, distilled, base)?;
         let mut bytes = self.as_bytes().to_vec();
-        let types = self.header().types();
+        let header = btf_format::Header::parse(&bytes)?;
+        header.check_known()?;
+        let types = header.types();
         let offset = types.start as u64;
-        for record in RecordsMut::new(bytes.get_mut(types).unwrap_or_default(), offset, self.inner().layout()) {
+        for record in RecordsMut::new(bytes.get_mut(types).unwrap_or_default(), offset, self.layer().layout()) {
             let mut record = record?;
             record.check_roles()?;
             record.try_for_each_field(|field, value| {
+                let old = *value;
                 *value = match field.holds {
-                    Word::Id => map.id(*value)?,
-                    _ => map.string(*value)?,
+                    Word::Id => remap.id(old).ok_or(Error::NotMapped { what: "type", found: old })?,
+                    _ => remap.string(old).ok_or(Error::NoCounterpartString { offset: old })?,
                 };
                 Ok::<_, Error>(())
             })?;
         }
-        if self.byte_order() != ByteOrder::NATIVE {
-            btf_format::convert(&mut bytes, self.byte_order())?;
-        }
-        Self::parse_split(bytes, base)
+        let rebased = Self::from_native(bytes, Some(base), self.byte_order(), self.known_pointer_size())?;
+        Ok((rebased, remap))
     }
 }
 
-/// Where ids and string offsets go.
-struct Map {
-    /// The new id of each type of the distilled base, from id 0.
-    ids: Vec<u32>,
-    /// The new offset of each name of a type of the distilled base.
-    strings: BTreeMap<u32, u32>,
-    old_types: u32,
-    new_types: u32,
-    old_strings: u32,
-    new_strings: u32,
+/// Maps the types of the distilled base to their counterparts, and own types and
+/// strings to those after the new base's.
+fn remap(split: &Btf, distilled: &Btf, base: &Btf) -> Result<Remap, Error> {
+    let mut remap = Remap::builder(0, 0);
+    remap.push_id(Some(0));
+    remap.push_strings(0..1, 0);
+    let embedded = embedded(split, distilled);
+    let mut candidates = Candidates::new(distilled, base);
+    for (ty, is_embedded) in distilled.types().zip(embedded.into_iter().skip(1)) {
+        let counterpart = candidates.counterpart(ty, is_embedded)?;
+        remap.push_id(Some(counterpart.id));
+        let (old, new) = (name_off(ty), counterpart.record().name_off());
+        remap.push_strings(old..old + 1, new);
+    }
+    let (old, new) = (distilled.layer(), base.layer());
+    let end_of_types = new.type_count().checked_add(split.types().len() as u32);
+    let new_ids = new.type_count()..end_of_types.ok_or(Error::TooLarge { what: "types" })?;
+    new_ids.for_each(|id| remap.push_id(Some(id)));
+    remap.push_strings(old.strings_len()..split.layer().strings_len(), new.strings_len());
+    Ok(remap.finish())
 }
 
-impl Map {
-    fn new(split: &Btf, distilled: &Btf, base: &Btf) -> Result<Self, Error> {
-        let embedded = embedded(split, distilled);
-        let mut ids = vec![0];
-        let mut strings = BTreeMap::from([(0, 0)]);
-        let mut steps = STEPS;
-        for (ty, is_embedded) in distilled.types().zip(embedded.into_iter().skip(1)) {
-            let counterpart = counterpart(ty, is_embedded, base, &mut steps)?;
-            ids.push(counterpart.id);
-            if let Some(old) = ty.handle() {
-                strings.insert(old.record().name_off(), counterpart.record().name_off());
-            }
-        }
-        Ok(Self {
-            ids,
-            strings,
-            old_types: distilled.type_count(),
-            new_types: base.type_count(),
-            old_strings: distilled.inner().strings_len(),
-            new_strings: base.inner().strings_len(),
-        })
-    }
-
-    fn id(&self, id: u32) -> Result<u32, Error> {
-        match id.checked_sub(self.old_types) {
-            Some(own) => own.checked_add(self.new_types).ok_or(Error::TooLarge { what: "types" }),
-            None => Ok(self.ids.get(id as usize).copied().unwrap_or(0)),
-        }
-    }
-
-    fn string(&self, offset: u32) -> Result<u32, Error> {
-        match offset.checked_sub(self.old_strings) {
-            Some(own) => own.checked_add(self.new_strings).ok_or(Error::TooLarge { what: "strings" }),
-            None => self.strings.get(&offset).copied().ok_or(Error::NoCounterpartString { offset }),
-        }
-    }
+/// Offset of a type's name.
+fn name_off(ty: Type<'_>) -> u32 {
+    ty.handle().map_or(0, |handle| handle.record().name_off())
 }
 
 /// Which types of the distilled base, by id, lie by value in a struct or union
@@ -131,24 +126,72 @@ fn embedded(split: &Btf, distilled: &Btf) -> Vec<bool> {
     embedded
 }
 
-/// The one type of `base` that a type of a distilled base stands for.
-fn counterpart<'btf>(ty: Type<'_>, is_embedded: bool, base: &'btf Btf, steps: &mut u32) -> Result<Handle<'btf>, Error> {
-    let name = ty.name();
-    let is_distilled = match ty {
-        Type::Int(_) | Type::Float(_) | Type::Enum(_) | Type::Struct(_) | Type::Union(_) | Type::Fwd(_) => {
-            !name.is_empty()
-        }
-        _ => false,
-    };
-    if !is_distilled {
-        return Err(Error::NotDistilled { id: ty.id(), kind: ty.kind(), name: name.into() });
+/// Types of the new base by the names of the distilled one's.
+///
+/// Each name is looked up once, however many types share it, and all names
+/// together are charged to a budget, as their strings can overlap.
+struct Candidates<'btf> {
+    base: &'btf Btf,
+    /// By offset of the name in the distilled base.
+    by_name: BTreeMap<u32, Vec<Type<'btf>>>,
+    /// Bytes of names that may still be looked up.
+    name_bytes: u64,
+    /// Candidates that may still be looked at.
+    steps: u32,
+}
+
+impl<'btf> Candidates<'btf> {
+    fn new(distilled: &Btf, base: &'btf Btf) -> Self {
+        let name_bytes = 4 * u64::from(distilled.layer().strings_len());
+        Self { base, by_name: BTreeMap::new(), name_bytes, steps: STEPS }
     }
-    let candidates: Vec<Type<'btf>> = base.find_all(name);
-    let too_much = Error::TooMuch { id: ty.id(), limit: STEPS };
-    *steps = u32::try_from(candidates.len()).ok().and_then(|count| steps.checked_sub(count)).ok_or(too_much)?;
-    let composites = candidates.iter().filter(|ty| matches!(ty, Type::Struct(_) | Type::Union(_))).count();
-    let size_matters = is_embedded || composites > 1;
-    let fits = |candidate: &Type<'_>| match (ty, candidate) {
+
+    /// The types of the name of a type, a distilled one.
+    fn of(&mut self, ty: Type<'_>) -> Result<&[Type<'btf>], Error> {
+        let too_much = Error::TooMuch { id: ty.id(), limit: STEPS };
+        let named = match self.by_name.entry(name_off(ty)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => {
+                let name = ty.name();
+                let left = self.name_bytes.checked_sub(name.as_bytes().len() as u64);
+                self.name_bytes = left.ok_or(too_much.clone())?;
+                vacant.insert(self.base.find_all(name))
+            }
+        };
+        let left = u32::try_from(named.len()).ok().and_then(|count| self.steps.checked_sub(count));
+        self.steps = left.ok_or(too_much)?;
+        Ok(named)
+    }
+
+    /// The one type of the new base that a type of the distilled one stands for.
+    fn counterpart(&mut self, ty: Type<'_>, is_embedded: bool) -> Result<Handle<'btf>, Error> {
+        let is_kind = matches!(
+            ty,
+            Type::Int(_) | Type::Float(_) | Type::Enum(_) | Type::Struct(_) | Type::Union(_) | Type::Fwd(_)
+        );
+        if !is_kind || ty.is_named("") {
+            return Err(Error::NotDistilled { id: ty.id(), kind: ty.kind(), name: ty.name().into() });
+        }
+        let candidates = self.of(ty)?;
+        let composites = candidates.iter().filter(|ty| matches!(ty, Type::Struct(_) | Type::Union(_))).count();
+        let size_matters = is_embedded || composites > 1;
+        let fitting = candidates.iter().filter(|candidate| fits(ty, **candidate, size_matters));
+        let mut fitting: Vec<Handle<'btf>> = fitting.filter_map(|candidate| candidate.handle()).collect();
+        match (fitting.pop(), fitting.is_empty()) {
+            (Some(one), true) => Ok(one),
+            (None, _) => Err(Error::NoCounterpart { kind: ty.kind(), name: ty.name().into() }),
+            (Some(last), false) => {
+                let mut ids: Vec<u32> = fitting.iter().chain([&last]).map(|handle| handle.id).collect();
+                ids.sort_unstable();
+                Err(Error::SeveralCounterparts { kind: ty.kind(), name: ty.name().into(), ids })
+            }
+        }
+    }
+}
+
+/// Whether a type of a distilled base can stand for one of the same name.
+fn fits(ty: Type<'_>, candidate: Type<'_>, size_matters: bool) -> bool {
+    match (ty, candidate) {
         (Type::Int(old), Type::Int(new)) => old.size() == new.size() && old.encoding() == new.encoding(),
         (Type::Float(old), Type::Float(new)) => old.size() == new.size(),
         (Type::Enum(old), Type::Enum(new)) => old.size() == new.size(),
@@ -159,15 +202,5 @@ fn counterpart<'btf>(ty: Type<'_>, is_embedded: bool, base: &'btf Btf, steps: &m
         (Type::Fwd(old), Type::Struct(_)) => old.declares() == FwdKind::Struct,
         (Type::Fwd(old), Type::Union(_)) => old.declares() == FwdKind::Union,
         _ => false,
-    };
-    let mut fitting: Vec<Handle<'btf>> = candidates.into_iter().filter(fits).filter_map(Type::handle).collect();
-    match (fitting.pop(), fitting.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (None, _) => Err(Error::NoCounterpart { kind: ty.kind(), name: name.into() }),
-        (Some(last), false) => {
-            let mut ids: Vec<u32> = fitting.iter().chain([&last]).map(|handle| handle.id).collect();
-            ids.sort_unstable();
-            Err(Error::SeveralCounterparts { kind: ty.kind(), name: name.into(), ids })
-        }
     }
 }

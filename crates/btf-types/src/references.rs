@@ -6,7 +6,7 @@ use core::iter::FusedIterator;
 
 use btf_format::{Layout, Record, Word, Words};
 
-use crate::{Type, btf::Inner, view::Handle};
+use crate::{Type, layer::Layer, view::Handle};
 
 /// Iterator over the types that a type's record refers to, in the order in
 /// which they stand there, see [`Type::references`].
@@ -88,7 +88,7 @@ impl<'btf> Iterator for PostOrder<'btf> {
     type Item = Type<'btf>;
 
     fn next(&mut self) -> Option<Type<'btf>> {
-        let btf: &'btf Inner = self.btf?.btf;
+        let btf: &'btf Layer = self.btf?.btf;
         loop {
             let (id, word) = self.stack.last_mut()?;
             let ty = btf.type_of(*id);

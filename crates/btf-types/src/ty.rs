@@ -5,8 +5,8 @@ use core::fmt;
 use btf_format::{Kind, Name};
 
 use crate::{
-    Array, Const, Datasec, DeclTag, Enum, Enum64, Float, Func, FuncProto, Fwd, Int, Ptr, Restrict, Struct, TypeTag,
-    Typedef, Union, Unknown, Var, Volatile,
+    Array, Btf, Const, Datasec, DeclTag, Enum, Enum64, Float, Func, FuncProto, Fwd, Int, Ptr, Restrict, Struct,
+    TypeTag, Typedef, Union, Unknown, Var, Volatile,
     find::{View, sealed},
     view::Handle,
 };
@@ -140,6 +140,26 @@ pub struct WrongKind {
 }
 
 impl<'btf> Type<'btf> {
+    /// The BTF that owns the type: the one that was asked for it, or a base of
+    /// that. `None` for `void`.
+    ///
+    /// With it and the id a type outlives the BTF that it was asked of.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// # use btf_types::Btf;
+    /// # let btf = Btf::parse(&include_bytes!("../doc/point.btf")[..])?;
+    /// let ty = btf.type_by_id(1)?;
+    /// assert!(ty.btf().unwrap().is_same(&btf));
+    /// assert!(btf.type_by_id(0)?.btf().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn btf(self) -> Option<Btf> {
+        self.handle().and_then(|handle| Btf::of_layer(handle.btf))
+    }
+
     /// The id: 0 for `void`.
     #[must_use]
     #[inline]
@@ -176,9 +196,7 @@ impl<'btf> Type<'btf> {
     #[must_use]
     pub fn name_start(self, limit: usize) -> Name<'btf> {
         let Some(handle) = self.handle() else { return Name::EMPTY };
-        let tail = handle.btf.string_at(handle.record().name_off());
-        let tail = tail.get(..limit).unwrap_or(tail);
-        Name::new(tail.get(..memchr::memchr(0, tail).unwrap_or(tail.len())).unwrap_or_default())
+        handle.btf.name_start(handle.record().name_off(), limit)
     }
 
     /// Whether this is the name. Takes no longer than that is long, where

@@ -5,15 +5,15 @@
 
 use core::{fmt, ptr};
 
-use btf_format::{Name, TypeRecord};
+use btf_format::{Name, Record, TypeRecord};
 
-use crate::{Type, btf::Inner};
+use crate::{Type, layer::Layer};
 
 /// What every view is.
 #[derive(Clone, Copy)]
 pub(crate) struct Handle<'btf> {
     /// The layer that owns the type.
-    pub(crate) btf: &'btf Inner,
+    pub(crate) btf: &'btf Layer,
     /// Where its record begins in the layer's type section.
     pub(crate) offset: u32,
     pub(crate) id: u32,
@@ -36,6 +36,13 @@ impl<'btf> Handle<'btf> {
     #[inline]
     pub(crate) fn rest(self) -> &'btf [u8] {
         self.btf.rest_at(self.offset)
+    }
+
+    /// The record and all that belongs to it.
+    #[inline]
+    pub(crate) fn whole_record(self) -> Option<Record<'btf>> {
+        let offset = u64::from(self.offset) + self.btf.header.types().start as u64;
+        Record::first(self.btf.record_bytes(self.offset), offset, self.btf.layout()).ok()
     }
 
     #[inline]
@@ -76,9 +83,36 @@ impl fmt::Debug for Handle<'_> {
             Some(kind) => write!(f, "{kind}")?,
             None => write!(f, "kind {}", info.kind_number())?,
         }
-        write!(f, " {:?} vlen={} kind_flag={}", self.name(), info.vlen(), info.kind_flag())?;
+        let name = ShortName(self.btf, record.name_off());
+        write!(f, " {name:?} vlen={} kind_flag={}", info.vlen(), info.kind_flag())?;
         write!(f, " size_or_type={}", record.size_or_type())
     }
+}
+
+/// A name as it is shown to who debugs: millions of things can share a long one.
+pub(crate) struct ShortName<'btf>(pub(crate) &'btf Layer, pub(crate) u32);
+
+impl fmt::Debug for ShortName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 128;
+        let Self(btf, offset) = *self;
+        let name = btf.name_start(offset, SHOWN + 1);
+        match name.as_bytes().get(..SHOWN) {
+            Some(start) if name.as_bytes().len() > SHOWN => write!(f, "{:?}...", Name::new(start)),
+            _ => name.fmt(f),
+        }
+    }
+}
+
+/// Shows the first elements of an iterator.
+pub(crate) fn debug_first<T: fmt::Debug>(
+    f: &mut fmt::Formatter<'_>,
+    mut elements: impl Iterator<Item = T>,
+) -> fmt::Result {
+    const SHOWN: usize = 16;
+    let mut list = f.debug_list();
+    list.entries(elements.by_ref().take(SHOWN));
+    if elements.next().is_some() { list.finish_non_exhaustive() } else { list.finish() }
 }
 
 /// Defines views.
@@ -221,7 +255,7 @@ macro_rules! elements {
 
         impl core::fmt::Debug for $iter<'_> {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.debug_list().entries(self.clone()).finish()
+                $crate::view::debug_first(f, self.clone())
             }
         }
     };

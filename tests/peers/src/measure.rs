@@ -44,6 +44,16 @@ pub trait Peer: Sized {
         None
     }
 
+    /// The ids of all types of these names, of whatever kind.
+    fn find_all(&self, _names: &[&str]) -> Option<u64> {
+        None
+    }
+
+    /// The ids of all types whose essential name is one of these.
+    fn find_flavors(&self, _names: &[&str]) -> Option<u64> {
+        None
+    }
+
     /// The ids of all types whose name matches a regular expression.
     fn matching(&self, _regex: &str) -> Option<u64> {
         None
@@ -76,7 +86,7 @@ pub trait Peer: Sized {
 }
 
 /// Lines of the table: what is printed for a key.
-pub const ROWS: [(&str, &str); 19] = [
+pub const ROWS: [(&str, &str); 21] = [
     ("first", "open the file, first in process"),
     ("warm", "open the file, warm"),
     ("bytes", "open bytes in memory"),
@@ -86,6 +96,8 @@ pub const ROWS: [(&str, &str); 19] = [
     ("find", "find by name, when many are asked"),
     ("missing", "no such name, when many are asked"),
     ("index", "make the index for that"),
+    ("find_all", "all types of a name, when many are asked"),
+    ("find_flavors", "all flavors of a name, when many are asked"),
     ("by_id", "type by id, random, matched on"),
     ("types", "iterate all types"),
     ("names", "iterate with all names"),
@@ -148,6 +160,8 @@ pub fn run<P: Peer>(path: &Path, module: Option<&Path>) {
     let missing: Vec<String> = names.iter().map(|name| format!("{name}_is_missing")).collect();
     let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
     question("missing", missing.len() as u32, || peer.find_none(&missing));
+    question("find_all", names.len() as u32, || peer.find_all(&names));
+    question("find_flavors", names.len() as u32, || peer.find_flavors(&names));
     question("by_id", ids.len() as u32, || peer.by_id(&ids));
     question("types", 1, || peer.types());
     question("names", 1, || peer.names());

@@ -45,6 +45,14 @@ impl Peer for Ours {
         Some(start.elapsed())
     }
 
+    fn find_all(&self, names: &[&str]) -> Option<u64> {
+        Some(names.iter().flat_map(|name| self.0.find_all::<Type<'_>>(name)).map(|ty| u64::from(ty.id())).sum())
+    }
+
+    fn find_flavors(&self, names: &[&str]) -> Option<u64> {
+        Some(names.iter().flat_map(|name| self.0.find_flavors::<Type<'_>>(name)).map(|ty| u64::from(ty.id())).sum())
+    }
+
     fn matching(&self, regex: &str) -> Option<u64> {
         let regex = regex::bytes::Regex::new(regex).expect("it is one");
         Some(self.0.find_matching(&regex).map(|ty| u64::from(ty.id())).sum())

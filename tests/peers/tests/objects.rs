@@ -270,7 +270,7 @@ fn same_ext(objects: &Objects) -> usize {
         let ext = object.btf_ext().unwrap().unwrap();
         let raw = RawBtfExt::parse(&theirs).unwrap();
         let funcs = raw.func_infos().flat_map(|block| block.records()).map(|info| (info.insn_off(), info.type_id()));
-        let of_ours = ext.func_infos().flatten().map(|info| (info.insn_offset(), info.func().id()));
+        let of_ours = ext.func_infos().map(|info| (info.insn_offset(), info.func().id()));
         assert!(funcs.eq(of_ours), "{name}");
         same += 1;
     }

@@ -78,9 +78,9 @@ impl<'a> Writer<'a> {
             self.put(TypeRecord::new(name, Info::of(Kind::Var).word(), ty).as_bytes());
             self.put(format::Var::new(Linkage::Global.into()).as_bytes());
         }
-        let mut bytes = self.blob(&raw).map_err(btf_types::Error::from)?;
-        format::convert(&mut bytes, self.btf.byte_order()).map_err(btf_types::Error::from)?;
-        Ok(Btf::parse_with_pointer_size(bytes, self.btf.base(), self.btf.pointer_size())?)
+        let (base, pointer_size) = (self.btf.base(), self.btf.known_pointer_size());
+        let bytes = self.blob(&raw).map_err(btf_types::Error::from)?;
+        Ok(Btf::from_native(bytes, base, self.btf.byte_order(), pointer_size)?)
     }
 
     fn put(&mut self, bytes: &[u8]) {

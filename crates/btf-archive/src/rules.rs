@@ -6,30 +6,31 @@
 //! | alias | the same under other names: see `alias.rs`, `machine.rs`, and links |
 //! | build counter | the same, but that SUSE's release has one number less than its file |
 //! | unique release | machine and release, and no other kernel has them; among several those that the release's name speaks for |
-//! | nearest | only if asked for: distribution, version, machine and flavour |
+//! | nearest | only if asked for: distribution, version, machine and flavor |
 //!
 //! Several files with equal contents are one. `ID_LIKE` chooses among kernels of
 //! the same release, and never alone: Oracle's is `fedora`.
 
-use std::{cmp::Reverse, fmt};
+use std::{cmp::Reverse, collections::HashSet, fmt, sync::Arc};
 
 use btf_kernel::Host;
 
 use crate::{Entry, Error, alias, index::Place, machine};
 
-/// By which rule a kernel was selected.
+/// The rule by which a kernel was selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// It says exactly what the host does.
+    /// Distribution, version, machine and release are the host's.
     Exact,
-    /// It does by other names of the distribution, the version, or the machine.
+    /// They are the host's by other names of the distribution, the version, or
+    /// the machine.
     Alias,
-    /// It does, but for SUSE's build counter.
+    /// They are the host's, but for SUSE's build counter in the release.
     BuildCounter,
-    /// Only the release and the machine are the same, and no other has them.
+    /// Only release and machine are the host's, and no other kernel has them.
     UniqueRelease,
-    /// It is another kernel, and the nearest: its layouts may differ.
+    /// Another kernel, with the nearest release: its layouts may differ.
     Nearest,
 }
 
@@ -84,21 +85,35 @@ impl Verdict {
     }
 }
 
-/// As many near ones an error names.
+/// Maximum number of similar releases that an error names.
 const NEAREST: usize = 5;
 
+/// Maximum length of a host's release, machine, distribution and version, in
+/// **bytes**; the kernel's own limit for the first two is 64.
+const TEXT: usize = 256;
+
 impl<'a> Query<'a> {
-    pub(crate) fn new(host: &'a Host) -> Self {
+    /// What to ask for a host.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] if the host is not what a system says of itself.
+    pub(crate) fn new(host: &'a Host) -> Result<Self, Error> {
+        let Host { distribution, version, codename, machine, release, .. } = host;
+        let texts = [Some(distribution), version.as_ref(), codename.as_ref(), Some(machine), Some(release)];
+        if texts.into_iter().flatten().any(|text| text.len() > TEXT) {
+            return Err(Error::Limit { what: "bytes in a name of the host", limit: TEXT as u64 });
+        }
         let distributions = alias::distributions(&host.distribution);
         let versions = alias::versions_of_any(&distributions, host.version.as_deref(), host.codename.as_deref());
-        Self { host, distributions, versions, machines: machine::names(&host.machine) }
+        Ok(Self { host, distributions, versions, machines: machine::names(machine) })
     }
 
-    /// Whether a path may be of the host's release, which has to be told from
-    /// its parts: it has all but the flavour in it.
-    pub(crate) fn may_be(&self, path: &str) -> bool {
+    /// Whether a file's name may be of the host's release: it has all but the
+    /// flavor in it.
+    pub(crate) fn may_be(&self, file: &str) -> bool {
         let release = &self.host.release;
-        path.contains(release.rsplit_once('-').map_or(release.as_str(), |(start, _)| start))
+        file.contains(release.rsplit_once('-').map_or(release.as_str(), |(start, _)| start))
     }
 
     /// The paths that would be the host's, without endings, best first.
@@ -117,12 +132,11 @@ impl<'a> Query<'a> {
     /// How near an entry is to what the host says of itself; less is nearer.
     fn rank(&self, entry: &Entry<'_>) -> Option<(usize, usize, usize)> {
         let position = |names: &[String], name: &str| names.iter().position(|known| known.eq_ignore_ascii_case(name));
-        let distribution = match entry.distribution {
-            // One level too high.
-            "" => self.distributions.iter().any(|name| name == "amzn").then_some(self.distributions.len())?,
-            name => position(&self.distributions, name)?,
-        };
-        Some((distribution, position(&self.versions, entry.version)?, self.machine(entry)?))
+        Some((
+            position(&self.distributions, entry.distribution)?,
+            position(&self.versions, entry.version)?,
+            self.machine(entry)?,
+        ))
     }
 
     fn machine(&self, entry: &Entry<'_>) -> Option<usize> {
@@ -163,7 +177,7 @@ impl<'a> Query<'a> {
             None => Err(Error::NotFound {
                 host: self.to_string(),
                 tried: self.tried(),
-                nearest: near.into_iter().take(NEAREST).map(|place| place.path.clone()).collect(),
+                nearest: near.into_iter().take(NEAREST).map(|place| place.path.to_string()).collect(),
             }),
         }
     }
@@ -172,53 +186,67 @@ impl<'a> Query<'a> {
     /// of these those of what the host is made from, the nearest first, and of
     /// these those of its version.
     fn narrow(&self, candidates: &mut Vec<&(Entry<'_>, &Place)>) {
-        let mut keep = |is: &dyn Fn(&Entry<'_>) -> bool| {
-            let has_any = candidates.iter().any(|(entry, _)| is(entry));
-            if has_any {
-                candidates.retain(|(entry, _)| is(entry));
-            }
-            has_any
-        };
         let speaks_for = spoken_for(&self.host.release);
-        keep(&|entry| speaks_for.contains(&entry.distribution));
-        let _ = self.host.like.iter().any(|like| keep(&|entry| entry.distribution == like));
+        prefer(candidates, |entry| speaks_for.contains(&entry.distribution));
+        let there: HashSet<&str> = candidates.iter().map(|(entry, _)| entry.distribution).collect();
+        if let Some(like) = self.host.like.iter().find(|like| there.contains(like.as_str())) {
+            prefer(candidates, |entry| entry.distribution == like);
+        }
         let (version, codename) = (self.host.version.as_deref(), self.host.codename.as_deref());
-        keep(&|entry| alias::versions(entry.distribution, version, codename).iter().any(|name| name == entry.version));
+        let names = |entry: &Entry<'_>| alias::versions(entry.distribution, version, codename);
+        prefer(candidates, |entry| names(entry).iter().any(|name| name == entry.version));
     }
 
-    /// Kernels of the same distribution, version, machine and flavour, the
+    /// Kernels of the same distribution, version, machine and flavor, the
     /// nearest first.
     fn near<'p>(&self, entries: &[(Entry<'_>, &'p Place)]) -> Vec<&'p Place> {
         let wanted = Release::parse(&self.host.release);
         let is_like = |entry: &Entry<'_>| self.rank(entry).is_some() && wanted.is_like(&Release::parse(entry.release));
         let mut near: Vec<_> = entries.iter().filter(|(entry, _)| is_like(entry)).collect();
-        near.sort_by_key(|(entry, place)| {
+        near.sort_by_cached_key(|(entry, place)| {
             let found = Release::parse(entry.release);
-            (wanted.distance(&found), Reverse(found.numbers), place.path.clone())
+            (wanted.distance(&found), Reverse(found.numbers), place.is_link(), Arc::clone(&place.path))
         });
-        near.into_iter().map(|(_, place)| *place).collect()
+        // A file that is there over links, too, is one.
+        let mut seen = HashSet::new();
+        near.into_iter().map(|(_, place)| *place).filter(|place| seen.insert(&place.file)).collect()
+    }
+}
+
+/// Leaves those that a predicate is true of, if there are any.
+fn prefer(candidates: &mut Vec<&(Entry<'_>, &Place)>, is: impl Fn(&Entry<'_>) -> bool) {
+    if candidates.iter().any(|(entry, _)| is(entry)) {
+        candidates.retain(|(entry, _)| is(entry));
     }
 }
 
 impl fmt::Display for Query<'_> {
+    /// The host, as far as it says what it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Host { distribution, version, codename, machine, release, .. } = self.host;
-        let version = version.as_ref().or(codename.as_ref()).map_or("of no version", String::as_str);
-        write!(f, "kernel {release} of {distribution} {version} on {machine}")
+        write!(f, "kernel {release}")?;
+        let version = version.as_ref().or(codename.as_ref()).map_or("", String::as_str);
+        match (distribution.as_str(), version) {
+            ("", "") => {}
+            ("", version) => write!(f, " of version {version}")?,
+            (distribution, "") => write!(f, " of {distribution}")?,
+            (distribution, version) => write!(f, " of {distribution} {version}")?,
+        }
+        if machine.is_empty() { Ok(()) } else { write!(f, " on {machine}") }
     }
 }
 
-/// Whether a file has SUSE's build counter in its release, before the flavour:
+/// Whether a file has SUSE's build counter in its release, before the flavor:
 /// `4.4.103-6.33.1-default` is of `4.4.103-6.33-default`.
 fn has_counter(file: &str, release: &str) -> bool {
-    let (Some((start, flavour)), Some((file_start, file_flavour))) = (release.rsplit_once('-'), file.rsplit_once('-'))
+    let (Some((start, flavor)), Some((file_start, file_flavor))) = (release.rsplit_once('-'), file.rsplit_once('-'))
     else {
         return false;
     };
     let counter = file_start.strip_prefix(start).and_then(|rest| rest.strip_prefix('.'));
     let is_counter =
         |counter: &str| matches!(counter.len(), 1..=2) && counter.parse::<u8>().is_ok_and(|number| number > 0);
-    flavour == file_flavour && counter.is_some_and(is_counter)
+    flavor == file_flavor && counter.is_some_and(is_counter)
 }
 
 /// The distributions that build kernels with such a release.
@@ -259,7 +287,7 @@ impl<'a> Release<'a> {
         Self { numbers, words }
     }
 
-    /// Whether it is of the same flavour, and made from the same version.
+    /// Whether it is of the same flavor, and made from the same version.
     fn is_like(&self, other: &Self) -> bool {
         self.words == other.words && self.numbers.get(..3).is_some() && self.numbers.get(..3) == other.numbers.get(..3)
     }

@@ -1,0 +1,138 @@
+//! Files that are written whole, or not at all.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Error,
+    partial::{self, CONTENT, Partial},
+    platform,
+};
+
+/// A file that appears under its name when it is whole, and on disk, and not
+/// before: until [`commit`](Self::commit), and if that is never called, a file
+/// that is already there stays as it was.
+///
+/// A symbolic link at the path is replaced, not followed. What is not a file (a
+/// pipe, a terminal, `/dev/stdout`) is written to as it comes. A new file has
+/// the permissions of any new file. One that replaces another keeps that one's,
+/// and never gets more; it belongs to the user who writes it.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("vmlinux.btf");
+/// use std::io::Write;
+///
+/// let mut file = btf_archive::OutputFile::create(&path)?;
+/// file.write_all(b"all of it")?;
+/// assert!(!path.exists());
+/// file.commit()?;
+/// assert_eq!(std::fs::read(&path)?, b"all of it");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct OutputFile {
+    path: PathBuf,
+    writer: BufWriter<File>,
+    /// `None` of what is written to as it comes.
+    partial: Option<Partial>,
+}
+
+impl OutputFile {
+    /// Begins a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if there is a folder of that name, or its folder does not
+    /// exist or cannot be written to.
+    pub fn create(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let path = path.into();
+        match Self::begin(&path) {
+            Ok((file, partial)) => Ok(Self { path, writer: BufWriter::new(file), partial }),
+            Err(reason) => Err(Error::Io { operation: "create", path, reason }),
+        }
+    }
+
+    fn begin(path: &Path) -> io::Result<(File, Option<Partial>)> {
+        let replaced = match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_symlink() => match fs::metadata(path) {
+                Ok(_) if platform::leads_to_own_descriptor(path) => {
+                    return Ok((OpenOptions::new().append(true).open(path)?, None));
+                }
+                Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+                Ok(metadata) if !metadata.is_file() => return open_special(path),
+                _ => None,
+            },
+            Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(metadata) if !metadata.is_file() => return open_special(path),
+            Ok(metadata) => Some(metadata),
+            Err(_) => None,
+        };
+        if path.file_name().is_none() {
+            return Err(io::ErrorKind::InvalidFilename.into());
+        }
+        let partial = Partial::in_folder(partial::folder_of(path))?;
+        let file = partial.inside().create_file(CONTENT)?;
+        replaced.map_or(Ok(()), |replaced: Metadata| platform::keep_permissions(&file, &replaced))?;
+        Ok((file, Some(partial)))
+    }
+
+    /// Writes a whole file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`OutputFile::create`] and [`OutputFile::commit`].
+    pub fn write_bytes(path: impl Into<PathBuf>, bytes: &[u8]) -> Result<(), Error> {
+        let mut file = Self::create(path)?;
+        if let Err(reason) = file.write_all(bytes) {
+            return Err(Error::Io { operation: "write", path: file.path, reason });
+        }
+        file.commit()
+    }
+
+    /// The path that it will have.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the file its name, once all of it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; an older file is then as it was.
+    pub fn commit(self) -> Result<(), Error> {
+        let Self { path, writer, partial } = self;
+        let finish = || -> io::Result<()> {
+            let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+            let Some(partial) = partial else { return Ok(()) };
+            file.sync_all()?;
+            partial.publish_as(path.file_name().map_or(Path::new(""), Path::new))
+        };
+        finish().map_err(|reason| Error::Io { operation: "write", path: path.clone(), reason })
+    }
+}
+
+/// Opens a pipe or a device; what has become a file meanwhile is none of them.
+fn open_special(path: &Path) -> io::Result<(File, Option<Partial>)> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    if file.metadata()?.is_file() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    Ok((file, None))
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.writer.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}

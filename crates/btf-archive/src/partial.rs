@@ -1,0 +1,225 @@
+//! What is being made: in a private folder beside the place where it will be,
+//! and moved there when it is whole.
+//!
+//! The folder holds a file that is locked for as long as the process lives
+//! that makes it. Folders whose lock is free are what killed processes have
+//! left, and are removed by the next one that works in the same place.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::platform::{self, Dir, Locked};
+
+/// What the folders' names begin with.
+const PREFIX: &str = ".btf-partial-";
+
+/// The locked file in each of them.
+const LOCK: &str = "lock";
+
+/// What is made, in such a folder.
+pub(crate) const CONTENT: &str = "content";
+
+/// Maximum number of entries of a folder that are looked at for leftovers.
+const ENTRIES: usize = 10_000;
+
+/// Maximum number of files and folders that are waited for one by one, at a
+/// millisecond each; of more, for the whole file system.
+const ONE_BY_ONE: usize = 100;
+
+/// Age of a folder without a lock after which its process has been killed
+/// before it could make one.
+const WITHOUT_LOCK: Duration = Duration::from_secs(3600);
+
+/// Maximum number of attempts to make a folder that a cleaner takes for a
+/// leftover before it is locked.
+const ATTEMPTS: usize = 16;
+
+/// A private folder in which something is made.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    /// Removed when this is dropped; before the lock is given up.
+    folder: TempDir,
+    inside: Dir,
+    /// The folder that it is in.
+    parent: Dir,
+    _lock: File,
+}
+
+impl Partial {
+    /// Makes a folder in another one, and removes what killed processes have
+    /// left there.
+    pub(crate) fn in_folder(parent: &Path) -> io::Result<Self> {
+        remove_leftovers(parent);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX);
+        platform::make_private(&mut builder);
+        let above = Dir::open(parent)?;
+        for _ in 0..ATTEMPTS {
+            let folder = builder.tempdir_in(parent)?;
+            let inside = match Dir::open_own(folder.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                inside => inside?,
+            };
+            let lock = match inside.create_file(LOCK) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                lock => lock?,
+            };
+            if platform::try_lock(&lock) != Locked::ByAnother && platform::is_at(&lock, &folder.path().join(LOCK)) {
+                return Ok(Self { folder, inside, parent: above, _lock: lock });
+            }
+        }
+        Err(io::ErrorKind::ResourceBusy.into())
+    }
+
+    /// Makes a folder where temporary files are.
+    pub(crate) fn in_temporary_folder() -> io::Result<Self> {
+        Self::in_folder(&std::env::temp_dir())
+    }
+
+    /// The directory itself.
+    pub(crate) fn inside(&self) -> &Dir {
+        &self.inside
+    }
+
+    /// The path of what is made.
+    pub(crate) fn content(&self) -> PathBuf {
+        self.folder.path().join(CONTENT)
+    }
+
+    /// Waits until the folder that was made is on disk, with all that is in it.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let (mut files, mut folders) = (Vec::new(), vec![self.content()]);
+        let mut at = 0;
+        while let Some(folder) = folders.get(at) {
+            at += 1;
+            for entry in fs::read_dir(folder.clone())? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    files.push(entry.path());
+                }
+            }
+            if files.len() + folders.len() > ONE_BY_ONE && self.inside.sync_file_system()? {
+                return Ok(());
+            }
+        }
+        files.iter().try_for_each(|file| File::open(file)?.sync_all())?;
+        folders.iter().try_for_each(|folder| Dir::open(folder)?.sync())
+    }
+
+    /// Moves what was made to a name in the folder that this is in.
+    pub(crate) fn publish_as(self, name: &Path) -> io::Result<()> {
+        self.inside.rename(CONTENT, &self.parent, name)?;
+        self.parent.sync()
+    }
+
+    /// Leaves what was made where it is, for the caller to remove: it is not
+    /// taken for a leftover.
+    pub(crate) fn keep(self) -> PathBuf {
+        let _ = fs::remove_file(self.folder.path().join(LOCK));
+        let kept = self.folder.keep();
+        let renamed = kept.with_file_name(kept_name(&kept));
+        match fs::rename(&kept, &renamed) {
+            Ok(()) => renamed,
+            Err(_) => kept,
+        }
+        .join(CONTENT)
+    }
+}
+
+/// A name that is not one of a leftover.
+fn kept_name(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    format!("btf-{}", name.strip_prefix(PREFIX).unwrap_or(&name))
+}
+
+/// The folder that a file or folder of this path is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Removes what killed processes of this user have left in a folder.
+fn remove_leftovers(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.take(ENTRIES).flatten() {
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(PREFIX) {
+            remove_if_left(&entry.path());
+        }
+    }
+}
+
+fn remove_if_left(folder: &Path) {
+    let is_folder_of_ours = |metadata: &fs::Metadata| metadata.is_dir() && platform::is_own(metadata);
+    let Ok(metadata) = fs::symlink_metadata(folder) else { return };
+    if !is_folder_of_ours(&metadata) {
+        return;
+    }
+    let Ok(inside) = Dir::open_own(folder) else { return };
+    // Held until the folder is gone.
+    let _lock = match inside.open_inside(LOCK) {
+        Ok(lock) if platform::try_lock(&lock) == Locked::Yes => Some(lock),
+        Ok(_) => return,
+        Err(_) if is_older(&metadata, WITHOUT_LOCK) => None,
+        Err(_) => return,
+    };
+    let _ = fs::remove_dir_all(folder);
+}
+
+fn is_older(metadata: &fs::Metadata, than: Duration) -> bool {
+    metadata.modified().ok().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > than)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn leftovers_of_the_dead_are_removed_and_those_of_the_living_stay() {
+        let place = tempfile::tempdir().unwrap();
+        let living = Partial::in_folder(place.path()).unwrap();
+        fs::write(living.content(), "unfinished").unwrap();
+        let dead = place.path().join(".btf-partial-dead");
+        fs::create_dir_all(dead.join("content/a")).unwrap();
+        fs::write(dead.join(LOCK), "").unwrap();
+        let young = place.path().join(".btf-partial-young");
+        fs::create_dir(&young).unwrap();
+        let old = place.path().join(".btf-partial-old");
+        fs::create_dir(&old).unwrap();
+        let hours_ago = std::time::SystemTime::now() - 2 * WITHOUT_LOCK;
+        File::open(&old).unwrap().set_modified(hours_ago).unwrap();
+        // Other names, links and files are nobody's leftovers.
+        fs::create_dir(place.path().join(".btf-other")).unwrap();
+        fs::write(place.path().join(".btf-partial-file"), "").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/etc", place.path().join(".btf-partial-link")).unwrap();
+        drop(Partial::in_folder(place.path()).unwrap());
+        assert!(!dead.exists() && !old.exists());
+        assert!(young.exists() && living.content().exists());
+        assert!(place.path().join(".btf-other").exists() && place.path().join(".btf-partial-file").exists());
+        let folder = living.folder.path().to_owned();
+        living.publish_as(Path::new("whole")).unwrap();
+        assert!(!folder.exists());
+        assert_eq!(fs::read_to_string(place.path().join("whole")).unwrap(), "unfinished");
+        let kept = Partial::in_folder(place.path()).unwrap();
+        fs::write(kept.content(), "kept").unwrap();
+        let kept = kept.keep();
+        drop(Partial::in_folder(place.path()).unwrap());
+        assert_eq!(fs::read_to_string(kept).unwrap(), "kept");
+        assert!(names(place.path()).iter().all(|name| !name.contains("dead")));
+    }
+}

@@ -1,0 +1,343 @@
+//! The BTF that is selected for a host, or chosen for a kernel.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use btf_elf::Machine;
+use btf_kernel::{Host, Kernel};
+use btf_types::{Btf, Bytes};
+
+use crate::{
+    Archive, Entry, Error, OutputFile, Rule,
+    content::Content,
+    limits::Budget,
+    partial::{CONTENT, Partial},
+    rules::{Query, Verdict},
+    source,
+};
+
+/// Options of selecting a kernel.
+///
+/// ```
+/// use btf_archive::SelectOptions;
+///
+/// let options = SelectOptions::new().nearest(true).require_type("task_struct");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct SelectOptions {
+    nearest: bool,
+    types: Vec<String>,
+}
+
+impl SelectOptions {
+    /// Only the host's own kernel, whatever types it has.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether another kernel may be taken if the host's is not there: the
+    /// nearest release. Its layouts may differ.
+    #[must_use]
+    pub fn nearest(mut self, nearest: bool) -> Self {
+        self.nearest = nearest;
+        self
+    }
+
+    /// Requires a type, without which the BTF is not what it says; more than
+    /// once for several.
+    #[must_use]
+    pub fn require_type(mut self, name: impl Into<String>) -> Self {
+        self.types.push(name.into());
+        self
+    }
+}
+
+/// The BTF that was selected, and why.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    path: Arc<str>,
+    file: Arc<str>,
+    rule: Rule,
+    tried: Vec<String>,
+    content: Content,
+    btf: Btf,
+}
+
+/// The BTF for a host: the kernel's own, or out of an archive.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Chosen {
+    /// The kernel's own.
+    Kernel(Btf),
+    /// The archive's.
+    Archive(Box<Selection>),
+}
+
+/// BTF in a temporary file, for what takes a path; removed when this is
+/// dropped.
+#[derive(Debug)]
+pub struct TempFile {
+    path: PathBuf,
+    _partial: Partial,
+}
+
+impl Archive {
+    /// The BTF of a host's kernel.
+    ///
+    /// A tar is read once, from start to end, and only what is selected is kept
+    /// of it and decoded; twice, if it is found over a link, or among several
+    /// whose contents are to be compared.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] with what would have been it, and what is near;
+    /// [`Error::Ambiguous`]; those of [`Archive::list`] and [`Archive::read`].
+    pub fn select(&self, host: &Host) -> Result<Selection, Error> {
+        self.select_with(host, &SelectOptions::default())
+    }
+
+    /// The BTF of a host's kernel, with options.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Archive::select`]; [`Error::NoType`] if it lacks a type.
+    pub fn select_with(&self, host: &Host, options: &SelectOptions) -> Result<Selection, Error> {
+        let query = Query::new(host)?;
+        let budget = Budget::default();
+        let scope = self.scope(&budget);
+        // The only one of the host's release, so far; most often, it is it.
+        let mut seen: Option<(String, Bytes)> = None;
+        let index = self.index(&budget, |path, data| {
+            if seen.is_none()
+                && path.contains(&host.release)
+                && Entry::parse(path).is_some_and(|entry| entry.release == host.release)
+            {
+                seen = Some((path.to_owned(), source::take(data, scope)?));
+            }
+            Ok(())
+        })?;
+        // Most are of another release, and looked at only if none is of this one.
+        let verdict = match query.select(&index.places(|file| query.may_be(file))?, false) {
+            Err(Error::NotFound { .. }) => query.select(&index.places(|_| true)?, options.nearest),
+            verdict => verdict,
+        };
+        let verdict = verdict?;
+        self.check_same(&host.release, &verdict, &budget)?;
+        let Verdict { place, rule, .. } = verdict;
+        let bytes = match seen {
+            Some((path, bytes)) if *path == *place.file => bytes,
+            _ => self.bytes_of(&place.file, &budget)?,
+        };
+        let content = Content::unpack(&place.file, bytes, scope)?;
+        let btf = check(&place.file, &content, &host.machine, &options.types)?;
+        Ok(Selection { path: place.path, file: place.file, rule, tried: query.tried(), content, btf })
+    }
+
+    /// The BTF for a kernel: its own if it has any, and else the archive's.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Archive::select`]; [`Error::Kernel`] if it is not known which
+    /// system it is.
+    pub fn choose(&self, kernel: &Kernel) -> Result<Chosen, Error> {
+        if let Ok(btf) = kernel.btf() {
+            return Ok(Chosen::Kernel(btf));
+        }
+        let host = Host::of_with(kernel.root(), Some(kernel.release()?), None)?;
+        self.select(&host).map(|selection| Chosen::Archive(selection.into()))
+    }
+
+    /// Of several kernels of one release, all have to be the same.
+    fn check_same(&self, release: &str, verdict: &Verdict, budget: &Budget) -> Result<(), Error> {
+        let Verdict { place, others, .. } = verdict;
+        if others.is_empty() {
+            return Ok(());
+        }
+        let places = || std::iter::once(place).chain(others);
+        let files: Vec<&str> = places().map(|place| &*place.file).collect();
+        if self.are_same(&files, budget)? {
+            return Ok(());
+        }
+        let candidates = places().map(|place| place.path.to_string()).collect();
+        Err(Error::Ambiguous { release: release.into(), candidates })
+    }
+}
+
+/// The BTF that was selected, if it may be of the host's machine and has the
+/// types.
+fn check(member: &str, content: &Content, machine: &str, types: &[String]) -> Result<Btf, Error> {
+    let btf = Btf::parse(content.vmlinux.clone());
+    let btf = btf.map_err(|reason| Error::Btf { member: member.into(), reason })?;
+    // (Both byte orders of MIPS have one name.)
+    if let Some(known) = machine.parse().ok().filter(|_| !machine.starts_with("mips")) {
+        let known: Machine = known;
+        let other = |found| Error::OtherMachine { member: member.into(), machine: machine.into(), found };
+        if btf.byte_order() != known.byte_order() {
+            return Err(other(match btf.byte_order() {
+                btf_types::ByteOrder::Big => "it is big-endian",
+                btf_types::ByteOrder::Little => "it is little-endian",
+            }));
+        }
+        if btf.known_pointer_size().is_some_and(|size| size != known.pointer_size()) {
+            let is_64 = btf.pointer_size() == 8;
+            return Err(other(if is_64 { "its pointers have 8 bytes" } else { "its pointers have 4 bytes" }));
+        }
+    }
+    match types.iter().find(|name| btf.find_first::<btf_types::Type<'_>>(name).is_none()) {
+        Some(name) => Err(Error::NoType { member: member.into(), name: name.clone() }),
+        None => Ok(btf),
+    }
+}
+
+impl Selection {
+    /// The BTF. (A clone of it, which is a pointer.)
+    #[must_use]
+    pub fn btf(&self) -> Btf {
+        self.btf.clone()
+    }
+
+    /// The BTF's bytes, unpacked.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.content.vmlinux.clone()
+    }
+
+    /// Writes the BTF to a file, unpacked, as [`OutputFile`] does. After an
+    /// error, an older file is as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn write_file(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        OutputFile::write_bytes(path.as_ref(), &self.content.vmlinux)
+    }
+
+    /// Lends the BTF as a temporary file, to loaders that take a path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn temp_file(&self) -> Result<TempFile, Error> {
+        TempFile::new(&self.content.vmlinux)
+    }
+
+    /// Whether its file in the archive is plain BTF, neither compressed nor in a
+    /// tar of its own.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.content.is_plain
+    }
+
+    /// The path in the archive that says which kernel it is.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The path of the file itself, where [`path`](Self::path) leads over links.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The rule by which it was selected.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    /// The paths that were looked for, without their endings, best first.
+    #[must_use]
+    pub fn tried(&self) -> &[String] {
+        &self.tried
+    }
+
+    /// The names of the modules that are with it.
+    pub fn module_names(&self) -> impl Iterator<Item = &str> {
+        self.content.modules.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The BTF of a module that is with it, split from it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoModule`]; [`Error::Btf`] if it is damaged, or not split from
+    /// it.
+    pub fn module(&self, name: &str) -> Result<Btf, Error> {
+        let found = self.content.modules.iter().find(|(known, _)| known == name);
+        let missing = || Error::NoModule { member: self.file.to_string(), module: name.into() };
+        let (_, bytes) = found.ok_or_else(missing)?;
+        Btf::parse_split(bytes.clone(), &self.btf)
+            .map_err(|reason| Error::Btf { member: format!("{}: {name}", self.file), reason })
+    }
+}
+
+impl Chosen {
+    /// The BTF.
+    #[must_use]
+    pub fn btf(&self) -> Btf {
+        match self {
+            Self::Kernel(btf) => btf.clone(),
+            Self::Archive(selection) => selection.btf(),
+        }
+    }
+
+    /// The BTF's bytes, in the byte order that it was in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Btf`] if the kernel's cannot be converted back.
+    pub fn bytes(&self) -> Result<Bytes, Error> {
+        match self {
+            Self::Kernel(btf) => {
+                let bytes = btf.to_bytes(btf.byte_order());
+                bytes.map(Into::into).map_err(|reason| Error::Btf { member: "the kernel's own BTF".into(), reason })
+            }
+            Self::Archive(selection) => Ok(selection.bytes()),
+        }
+    }
+
+    /// Writes the BTF to a file, as [`OutputFile`] does. After an error, an
+    /// older file is as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; those of [`Chosen::bytes`].
+    pub fn write_file(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        OutputFile::write_bytes(path.as_ref(), &self.bytes()?)
+    }
+
+    /// Lends the BTF as a temporary file, to loaders that take a path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; those of [`Chosen::bytes`].
+    pub fn temp_file(&self) -> Result<TempFile, Error> {
+        TempFile::new(&self.bytes()?)
+    }
+}
+
+impl TempFile {
+    fn new(bytes: &[u8]) -> Result<Self, Error> {
+        let error = |reason| Error::Io { operation: "write", path: std::env::temp_dir(), reason };
+        let partial = Partial::in_temporary_folder().map_err(error)?;
+        let mut file = partial.inside().create_file(CONTENT).map_err(error)?;
+        file.write_all(bytes).map_err(error)?;
+        Ok(Self { path: partial.content(), _partial: partial })
+    }
+
+    /// The file's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl AsRef<Path> for TempFile {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}

@@ -1,0 +1,271 @@
+//! Index of `.BTF.ext`: the blocks of each program section.
+//!
+//! Blocks refer to their section by the offset of its name. Each offset is
+//! looked at once, however many blocks have it, and all names together are
+//! charged to a budget: so thousands of blocks whose names share one long
+//! string cost no more than the file has bytes.
+
+use alloc::{vec, vec::Vec};
+use core::cmp::Ordering;
+
+use btf_format::{RawBtfExt, Section};
+
+use crate::{Error, layer::Layer};
+
+/// Kind of the records of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InfoKind {
+    Func,
+    Line,
+    Relo,
+}
+
+/// The number of kinds.
+const KINDS: usize = 3;
+
+/// End of a chain of blocks.
+const NONE: u32 = u32::MAX;
+
+/// What was learned of `.BTF.ext` when it was opened.
+#[derive(Debug)]
+pub(crate) struct Index {
+    /// All blocks in the order of the file, which is by kind.
+    blocks: Vec<Block>,
+    /// Of each kind: all of its records.
+    all: [Chain; KINDS],
+    /// Of each kind: bytes of a record.
+    rec_sizes: [usize; KINDS],
+    /// Program sections in the order in which the file first names them.
+    sections: Vec<SectionEntry>,
+    /// The numbers of the sections in the order of their names.
+    by_name: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Block {
+    /// The number of the section.
+    section: u32,
+    /// The next block of the same section and kind.
+    next: u32,
+    /// Position of the records in the blob.
+    start: usize,
+    /// Number of records.
+    count: u32,
+}
+
+#[derive(Debug, Clone)]
+struct SectionEntry {
+    name_off: u32,
+    chains: [Chain; KINDS],
+}
+
+/// Blocks of one kind, and the number of their records.
+#[derive(Debug, Clone, Copy)]
+struct Chain {
+    first: u32,
+    count: u32,
+}
+
+impl Chain {
+    const EMPTY: Self = Self { first: NONE, count: 0 };
+}
+
+impl Index {
+    /// Makes the index of a blob whose name offsets were checked.
+    pub(crate) fn new(raw: &RawBtfExt<'_>, btf: &Layer) -> Result<Self, Error> {
+        let mut rec_sizes = [0; KINDS];
+        let mut all = [Chain::EMPTY; KINDS];
+        let count = raw.blocks().count();
+        let mut name_offs = Vec::with_capacity(count);
+        let mut blocks: Vec<Block> = Vec::with_capacity(count);
+        for block in raw.blocks() {
+            let kind = kind_of(block.section) as usize;
+            let count = (block.records.len() / block.rec_size) as u32;
+            if let (Some(size), Some(all)) = (rec_sizes.get_mut(kind), all.get_mut(kind)) {
+                *size = block.rec_size;
+                *all = Chain { first: all.first.min(blocks.len() as u32), count: all.count + count };
+            }
+            name_offs.push(block.sec_name_off);
+            blocks.push(Block { section: 0, next: NONE, start: block.records.start, count });
+        }
+        let names = Names::new(&name_offs, btf, raw.as_bytes().len())?;
+        let (mut sections, by_name) = names.number(&name_offs, &mut blocks);
+        // Backwards, so that each block finds the next one of its section.
+        for (number, block) in blocks.iter_mut().enumerate().rev() {
+            let kind = all.iter().rposition(|chain| chain.first <= number as u32).unwrap_or_default();
+            let section = sections.get_mut(block.section as usize);
+            if let Some(chain) = section.and_then(|section| section.chains.get_mut(kind)) {
+                block.next = chain.first;
+                *chain = Chain { first: number as u32, count: chain.count + block.count };
+            }
+        }
+        Ok(Self { blocks, all, rec_sizes, sections, by_name })
+    }
+
+    /// The number of sections.
+    pub(crate) fn section_count(&self) -> u32 {
+        self.sections.len() as u32
+    }
+
+    /// Offset of the name of a section.
+    pub(crate) fn name_off(&self, section: u32) -> u32 {
+        self.sections.get(section as usize).map_or(0, |section| section.name_off)
+    }
+
+    /// The section with this name.
+    pub(crate) fn section(&self, name: &[u8], btf: &Layer) -> Option<u32> {
+        let compare = |&section: &u32| compare_name(btf.string_at(self.name_off(section)), name);
+        let place = self.by_name.binary_search_by(compare).ok()?;
+        self.by_name.get(place).copied()
+    }
+
+    /// The records of a kind: of one section, or all.
+    pub(crate) fn records(&self, kind: InfoKind, section: Option<u32>) -> Records<'_> {
+        let chains = match section {
+            Some(section) => self.sections.get(section as usize).map_or(&self.all, |section| &section.chains),
+            None => &self.all,
+        };
+        let chain = chains.get(kind as usize).copied().unwrap_or(Chain::EMPTY);
+        Records {
+            blocks: &self.blocks,
+            rec_size: self.rec_sizes.get(kind as usize).copied().unwrap_or_default(),
+            is_one_section: section.is_some(),
+            block: chain.first,
+            within: 0,
+            left: chain.count,
+        }
+    }
+}
+
+fn kind_of(section: Section) -> InfoKind {
+    match section {
+        Section::FuncInfo => InfoKind::Func,
+        Section::LineInfo => InfoKind::Line,
+        _ => InfoKind::Relo,
+    }
+}
+
+/// Iterator over positions of records: the number of the section, and the
+/// position in the blob.
+#[derive(Debug, Clone)]
+pub(crate) struct Records<'a> {
+    blocks: &'a [Block],
+    rec_size: usize,
+    is_one_section: bool,
+    block: u32,
+    /// Records of the block that were yielded.
+    within: u32,
+    left: u32,
+}
+
+impl Iterator for Records<'_> {
+    type Item = (u32, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let block = self.blocks.get(self.block as usize)?;
+        let at = block.start + self.within as usize * self.rec_size;
+        self.within += 1;
+        if self.within == block.count {
+            self.within = 0;
+            self.block = if self.is_one_section { block.next } else { self.block + 1 };
+        }
+        Some((block.section, at))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+/// The names of sections.
+struct Names<'a> {
+    /// Each offset once, rising.
+    offsets: Vec<u32>,
+    /// The name at each of them.
+    names: Vec<&'a [u8]>,
+}
+
+impl<'a> Names<'a> {
+    /// Reads the names, within a budget that is in proportion to the bytes
+    /// there are.
+    fn new(name_offs: &[u32], btf: &'a Layer, blob_len: usize) -> Result<Self, Error> {
+        let mut offsets = name_offs.to_vec();
+        offsets.sort_unstable();
+        offsets.dedup();
+        let limit = 4 * (u64::from(btf.strings_len()) + blob_len as u64);
+        let mut budget = limit;
+        let mut names = Vec::with_capacity(offsets.len());
+        for &offset in &offsets {
+            let tail = btf.string_at(offset);
+            let within_budget = tail.get(..usize::try_from(budget).unwrap_or(usize::MAX)).unwrap_or(tail);
+            let len = memchr::memchr(0, within_budget).ok_or(Error::ExtNames { limit })?;
+            budget = budget.saturating_sub(len as u64 + 1);
+            names.push(tail.get(..len).unwrap_or_default());
+        }
+        Ok(Self { offsets, names })
+    }
+
+    /// Numbers the sections in the order in which the blocks name them, and
+    /// tells each block the number of its section. Returns the sections, and
+    /// their numbers in the order of their names.
+    fn number(&self, name_offs: &[u32], blocks: &mut [Block]) -> (Vec<SectionEntry>, Vec<u32>) {
+        let name = |place: u32| self.names.get(place as usize).copied().unwrap_or_default();
+        let mut by_name: Vec<u32> = (0..self.offsets.len() as u32).collect();
+        by_name.sort_unstable_by(|&a, &b| name(a).cmp(name(b)));
+        // Of offsets of equal names, one stands for all.
+        let mut first_of = vec![0; self.offsets.len()];
+        let mut previous = None;
+        by_name.retain(|&place| {
+            let is_equal = previous.is_some_and(|previous| name(previous) == name(place));
+            if !is_equal {
+                previous = Some(place);
+            }
+            if let (Some(first), Some(previous)) = (first_of.get_mut(place as usize), previous) {
+                *first = previous;
+            }
+            !is_equal
+        });
+        let mut numbers = vec![NONE; self.offsets.len()];
+        let mut sections: Vec<SectionEntry> = Vec::with_capacity(by_name.len());
+        for (block, &name_off) in blocks.iter_mut().zip(name_offs) {
+            let place = self.offsets.binary_search(&name_off).unwrap_or_default();
+            let first = first_of.get(place).copied().unwrap_or_default();
+            let Some(number) = numbers.get_mut(first as usize) else { continue };
+            if *number == NONE {
+                *number = sections.len() as u32;
+                sections.push(SectionEntry { name_off, chains: [Chain::EMPTY; KINDS] });
+            }
+            block.section = *number;
+        }
+        let by_name = by_name.into_iter().filter_map(|place| numbers.get(place as usize).copied()).collect();
+        (sections, by_name)
+    }
+}
+
+/// Compares the string that `tail` begins with to a name without NUL, in time
+/// that the name's length bounds.
+fn compare_name(tail: &[u8], name: &[u8]) -> Ordering {
+    let start = tail.get(..name.len() + 1).unwrap_or(tail);
+    let len = memchr::memchr(0, start).unwrap_or(start.len());
+    start.get(..len).unwrap_or_default().cmp(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_compare_as_whole_strings() {
+        for (tail, name, expected) in [
+            (&b"xdp\0tc\0"[..], &b"xdp"[..], Ordering::Equal),
+            (b"xdp\0", b"xd", Ordering::Greater),
+            (b"xdp\0", b"xdpx", Ordering::Less),
+            (b"\0", b"", Ordering::Equal),
+            (b"b\0", b"abc", Ordering::Greater),
+            (b"abd", b"abc", Ordering::Greater),
+        ] {
+            assert_eq!(compare_name(tail, name), expected, "{tail:?} {name:?}");
+        }
+    }
+}

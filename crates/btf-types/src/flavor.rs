@@ -1,0 +1,108 @@
+//! Flavors: `foo___v2` is a flavor of `foo`, which CO-RE takes for the same.
+//!
+//! Few names have one. So that not all names have to be searched for it, the
+//! string section is, once, for the `___` that separates them.
+//!
+//! Source: `bpf_core_essential_name_len` in `tools/lib/bpf/relo_core.c`.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+/// The strings of one layer that have a flavor.
+pub(crate) struct FlavorStrings {
+    /// By where they begin.
+    strings: Box<[FlavorString]>,
+    /// A bit for each [`BLOCK`] of the section in which such a string lies: most
+    /// names are told by it not to be one.
+    blocks: Box<[u64]>,
+}
+
+/// All names that begin in this range have the flavor that follows it.
+struct FlavorString {
+    start: u32,
+    /// Where the separator is.
+    end: u32,
+}
+
+/// Bytes of the section for one bit.
+const BLOCK: u32 = 64;
+
+impl FlavorStrings {
+    /// Searches a string section.
+    pub(crate) fn new(section: &[u8]) -> Self {
+        let mut strings: Vec<FlavorString> = Vec::new();
+        // Each byte is looked at once, however many separators a string has: the
+        // last of them counts.
+        for at in memchr::memmem::find_iter(section, "___").filter(|&at| is_separator(section, at)) {
+            let searched = strings.last().map_or(0, |last| last.end as usize);
+            let between = section.get(searched..at).unwrap_or_default();
+            match (memchr::memrchr(0, between), strings.last_mut()) {
+                (None, Some(last)) => last.end = at as u32,
+                (nul, _) => {
+                    let start = nul.map_or(0, |nul| searched + nul + 1) as u32;
+                    strings.push(FlavorString { start, end: at as u32 });
+                }
+            }
+        }
+        let mut blocks = vec![0u64; section.len() / (BLOCK as usize * 64) + 1];
+        for string in &strings {
+            for block in string.start / BLOCK..=string.end / BLOCK {
+                if let Some(word) = blocks.get_mut(block as usize / 64) {
+                    *word |= 1 << (block % 64);
+                }
+            }
+        }
+        Self { strings: strings.into_boxed_slice(), blocks: blocks.into_boxed_slice() }
+    }
+
+    /// Where the essential name of the name at an offset of the section ends, if
+    /// that has a flavor.
+    #[inline]
+    pub(crate) fn end_of_essential(&self, offset: u32) -> Option<u32> {
+        let block = offset / BLOCK;
+        let word = self.blocks.get(block as usize / 64)?;
+        if word >> (block % 64) & 1 == 0 { None } else { self.search(offset) }
+    }
+
+    fn search(&self, offset: u32) -> Option<u32> {
+        let after = self.strings.partition_point(|string| string.start <= offset);
+        let string = self.strings.get(after.checked_sub(1)?)?;
+        (offset < string.end).then_some(string.end)
+    }
+}
+
+/// Whether the `___` there has something other than `_` on both sides.
+fn is_separator(section: &[u8], at: usize) -> bool {
+    let is_other = |byte: Option<&u8>| byte.is_some_and(|byte| !matches!(byte, 0 | b'_'));
+    is_other(at.checked_sub(1).and_then(|before| section.get(before))) && is_other(section.get(at + 3))
+}
+
+#[cfg(test)]
+mod tests {
+    use btf_format::Name;
+
+    use super::*;
+
+    #[test]
+    fn names_that_begin_anywhere_are_told_by_their_string() {
+        let section = [
+            &b"\0a___b\0foo___v2___x\0a____b\0___a\0a___\0a____b___c\0a__b\0x___y\0\0_\0a___b___\0"[..],
+            &b"long".repeat(40),
+            b"___flavor\0plain\0a_______b___c\0",
+        ]
+        .concat();
+        let flavors = FlavorStrings::new(&section);
+        for offset in 0..section.len() {
+            let name = Name::new(section[offset..].split(|&byte| byte == 0).next().unwrap());
+            let expected = name.flavor().map(|_| (offset + name.essential().as_bytes().len()) as u32);
+            assert_eq!(flavors.end_of_essential(offset as u32), expected, "{name}");
+        }
+        assert_eq!(flavors.end_of_essential(section.len() as u32), None);
+    }
+
+    #[test]
+    fn a_section_without_any() {
+        for section in [&b""[..], b"\0", b"\0___\0"] {
+            assert_eq!(FlavorStrings::new(section).end_of_essential(1), None);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! A layer: the types and strings of one BTF, and the way to the layers below.
+
+use alloc::{boxed::Box, sync::Weak};
+use core::ops::Range;
+
+use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, TypeRecord};
+use bytes::Bytes;
+use once_cell::race::OnceBox;
+
+use crate::{
+    Btf, DeclTags, Error, Type, Types, align::WideAlign, decl_tag::TagTable, flavor::FlavorStrings, names::Names, open,
+    view::Handle,
+};
+
+/// One BTF, opened and checked, and the layers below it.
+pub(crate) struct Layer {
+    /// The way from a view back to the BTF.
+    pub(crate) this: Weak<Self>,
+    /// The whole blob in native byte order.
+    pub(crate) blob: Bytes,
+    /// Its type section.
+    types: Bytes,
+    /// Its string section.
+    strings: Bytes,
+    /// Its layout section, or else that of the nearest layer below that has one.
+    layout: Bytes,
+    /// Where in `types` the record of each own id begins.
+    offsets: Box<[u32]>,
+    /// The first own id: 1, or the number of types of the base.
+    first_id: u32,
+    /// The first own string offset: 0, or the bytes of the base's strings.
+    first_string: u32,
+    pub(crate) header: Header,
+    below: Option<Below>,
+    /// The byte order that the blob had before it was made native.
+    pub(crate) byte_order: ByteOrder,
+    /// Bytes of a pointer, as far as that is known.
+    pub(crate) pointer_size: Option<u8>,
+    /// Whether there is an INT, here or below, that does not fill its bytes.
+    irregular_ints: bool,
+    /// Made on the first question for it.
+    pub(crate) names: Names,
+    pub(crate) wide_align: WideAlign,
+    tags: OnceBox<TagTable>,
+}
+
+/// The layers below one.
+struct Below {
+    base: Btf,
+    /// A layer farther below: with these, the layer that owns an id is found in
+    /// a number of steps that is the logarithm of the depth.
+    far: Btf,
+    /// The number of layers below.
+    depth: u32,
+}
+
+impl Below {
+    fn new(base: &Btf) -> Self {
+        let depth = |btf: &Btf| btf.layer().depth();
+        let (near, further) = (far(base), far(far(base)));
+        // As the digits of a skew binary number: two jumps of one length are
+        // followed by one over both.
+        let is_carry = depth(base) - depth(near) == depth(near) - depth(further);
+        let far = if is_carry { further } else { base };
+        Self { base: base.clone(), far: far.clone(), depth: depth(base) + 1 }
+    }
+}
+
+/// Where a jump from this layer leads; the lowest stays where it is.
+fn far(btf: &Btf) -> &Btf {
+    btf.layer().below.as_ref().map_or(btf, |below| &below.far)
+}
+
+impl Drop for Layer {
+    /// One layer after the other, as a chain of them may be longer than the
+    /// stack is deep.
+    fn drop(&mut self) {
+        let mut below = self.below.take();
+        while let Some(Below { base, far, .. }) = below {
+            // `base` keeps it, or what leads to it.
+            drop(far);
+            below = base.into_layer().and_then(|mut layer| layer.below.take());
+        }
+    }
+}
+
+impl Layer {
+    /// Opens a blob in native byte order, which was `byte_order` before.
+    pub(crate) fn open(
+        blob: Bytes,
+        base: Option<&Btf>,
+        byte_order: ByteOrder,
+        pointer_size: Option<u8>,
+    ) -> Result<Self, Error> {
+        if let Some(base) = base
+            && base.byte_order() != byte_order
+        {
+            return Err(Error::ByteOrderOfBase { split: byte_order, base: base.byte_order() });
+        }
+        if let Some(found) = pointer_size
+            && !matches!(found, 4 | 8)
+        {
+            return Err(Error::PointerSize { found });
+        }
+        let below = base.map(Btf::layer);
+        let raw = RawBtf::parse(&blob)?;
+        let header = *raw.header();
+        let index = open::check(&raw, below)?;
+        let own_layout = blob.slice(header.layout());
+        Ok(Self {
+            this: Weak::new(),
+            types: blob.slice(header.types()),
+            strings: blob.slice(header.strings()),
+            layout: below.filter(|_| own_layout.is_empty()).map_or(own_layout, |below| below.layout.clone()),
+            offsets: index.offsets,
+            first_id: below.map_or(1, Self::type_count),
+            first_string: below.map_or(0, Self::strings_len),
+            pointer_size: pointer_size.or(below.and_then(|below| below.pointer_size)).or(index.pointer_size),
+            irregular_ints: index.irregular_ints || below.is_some_and(|below| below.irregular_ints),
+            below: base.map(Below::new),
+            names: Names::default(),
+            wide_align: WideAlign::default(),
+            tags: OnceBox::new(),
+            header,
+            byte_order,
+            blob,
+        })
+    }
+
+    /// The BTF that this one continues.
+    pub(crate) fn base(&self) -> Option<&Btf> {
+        self.below.as_ref().map(|below| &below.base)
+    }
+
+    /// The number of layers below this one.
+    pub(crate) fn depth(&self) -> u32 {
+        self.below.as_ref().map_or(0, |below| below.depth)
+    }
+
+    /// This layer, its base, the base of that, and so on.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &Self> {
+        core::iter::successors(Some(self), |layer| layer.base().map(Btf::layer))
+    }
+
+    /// The nearest of [`Layer::layers`] that `is_in` holds of, which then holds
+    /// of all layers below that one as well.
+    fn owner(&self, is_in: impl Fn(&Self) -> bool) -> Option<&Self> {
+        let mut layer = self;
+        while !is_in(layer) {
+            let below = layer.below.as_ref()?;
+            layer = if is_in(below.far.layer()) { below.base.layer() } else { below.far.layer() };
+        }
+        Some(layer)
+    }
+
+    /// Own types, as [`Btf::types`].
+    #[inline]
+    pub(crate) fn types(&self) -> Types<'_> {
+        Types::new(self, &self.offsets, self.first_id)
+    }
+
+    /// The number of own types.
+    pub(crate) fn own_count(&self) -> u32 {
+        self.offsets.len() as u32
+    }
+
+    /// The ids of own types.
+    pub(crate) fn own_ids(&self) -> Range<u32> {
+        self.first_id..self.type_count()
+    }
+
+    /// An own type by its number among own types, from 0.
+    #[inline]
+    pub(crate) fn own(&self, number: u32) -> Option<Handle<'_>> {
+        let offset = *self.offsets.get(number as usize)?;
+        Some(Handle { btf: self, offset, id: self.first_id + number })
+    }
+
+    /// The record of each own type.
+    pub(crate) fn own_records(&self) -> impl Iterator<Item = &TypeRecord> {
+        self.offsets.iter().map(|&offset| self.record(offset))
+    }
+
+    /// Bytes of a pointer, known or not.
+    pub(crate) fn pointer_size(&self) -> u8 {
+        self.pointer_size.unwrap_or(8)
+    }
+
+    #[inline]
+    pub(crate) fn has_irregular_ints(&self) -> bool {
+        self.irregular_ints
+    }
+
+    /// The tags of a declaration, or of one of its components.
+    pub(crate) fn decl_tags(&self, target: u32, component: Option<u32>) -> DeclTags<'_> {
+        let table = self.tags.get_or_init(|| Box::new(TagTable::new(self.types())));
+        table.of(self, target, component)
+    }
+
+    /// The type with this id, in this layer or the one that owns it.
+    ///
+    /// Inlined by force, like what it calls: then a caller who matches on the
+    /// result gets a comparison of the kind, and no `Type` is ever made.
+    #[inline(always)]
+    pub(crate) fn type_at(&self, id: u32) -> Option<Type<'_>> {
+        match self.handle_at(id) {
+            Some(handle) => Some(Type::of(handle)),
+            None if id == 0 => Some(Type::Void),
+            None => None,
+        }
+    }
+
+    /// The same for an id that was checked at opening.
+    #[inline]
+    pub(crate) fn type_of(&self, id: u32) -> Type<'_> {
+        let ty = self.type_at(id);
+        debug_assert!(ty.is_some(), "ids in records are checked at opening: {id}");
+        ty.unwrap_or(Type::Void)
+    }
+
+    /// The type with this id without asking for its kind; `None` for `void`.
+    #[inline(always)]
+    pub(crate) fn handle_at(&self, id: u32) -> Option<Handle<'_>> {
+        let mut layer = self;
+        let mut offset = self.offset_of(id);
+        if offset.is_none() {
+            layer = self.owner_of_id(id)?;
+            offset = layer.offset_of(id);
+        }
+        Some(Handle { btf: layer, offset: offset?, id })
+    }
+
+    /// Where the record of an own id begins in the type section.
+    #[inline]
+    fn offset_of(&self, id: u32) -> Option<u32> {
+        self.offsets.get(id.wrapping_sub(self.first_id) as usize).copied()
+    }
+
+    /// The layer below that owns an id.
+    #[inline(never)]
+    fn owner_of_id(&self, id: u32) -> Option<&Self> {
+        self.owner(|layer| layer.first_id <= id)
+    }
+
+    /// The record at an offset of the index.
+    #[inline(always)]
+    pub(crate) fn record(&self, offset: u32) -> &TypeRecord {
+        static ZERO: TypeRecord = TypeRecord::ZERO;
+        let start = offset as usize;
+        let record = self.types.get(start..start + size_of::<TypeRecord>()).and_then(TypeRecord::first);
+        debug_assert!(record.is_some(), "the index holds offsets of records");
+        record.unwrap_or(&ZERO)
+    }
+
+    /// The record at `offset`, and what follows it up to the end of the type
+    /// section.
+    #[inline]
+    pub(crate) fn bytes_at(&self, offset: u32) -> &[u8] {
+        self.types.get(offset as usize..).unwrap_or_default()
+    }
+
+    /// The type section from the record at `offset` on.
+    pub(crate) fn record_bytes(&self, offset: u32) -> &[u8] {
+        self.types.get(offset as usize..).unwrap_or_default()
+    }
+
+    /// What follows the 12 bytes of the record at `offset`, up to the end of
+    /// the type section.
+    #[inline]
+    pub(crate) fn rest_at(&self, offset: u32) -> &[u8] {
+        self.types.get(offset as usize + size_of::<TypeRecord>()..).unwrap_or_default()
+    }
+
+    /// The name at an offset that was checked at opening.
+    #[inline]
+    pub(crate) fn name_at(&self, offset: u32) -> Name<'_> {
+        let tail = self.string_at(offset);
+        let len = memchr::memchr(0, tail);
+        debug_assert!(len.is_some(), "strings are terminated, and offsets of names in range: {offset}");
+        let len = len.unwrap_or(0);
+        Name::new(tail.get(..len).unwrap_or_default())
+    }
+
+    /// The name at an offset, or no more than its first bytes, as many as `limit`.
+    pub(crate) fn name_start(&self, offset: u32, limit: usize) -> Name<'_> {
+        let text = self.string_at(offset);
+        let text = text.get(..limit).unwrap_or(text);
+        Name::new(text.get(..memchr::memchr(0, text).unwrap_or(text.len())).unwrap_or_default())
+    }
+
+    /// The strings of the layer that owns an offset, from that offset on.
+    #[inline]
+    pub(crate) fn string_at(&self, offset: u32) -> &[u8] {
+        match self.strings.get(offset.wrapping_sub(self.first_string) as usize..) {
+            Some(tail) => tail,
+            None => self.string_elsewhere(offset),
+        }
+    }
+
+    #[inline(never)]
+    fn string_elsewhere(&self, offset: u32) -> &[u8] {
+        let owner = self.owner(|layer| layer.first_string <= offset);
+        owner.and_then(|owner| owner.strings.get((offset - owner.first_string) as usize..)).unwrap_or_default()
+    }
+
+    /// Where the essential name of the name at an offset ends, if that has a
+    /// flavor.
+    #[inline]
+    pub(crate) fn flavor_at(&self, offset: u32) -> Option<u32> {
+        match offset.checked_sub(self.first_string) {
+            Some(own) => Some(self.first_string + self.own_flavors().end_of_essential(own)?),
+            None => self.flavor_elsewhere(offset),
+        }
+    }
+
+    #[inline(never)]
+    fn flavor_elsewhere(&self, offset: u32) -> Option<u32> {
+        self.owner(|layer| layer.first_string <= offset)?.flavor_at(offset)
+    }
+
+    fn own_flavors(&self) -> &FlavorStrings {
+        self.names.flavor_strings.get_or_init(|| Box::new(FlavorStrings::new(&self.strings)))
+    }
+
+    /// The number of types, as [`Btf::type_count`].
+    #[inline]
+    pub(crate) fn type_count(&self) -> u32 {
+        self.first_id + self.offsets.len() as u32
+    }
+
+    /// Bytes of all strings, the base's included.
+    pub(crate) fn strings_len(&self) -> u32 {
+        self.first_string + self.strings.len() as u32
+    }
+
+    /// The layout section, or that of the nearest layer below that has one.
+    pub(crate) fn layout(&self) -> Layout<'_> {
+        Layout::new(&self.layout)
+    }
+}

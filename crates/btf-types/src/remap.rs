@@ -1,0 +1,176 @@
+//! Where the ids and strings of one BTF are in another that was made from it.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use btf_format::{RawBtfExtMut, Word};
+
+use crate::{Btf, BtfExt, Error};
+
+/// Map from the ids and string offsets of one BTF to those of another that was
+/// made from it, such as by [`Btf::rebase_with_remap`].
+///
+/// With it, data that refers to the old BTF by number is brought up to date:
+/// the `.BTF.ext` of the object ([`Remap::remap_ext`]), ids in `.BTF_ids` or of
+/// one's own ([`Remap::id`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remap {
+    /// Ids below this one stay.
+    first_id: u32,
+    /// The new id of each id from there on; [`NO_ID`] for none.
+    ids: Vec<u32>,
+    /// String offsets below this one stay.
+    first_string: u32,
+    /// Ranges of old offsets, rising.
+    strings: Vec<Run>,
+}
+
+/// New id of a type that has none. (All ids are below a count of 32 bits.)
+const NO_ID: u32 = u32::MAX;
+
+/// String offsets that move by the same distance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Run {
+    old: Range<u32>,
+    new: u32,
+}
+
+impl Remap {
+    /// Starts a map in which ids below `first_id` and string offsets below
+    /// `first_string` stay as they are: those of the base of split BTF, or
+    /// with 0 none.
+    pub fn builder(first_id: u32, first_string: u32) -> RemapBuilder {
+        RemapBuilder(Self { first_id, ids: Vec::new(), first_string, strings: Vec::new() })
+    }
+
+    /// The new id of a type; `None` if there is none in the new BTF, or `old`
+    /// is not an id of the old one.
+    #[must_use]
+    pub fn id(&self, old: u32) -> Option<u32> {
+        match old.checked_sub(self.first_id) {
+            Some(place) => self.ids.get(place as usize).copied().filter(|&id| id != NO_ID),
+            None => Some(old),
+        }
+    }
+
+    /// The new offset of a string, in bytes; `None` if it is not in the new
+    /// BTF, or `old` is not an offset of the old one.
+    #[must_use]
+    pub fn string(&self, old: u32) -> Option<u32> {
+        if old < self.first_string {
+            return Some(old);
+        }
+        let place = self.strings.partition_point(|run| run.old.end <= old);
+        let run = self.strings.get(place)?;
+        run.new.checked_add(old.checked_sub(run.old.start)?)
+    }
+
+    /// Rewrites `.BTF.ext` for the new BTF, `btf`, whose byte order it takes.
+    /// The tails of records that are longer than those this library knows
+    /// stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotMapped`] if a record refers to a type or string that has no
+    /// counterpart; those of [`BtfExt::parse`] if `btf` is not the new BTF;
+    /// [`Error::Format`] if the header has data that this library does not know.
+    pub fn remap_ext(&self, ext: &BtfExt, btf: &Btf) -> Result<BtfExt, Error> {
+        let mut bytes = ext.as_bytes().to_vec();
+        let mut raw = RawBtfExtMut::parse(&mut bytes)?;
+        raw.header().check_known()?;
+        raw.try_for_each_field(|field, value| {
+            let (what, new) = match field.holds {
+                Word::Id => ("type", self.id(*value)),
+                _ => ("string at offset", self.string(*value)),
+            };
+            *value = new.ok_or(Error::NotMapped { what, found: *value })?;
+            Ok::<_, Error>(())
+        })?;
+        BtfExt::from_native(bytes.into(), btf)
+    }
+}
+
+/// Builder of a [`Remap`], see [`Remap::builder`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct RemapBuilder(Remap);
+
+impl RemapBuilder {
+    /// Says where the next id goes; `None` if the new BTF does not have the
+    /// type. The ids are taken one after the other, from the first one that
+    /// does not stay.
+    pub fn push_id(&mut self, new: Option<u32>) {
+        self.0.ids.push(new.unwrap_or(NO_ID));
+    }
+
+    /// Says where a string, or several that lie one after the other, goes:
+    /// `old` is the range of offsets with the terminating NUL, and `new` the new
+    /// offset of its first byte. Offsets into the middle of a string follow.
+    ///
+    /// Ranges may be pushed in any order; where they overlap, the one that
+    /// begins first takes precedence, and of those that begin alike the one that
+    /// was pushed first.
+    pub fn push_strings(&mut self, old: Range<u32>, new: u32) {
+        let strings = &mut self.0.strings;
+        match strings.last_mut() {
+            _ if old.is_empty() => {}
+            Some(last) if last.old.end == old.start && new.checked_sub(last.old.len() as u32) == Some(last.new) => {
+                last.old.end = old.end;
+            }
+            _ => strings.push(Run { old, new }),
+        }
+    }
+
+    /// Makes the map.
+    #[must_use]
+    pub fn finish(self) -> Remap {
+        let mut remap = self.0;
+        remap.strings.sort_by_key(|run| run.old.start);
+        let mut end = 0;
+        for run in &mut remap.strings {
+            let start = run.old.start.max(end).min(run.old.end);
+            run.new = run.new.saturating_add(start - run.old.start);
+            run.old.start = start;
+            end = end.max(run.old.end);
+        }
+        remap.strings.retain(|run| !run.old.is_empty());
+        remap
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_strings_go_where_was_said() {
+        let mut builder = Remap::builder(3, 10);
+        builder.push_id(Some(7));
+        builder.push_id(None);
+        builder.push_id(Some(3));
+        builder.push_strings(20..24, 10);
+        builder.push_strings(24..26, 14);
+        builder.push_strings(10..15, 40);
+        builder.push_strings(18..18, 99);
+        let remap = builder.finish();
+        let ids: Vec<_> = [0, 2, 3, 4, 5, 6, u32::MAX].map(|id| remap.id(id)).into();
+        assert_eq!(ids, [Some(0), Some(2), Some(7), None, Some(3), None, None]);
+        let strings: Vec<_> = [0, 9, 10, 12, 14, 15, 19, 20, 23, 25, 26].map(|at| remap.string(at)).into();
+        let expected = [0, 9, 40, 42, 44].map(Some).into_iter().chain([None, None]);
+        assert_eq!(strings, expected.chain([10, 13, 15].map(Some)).chain([None]).collect::<Vec<_>>());
+        assert_eq!(remap.strings.len(), 2, "neighbors that move alike are one");
+    }
+
+    #[test]
+    fn the_first_of_overlapping_ranges_counts() {
+        let mut builder = Remap::builder(0, 0);
+        builder.push_strings(5..10, 100);
+        builder.push_strings(5..7, 300);
+        builder.push_strings(8..12, 200);
+        let remap = builder.finish();
+        assert_eq!(
+            [4, 5, 9, 10, 11, 12].map(|at| remap.string(at)),
+            [None, Some(100), Some(104), Some(202), Some(203), None]
+        );
+    }
+}

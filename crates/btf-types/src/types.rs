@@ -1,0 +1,62 @@
+//! Iterators over the types of a BTF.
+
+use core::{fmt, iter::FusedIterator, slice};
+
+use crate::{
+    Type,
+    layer::Layer,
+    view::{Handle, debug_first},
+};
+
+/// Iterator over the own types of a [`Btf`], see [`Btf::types`].
+#[derive(Clone)]
+pub struct Types<'btf> {
+    btf: &'btf Layer,
+    /// The records that are left.
+    offsets: slice::Iter<'btf, u32>,
+    /// The id of the first of them.
+    id: u32,
+}
+
+impl<'btf> Types<'btf> {
+    /// The types whose records begin at these offsets, by rising id.
+    #[inline]
+    pub(crate) fn new(btf: &'btf Layer, offsets: &'btf [u32], first_id: u32) -> Self {
+        Self { btf, offsets: offsets.iter(), id: first_id }
+    }
+}
+
+impl<'btf> Iterator for Types<'btf> {
+    type Item = Type<'btf>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Type<'btf>> {
+        let &offset = self.offsets.next()?;
+        let id = self.id;
+        self.id += 1;
+        Some(Type::of(Handle { btf: self.btf, offset, id }))
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.offsets.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for Types<'_> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let &offset = self.offsets.next_back()?;
+        let id = self.id + self.offsets.len() as u32;
+        Some(Type::of(Handle { btf: self.btf, offset, id }))
+    }
+}
+
+impl ExactSizeIterator for Types<'_> {}
+impl FusedIterator for Types<'_> {}
+
+impl fmt::Debug for Types<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_first(f, self.clone())
+    }
+}
