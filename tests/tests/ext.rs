@@ -2,8 +2,16 @@
 //! and against what libbpf made of their relocations.
 
 use btf_format::{ByteOrder, Layout, RawBtf, RecordsMut, Word, convert, convert_ext};
-use btf_tests::{blob::Blob, fixtures};
+use btf_tests::{
+    blob::Blob,
+    fixtures,
+    memory::{self, CountingAllocator},
+};
 use btf_types::{Btf, BtfExt, CoreReloKind, Error, Kind, Remap};
+use proptest::prelude::*;
+
+#[global_allocator]
+static COUNTING: CountingAllocator = CountingAllocator;
 
 fn open(object: &str) -> BtfExt {
     let section = |name| fixtures::section(object, name).unwrap_or_else(|| panic!("{object}: {name}"));
@@ -300,4 +308,54 @@ fn raw_strings(btf: &Btf) -> u32 {
 fn the_seed_of_the_base_opens() {
     let ext = BtfExt::parse(btf_tests::seeds::ext_of_base(), btf_tests::fuzz::base()).unwrap();
     assert_eq!((ext.sections().len(), ext.func_infos().len(), ext.line_infos().len()), (2, 2, 1));
+}
+
+/// The index takes a small multiple of the file, and its making no more
+/// allocations for many sections than for one.
+#[test]
+fn many_sections_take_memory_in_proportion() {
+    let mut allocations = Vec::new();
+    for sections in [1_000, 10_000, 60_000u32] {
+        let mut blob = Blob::new();
+        let func = blob.string("f");
+        let names: Vec<u32> = (0..sections).map(|number| blob.string(format!("s{number}"))).collect();
+        blob.int().record(0, 13, 0, false, 1, &[]).record(func, 12, 0, false, 2, &[]);
+        let btf = Btf::parse(blob.build()).unwrap();
+        let words: Vec<u32> = names.iter().flat_map(|&name| [name, 1, 0, 3]).collect();
+        let bytes = ext_of([&[&[8], &words[..]].concat(), &[], &[]]);
+        let len = bytes.len() as u64;
+        let (ext, heap) = memory::measure(|| BtfExt::parse(bytes, &btf).unwrap());
+        assert!(heap.peak <= 8 * len, "{sections} sections: {} bytes for {len}", heap.peak);
+        allocations.push(heap.allocations);
+        assert_eq!(ext.sections().len(), sections as usize);
+        let last = format!("s{}", sections - 1);
+        assert_eq!(ext.section(&last).unwrap().func_infos().len(), 1);
+    }
+    assert!(allocations.iter().all(|&count| count <= allocations[0] + 2), "{allocations:?}");
+}
+
+proptest! {
+    /// A map of strings is where each range was said to go, byte by byte.
+    #[test]
+    fn strings_go_where_their_ranges_do(
+        lengths in proptest::collection::vec((1u32..20, 0u32..3, any::<bool>()), 0..30),
+        first in 0u32..50,
+    ) {
+        let mut expected = std::collections::BTreeMap::new();
+        let mut builder = Remap::builder(0, first);
+        let (mut old, mut new) = (first, 1000);
+        for (length, gap, is_kept) in lengths {
+            if is_kept {
+                builder.push_strings(old..old + length, new);
+                expected.extend((0..length).map(|byte| (old + byte, new + byte)));
+                new += length + gap;
+            }
+            old += length;
+        }
+        let remap = builder.finish();
+        for offset in 0..old + 5 {
+            let there = if offset < first { Some(offset) } else { expected.get(&offset).copied() };
+            prop_assert_eq!(remap.string(offset), there, "at {}", offset);
+        }
+    }
 }
