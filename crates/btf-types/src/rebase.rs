@@ -20,9 +20,6 @@ use btf_format::{RecordsMut, Word};
 
 use crate::{Btf, Error, FwdKind, Remap, Type, view::Handle};
 
-/// The most types of the same names that are looked at.
-const STEPS: u32 = 1_000_000;
-
 impl Btf {
     /// Moves this split BTF from the base that it was opened with, which must
     /// be a distilled one, to another base (libbpf's `btf__relocate`). A
@@ -38,8 +35,8 @@ impl Btf {
     /// [`Error::SeveralCounterparts`] if the new base does not have a type, or
     /// has it more than once; [`Error::NoCounterpartString`];
     /// [`Error::Format`] if this has types of kinds that are not known;
-    /// [`Error::ByteOrderOfBase`]; [`Error::TooMuch`] if millions of types share
-    /// their names.
+    /// [`Error::ByteOrderOfBase`]; [`Error::TooMuch`] if the names of the distilled
+    /// base overlap, and are many times as long as its strings.
     pub fn rebase(&self, base: &Self) -> Result<Self, Error> {
         self.rebase_with_remap(base).map(|(rebased, _)| rebased)
     }
@@ -129,59 +126,126 @@ fn embedded(split: &Btf, distilled: &Btf) -> Vec<bool> {
 /// Types of the new base by the names of the distilled one's.
 ///
 /// Each name is looked up once, however many types share it, and all names
-/// together are charged to a budget, as their strings can overlap.
-struct Candidates<'btf> {
+/// together are charged to a budget, as their strings can overlap. Among the types
+/// of one name those of a kind and size are found by halving.
+struct Candidates<'btf, 'old> {
     base: &'btf Btf,
-    /// By offset of the name in the distilled base.
-    by_name: BTreeMap<u32, Vec<Type<'btf>>>,
-    /// Bytes of names that may still be looked up.
-    name_bytes: u64,
-    /// Candidates that may still be looked at.
-    steps: u32,
+    /// Numbers of the groups of types, by offset of the name in the distilled
+    /// base and by the name itself, which can be there more than once.
+    by_offset: BTreeMap<u32, usize>,
+    by_name: BTreeMap<&'old [u8], usize>,
+    groups: Vec<Vec<Candidate>>,
+    /// Bytes of names that may be looked up, and how many are left.
+    budget: Budget,
 }
 
-impl<'btf> Candidates<'btf> {
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    limit: u32,
+    left: u64,
+}
+
+/// A type of the new base, in the order of kinds and sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    key: Key,
+    id: u32,
+}
+
+/// What two types of the same name must have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    class: Class,
+    /// Size in bytes, 0 for forward declarations.
+    size: u32,
+    /// Encoding of an INT.
+    encoding: u8,
+}
+
+/// Kinds, as far as they can stand for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Int,
+    Float,
+    Enum,
+    Struct,
+    Union,
+    FwdStruct,
+    FwdUnion,
+}
+
+impl Key {
+    /// The key of a type that can be in a distilled base, or stand for one.
+    fn of(ty: Type<'_>) -> Option<Self> {
+        let (class, size, encoding) = match ty {
+            Type::Int(int) => (Class::Int, int.size(), int.encoding().bits()),
+            Type::Float(float) => (Class::Float, float.size(), 0),
+            Type::Enum(e) => (Class::Enum, e.size(), 0),
+            Type::Enum64(e) => (Class::Enum, e.size(), 0),
+            Type::Struct(s) => (Class::Struct, s.size(), 0),
+            Type::Union(u) => (Class::Union, u.size(), 0),
+            Type::Fwd(fwd) if fwd.declares() == FwdKind::Union => (Class::FwdUnion, 0, 0),
+            Type::Fwd(_) => (Class::FwdStruct, 0, 0),
+            _ => return None,
+        };
+        Some(Self { class, size, encoding })
+    }
+}
+
+impl<'btf, 'old> Candidates<'btf, 'old> {
     fn new(distilled: &Btf, base: &'btf Btf) -> Self {
-        let name_bytes = 4 * u64::from(distilled.layer().strings_len());
-        Self { base, by_name: BTreeMap::new(), name_bytes, steps: STEPS }
+        let limit = distilled.layer().strings_len().saturating_mul(4);
+        let budget = Budget { limit, left: limit.into() };
+        Self { base, by_offset: BTreeMap::new(), by_name: BTreeMap::new(), groups: Vec::new(), budget }
     }
 
-    /// The types of the name of a type, a distilled one.
-    fn of(&mut self, ty: Type<'_>) -> Result<&[Type<'btf>], Error> {
-        let too_much = Error::TooMuch { id: ty.id(), limit: STEPS };
-        let named = match self.by_name.entry(name_off(ty)) {
-            Entry::Occupied(known) => known.into_mut(),
+    /// The types that have the name of a type of the distilled base.
+    fn of(&mut self, ty: Type<'old>) -> Result<&[Candidate], Error> {
+        let group = match self.by_offset.entry(name_off(ty)) {
+            Entry::Occupied(known) => *known.get(),
             Entry::Vacant(vacant) => {
-                let name = ty.name();
-                let left = self.name_bytes.checked_sub(name.as_bytes().len() as u64);
-                self.name_bytes = left.ok_or(too_much.clone())?;
-                vacant.insert(self.base.find_all(name))
+                let name = ty.name().as_bytes();
+                self.budget.left = match self.budget.left.checked_sub(name.len() as u64) {
+                    Some(left) => left,
+                    None => return Err(Error::TooMuch { id: ty.id(), limit: self.budget.limit }),
+                };
+                let (base, groups) = (self.base, &mut self.groups);
+                *vacant.insert(*self.by_name.entry(name).or_insert_with(|| {
+                    groups.push(candidates(base, name));
+                    groups.len() - 1
+                }))
             }
         };
-        let left = u32::try_from(named.len()).ok().and_then(|count| self.steps.checked_sub(count));
-        self.steps = left.ok_or(too_much)?;
-        Ok(named)
+        Ok(self.groups.get(group).map_or(&[], Vec::as_slice))
     }
 
     /// The one type of the new base that a type of the distilled one stands for.
-    fn counterpart(&mut self, ty: Type<'_>, is_embedded: bool) -> Result<Handle<'btf>, Error> {
-        let is_kind = matches!(
-            ty,
-            Type::Int(_) | Type::Float(_) | Type::Enum(_) | Type::Struct(_) | Type::Union(_) | Type::Fwd(_)
-        );
-        if !is_kind || ty.is_named("") {
-            return Err(Error::NotDistilled { id: ty.id(), kind: ty.kind(), name: ty.name().into() });
-        }
+    fn counterpart(&mut self, ty: Type<'old>, is_embedded: bool) -> Result<Handle<'btf>, Error> {
+        let key = match (ty, Key::of(ty)) {
+            (Type::Enum64(_), _) | (_, None) => None,
+            (_, key) => key.filter(|_| !ty.is_named("")),
+        };
+        let not_distilled = || Error::NotDistilled { id: ty.id(), kind: ty.kind(), name: ty.name().into() };
+        let key = key.ok_or_else(not_distilled)?;
+        let base = self.base;
         let candidates = self.of(ty)?;
-        let composites = candidates.iter().filter(|ty| matches!(ty, Type::Struct(_) | Type::Union(_))).count();
+        let composites = of_class(candidates, Class::Struct).len() + of_class(candidates, Class::Union).len();
         let size_matters = is_embedded || composites > 1;
-        let fitting = candidates.iter().filter(|candidate| fits(ty, **candidate, size_matters));
-        let mut fitting: Vec<Handle<'btf>> = fitting.filter_map(|candidate| candidate.handle()).collect();
-        match (fitting.pop(), fitting.is_empty()) {
-            (Some(one), true) => Ok(one),
-            (None, _) => Err(Error::NoCounterpart { kind: ty.kind(), name: ty.name().into() }),
-            (Some(last), false) => {
-                let mut ids: Vec<u32> = fitting.iter().chain([&last]).map(|handle| handle.id).collect();
+        let (alike, declared) = match key.class {
+            Class::Int | Class::Float | Class::Enum => (of_key(candidates, key), &[][..]),
+            Class::Struct | Class::Union if size_matters => (of_key(candidates, key), &[][..]),
+            Class::Struct | Class::Union => (of_class(candidates, key.class), &[][..]),
+            Class::FwdStruct => (of_key(candidates, key), of_class(candidates, Class::Struct)),
+            Class::FwdUnion => (of_key(candidates, key), of_class(candidates, Class::Union)),
+        };
+        match (alike, declared) {
+            ([one], []) | ([], [one]) => match base.layer().handle_at(one.id) {
+                Some(handle) => Ok(handle),
+                None => Err(Error::NoCounterpart { kind: ty.kind(), name: ty.name().into() }),
+            },
+            ([], []) => Err(Error::NoCounterpart { kind: ty.kind(), name: ty.name().into() }),
+            _ => {
+                let mut ids: Vec<u32> = alike.iter().chain(declared).map(|candidate| candidate.id).collect();
                 ids.sort_unstable();
                 Err(Error::SeveralCounterparts { kind: ty.kind(), name: ty.name().into(), ids })
             }
@@ -189,18 +253,26 @@ impl<'btf> Candidates<'btf> {
     }
 }
 
-/// Whether a type of a distilled base can stand for one of the same name.
-fn fits(ty: Type<'_>, candidate: Type<'_>, size_matters: bool) -> bool {
-    match (ty, candidate) {
-        (Type::Int(old), Type::Int(new)) => old.size() == new.size() && old.encoding() == new.encoding(),
-        (Type::Float(old), Type::Float(new)) => old.size() == new.size(),
-        (Type::Enum(old), Type::Enum(new)) => old.size() == new.size(),
-        (Type::Enum(old), Type::Enum64(new)) => old.size() == new.size(),
-        (Type::Struct(old), Type::Struct(new)) => !size_matters || old.size() == new.size(),
-        (Type::Union(old), Type::Union(new)) => !size_matters || old.size() == new.size(),
-        (Type::Fwd(old), Type::Fwd(new)) => old.declares() == new.declares(),
-        (Type::Fwd(old), Type::Struct(_)) => old.declares() == FwdKind::Struct,
-        (Type::Fwd(old), Type::Union(_)) => old.declares() == FwdKind::Union,
-        _ => false,
-    }
+/// The types of a base that have a name and can stand for a distilled one, in
+/// the order of kinds and sizes.
+fn candidates(base: &Btf, name: &[u8]) -> Vec<Candidate> {
+    let named: Vec<Type<'_>> = base.find_all(name);
+    let mut candidates = Vec::with_capacity(named.len());
+    candidates.extend(named.into_iter().filter_map(|ty| Some(Candidate { key: Key::of(ty)?, id: ty.id() })));
+    candidates.sort_unstable();
+    candidates
+}
+
+/// The candidates of a kind, of any size.
+fn of_class(candidates: &[Candidate], class: Class) -> &[Candidate] {
+    let start = candidates.partition_point(|candidate| candidate.key.class < class);
+    let end = candidates.partition_point(|candidate| candidate.key.class <= class);
+    candidates.get(start..end).unwrap_or_default()
+}
+
+/// The candidates of a kind and size.
+fn of_key(candidates: &[Candidate], key: Key) -> &[Candidate] {
+    let start = candidates.partition_point(|candidate| candidate.key < key);
+    let end = candidates.partition_point(|candidate| candidate.key <= key);
+    candidates.get(start..end).unwrap_or_default()
 }
