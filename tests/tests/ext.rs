@@ -41,6 +41,7 @@ fn all_objects_of_both_compilers_and_byte_orders_open() {
             assert_eq!(section.func_infos().len(), section.func_infos().count());
             for info in section.func_infos() {
                 funcs += 1;
+                assert_eq!(info.section(), section);
                 assert_eq!(info.section().name(), section.name());
                 assert_eq!(info.insn_offset() % 8, 0, "{object}: bytes, not instructions");
                 assert!(!info.func().name().is_empty(), "{object}");

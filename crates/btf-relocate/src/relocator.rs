@@ -83,9 +83,14 @@ impl Relocator {
         let mut session = Session::new(self, ext.btf(), count);
         let mut sections = Vec::new();
         let mut records = Vec::with_capacity(count);
-        for (number, section) in (0..).zip(ext.sections().filter(|section| section.core_relos().len() > 0)) {
-            sections.push((section.name().as_bytes().into(), records.len()));
-            records.extend(section.core_relos().map(|relo| session.resolve(number, relo)));
+        let mut current = None;
+        for relo in ext.core_relos() {
+            let section = relo.section();
+            if current != Some(section) {
+                current = Some(section);
+                sections.push((section.name().as_bytes().into(), records.len()));
+            }
+            records.push(session.resolve(sections.len() as u32 - 1, relo));
         }
         Relocated { ext: ext.clone(), targets: self.targets.clone(), sections, records }
     }

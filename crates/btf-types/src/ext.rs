@@ -253,6 +253,15 @@ impl<'a> ExtSection<'a> {
     }
 }
 
+/// Equal if it is the same section of the same [`BtfExt`].
+impl PartialEq for ExtSection<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number && core::ptr::eq(self.ext, other.ext)
+    }
+}
+
+impl Eq for ExtSection<'_> {}
+
 impl fmt::Debug for ExtSection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExtSection")

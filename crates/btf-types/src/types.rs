@@ -8,7 +8,7 @@ use crate::{
     view::{Handle, debug_first},
 };
 
-/// Iterator over the own types of a [`Btf`], see [`Btf::types`].
+/// Iterator over the own types of a [`Btf`](crate::Btf), see [`Btf::types`](crate::Btf::types).
 #[derive(Clone)]
 pub struct Types<'btf> {
     btf: &'btf Layer,
