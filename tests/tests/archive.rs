@@ -291,6 +291,13 @@ fn cases() -> Vec<Case> {
             "4.18.0-147.8.1.el8_1.aarch64",
             Ok(("centos/8/arm64/4.18.0-147.8.1.el8_1.aarch64.btf.tar.xz", UniqueRelease)),
         ),
+        // As somebody gives it who does not know `ID_LIKE`.
+        Case(
+            "ID=\"rocky\"\nVERSION_ID=\"8.5\"\n",
+            x86,
+            "4.18.0-147.8.1.el8_1.x86_64",
+            Ok(("rhel/8/x86_64/4.18.0-147.8.1.el8_1.x86_64.btf.tar.xz", UniqueRelease)),
+        ),
         Case("ID=\"something\"\nVERSION_ID=\"8.5\"\n", x86, "4.18.0-147.8.1.el8_1.x86_64", Err("ambiguous")),
         // With the version of what it is made from.
         Case(
@@ -461,10 +468,7 @@ fn the_nearest_is_taken_only_if_asked_for_and_by_numbers() {
     let Error::NotFound { nearest, .. } = error else { panic!("{text}") };
     let releases: Vec<_> = nearest.iter().map(|path| path.rsplit('/').next().unwrap()).collect();
     assert_eq!(releases[0], "5.4.0-100-generic.btf.tar.xz", "{nearest:?}");
-    assert!(
-        nearest.iter().all(|path| path.contains("/20.04/") || path.contains("/focal/")),
-        "of the same version: {nearest:?}"
-    );
+    assert!(nearest.iter().all(|path| path.contains("/20.04/")), "of the same version, each once: {nearest:?}");
     let options = SelectOptions::new().nearest(true);
     let found = archive.select_with(&wanted, &options).unwrap();
     assert_eq!(found.rule(), Rule::Nearest);
@@ -477,6 +481,50 @@ fn the_nearest_is_taken_only_if_asked_for_and_by_numbers() {
         let error = archive.select_with(&host(UBUNTU_2004, "x86_64", release), &options).unwrap_err();
         assert!(matches!(error, Error::NotFound { .. }), "{release}: {error}");
     }
+}
+
+/// Some kernels of Amazon Linux 1 are in a folder without a distribution; from
+/// there, too, they go to bundles, whatever folders are around.
+#[test]
+fn amazon_linux_1_is_one_distribution_in_three_places() {
+    let stray = "1/x86_64/4.14.101-75.76.amzn1.x86_64.btf.tar.xz";
+    let contents = packed_as(stray);
+    let host = host("ID=\"amzn\"\nVERSION_ID=\"2018.03\"\n", "x86_64", "4.14.101-75.76.amzn1.x86_64");
+    for around in ["", "btfhub-archive/", "btfhub-archive-main/", "a/b/c/"] {
+        let path = format!("{around}{stray}");
+        let archive = parse(tar(&[(&path, &contents)]));
+        let listed = archive.list().unwrap();
+        let entry = listed[0].entry().unwrap();
+        assert_eq!((entry.distribution, entry.version), ("amzn", "1"), "{path}");
+        let found = archive.select(&host).unwrap();
+        assert_eq!((found.path(), found.rule()), (path.as_str(), Rule::Alias));
+        let mut bundle = Vec::new();
+        assert_eq!(Pack::new().distribution("amzn").write(&archive, &mut bundle).unwrap(), 1);
+        let found = parse(bundle).select(&host).unwrap();
+        assert_eq!(found.path(), "btfhub-archive/amzn/1/x86_64/4.14.101-75.76.amzn1.x86_64.btf");
+    }
+}
+
+#[test]
+fn an_error_says_no_more_of_a_host_than_is_known() {
+    let archive = parse(tar(&[("d/9/x86_64/1.btf", &btf("x"))]));
+    let text = |host: Host| archive.select(&host).unwrap_err().to_string();
+    let empty = || Host { release: "5.4".into(), ..Host::default() };
+    assert_eq!(text(empty()), "no BTF for kernel 5.4");
+    assert_eq!(text(Host { machine: "s390x".into(), ..empty() }), "no BTF for kernel 5.4 on s390x");
+    assert_eq!(text(Host { distribution: "arch".into(), ..empty() }), "no BTF for kernel 5.4 of arch");
+    let debian = Host { distribution: "debian".into(), codename: Some("sid".into()), ..empty() };
+    assert_eq!(text(debian), "no BTF for kernel 5.4 of debian sid");
+    let long = Host { release: "5".repeat(1000), ..empty() };
+    assert!(matches!(archive.select(&long), Err(Error::Limit { .. })));
+}
+
+#[test]
+fn a_tar_of_any_depth_is_packed_whole() {
+    let path = format!("{}d/9/x86_64/1.btf", "x/".repeat(40));
+    let archive = parse(tar(&[(&path, &btf("deep"))]));
+    assert_eq!(archive.list().unwrap().len(), 1);
+    assert_eq!(Pack::new().write(&archive, &mut Vec::new()).unwrap(), 1);
 }
 
 #[test]

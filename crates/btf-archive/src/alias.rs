@@ -15,6 +15,24 @@ const DISTRIBUTIONS: [(&str, &str); 8] = [
     ("centos-stream", "centos"),
 ];
 
+/// Distributions that are made from others, the nearest first: what `ID_LIKE`
+/// of theirs says, or should.
+const MADE_FROM: [(&str, &[&str]); 8] = [
+    ("almalinux", &["rhel", "centos"]),
+    ("rocky", &["rhel", "centos"]),
+    ("scientific", &["rhel", "centos"]),
+    ("linuxmint", &["ubuntu", "debian"]),
+    ("pop", &["ubuntu", "debian"]),
+    ("elementary", &["ubuntu", "debian"]),
+    ("kali", &["debian"]),
+    ("raspbian", &["debian"]),
+];
+
+/// The distributions that one is made from, as far as that is known.
+pub(crate) fn made_from(distribution: &str) -> &'static [&'static str] {
+    MADE_FROM.iter().find(|(made, _)| *made == distribution).map_or(&[], |(_, from)| from)
+}
+
 /// Codenames.
 const VERSIONS: [(&str, &str, &str); 16] = [
     ("ubuntu", "14.04", "trusty"),

@@ -53,3 +53,45 @@ impl Lock {
         let _ = fs::remove_file(&self.path);
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{
+        process::Command,
+        sync::{Mutex, mpsc},
+        thread,
+        time::Duration,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_lock_outlives_its_holder_as_long_as_a_program_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/lock");
+        let lock = Lock::take(&path, || panic!("nobody has it")).unwrap();
+        let mut program = Command::new("sleep").arg("60").stdin(lock.as_stdin().unwrap()).spawn().unwrap();
+        drop(lock);
+        let opened = File::open(&path).unwrap();
+        assert_eq!(platform::try_lock(&opened), Locked::ByAnother);
+        program.kill().unwrap();
+        program.wait().unwrap();
+        assert_eq!(platform::try_lock(&opened), Locked::Yes);
+    }
+
+    #[test]
+    fn who_waits_for_a_lock_that_is_removed_makes_it_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/lock");
+        let lock = Mutex::new(Some(Lock::take(&path, || ()).unwrap()));
+        let (waits, waiting) = mpsc::channel();
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| Lock::take(&path, || waits.send(()).unwrap()).unwrap());
+            waiting.recv_timeout(Duration::from_secs(60)).unwrap();
+            lock.lock().unwrap().take().unwrap().remove();
+            fs::remove_dir(folder.path().join("a")).unwrap();
+            let taken = waiter.join().unwrap();
+            assert!(platform::is_at(&taken.file, &path));
+        });
+    }
+}

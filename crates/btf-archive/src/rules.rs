@@ -189,7 +189,9 @@ impl<'a> Query<'a> {
         let speaks_for = spoken_for(&self.host.release);
         prefer(candidates, |entry| speaks_for.contains(&entry.distribution));
         let there: HashSet<&str> = candidates.iter().map(|(entry, _)| entry.distribution).collect();
-        if let Some(like) = self.host.like.iter().find(|like| there.contains(like.as_str())) {
+        let said = self.host.like.iter().map(String::as_str);
+        let known = alias::made_from(&self.host.distribution).iter().copied();
+        if let Some(like) = said.chain(known).find(|like| there.contains(like)) {
             prefer(candidates, |entry| entry.distribution == like);
         }
         let (version, codename) = (self.host.version.as_deref(), self.host.codename.as_deref());

@@ -191,18 +191,8 @@ impl Unpacked {
         Archive::open(&self.folder)
     }
 
-    /// The file that belongs to the system that this runs on, as plain BTF: for
-    /// loaders that take a path. What is packed is unpacked beside it.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Archive::select`], of [`Host::detect`], and of writing.
-    pub fn btf_file_of_this_system(&self) -> Result<PathBuf, Error> {
-        self.btf_file_of(&Host::detect()?)
-    }
-
-    /// The file that belongs to another system, as plain BTF: what is packed is
-    /// unpacked beside it.
+    /// The file that belongs to a system, as plain BTF: for loaders that take a
+    /// path. What is packed is unpacked beside it.
     ///
     /// # Errors
     ///
