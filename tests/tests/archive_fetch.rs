@@ -179,6 +179,37 @@ fn locks_of_a_killed_git_are_removed() {
     }
 }
 
+/// Killed while the marker was being written, or while a clone was swapped in.
+#[test]
+fn what_a_killed_fetch_has_begun_is_removed_by_the_next() {
+    if !has_git() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let hub = hub(place.path());
+    let cache = place.path().join("cache");
+    let own = fetch(&hub, &cache, "ubuntu").unwrap().folder.parent().unwrap().to_owned();
+    let names = || {
+        let mut names: Vec<_> = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    for is_marked in [true, false] {
+        if !is_marked {
+            fs::remove_dir_all(own.join("archive")).unwrap();
+            fs::remove_file(own.join("btf-archive")).unwrap();
+        }
+        for name in ["one", "two"] {
+            let partial = own.join(format!(".btf-partial-{name}"));
+            fs::create_dir_all(partial.join("content/.git")).unwrap();
+            fs::write(partial.join("lock"), "").unwrap();
+        }
+        assert_eq!(fetch(&hub, &cache, "ubuntu").unwrap().kernels.len(), 1);
+        assert_eq!(names(), before, "{is_marked}");
+    }
+}
+
 #[test]
 fn two_fetches_at_once_wait_for_each_other() {
     if !has_git() {

@@ -12,7 +12,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Error, git::Git, lock::Lock, output::OutputFile, partial::Partial, platform};
+use crate::{
+    Error,
+    git::Git,
+    lock::Lock,
+    output::OutputFile,
+    partial::{self, Partial},
+    platform,
+};
 
 /// Names of the files.
 const MARKER: &str = "btf-archive";
@@ -42,6 +49,7 @@ impl Cache {
         if !metadata.is_dir() || !platform::is_own(&metadata) {
             return Err(foreign("it belongs to another user"));
         }
+        partial::remove_leftovers(&folder);
         let is_new = match fs::read_to_string(folder.join(MARKER)) {
             Ok(marker) if marker.trim_end() == url => false,
             Ok(_) => return Err(foreign("it is the cache of another address")),

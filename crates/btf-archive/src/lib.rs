@@ -4,15 +4,29 @@
 //! or from a bundle, made of it, that a program brings along. This finds in it the
 //! one file that belongs to a system, and says which and why.
 //!
-//! ```no_run
-//! # fn main() -> Result<(), btf_archive::Error> {
-//! use btf_archive::Archive;
-//! use btf_kernel::Host;
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use btf_archive::{Archive, Rule, kernel::Host};
 //!
-//! let archive = Archive::open("min_core_btfs.tar.gz")?;
-//! let chosen = archive.select(&Host::detect()?)?;
-//! println!("{} ({})", chosen.path(), chosen.rule());
-//! let target = chosen.btf();
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path();
+//! # std::fs::create_dir_all(path.join("debian/12/arm64"))?;
+//! # let btf = [0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+//! # std::fs::write(path.join("debian/12/arm64/6.1.0-9-arm64.btf"), btf)?;
+//! let archive = Archive::open(path)?; // a folder, or a bundle: "min_core_btfs.tar.gz"
+//! let host = Host {
+//!     distribution: "debian".into(),
+//!     version: Some("12".into()),
+//!     machine: "aarch64".into(),
+//!     release: "6.1.0-9-arm64".into(),
+//!     ..Host::default() // or all of it from Host::detect()?
+//! };
+//! let chosen = archive.select(&host)?;
+//! assert_eq!(chosen.path(), "debian/12/arm64/6.1.0-9-arm64.btf");
+//! assert_eq!(chosen.rule(), Rule::Alias); // aarch64 is arm64
+//! let btf = chosen.btf(); // for those who read it
+//! let file = chosen.temp_file()?; // for loaders that take a path
+//! assert!(file.path().exists());
 //! # Ok(())
 //! # }
 //! ```
@@ -36,6 +50,8 @@
 //! normal, and [`Limits`] bound what it may cost. What is written is written
 //! beside, and renamed when it is whole and on disk; what killed runs have left
 //! is removed by the next one.
+
+#![forbid(unsafe_code)]
 
 mod alias;
 mod archive;

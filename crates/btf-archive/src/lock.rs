@@ -54,7 +54,7 @@ impl Lock {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, unix, not(btf_portable)))]
 mod tests {
     use std::{
         process::Command,

@@ -149,7 +149,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 }
 
 /// Removes what killed processes of this user have left in a folder.
-fn remove_leftovers(parent: &Path) {
+pub(crate) fn remove_leftovers(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.take(ENTRIES).flatten() {
         let name = entry.file_name();

@@ -3,15 +3,16 @@
 //!
 //! Elsewhere than on Unix, directories are paths, nothing is locked (so that
 //! leftovers of killed runs stay), and permissions are the system's.
+//! (`--cfg btf_portable` compiles that on any system.)
 
-#[cfg(not(unix))]
+#[cfg(any(not(unix), btf_portable))]
 mod other;
-#[cfg(unix)]
+#[cfg(all(unix, not(btf_portable)))]
 mod unix;
 
-#[cfg(not(unix))]
+#[cfg(any(not(unix), btf_portable))]
 pub(crate) use other::*;
-#[cfg(unix)]
+#[cfg(all(unix, not(btf_portable)))]
 pub(crate) use unix::*;
 
 /// Result of an attempt to lock a file.

@@ -456,13 +456,17 @@ fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
         true => {
             json!({"path": path, "kernels": count, "compression": compression.map(Compression::as_str)}).to_string()
         }
-        false => format!("{}: {count} kernels ({way})", shown(&path)),
+        false => format!("{}: {} ({way})", shown(&path), kernels(count)),
     };
     if is_stdout {
         eprintln!("{text}");
         return Ok(());
     }
     Ok(writeln!(out, "{text}")?)
+}
+
+fn kernels(count: usize) -> String {
+    format!("{count} kernel{}", if count == 1 { "" } else { "s" })
 }
 
 /// Whether something is there that is not a file, such as a pipe.
@@ -511,6 +515,6 @@ fn fetch(arguments: &FetchArguments, out: &mut impl Write) -> Result {
         let paths: Vec<&str> = fetched.kernels.iter().map(Listed::path).collect();
         return Ok(writeln!(out, "{}", json!({"folder": folder, "kernels": paths}))?);
     }
-    eprintln!("{} kernels", fetched.kernels.len());
+    eprintln!("{}", kernels(fetched.kernels.len()));
     Ok(writeln!(out, "{folder}")?)
 }

@@ -158,7 +158,7 @@ fn dashes_are_stdin_and_stdout() {
         assert_eq!(output.stdout, tars::btf("small"), "{out}");
         assert!(text(&output.stderr).contains("rule    exact"), "{}", text(&output.stderr));
         let output = btf(&["archive", "pack", file, out, "--compress", "gzip"]);
-        assert!(text(&output.stderr).contains("1 kernels (gzip)"), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("1 kernel (gzip)"), "{}", text(&output.stderr));
         let again = btf_with(&output.stdout, &[&["archive", "select", "-"], &HOST[..]].concat());
         assert!(text(&again.stdout).contains("rule    exact"), "{}", text(&again.stderr));
     }
@@ -267,6 +267,13 @@ fn a_system_without_proc_says_its_distribution() {
     fs::write(at("root/bin/sh"), [b"\x7fELF\x02\x01", &[0; 12][..], &[62, 0]].concat()).unwrap();
     let output = select(&["--release", release]);
     assert!(output.status.success(), "{}", text(&output.stderr));
+    // The release is that of its only kernel.
+    let output = select(&[]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["host"]["release"], release);
+    fs::create_dir(at("root/lib/modules/4.18.0-2.el8.x86_64")).unwrap();
+    let output = select(&[]);
+    assert!(text(&output.stderr).contains("4.18.0-2.el8.x86_64"), "they are named: {}", text(&output.stderr));
 }
 
 fn git(folder: &Path, arguments: &[&str]) {
@@ -325,7 +332,7 @@ fn fetch_inside_of_another_repository_prints_its_folder() {
         let folder = text(&output.stdout);
         assert_eq!(folder.lines().count(), 1, "{folder}");
         assert!(Path::new(folder.trim_end()).join("d/9/x86_64/1.2.3.btf").exists(), "{folder}");
-        assert_eq!(text(&output.stderr), "1 kernels\n");
+        assert_eq!(text(&output.stderr), "1 kernel\n");
     }
     let document: serde_json::Value = serde_json::from_slice(&fetch(&["--json"]).stdout).unwrap();
     assert_eq!(document["kernels"][0], "d/9/x86_64/1.2.3.btf");
