@@ -45,43 +45,36 @@
 //! `gzip`, `xz` (with lzma), `zstd`, `lz4` (all on by default) and `bzip2`: what
 //! can be decoded. Without one, a file that needs it is an error that says so.
 
-mod bpf_object;
-mod btf_ids;
-mod data_section;
-mod decode;
+mod bpf;
+mod container;
 mod elf;
 mod error;
-mod file;
-mod fixup;
-mod image;
-mod input;
-mod limits;
 mod machine;
-mod map;
-mod program;
-mod raw;
-mod relocation;
-mod scan;
-mod section;
-mod strings;
-mod symbol;
 
-pub use bpf_object::BpfObject;
-pub use btf_ids::{BtfId, BtfIdSet, BtfIds};
 #[doc(no_inline)]
 pub use btf_types as types;
 pub use btf_types::format::Instruction;
-pub use data_section::{DataKind, DataSection, Variable};
-pub use decode::{Compression, Decoder};
-pub use elf::{Elf, ElfType};
+
+pub use bpf::{
+    data_section::{DataKind, DataSection, Variable},
+    fixup::{DatasecLayout, FixedDatasec, FixedEntry, Fixup},
+    map::{Holds, Map, MapType, MapValue, Pinning},
+    object::BpfObject,
+    program::{Function, Instructions, ProgramSection},
+};
+pub use container::{
+    btf_file::BtfFile,
+    decode::{Compression, Decoder},
+    image::ImageKind,
+    layer::Layer,
+    limits::Limits,
+};
+pub use elf::{
+    btf_ids::{BtfId, BtfIdSet, BtfIds},
+    elf_file::{Elf, ElfType},
+    relocation::{Relocation, RelocationIter, RelocationType, Relocations},
+    section::{Section, SectionFlags, SectionType, Sections},
+    symbol::{Symbol, SymbolSection, Symbols},
+};
 pub use error::{DatasecFault, Error, MapFault};
-pub use file::{BtfFile, Layer};
-pub use fixup::{DatasecLayout, FixedDatasec, FixedEntry, Fixup};
-pub use image::ImageKind;
-pub use limits::Limits;
 pub use machine::Machine;
-pub use map::{Holds, Map, MapType, MapValue, Pinning};
-pub use program::{Function, Instructions, ProgramSection};
-pub use relocation::{Relocation, RelocationIter, RelocationType, Relocations};
-pub use section::{Section, SectionFlags, SectionType, Sections};
-pub use symbol::{Symbol, SymbolSection, Symbols};

@@ -29,7 +29,7 @@ use btf_types::{Btf, Datasec, OwnedName};
 use self::{layout::Layouter, write::Writer};
 use crate::{
     DatasecFault, Elf, Error, Section,
-    strings::{NamesShared, short_name},
+    elf::strings::{NamesShared, short_name},
 };
 
 pub use self::layout::{DatasecLayout, FixedEntry};

@@ -8,15 +8,16 @@ use std::{path::Path, sync::OnceLock};
 use btf_types::{Btf, BtfExt, ByteOrder, Bytes};
 use object::{Endianness, elf, pod, read::elf::FileHeader};
 
-use crate::{
-    BtfIds, Error, Fixup, Limits, Machine, Section, Sections, Symbol, Symbols,
-    input::Input,
-    limits::Budget,
+use super::{
     raw::{self, display_names, endian, numbers},
     relocation,
     section::SectionHeader,
     strings::{NameIndex, NamesShared, StringTable},
     symbol::SymbolTable,
+};
+use crate::{
+    BtfIds, Error, Fixup, Limits, Machine, Section, Sections, Symbol, Symbols,
+    container::{input::Input, limits::Budget},
 };
 
 numbers! {

@@ -1,10 +1,16 @@
 //! Files that have BTF in them, whatever they are.
 
-use std::{fmt, fs::File, io::Read, path::Path};
+use std::{fs::File, io::Read, path::Path};
 
 use btf_types::{Btf, ByteOrder, Bytes};
 
-use crate::{BpfObject, Compression, Elf, Error, ImageKind, Limits, Machine, image, input::Input, limits::Budget};
+use super::{
+    image,
+    input::{self, Input},
+    layer::Content,
+    limits::Budget,
+};
+use crate::{BpfObject, Compression, Elf, Error, Layer, Limits};
 
 /// A file that has BTF in it: raw BTF, ELF, a kernel image, or any of these
 /// compressed.
@@ -22,38 +28,6 @@ use crate::{BpfObject, Compression, Elf, Error, ImageKind, Limits, Machine, imag
 pub struct BtfFile {
     layers: Vec<Layer>,
     content: Content,
-}
-
-/// What is inside, when all else is taken off.
-#[derive(Debug)]
-pub(crate) enum Content {
-    Raw(Bytes),
-    Elf(Box<Elf>),
-}
-
-/// One thing that a file is, around the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Layer {
-    /// Compressed bytes.
-    Compressed {
-        /// What with.
-        compression: Compression,
-        /// Where in the layer around they begin, in **bytes**.
-        offset: u64,
-    },
-    /// A kernel image.
-    Image(ImageKind),
-    /// ELF.
-    Elf {
-        /// The machine that it is for, with its class and byte order.
-        machine: Machine,
-    },
-    /// BTF itself.
-    Btf {
-        /// Where in the layer around it begins, in **bytes**.
-        offset: u64,
-    },
 }
 
 /// How many layers are taken off.
@@ -254,41 +228,8 @@ impl Read for FileReader<'_> {
         let left = usize::try_from(self.len.saturating_sub(self.offset)).unwrap_or(usize::MAX);
         let len = buffer.len().min(left);
         let buffer = buffer.get_mut(..len).unwrap_or_default();
-        crate::input::read_exact_at(self.file, buffer, self.offset)?;
+        input::read_exact_at(self.file, buffer, self.offset)?;
         self.offset += len as u64;
         Ok(len)
-    }
-}
-
-impl Layer {
-    pub(crate) fn of_elf(elf: &Elf) -> Self {
-        Self::Elf { machine: elf.machine() }
-    }
-}
-
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = |f: &mut fmt::Formatter<'_>, offset: u64| match offset {
-            0 => Ok(()),
-            offset => write!(f, " at offset {offset}"),
-        };
-        match *self {
-            Self::Compressed { compression, offset } => {
-                write!(f, "{compression}")?;
-                at(f, offset)
-            }
-            Self::Image(kind) => write!(f, "{kind}"),
-            Self::Elf { machine } => {
-                write!(f, "ELF of {} bits, {}, ", if machine.is_64() { 64 } else { 32 }, machine.byte_order())?;
-                match machine.name() {
-                    Some(name) => f.write_str(name),
-                    None => write!(f, "machine {}", machine.e_machine()),
-                }
-            }
-            Self::Btf { offset } => {
-                f.write_str("BTF")?;
-                at(f, offset)
-            }
-        }
     }
 }

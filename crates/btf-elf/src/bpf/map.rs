@@ -20,7 +20,7 @@ use btf_types::{Linkage, Member, Name, OwnedName, Struct, Type, Var};
 
 use crate::{
     BpfObject, Error, MapFault, Relocation, Relocations, Symbol,
-    strings::{short, short_name},
+    elf::strings::{short, short_name},
 };
 
 /// The definition of a map.

@@ -5,11 +5,11 @@ use std::{fmt, ops::Range};
 use btf_types::{Bytes, Name};
 use object::{Endianness, elf, read::elf::Sym};
 
-use crate::{
-    Elf, Error, Machine, Section, SectionType,
+use super::{
     raw::{endian, record, word},
     strings::StringTable,
 };
+use crate::{Elf, Error, Machine, Section, SectionType};
 
 /// The table of symbols, as it is in the file.
 #[derive(Debug)]

@@ -8,11 +8,11 @@ use object::{
     read::elf::{CompressionHeader, SectionHeader as Raw},
 };
 
-use crate::{
-    Compression, Elf, Error, Relocations,
+use super::{
     raw::{display_names, endian, first, numbers},
     strings::short,
 };
+use crate::{Compression, Elf, Error, Relocations};
 
 numbers! {
     /// `sh_type` of a section.

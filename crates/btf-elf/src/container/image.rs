@@ -21,7 +21,8 @@ use std::{fmt, io::Read, ops::Range};
 use btf_types::Bytes;
 use memchr::memmem;
 
-use crate::{Compression, Elf, Error, Layer, file::Content, input::Input, limits::Budget, scan};
+use super::{input::Input, layer::Content, limits::Budget, scan};
+use crate::{Compression, Elf, Error, Layer};
 
 /// What a kernel image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

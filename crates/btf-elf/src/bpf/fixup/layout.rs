@@ -10,8 +10,8 @@ use btf_types::{Btf, Datasec, Linkage, Name, Type, Var};
 
 use crate::{
     DatasecFault, Elf, Error, Section, Symbol, SymbolSection,
-    strings::{NameBudget, NameIndex, NamesShared, short, short_name},
-    symbol::SymbolTable,
+    elf::strings::{NameBudget, NameIndex, NamesShared, short, short_name},
+    elf::symbol::SymbolTable,
 };
 
 /// Size of a DATASEC, and the offset of everything in it.

@@ -6,8 +6,8 @@ use btf_types::{Btf, BtfExt, Bytes, Datasec, OwnedName, Type};
 use object::elf;
 
 use crate::{
-    BtfFile, DataSection, Elf, Error, Fixup, Map, ProgramSection, Section, map,
-    strings::{NameBudget, NameIndex, NamesShared},
+    BtfFile, DataSection, Elf, Error, Fixup, Map, ProgramSection, Section,
+    elf::strings::{NameBudget, NameIndex, NamesShared},
 };
 
 /// The id of the FUNC at each offset of each section.
@@ -140,7 +140,7 @@ impl BpfObject {
     /// [`Error::Datasec`] if the places of the variables cannot be told; those
     /// of [`Section::relocations`].
     pub fn maps(&self) -> Result<Vec<Map<'_>>, Error> {
-        map::all(self)
+        super::map::all(self)
     }
 
     /// The sections that its BTF knows the variables of, in the order of their

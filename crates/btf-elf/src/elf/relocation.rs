@@ -8,12 +8,12 @@ use object::{
     read::elf::{Rel, Rela},
 };
 
-use crate::{
-    Elf, Error, Machine, Section, SectionType, Symbol,
+use super::{
     raw::{endian, numbers, record},
     strings::short,
     symbol::SymbolTable,
 };
+use crate::{Elf, Error, Machine, Section, SectionType, Symbol};
 
 numbers! {
     /// `r_type` of a relocation, whose meaning depends on the machine. The

@@ -16,7 +16,8 @@ use std::collections::{HashMap, HashSet};
 
 use btf_types::{Kind, Name};
 
-use crate::{Elf, Error, Section, raw::word, strings::NameBudget};
+use super::{raw::word, strings::NameBudget};
+use crate::{Elf, Error, Section};
 
 /// Contents of `.BTF_ids`.
 #[derive(Debug, Clone, PartialEq, Eq)]

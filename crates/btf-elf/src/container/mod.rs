@@ -1,0 +1,10 @@
+//! Files that have BTF in them: what is around it (compression, kernel images)
+//! is taken off, within limits.
+
+pub(crate) mod btf_file;
+pub(crate) mod decode;
+pub(crate) mod image;
+pub(crate) mod input;
+pub(crate) mod layer;
+pub(crate) mod limits;
+mod scan;

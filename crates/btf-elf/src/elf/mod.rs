@@ -1,0 +1,10 @@
+//! ELF: the file, its sections, symbols and relocations. One file for one
+//! concept of the format; `raw.rs` has what all of them read with.
+
+pub(crate) mod btf_ids;
+pub(crate) mod elf_file;
+pub(crate) mod raw;
+pub(crate) mod relocation;
+pub(crate) mod section;
+pub(crate) mod strings;
+pub(crate) mod symbol;
