@@ -7,6 +7,8 @@ use std::{
 
 use btf_types::{Kind, format::Escaped};
 
+use crate::BpfObjectKind;
+
 /// Error of looking for a kernel's BTF, or of bpf(2).
 ///
 /// Each message stands alone: the reason is part of it, and not to be had again
@@ -214,6 +216,13 @@ pub enum Error {
     /// Split BTF cannot be loaded.
     #[error("split BTF cannot be loaded: the kernel accepts only BTF without a base")]
     SplitBtf,
+    /// This system is not Linux: no kernel that could be asked runs here.
+    #[error("{operation} is only possible on Linux")]
+    #[non_exhaustive]
+    NotLinux {
+        /// Operation that was tried.
+        operation: &'static str,
+    },
     /// A system call failed in another way.
     #[error("{operation} failed: {error}")]
     #[non_exhaustive]
@@ -223,28 +232,6 @@ pub enum Error {
         /// Reason.
         error: io::Error,
     },
-}
-
-/// Kind of an object in the kernel that has an id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum BpfObjectKind {
-    /// BTF.
-    Btf,
-    /// BPF program.
-    Program,
-    /// BPF map.
-    Map,
-}
-
-impl fmt::Display for BpfObjectKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Btf => "BTF",
-            Self::Program => "BPF program",
-            Self::Map => "BPF map",
-        })
-    }
 }
 
 /// Place where BTF was looked for, with the reason why it failed.

@@ -11,7 +11,7 @@ use std::{
 use btf_elf::{BtfFile, Limits};
 use btf_types::{Btf, Bytes};
 
-use crate::{Attempt, Error, Root, host, module_index::ModuleIndex, sys};
+use crate::{Attempt, Error, LoadedBtf, Root, host, module_index::ModuleIndex, sys};
 
 /// Folder in which a kernel shows its BTF.
 pub(crate) const SYSFS: &str = "/sys/kernel/btf";
@@ -161,6 +161,30 @@ impl Kernel {
     /// Those of [`Kernel::btf`].
     pub fn source(&self) -> Result<&Source, Error> {
         self.vmlinux().map(|(_, source)| source)
+    }
+
+    /// Reads back BTF of the running kernel, on its base: that of a module is
+    /// split from [`Kernel::btf`], all other has none.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), btf_kernel::Error> {
+    /// use btf_kernel::{Kernel, LoadedBtf};
+    ///
+    /// let kernel = Kernel::running();
+    /// let of_program = kernel.read_loaded(&LoadedBtf::of_program(17)?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`LoadedBtf::btf`], and for a module those of [`Kernel::btf`].
+    pub fn read_loaded(&self, loaded: &LoadedBtf) -> Result<Btf, Error> {
+        let info = loaded.info()?;
+        match info.is_kernel && info.name != "vmlinux" {
+            true => loaded.btf(Some(&self.btf()?)),
+            false => loaded.btf(None),
+        }
     }
 
     fn vmlinux(&self) -> Result<&(Btf, Source), Error> {

@@ -22,7 +22,8 @@
 //!   system.
 //! * [`LoadedBtf`]: loads BTF into the kernel; BTF in the kernel by its id, or by
 //!   that of a program or map ([`BtfUser`]).
-//! * [`is_supported`]: probes the kernel for a [`Feature`] of BTF.
+//! * [`is_supported`], [`supported_features`]: probe the kernel for a [`Feature`]
+//!   of BTF, or for all.
 //! * [`Token`]: lends a container the right to load.
 //!
 //! The kernel shows its BTF, and that of each loaded module, as files in
@@ -39,7 +40,8 @@
 //! # Other systems
 //!
 //! On systems other than Linux, [`Kernel`] and [`Host`] read the tree of a Linux
-//! system, for build scripts; all that asks a running kernel is missing there.
+//! system, for build scripts; all that asks a running kernel fails there with
+//! [`Error::NotLinux`], and tokens are missing.
 //!
 //! # Hostile trees
 //!
@@ -48,6 +50,7 @@
 //! lists of modules and the BTF of all modules together are bounded; and messages
 //! have no control characters of it.
 
+mod bpf;
 mod error;
 mod host;
 mod kernel;
@@ -68,18 +71,20 @@ use linux as sys;
 #[cfg(not(all(target_os = "linux", not(btf_portable))))]
 use portable as sys;
 
+pub use bpf::{BpfObjectKind, BtfUser, LoadedInfo};
 #[doc(no_inline)]
 pub use btf_elf as elf;
 #[doc(no_inline)]
 pub use btf_types as types;
 #[doc(no_inline)]
 pub use btf_types::format::{Feature, FeatureSet, KernelVersion};
-pub use error::{Attempt, BpfObjectKind, Error};
+pub use error::{Attempt, Error};
 pub use host::{Host, HostOptions};
 pub use kernel::{Kernel, Source};
 #[cfg(all(target_os = "linux", not(btf_portable)))]
-pub use linux::{BtfUser, LoadOptions, LoadedBtf, LoadedInfo, Token, is_supported, is_supported_with};
+pub use linux::{Token, is_supported_with, supported_features_with};
 pub use module_files::{ModuleFiles, ModuleFilesIter, modules_dep};
 pub use modules::{Module, Modules};
 pub use os_release::OsRelease;
 pub use root::Root;
+pub use sys::{LoadOptions, LoadedBtf, is_supported, supported_features};

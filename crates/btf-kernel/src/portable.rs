@@ -4,16 +4,126 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io,
+    io, iter,
+    marker::PhantomData,
     path::{Path, PathBuf},
 };
 
-use btf_types::Bytes;
+use btf_types::{Btf, Bytes};
 
 use crate::{
-    Root,
+    BtfUser, Error, Feature, FeatureSet, LoadedInfo, Root,
     root::{LINKS, parts},
 };
+
+const LOADING: Error = Error::NotLinux { operation: "loading BTF" };
+const LOOKING_UP: Error = Error::NotLinux { operation: "looking up BPF objects by id" };
+const PROBING: Error = Error::NotLinux { operation: "probing a BTF feature" };
+
+/// BTF in the kernel. On this system there is none.
+#[derive(Debug)]
+pub enum LoadedBtf {}
+
+#[allow(missing_docs, reason = "those of the Linux half")]
+impl LoadedBtf {
+    pub fn load(_: &Btf) -> Result<Self, Error> {
+        Err(LOADING)
+    }
+
+    pub fn by_id(_: u32) -> Result<Self, Error> {
+        Err(LOOKING_UP)
+    }
+
+    pub fn of_program(_: u32) -> Result<Self, Error> {
+        Err(LOOKING_UP)
+    }
+
+    pub fn of_map(_: u32) -> Result<Self, Error> {
+        Err(LOOKING_UP)
+    }
+
+    pub fn all() -> impl Iterator<Item = Result<(Self, LoadedInfo), Error>> {
+        iter::once(Err(LOOKING_UP))
+    }
+
+    pub fn info(&self) -> Result<LoadedInfo, Error> {
+        match *self {}
+    }
+
+    pub fn bytes(&self) -> Result<Vec<u8>, Error> {
+        match *self {}
+    }
+
+    pub fn btf(&self, _: Option<&Btf>) -> Result<Btf, Error> {
+        match *self {}
+    }
+
+    pub fn try_clone(&self) -> Result<Self, Error> {
+        match *self {}
+    }
+}
+
+#[allow(missing_docs, reason = "those of the Linux half")]
+impl BtfUser {
+    pub fn programs() -> impl Iterator<Item = Result<Self, Error>> {
+        iter::once(Err(LOOKING_UP))
+    }
+
+    pub fn maps() -> impl Iterator<Item = Result<Self, Error>> {
+        iter::once(Err(LOOKING_UP))
+    }
+
+    pub fn program(_: u32) -> Result<Self, Error> {
+        Err(LOOKING_UP)
+    }
+
+    pub fn map(_: u32) -> Result<Self, Error> {
+        Err(LOOKING_UP)
+    }
+}
+
+/// Options of loading BTF.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadOptions<'fd>(PhantomData<&'fd ()>);
+
+#[allow(missing_docs, reason = "those of the Linux half")]
+impl LoadOptions<'_> {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn log_level(self, _: u32) -> Self {
+        self
+    }
+
+    pub fn load(self, _: &Btf) -> Result<LoadedBtf, Error> {
+        Err(LOADING)
+    }
+
+    pub fn load_bytes(self, _: &[u8]) -> Result<LoadedBtf, Error> {
+        Err(LOADING)
+    }
+}
+
+/// Probes whether the running kernel supports a feature of BTF.
+///
+/// # Errors
+///
+/// [`Error::NotLinux`].
+pub fn is_supported(_: Feature) -> Result<bool, Error> {
+    Err(PROBING)
+}
+
+/// Probes which features of BTF the running kernel supports.
+///
+/// # Errors
+///
+/// [`Error::NotLinux`].
+pub fn supported_features() -> Result<FeatureSet, Error> {
+    Err(PROBING)
+}
 
 pub(crate) fn open(root: &Root, path: &Path) -> io::Result<File> {
     File::open(resolve(root, path)?)
@@ -64,7 +174,11 @@ fn resolve(root: &Root, path: &Path) -> io::Result<PathBuf> {
         }
         resolved.push(part);
         depth += 1;
-        if fs::symlink_metadata(&resolved)?.is_symlink() {
+        let kind = fs::symlink_metadata(&resolved)?.file_type();
+        if !kind.is_symlink() && !kind.is_dir() && !waiting.is_empty() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        if kind.is_symlink() {
             links += 1;
             if links > LINKS {
                 return Err(io::Error::other("too many levels of symbolic links"));

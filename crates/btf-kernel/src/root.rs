@@ -130,9 +130,72 @@ pub(crate) fn parts(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
     })
 }
 
-#[cfg(test)]
-mod tests {
+#[cfg(all(test, unix))]
+pub(crate) mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
     use super::*;
+
+    /// A tree with links of all sorts, beside a file that is outside.
+    pub(crate) fn tree() -> (tempfile::TempDir, Root) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("secret"), "outside").unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::create_dir_all(root.join("etc")).unwrap();
+        fs::write(root.join("a/b/file"), "inside").unwrap();
+        fs::write(root.join("secret"), "inside, too").unwrap();
+        for (target, link) in [
+            ("/a/b/file", "absolute"),
+            ("a/b/file", "relative"),
+            ("../a/./b/file", "etc/up"),
+            ("../../../../secret", "etc/out"),
+            ("/../../secret", "absolute-out"),
+            ("/a", "folder"),
+            ("loop-b", "loop-a"),
+            ("loop-a", "loop-b"),
+            ("nowhere", "dangling"),
+        ] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        symlink(folder.path().join("secret"), root.join("to-the-real-one")).unwrap();
+        (folder, Root::new(root))
+    }
+
+    /// Checks a way of reading files of [`tree`].
+    pub(crate) fn links_stay_inside(read: impl Fn(&Root, &Path) -> io::Result<Vec<u8>>) {
+        let (_folder, root) = tree();
+        let text = |path: &str| String::from_utf8(read(&root, Path::new(path)).unwrap()).unwrap();
+        for path in ["/a/b/file", "a/b/file", "absolute", "relative", "/etc/up", "folder/b/file", "folder/../a/b/file"]
+        {
+            assert_eq!(text(path), "inside", "{path}");
+        }
+        for path in ["etc/out", "absolute-out", "../../secret", "/secret"] {
+            assert_eq!(text(path), "inside, too", "{path}");
+        }
+        let error = |path: &str| read(&root, Path::new(path)).unwrap_err();
+        assert!(error("loop-a").to_string().contains("levels of symbolic links"), "{}", error("loop-a"));
+        for path in ["dangling", "nowhere", "to-the-real-one", "a/b/file/c", "a/b/file/../file", "a/nowhere/file"] {
+            let kind = error(path).kind();
+            assert!(matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory), "{path}: {kind:?}");
+        }
+    }
+
+    #[test]
+    fn links_stay_inside_of_the_root() {
+        links_stay_inside(|root, path| root.read(path));
+    }
+
+    #[test]
+    fn folders_are_listed_in_order() {
+        let (_folder, root) = tree();
+        let names: Vec<_> = root.list("/").unwrap();
+        assert!(names.is_sorted());
+        assert!(names.contains(&("a".into(), true)) && names.contains(&("folder".into(), false)));
+        assert_eq!(root.list("folder").unwrap(), [("b".into(), true)]);
+        assert_eq!(root.list("").unwrap(), root.list("/").unwrap());
+        assert!(root.list("secret").is_err());
+    }
 
     #[test]
     fn paths_as_seen_from_outside() {
@@ -152,7 +215,7 @@ mod tests {
     #[test]
     fn texts_are_bounded() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("text"), "12345").unwrap();
+        fs::write(folder.path().join("text"), "12345").unwrap();
         let root = Root::new(folder.path());
         assert_eq!(root.read_within("text", 5).unwrap(), b"12345");
         assert_eq!(root.read_within("text", 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);

@@ -64,3 +64,69 @@ fn aya() {
 fn libbpf() {
     run("libbpf", btf_loaders::with_libbpf::size_of_task_struct);
 }
+
+/// A program that aya has loaded: which BTF it has, and that descriptors of
+/// programs and maps are not taken for BTF.
+#[cfg(feature = "aya")]
+#[test]
+fn a_program_its_btf_and_descriptors_that_are_not() {
+    use std::os::fd::AsFd;
+
+    use aya::{maps::MapData, programs::RawTracePoint};
+    use btf_kernel::{BtfUser, Error};
+
+    if let Some(Err(error)) = LoadedBtf::all().next() {
+        return btf_tests::skip(error);
+    }
+    let object = btf_loaders::object();
+    let mut ebpf = aya::EbpfLoader::new().load(&object).unwrap();
+    let program: &mut RawTracePoint = ebpf.program_mut("on_exec").unwrap().try_into().unwrap();
+    program.load().unwrap();
+    let (id, fd) = (program.info().unwrap().id(), program.fd().unwrap().as_fd().try_clone_to_owned().unwrap());
+
+    let user = BtfUser::programs().map(Result::unwrap).find(|user| user.id == id).unwrap();
+    assert_eq!((user.name.as_str(), user.attach_btf_id), ("on_exec", None));
+    let of_program = LoadedBtf::of_program(id).unwrap();
+    assert_eq!(Some(of_program.info().unwrap().id), user.btf_id);
+    let btf = Kernel::running().read_loaded(&of_program).unwrap();
+    assert!(btf.base().is_none() && btf.find::<btf_types::Func<'_>>("on_exec").is_ok());
+    // aya makes maps of data sections without BTF.
+    let map = BtfUser::maps().map(Result::unwrap).find(|map| map.name == ".bss" && map.btf_id.is_none()).unwrap();
+    let error = LoadedBtf::of_map(map.id).unwrap_err();
+    assert!(matches!(error, Error::WithoutBtf { .. }), "{error}");
+    assert_eq!(error.to_string(), format!("BPF map {} was loaded without BTF", map.id));
+
+    let map = MapData::from_id(map.id).unwrap().fd().as_fd().try_clone_to_owned().unwrap();
+    for (fd, name) in [(fd, "bpf-prog"), (map, "bpf-map")] {
+        let error = LoadedBtf::try_from(fd).unwrap_err();
+        assert!(matches!(error, Error::NotBtfDescriptor { .. }), "{error}");
+        assert!(error.to_string().ends_with(&format!("is not BTF, but anon_inode:{name}")), "{error}");
+    }
+}
+
+/// libbpf gives its maps the BTF of the program.
+#[cfg(feature = "libbpf")]
+#[test]
+fn a_map_and_its_btf() {
+    use btf_kernel::BtfUser;
+    use libbpf_rs::MapCore;
+
+    if let Some(Err(error)) = LoadedBtf::all().next() {
+        return btf_tests::skip(error);
+    }
+    let object = btf_loaders::object();
+    let mut open = libbpf_rs::ObjectBuilder::default();
+    let mut open = open.open_memory(&object).unwrap();
+    open.progs_mut().for_each(|mut program| {
+        let is_wanted = program.name() == "on_exec";
+        program.set_autoload(is_wanted);
+    });
+    let object = open.load().unwrap();
+    let ids: Vec<u32> = object.maps().map(|map| map.info().unwrap().info.id).collect();
+    let maps: Vec<BtfUser> = BtfUser::maps().map(Result::unwrap).filter(|map| ids.contains(&map.id)).collect();
+    let map = maps.iter().find(|map| map.name.ends_with(".bss")).unwrap_or_else(|| panic!("{maps:?}"));
+    let of_map = LoadedBtf::of_map(map.id).unwrap().info().unwrap();
+    assert_eq!(map.btf_id, Some(of_map.id));
+    let has_it = |user: &BtfUser| user.name == "on_exec" && user.btf_id == map.btf_id;
+    assert!(BtfUser::programs().map(Result::unwrap).any(|user| has_it(&user)));
+}

@@ -7,13 +7,10 @@ use std::{
 
 use btf_types::Btf;
 
-use super::{
-    syscall::{self, BtfFd},
-    users::BtfUser,
-};
-use crate::{BpfObjectKind, Error, Kernel};
+use super::syscall::{self, BtfFd};
+use crate::{BpfObjectKind, BtfUser, Error, LoadedInfo};
 
-/// The most bytes of BTF that the kernel takes: `BTF_MAX_SIZE`.
+/// Maximum size of BTF that the kernel accepts, in bytes: `BTF_MAX_SIZE`.
 const BTF_MAX_SIZE: usize = 16 << 20;
 
 /// Size of the first buffer for a log, in bytes.
@@ -24,26 +21,12 @@ const LOG: usize = 64 << 10;
 const LOG_PER_BYTE: usize = 16;
 const LOG_MAX: usize = 64 << 20;
 
-/// BTF that is in the kernel, held by a file descriptor that is closed when this
-/// is dropped.
+/// BTF in the kernel, held by a file descriptor that is closed when this is
+/// dropped.
 #[derive(Debug)]
 pub struct LoadedBtf(BtfFd);
 
-/// What the kernel says of BTF that is in it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct LoadedInfo {
-    /// Its id.
-    pub id: u32,
-    /// Its name: `vmlinux`, or a module's; what programs loaded has none.
-    pub name: String,
-    /// Its size in **bytes**.
-    pub size: u32,
-    /// Whether it is the kernel's or a module's, and not a program's.
-    pub is_kernel: bool,
-}
-
-/// How BTF is loaded.
+/// Options of loading BTF.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoadOptions<'fd> {
     token: Option<BorrowedFd<'fd>>,
@@ -51,22 +34,21 @@ pub struct LoadOptions<'fd> {
 }
 
 impl<'fd> LoadOptions<'fd> {
-    /// Without a token; the verifier's log only if it refuses.
+    /// Loads without a token; asks for the verifier's log only if it rejects.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With a BPF token ([`Token`](crate::Token)), which lends the right to load.
-    /// Since Linux 6.9.
+    /// Loads with a BPF token ([`Token`](crate::Token)), which lends the right to
+    /// load. Since Linux 6.9.
     #[must_use]
     pub fn token(mut self, token: BorrowedFd<'fd>) -> Self {
         self.token = Some(token);
         self
     }
 
-    /// How much the log tells of BTF that is refused: 1, which is what there is
-    /// without this, or 2.
+    /// Sets the level of the log for BTF that is rejected: 1, the default, or 2.
     #[must_use]
     pub fn log_level(mut self, level: u32) -> Self {
         self.log_level = level;
@@ -85,13 +67,13 @@ impl<'fd> LoadOptions<'fd> {
         self.load_bytes(btf.as_bytes())
     }
 
-    /// Loads BTF as it is.
+    /// Loads bytes of BTF as they are.
     ///
     /// # Errors
     ///
-    /// [`Error::Permission`] if the caller may not, whatever the kernel could do;
-    /// [`Error::Rejected`] with the verifier's log if it is not sound to it, or
-    /// newer than it; [`Error::TooLarge`]; [`Error::System`].
+    /// [`Error::Permission`] if the caller lacks the right, whatever the kernel
+    /// supports; [`Error::Rejected`] with the verifier's log if the BTF is invalid
+    /// or newer than the kernel; [`Error::TooLarge`]; [`Error::System`].
     pub fn load_bytes(self, btf: &[u8]) -> Result<LoadedBtf, Error> {
         if btf.len() > BTF_MAX_SIZE {
             return Err(Error::TooLarge { len: btf.len(), limit: BTF_MAX_SIZE });
@@ -188,8 +170,8 @@ pub(super) fn each<T>(
 }
 
 impl LoadedBtf {
-    /// Loads BTF, in the byte order of the machine; [`LoadOptions`] has more to
-    /// choose.
+    /// Loads BTF, in the byte order of the machine; [`LoadOptions`] does so with
+    /// options.
     ///
     /// # Errors
     ///
@@ -198,7 +180,7 @@ impl LoadedBtf {
         LoadOptions::new().load(btf)
     }
 
-    /// BTF by its id.
+    /// Opens BTF by its id.
     ///
     /// # Errors
     ///
@@ -207,7 +189,7 @@ impl LoadedBtf {
         syscall::btf_by_id(id).map(Self).map_err(|error| of_id(BpfObjectKind::Btf, id, error))
     }
 
-    /// The BTF that a program, by its id, was loaded with.
+    /// Opens the BTF that the program with this id was loaded with.
     ///
     /// # Errors
     ///
@@ -216,7 +198,7 @@ impl LoadedBtf {
         Self::of(BtfUser::program(id)?)
     }
 
-    /// The BTF that a map, by its id, was made with.
+    /// Opens the BTF that the map with this id was created with.
     ///
     /// # Errors
     ///
@@ -246,7 +228,7 @@ impl LoadedBtf {
         })
     }
 
-    /// What the kernel says of it.
+    /// Description of the BTF: id, name, size.
     ///
     /// # Errors
     ///
@@ -268,7 +250,7 @@ impl LoadedBtf {
         })
     }
 
-    /// Its bytes.
+    /// Reads back the bytes.
     ///
     /// # Errors
     ///
@@ -280,8 +262,8 @@ impl LoadedBtf {
         Ok(bytes)
     }
 
-    /// Reads it back. A module's needs the kernel's as its base;
-    /// [`Kernel::read_loaded`] sees to that.
+    /// Reads back the BTF. A module's needs the kernel's as its base;
+    /// [`Kernel::read_loaded`](crate::Kernel::read_loaded) sees to that.
     ///
     /// # Errors
     ///
@@ -295,7 +277,7 @@ impl LoadedBtf {
         btf.map_err(|error| Error::Loaded { id, error })
     }
 
-    /// Another descriptor of the same BTF.
+    /// Duplicates the file descriptor.
     ///
     /// # Errors
     ///
@@ -310,32 +292,6 @@ impl LoadedBtf {
 
 fn info_error(error: io::Error) -> Error {
     Error::System { operation: "asking for information on BTF", error }
-}
-
-impl Kernel {
-    /// Reads back BTF of the running kernel, on its base: that of a module is
-    /// split from [`Kernel::btf`], all other has none.
-    ///
-    /// ```no_run
-    /// # fn main() -> Result<(), btf_kernel::Error> {
-    /// use btf_kernel::{Kernel, LoadedBtf};
-    ///
-    /// let kernel = Kernel::running();
-    /// let of_program = kernel.read_loaded(&LoadedBtf::of_program(17)?)?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`LoadedBtf::btf`], and for a module those of [`Kernel::btf`].
-    pub fn read_loaded(&self, loaded: &LoadedBtf) -> Result<Btf, Error> {
-        let info = loaded.info()?;
-        match info.is_kernel && info.name != "vmlinux" {
-            true => loaded.btf(Some(&self.btf()?)),
-            false => loaded.btf(None),
-        }
-    }
 }
 
 impl AsFd for LoadedBtf {

@@ -13,10 +13,9 @@ use std::{ffi::OsStr, fs::File, os::unix::ffi::OsStrExt, path::Path};
 use btf_types::Bytes;
 
 pub(crate) use files::{identity, list, open};
-pub use loaded::{LoadOptions, LoadedBtf, LoadedInfo};
-pub use probe::{is_supported, is_supported_with};
+pub use loaded::{LoadOptions, LoadedBtf};
+pub use probe::{is_supported, is_supported_with, supported_features, supported_features_with};
 pub use token::Token;
-pub use users::BtfUser;
 
 /// The running kernel's BTF, mapped, if this is its file and the kernel can.
 pub(crate) fn map_vmlinux(file: &File) -> Option<Bytes> {

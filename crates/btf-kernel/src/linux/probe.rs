@@ -1,4 +1,4 @@
-//! What a kernel knows of BTF: asked by loading a little of it.
+//! Features of BTF that the kernel supports, found out by loading a little BTF.
 //!
 //! Source: the probes of `tools/lib/bpf/features.c`, and the kernel's own
 //! history for what those do not ask.
@@ -6,58 +6,108 @@
 use std::{
     io,
     os::fd::BorrowedFd,
-    sync::atomic::{AtomicU8, Ordering::Relaxed},
+    sync::{Mutex, PoisonError},
 };
 
-use btf_types::format::{Assembly, Feature, Info, IntData, Kind, LayoutEntry, Param, TypeRecord, Var, VarSecinfo};
+use btf_types::format::{
+    Assembly, Feature, FeatureSet, Info, IntData, Kind, LayoutEntry, Param, TypeRecord, Var, VarSecinfo,
+};
 
 use super::{loaded::CAP_BPF, syscall};
 use crate::Error;
 
-/// As many features there are.
-const COUNT: usize = Feature::ALL.len();
-
-/// What is known of each: 0 nothing yet, 1 no, 2 yes.
-static KNOWN: [AtomicU8; COUNT] = [const { AtomicU8::new(0) }; COUNT];
+/// Answers of the running kernel.
+static ANSWERS: Mutex<Answers> = Mutex::new(Answers::NONE);
 
 /// Probes whether the running kernel supports a feature of BTF.
 ///
-/// The answer is kept; an error is not, as another caller may have permissions
-/// that this one has not.
+/// The answer is kept; an error is not, as another caller may have rights that
+/// this one lacks.
+///
+/// ```
+/// use btf_kernel::{Error, Feature, is_supported};
+///
+/// match is_supported(Feature::Enum64) {
+///     Ok(supported) => println!("enum64: {supported}"),
+///     Err(Error::Permission { needs, .. }) => println!("enum64: unknown without {needs}"),
+///     Err(error) => println!("enum64: unknown: {error}"),
+/// }
+/// ```
 ///
 /// # Errors
 ///
 /// [`Error::Permission`] if the caller may not load BTF, which says nothing
 /// about the kernel; [`Error::System`].
 pub fn is_supported(feature: Feature) -> Result<bool, Error> {
-    is_supported_for(feature, None)
+    probe(&[feature], None).map(|features| features.contains(feature))
 }
 
 /// Probes whether the running kernel supports a feature of BTF, with a BPF
-/// token, which lends the permission to load.
+/// token, which lends the right to load.
 ///
 /// # Errors
 ///
 /// Those of [`is_supported`].
 pub fn is_supported_with(feature: Feature, token: BorrowedFd<'_>) -> Result<bool, Error> {
-    is_supported_for(feature, Some(token))
+    probe(&[feature], Some(token)).map(|features| features.contains(feature))
 }
 
-fn is_supported_for(feature: Feature, token: Option<BorrowedFd<'_>>) -> Result<bool, Error> {
-    let known = KNOWN.get(feature as usize);
-    match known.map_or(0, |known| known.load(Relaxed)) {
-        1 => return Ok(false),
-        2 => return Ok(true),
-        _ => {}
-    }
-    let supported = feature.probe(&Running { token })?;
-    if let Some(known) = known {
-        known.store(1 + u8::from(supported), Relaxed);
-    }
-    Ok(supported)
+/// Probes which features of BTF the running kernel supports. Answers are kept, as
+/// by [`is_supported`].
+///
+/// # Errors
+///
+/// Those of [`is_supported`].
+pub fn supported_features() -> Result<FeatureSet, Error> {
+    probe(Feature::ALL, None)
 }
 
-/// What the kernel is asked for a feature.
+/// Probes which features of BTF the running kernel supports, with a BPF token,
+/// which lends the right to load.
+///
+/// # Errors
+///
+/// Those of [`is_supported`].
+pub fn supported_features_with(token: BorrowedFd<'_>) -> Result<FeatureSet, Error> {
+    probe(Feature::ALL, Some(token))
+}
+
+/// Those of the features that the running kernel supports.
+fn probe(features: &[Feature], token: Option<BorrowedFd<'_>>) -> Result<FeatureSet, Error> {
+    let mut answers = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let kernel = Running { token };
+    features
+        .iter()
+        .copied()
+        .filter_map(|feature| answers.ask(feature, &kernel).map(|is| is.then_some(feature)).transpose())
+        .collect()
+}
+
+/// What a kernel was asked, and what of that it supports.
+#[derive(Debug, Clone, Copy)]
+struct Answers {
+    asked: FeatureSet,
+    supported: FeatureSet,
+}
+
+impl Answers {
+    const NONE: Self = Self { asked: FeatureSet::EMPTY, supported: FeatureSet::EMPTY };
+
+    /// Whether the kernel supports a feature; it is asked once.
+    fn ask(&mut self, feature: Feature, kernel: &impl Judge) -> Result<bool, Error> {
+        if !self.asked.contains(feature) {
+            // Without BTF there is nothing, and what says so is clearer of it.
+            let has_btf = feature == Feature::Btf || self.ask(Feature::Btf, kernel)?;
+            if has_btf && feature.probe(kernel)? {
+                self.supported.insert(feature);
+            }
+            self.asked.insert(feature);
+        }
+        Ok(self.supported.contains(feature))
+    }
+}
+
+/// The probe of a feature.
 trait Probe {
     fn probe(self, kernel: &impl Judge) -> Result<bool, Error>;
     fn blob(self) -> Vec<u8>;
@@ -65,10 +115,6 @@ trait Probe {
 
 impl Probe for Feature {
     fn probe(self, kernel: &impl Judge) -> Result<bool, Error> {
-        // Without BTF there is nothing, and what says so is clearer of it.
-        if self != Self::Btf && !Self::Btf.probe(kernel)? {
-            return Ok(false);
-        }
         let answer = match self {
             Self::ModuleBtf => kernel.tells_names(&self.blob()),
             _ => kernel.load(&self.blob()),
@@ -204,6 +250,50 @@ mod tests {
 
     use super::*;
 
+    /// Asks a kernel that nothing is known of.
+    fn ask(feature: Feature, kernel: &impl Judge) -> Result<bool, Error> {
+        Answers { ..Answers::NONE }.ask(feature, kernel)
+    }
+
+    #[test]
+    fn a_kernel_is_asked_once_for_each_feature() {
+        use std::cell::Cell;
+
+        /// Supports what comes with this errno, 0 for all, and counts.
+        struct Counting(Cell<u32>, Cell<i32>);
+        impl Judge for Counting {
+            fn load(&self, _: &[u8]) -> io::Result<()> {
+                self.0.set(self.0.get() + 1);
+                match self.1.get() {
+                    0 => Ok(()),
+                    errno => Err(io::Error::from_raw_os_error(errno)),
+                }
+            }
+            fn tells_names(&self, btf: &[u8]) -> io::Result<()> {
+                self.load(btf)
+            }
+        }
+        let kernel = Counting(Cell::new(0), Cell::new(0));
+        let mut answers = Answers::NONE;
+        for _ in 0..2 {
+            for &feature in Feature::ALL {
+                assert!(answers.ask(feature, &kernel).unwrap());
+            }
+        }
+        assert_eq!(kernel.0.get() as usize, Feature::ALL.len());
+        // One without BTF is asked for nothing else.
+        let kernel = Counting(Cell::new(0), Cell::new(libc::EINVAL));
+        let mut answers = Answers::NONE;
+        assert!(Feature::ALL.iter().rev().all(|&feature| !answers.ask(feature, &kernel).unwrap()));
+        assert_eq!(kernel.0.get(), 1);
+        // An error is no answer: who has the right asks again.
+        let kernel = Counting(Cell::new(0), Cell::new(libc::EPERM));
+        let mut answers = Answers::NONE;
+        assert!(answers.ask(Feature::Float, &kernel).is_err());
+        kernel.1.set(0);
+        assert!(answers.ask(Feature::Float, &kernel).unwrap());
+    }
+
     /// A kernel of a version: refuses what came later, as the verifiers do that
     /// are said here to.
     struct Old(KernelVersion);
@@ -255,10 +345,10 @@ mod tests {
                 Some(minor) => KernelVersion::new(since.major(), minor),
                 None => KernelVersion::new(since.major() - 1, 99),
             };
-            assert!(feature.probe(&Old(since)).unwrap(), "{feature} on {since}");
-            assert!(!feature.probe(&Old(before)).unwrap(), "{feature} on {before}");
-            assert!(!feature.probe(&Old(KernelVersion::new(4, 17))).unwrap());
-            assert!(feature.probe(&Old(KernelVersion::new(99, 0))).unwrap());
+            assert!(ask(feature, &Old(since)).unwrap(), "{feature} on {since}");
+            assert!(!ask(feature, &Old(before)).unwrap(), "{feature} on {before}");
+            assert!(!ask(feature, &Old(KernelVersion::new(4, 17))).unwrap());
+            assert!(ask(feature, &Old(KernelVersion::new(99, 0))).unwrap());
         }
     }
 
@@ -275,13 +365,13 @@ mod tests {
         }
         for &feature in Feature::ALL {
             for errno in [libc::EINVAL, libc::E2BIG, libc::ENOSYS, 524] {
-                assert!(!feature.probe(&Errno(errno)).unwrap());
+                assert!(!ask(feature, &Errno(errno)).unwrap());
             }
             for errno in [libc::EPERM, libc::EACCES] {
-                assert!(matches!(feature.probe(&Errno(errno)), Err(Error::Permission { .. })));
+                assert!(matches!(ask(feature, &Errno(errno)), Err(Error::Permission { .. })));
             }
             for errno in [libc::ENOMEM, libc::EMFILE] {
-                assert!(matches!(feature.probe(&Errno(errno)), Err(Error::System { .. })));
+                assert!(matches!(ask(feature, &Errno(errno)), Err(Error::System { .. })));
             }
         }
     }

@@ -1,24 +1,7 @@
 //! BPF programs and maps in the kernel, and the BTF that they refer to.
 
 use super::{loaded, syscall};
-use crate::{BpfObjectKind, Error};
-
-/// BPF program or map in the kernel, with the ids of the BTF that it refers to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct BtfUser {
-    /// Whether it is a program or a map.
-    pub kind: BpfObjectKind,
-    /// Id of the program or map.
-    pub id: u32,
-    /// Name of the program or map, cut off after 15 bytes; often empty.
-    pub name: String,
-    /// Id of the BTF that it was loaded with.
-    pub btf_id: Option<u32>,
-    /// Id of the kernel's or module's BTF that has what a program is attached
-    /// to, or the struct_ops that a map is.
-    pub attach_btf_id: Option<u32>,
-}
+use crate::{BpfObjectKind, BtfUser, Error};
 
 impl BtfUser {
     /// All programs in the kernel, by rising id. Those that disappear meanwhile

@@ -1,0 +1,57 @@
+//! Descriptions of BTF, programs and maps in the kernel: plain data.
+
+use std::fmt;
+
+/// Kind of an object in the kernel that has an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BpfObjectKind {
+    /// BTF.
+    Btf,
+    /// BPF program.
+    Program,
+    /// BPF map.
+    Map,
+}
+
+impl fmt::Display for BpfObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Btf => "BTF",
+            Self::Program => "BPF program",
+            Self::Map => "BPF map",
+        })
+    }
+}
+
+/// Description of BTF in the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct LoadedInfo {
+    /// Id of the BTF.
+    pub id: u32,
+    /// Name of the kernel's BTF, which is `vmlinux`, or of a module's; BTF that
+    /// programs loaded has none.
+    pub name: String,
+    /// Size of the BTF in **bytes**.
+    pub size: u32,
+    /// Whether it is the kernel's or a module's, and was not loaded by a program.
+    pub is_kernel: bool,
+}
+
+/// BPF program or map in the kernel, with the ids of the BTF that it refers to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct BtfUser {
+    /// Whether it is a program or a map.
+    pub kind: BpfObjectKind,
+    /// Id of the program or map.
+    pub id: u32,
+    /// Name of the program or map, cut off after 15 bytes; often empty.
+    pub name: String,
+    /// Id of the BTF that it was loaded with.
+    pub btf_id: Option<u32>,
+    /// Id of the kernel's or module's BTF that has what a program is attached
+    /// to, or the struct_ops that a map is.
+    pub attach_btf_id: Option<u32>,
+}
