@@ -1,5 +1,7 @@
 //! What the tests that need more than one crate share.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 pub mod blob;
 pub mod elf_blob;
 pub mod fixtures;

@@ -1,5 +1,7 @@
 //! Writes the seeds of a fuzz target into a folder, for `cargo xtask fuzz`.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::{env, path::Path, process::ExitCode};
 
 fn main() -> ExitCode {

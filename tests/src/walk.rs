@@ -107,7 +107,7 @@ impl Sum {
             Type::Func(func) => {
                 self.reference(func.proto().into());
                 self.text(&func.linkage().to_string());
-                assert!(func.params().map(|param| param.ty()).eq(func.proto().params().map(|param| param.ty())));
+                assert!(func.params().map(btf_types::Param::ty).eq(func.proto().params().map(btf_types::Param::ty)));
                 self.add(func.params().map(|param| param.decl_tags().count()).sum::<usize>() as u64);
             }
             Type::FuncProto(proto) => {
@@ -182,7 +182,7 @@ pub fn elf(elf: &Elf, len: usize) {
         }
         if let Ok(relocations) = section.relocations() {
             assert!(relocations.len() * 8 <= most);
-            assert!(relocations.iter().is_sorted_by_key(|relocation| relocation.offset()));
+            assert!(relocations.iter().is_sorted_by_key(btf_elf::Relocation::offset));
             let _ = relocations.iter().map(|relocation| relocation.name().as_bytes().len()).max();
         }
     }
@@ -230,7 +230,7 @@ pub fn object(object: &BpfObject) {
         }
     }
     if let Ok(maps) = object.maps() {
-        assert!(maps.is_sorted_by_key(|map| map.offset()));
+        assert!(maps.is_sorted_by_key(btf_elf::Map::offset));
         for map in &maps {
             assert!(map.values().is_empty() || map.holds().is_some());
             if let Some(Holds::Maps(inner)) = map.holds() {

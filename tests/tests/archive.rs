@@ -2,6 +2,7 @@
 //! may not do.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::{
     collections::BTreeSet,
@@ -427,7 +428,7 @@ fn what_is_selected_for_each_host_and_why() {
                     assert!(btf.find::<btf_types::Struct<'_>>(path).is_ok(), "{what}: the contents are another's");
                 }
                 (Err(Error::NotFound { tried, .. }), Err("not found")) => {
-                    assert!(host.version.is_none() || !tried.is_empty(), "{what}")
+                    assert!(host.version.is_none() || !tried.is_empty(), "{what}");
                 }
                 (Err(Error::Ambiguous { candidates, .. }), Err("ambiguous")) => assert!(candidates.len() > 1, "{what}"),
                 (found, expected) => {

@@ -2,6 +2,7 @@
 //! in, what was asked for comes.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::{
     collections::BTreeMap,

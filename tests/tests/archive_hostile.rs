@@ -2,6 +2,7 @@
 //! they are unpacked to.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::{
     fs,

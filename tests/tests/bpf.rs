@@ -4,6 +4,7 @@
 //! their numbers in the names of the tests.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::{
     collections::BTreeSet,

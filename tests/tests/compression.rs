@@ -1,6 +1,8 @@
 //! Every way to compress: real files, concatenated, cut off, damaged, and made
 //! to explode.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::io::{Read, Write};
 
 use btf_elf::{BtfFile, Compression, Error, Layer, Limits};

@@ -1,6 +1,8 @@
 //! ELF files: real modules and objects, made-up ones, damaged ones. Lines of
 //! other libraries' behaviour have their numbers in the names of the tests.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::time::{Duration, Instant};
 
 use btf_elf::{BtfFile, Compression, Elf, Error, Machine, SymbolSection};
@@ -212,7 +214,7 @@ fn what_lies_in_a_linked_file_has_an_address() {
     elf.variable("inside", data, 0xffff_ffff_8100_0010);
     elf.variable("before", data, 0x10);
     let opened = Elf::parse(elf.build()).unwrap();
-    let offsets: Vec<_> = opened.symbols().unwrap().skip(1).map(|symbol| symbol.offset()).collect();
+    let offsets: Vec<_> = opened.symbols().unwrap().skip(1).map(btf_elf::Symbol::offset).collect();
     assert_eq!(offsets, [Some(0x10), None]);
 }
 

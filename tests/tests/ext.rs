@@ -1,6 +1,8 @@
 //! `.BTF.ext` of the BPF objects among the fixtures: against their sources,
 //! and against what libbpf made of their relocations.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use btf_format::{ByteOrder, Layout, RawBtf, RecordsMut, Word, convert, convert_ext};
 use btf_tests::{
     blob::Blob,
@@ -154,7 +156,7 @@ fn bytes_are_those_it_was_opened_from_in_either_order() {
 fn sections_by_name_have_all_that_there_is() {
     for object in objects() {
         let ext = open(&object);
-        let names: Vec<_> = ext.sections().map(|section| section.name()).collect();
+        let names: Vec<_> = ext.sections().map(btf_types::ExtSection::name).collect();
         assert_eq!(names.len(), ext.sections().len());
         let (mut funcs, mut lines, mut relos) = (0, 0, 0);
         for name in &names {
@@ -164,7 +166,7 @@ fn sections_by_name_have_all_that_there_is() {
             assert!(section.func_infos().all(|info| inside(info.section())), "{object}: {name}");
             assert!(section.line_infos().all(|info| inside(info.section())), "{object}: {name}");
             assert!(section.core_relos().all(|relo| inside(relo.section())), "{object}: {name}");
-            let offsets: Vec<_> = section.line_infos().map(|info| info.insn_offset()).collect();
+            let offsets: Vec<_> = section.line_infos().map(btf_types::LineInfo::insn_offset).collect();
             assert!(offsets.is_sorted(), "{object}: {name}");
             funcs += section.func_infos().count();
             lines += section.line_infos().count();
@@ -204,13 +206,13 @@ fn blocks_of_a_section_are_gathered() {
     let names: Vec<_> = ext.sections().map(|section| section.name().to_string()).collect();
     assert_eq!(names, ["xdp", "tc"]);
     let offsets = |section: btf_types::ExtSection<'_>| -> Vec<u32> {
-        section.func_infos().map(|info| info.insn_offset()).collect()
+        section.func_infos().map(btf_types::FuncInfo::insn_offset).collect()
     };
     assert_eq!(offsets(ext.section("xdp").unwrap()), [0, 8, 24]);
     assert_eq!(offsets(ext.section("tc").unwrap()), [16]);
     assert_eq!(ext.section("xdp").unwrap().line_infos().len(), 0);
     assert_eq!(ext.section("tc").unwrap().line_infos().next().unwrap().line(), 1);
-    assert_eq!(ext.func_infos().map(|info| info.insn_offset()).collect::<Vec<_>>(), [0, 8, 16, 24]);
+    assert_eq!(ext.func_infos().map(btf_types::FuncInfo::insn_offset).collect::<Vec<_>>(), [0, 8, 16, 24]);
     assert_eq!(ext.core_relos().len(), 0);
 }
 

@@ -2,6 +2,8 @@
 //! and every module opens, is walked, and is written again as it was; every BPF
 //! object tells all that it has. Run by `cargo test --workspace -- --ignored`.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     thread,

@@ -1,5 +1,7 @@
 //! The fuzz targets, on stable: over their seeds, and over mutations of them.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use btf_format::{ByteOrder, RawBtfExt, convert_ext};
 use btf_tests::{blob::Blob, fixtures, fuzz, seeds};
 use btf_types::{Btf, Kind};

@@ -1,5 +1,7 @@
 //! What the views say, and the ways through the graph.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 
 use btf_tests::{blob::Blob, fixtures};
@@ -39,8 +41,8 @@ fn enums_of_both_widths_are_signed_or_not() {
         .record(n, 6, 0, false, 4, &[]);
     let btf = Btf::parse(blob.build()).unwrap();
     let values = |id| match btf.type_by_id(id).unwrap() {
-        Type::Enum(e) => e.values().map(|value| value.value()).collect::<Vec<_>>(),
-        Type::Enum64(e) => e.values().map(|value| value.value()).collect(),
+        Type::Enum(e) => e.values().map(btf_types::EnumValue::value).collect::<Vec<_>>(),
+        Type::Enum64(e) => e.values().map(btf_types::EnumValue::value).collect(),
         _ => panic!("no enum"),
     };
     assert_eq!(values(1), [i128::from(u32::MAX), 1]);

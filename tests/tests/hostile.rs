@@ -3,6 +3,8 @@
 //! not open is in `opening.rs`.) The bounds on time are no measurements: an answer
 //! takes a fraction of a second, and minutes where work is not in proportion.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::time::{Duration, Instant};
 
 use btf_tests::{

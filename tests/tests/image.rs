@@ -1,6 +1,8 @@
 //! Kernel images of every form, as small as they can be. (Real ones are in
 //! `fetched.rs`.)
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::time::{Duration, Instant};
 
 use btf_elf::{BtfFile, Compression, Error, ImageKind, Layer, Limits, Machine};

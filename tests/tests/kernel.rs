@@ -4,6 +4,7 @@
 //! of the tests.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::{
     env, fs,
@@ -383,7 +384,7 @@ fn a_type_that_several_modules_have_is_ambiguous() {
     assert!(matches!(&error, Error::AmbiguousModule { modules, .. } if modules == &["three", "two"]), "{error}");
     assert_eq!(error.to_string(), "2 modules have a STRUCT named shared: three, two");
     let all = kernel.find_all_modules_of("shared", None).unwrap();
-    assert_eq!(all.iter().map(|module| module.name()).collect::<Vec<_>>(), ["three", "two"]);
+    assert_eq!(all.iter().map(btf_kernel::Module::name).collect::<Vec<_>>(), ["three", "two"]);
     assert!(kernel.find_all_modules_of("nothing", None).unwrap().is_empty());
     // What is loaded takes precedence over what is just on disk.
     let running = Kernel::running().release().unwrap().to_owned();
@@ -424,7 +425,7 @@ fn a_system_without_modules_is_the_kernel_alone() {
     assert!(kernel.find_module_of("task_struct", None).unwrap().is_none());
     let modules = kernel.open_all_modules().unwrap();
     assert!(modules.faults().is_empty());
-    assert_eq!(modules.collection().objects().map(|object| object.name()).collect::<Vec<_>>(), ["vmlinux"]);
+    assert_eq!(modules.collection().objects().map(btf_types::Object::name).collect::<Vec<_>>(), ["vmlinux"]);
     assert_eq!(kernel.open_modules([]).unwrap().collection().objects().count(), 1);
     // The one that runs: sysfs has just its own, and /proc no list.
     let running = Kernel::running().release().unwrap().to_owned();

@@ -1,6 +1,8 @@
 //! Sizes and alignment against what clang says, of `fixtures/layout/cases.c`:
 //! the layouts that other libraries and generators get wrong.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use btf_tests::{blob::Blob, fixtures};
 use btf_types::{Btf, Error, Kind, Struct, Type, Union};
 

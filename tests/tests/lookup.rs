@@ -1,6 +1,8 @@
 //! Questions by name, on kernels sorted and unsorted, on modules, and on what
 //! no kernel would have; each way of looking against a walk over everything.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use btf_tests::{blob::Blob, fixtures, fuzz};

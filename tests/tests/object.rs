@@ -2,6 +2,8 @@
 //! `tests/peers`.) Lines of other libraries' behaviour have their numbers in the
 //! names of the tests.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::time::{Duration, Instant};
 
 use btf_elf::{
@@ -509,7 +511,7 @@ fn what_is_no_object_is_refused() {
     let object = BpfObject::parse(elf.build()).unwrap();
     let program = object.program("xdp").unwrap();
     assert!(matches!(program.instructions(), Err(Error::ProgramLength { len: 12, .. })));
-    assert_eq!(object.programs().map(|program| program.section()).map(Section::size).collect::<Vec<_>>(), [12]);
+    assert_eq!(object.programs().map(btf_elf::ProgramSection::section).map(Section::size).collect::<Vec<_>>(), [12]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("prog.o");
     std::fs::write(&path, btf_tests::packed::encode(btf_elf::Compression::Zstd, &elf.build())).unwrap();

@@ -2,6 +2,8 @@
 //! that other libraries were found to have. Each case has a bound on time and
 //! memory.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::time::{Duration, Instant};
 
 use btf_format::{ByteOrder, Error as Format, Header, convert};

@@ -2,6 +2,7 @@
 //! is not a file.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::{
     fs::{self, File, Permissions},

@@ -1,6 +1,8 @@
 //! Split BTF from a distilled base onto a kernel's: against libbpf's result,
 //! to the byte, and every way in which it can fail.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use btf_tests::{blob::Blob, fixtures, walk};
 use btf_types::{Btf, Error, Kind, Type};
 
@@ -53,7 +55,7 @@ fn a_module_can_be_rebased_onto_another_kernel() {
         }
         // It may be that a type has changed; then the error names it.
         Err(error) => {
-            assert!(matches!(error, Error::NoCounterpart { .. } | Error::SeveralCounterparts { .. }), "{error}")
+            assert!(matches!(error, Error::NoCounterpart { .. } | Error::SeveralCounterparts { .. }), "{error}");
         }
     }
 }
@@ -102,7 +104,7 @@ const ENUM64: u8 = 19;
 fn what_is_a_counterpart() {
     let s = |size| (STRUCT, false, size, &[] as &[u32]);
     let none = |kind, result| {
-        assert!(matches!(result, Err(Error::NoCounterpart { kind: Some(found), .. }) if found == kind), "{result:?}")
+        assert!(matches!(result, Err(Error::NoCounterpart { kind: Some(found), .. }) if found == kind), "{result:?}");
     };
     let several = |result| match result {
         Err(Error::SeveralCounterparts { ids, name, .. }) => {

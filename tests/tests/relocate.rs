@@ -1,6 +1,8 @@
 //! Relocations of the BPF objects among the fixtures: each against the result
 //! that libbpf computed.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use std::fmt::Write;
 
 use btf_relocate::{Outcome, Relocated, Relocator, Targets};
@@ -34,7 +36,7 @@ fn table(relocated: &Relocated) -> String {
             relocation.candidate_count(),
             relocation.local_value(),
             relocation.target_value(),
-            relocation.target_type().map_or(0, |ty| ty.id()),
+            relocation.target_type().map_or(0, btf_types::Type::id),
         )
         .unwrap();
     }

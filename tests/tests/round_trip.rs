@@ -1,6 +1,8 @@
 //! Every fixture, in both byte orders: what goes in comes out, and all of it
 //! can be asked about.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use btf_format::{ByteOrder, RawBtf, convert};
 use btf_tests::{
     fixtures::{self, RawFixture},

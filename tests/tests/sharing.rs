@@ -3,6 +3,8 @@
 //! sizes: what it costs grows as the file does, or an error says what the limit
 //! is.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
 use btf_elf::{BpfObject, BtfFile, Compression, DatasecFault, Elf, Error, Limits, MapFault, SectionType};
 use btf_format::ByteOrder;
 use btf_tests::{
@@ -304,7 +306,7 @@ fn ids_of_one_name_and_sets_in_one_place() {
     let elf = Elf::parse(file(1000)).unwrap();
     let ids = elf.btf_ids().unwrap().unwrap();
     assert_eq!((ids.ids().len(), ids.ids()[0].name.as_bytes().len()), (1000, 1000));
-    let sets: Vec<_> = ids.sets().map(|set| set.len()).collect();
+    let sets: Vec<_> = ids.sets().map(btf_elf::BtfIdSet::len).collect();
     assert_eq!(sets, [999], "the first is as long as the section");
 }
 

@@ -5,6 +5,7 @@
 //! mounts it. Needs root, Linux 6.9 and util-linux' `unshare`.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::{
     env,

@@ -1,5 +1,7 @@
 //! The chores of this workspace, so that nothing needs a shell script.
 
+#![forbid(unsafe_code)]
+
 mod fetch;
 mod fuzz;
 mod golden;

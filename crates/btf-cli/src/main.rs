@@ -3,6 +3,8 @@
 //! Thin: each file here is one command, and knows how to ask and to print;
 //! what BTF is, the crates know.
 
+#![forbid(unsafe_code)]
+
 mod archive;
 mod dump;
 mod find;

@@ -45,6 +45,8 @@
 //! `gzip`, `xz` (with lzma), `zstd`, `lz4` (all on by default) and `bzip2`: what
 //! can be decoded. Without one, a file that needs it is an error that says so.
 
+#![forbid(unsafe_code)]
+
 mod bpf;
 mod container;
 mod elf;

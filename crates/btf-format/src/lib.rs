@@ -77,6 +77,7 @@
 
 #![cfg_attr(not(test), no_std)]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
+#![forbid(unsafe_code)]
 
 mod assembly;
 mod byte_order;

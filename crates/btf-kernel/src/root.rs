@@ -130,7 +130,8 @@ pub(crate) fn parts(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
     })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 pub(crate) mod tests {
     use std::{fs, os::unix::fs::symlink};
 

@@ -6,6 +6,8 @@
 //! kernel*, runs a command so that it is run, and reads the variable. The number
 //! comes from a CO-RE relocation, and so from the BTF that was selected.
 
+#![forbid(unsafe_code)]
+
 #[cfg(feature = "aya")]
 pub mod with_aya;
 #[cfg(feature = "libbpf")]

@@ -2,6 +2,7 @@
 //! that has it changed: the program must find what the *archive* says.
 
 #![cfg(any(feature = "aya", feature = "libbpf"))]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 

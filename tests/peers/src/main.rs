@@ -8,6 +8,16 @@
 //! single check. All answers are summed up and compared, so that nobody is
 //! fast by doing less.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    unsafe_code,
+    reason = "a benchmark, and C libraries"
+)]
+
 mod archive;
 #[cfg(feature = "peers")]
 mod aya;

@@ -3,6 +3,15 @@
 //! workspace, has the same types and the same bytes.
 
 #![cfg(feature = "peers-c")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    unsafe_code,
+    reason = "tests, and C libraries"
+)]
 
 use std::{ffi::CString, fs, path::PathBuf, slice, thread};
 

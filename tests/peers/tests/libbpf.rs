@@ -2,6 +2,15 @@
 //! it says, to the byte.
 
 #![cfg(feature = "peers-c")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    unsafe_code,
+    reason = "tests, and C libraries"
+)]
 
 use std::{
     ffi::{CStr, CString},

@@ -2,6 +2,15 @@
 //! opened them.
 
 #![cfg(feature = "peers-c")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    unsafe_code,
+    reason = "tests, and C libraries"
+)]
 
 use std::{
     collections::BTreeMap,
@@ -184,7 +193,7 @@ fn same_maps(objects: &Objects) -> usize {
                 let is_pinned = !sys::bpf_map__pin_path(their).is_null();
                 assert_eq!(map.pinning() == Pinning::ByName, is_pinned, "{name}: {map_name}");
                 assert_eq!(
-                    map.key().map_or(0, |ty| ty.id()),
+                    map.key().map_or(0, btf_types::Type::id),
                     sys::bpf_map__btf_key_type_id(their),
                     "{name}: {map_name}"
                 );
