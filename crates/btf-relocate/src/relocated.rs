@@ -1,8 +1,8 @@
 //! Results: the relocations of an object, resolved.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, iter::FusedIterator, slice};
 
-use btf_types::{Btf, BtfExt, CoreReloKind, Name, Type};
+use btf_types::{Btf, BtfExt, CoreRelo, CoreReloKind, CoreRelos, ExtSection, Name, Type};
 
 use crate::{Fault, Targets, targets::CandidateId};
 
@@ -14,26 +14,20 @@ use crate::{Fault, Targets, targets::CandidateId};
 pub struct Relocated {
     pub(crate) ext: BtfExt,
     pub(crate) targets: Targets,
-    /// The sections in the order of `.BTF.ext`: each name, and where its
-    /// records begin.
-    pub(crate) sections: Vec<(Box<[u8]>, usize)>,
+    /// A record for each relocation of `.BTF.ext`, in its order.
     pub(crate) records: Vec<Record>,
+    /// The numbers of the records of each program section, by the address of its
+    /// name.
+    pub(crate) sections: HashMap<usize, Vec<u32>>,
 }
 
-/// A resolved relocation: ids only.
+/// Result of a relocation.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
-    /// Number of the section in [`Relocated::sections`].
-    pub(crate) section: u32,
-    /// Offset of the instruction in its section, in bytes.
-    pub(crate) insn_offset: u32,
-    pub(crate) kind: CoreReloKind,
-    pub(crate) local_id: u32,
-    pub(crate) access: Arc<[u8]>,
     /// Candidates that remain for the local type after this relocation.
     pub(crate) candidate_count: u32,
-    pub(crate) considered: Arc<[Considered]>,
-    pub(crate) result: Result<Value, Arc<Fault>>,
+    pub(crate) considered: Box<[Considered]>,
+    pub(crate) result: Result<Value, Box<Fault>>,
 }
 
 /// Candidate of a relocation, and what became of it.
@@ -138,30 +132,19 @@ pub enum Outcome<'a> {
 impl Relocated {
     /// The relocations, in the order of `.BTF.ext`.
     pub fn iter(&self) -> Relocations<'_> {
-        Relocations { owner: self, records: self.records.iter() }
+        Relocations { owner: self, relos: self.ext.core_relos(), records: self.records.iter() }
     }
 
-    /// The relocations of a program section, in the order of `.BTF.ext`.
-    pub fn section(&self, name: impl AsRef<[u8]>) -> impl Iterator<Item = Relocation<'_>> {
-        let name = name.as_ref();
-        let named: Vec<u32> = (0..)
-            .zip(&self.sections)
-            .filter(|(_, (section, _))| **section == *name)
-            .map(|(number, _)| number)
-            .collect();
-        named.into_iter().flat_map(move |number| {
-            let number = number as usize;
-            let start = self.sections.get(number).map_or(0, |(_, start)| *start);
-            let end = self.sections.get(number + 1).map_or(self.records.len(), |(_, start)| *start);
-            let records = self.records.get(start..end).unwrap_or_default();
-            Relocations { owner: self, records: records.iter() }
-        })
-    }
-
-    /// The names of the sections that have relocations, in the order of
+    /// The relocations of a program section (ELF section), in the order of
     /// `.BTF.ext`.
-    pub fn section_names(&self) -> impl ExactSizeIterator<Item = Name<'_>> {
-        self.sections.iter().map(|(name, _)| Name::new(name))
+    pub fn section(&self, name: impl AsRef<[u8]>) -> impl Iterator<Item = Relocation<'_>> {
+        let section = self.ext.section(name);
+        let records = section.and_then(|section| self.sections.get(&address(section.name())));
+        let relos = section.map(ExtSection::core_relos);
+        relos.into_iter().flatten().zip(records.into_iter().flatten()).filter_map(|(relo, &number)| {
+            let record = self.records.get(number as usize)?;
+            Some(Relocation { owner: self, relo, record })
+        })
     }
 
     /// The program's own types.
@@ -177,12 +160,14 @@ impl Relocated {
     }
 }
 
+/// The address of a name, which is the name's as long as its BTF is held.
+pub(crate) fn address(name: Name<'_>) -> usize {
+    name.as_bytes().as_ptr().addr()
+}
+
 impl fmt::Debug for Relocated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Relocated")
-            .field("sections", &self.sections.len())
-            .field("relocations", &self.records.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Relocated").field("relocations", &self.records.len()).finish_non_exhaustive()
     }
 }
 
@@ -200,14 +185,15 @@ impl<'a> IntoIterator for &'a Relocated {
 #[must_use]
 pub struct Relocations<'a> {
     owner: &'a Relocated,
-    records: std::slice::Iter<'a, Record>,
+    relos: CoreRelos<'a>,
+    records: slice::Iter<'a, Record>,
 }
 
 impl<'a> Iterator for Relocations<'a> {
     type Item = Relocation<'a>;
 
     fn next(&mut self) -> Option<Relocation<'a>> {
-        self.records.next().map(|record| Relocation { owner: self.owner, record })
+        Some(Relocation { owner: self.owner, relo: self.relos.next()?, record: self.records.next()? })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -216,7 +202,7 @@ impl<'a> Iterator for Relocations<'a> {
 }
 
 impl ExactSizeIterator for Relocations<'_> {}
-impl std::iter::FusedIterator for Relocations<'_> {}
+impl FusedIterator for Relocations<'_> {}
 
 impl fmt::Debug for Relocations<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -227,39 +213,46 @@ impl fmt::Debug for Relocations<'_> {
 /// A resolved relocation: a view of [`Relocated`].
 #[derive(Clone, Copy)]
 pub struct Relocation<'a> {
-    pub(crate) owner: &'a Relocated,
+    owner: &'a Relocated,
+    relo: CoreRelo<'a>,
     pub(crate) record: &'a Record,
 }
 
 impl<'a> Relocation<'a> {
+    /// The relocation as `.BTF.ext` has it.
+    #[must_use]
+    pub fn core_relo(self) -> CoreRelo<'a> {
+        self.relo
+    }
+
     /// The name of the section that has the instruction.
     #[must_use]
     pub fn section(self) -> Name<'a> {
-        self.owner.sections.get(self.record.section as usize).map_or(Name::EMPTY, |(name, _)| Name::new(name))
+        self.relo.section().name()
     }
 
     /// Offset of the instruction in its section, in **bytes**.
     #[must_use]
     pub fn insn_offset(self) -> u32 {
-        self.record.insn_offset
+        self.relo.insn_offset()
     }
 
     /// The kind of the relocation.
     #[must_use]
     pub fn kind(self) -> CoreReloKind {
-        self.record.kind
+        self.relo.kind()
     }
 
     /// The type that the program was compiled with.
     #[must_use]
     pub fn local_type(self) -> Type<'a> {
-        self.owner.local().type_by_id(self.record.local_id).unwrap_or(Type::Void)
+        self.relo.ty()
     }
 
     /// The access string: `0:1:2`.
     #[must_use]
     pub fn access_string(self) -> Name<'a> {
-        Name::new(&self.record.access)
+        self.relo.access_string()
     }
 
     /// Number of candidates that remain for the local type: those that match,

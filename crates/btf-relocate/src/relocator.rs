@@ -3,19 +3,16 @@
 //! Source: `bpf_core_calc_relo_insn` in `tools/lib/bpf/relo_core.c`, and
 //! `bpf_core_resolve_relo` in `tools/lib/bpf/libbpf.c`.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::collections::{HashMap, hash_map::Entry};
 
-use btf_types::{Btf, BtfExt, ByteOrder, CoreRelo, CoreReloKind, Name, Type};
+use btf_types::{BtfExt, ByteOrder, CoreReloKind, Name, Type};
 
 use crate::{
     Fault, Relocated, Targets, Verdict,
     budget::Budget,
     compat::Compatibility,
     matching::Matching,
-    relocated::{Considered, Record, Value},
+    relocated::{Considered, Record, Value, address},
     search::{find_enumerator, find_field},
     spec::{Class, Request, Spec, check_type_access, local_enumerator, size_of},
     targets::{CandidateCache, CandidateId},
@@ -79,20 +76,14 @@ impl Relocator {
     /// available nevertheless.
     #[must_use]
     pub fn relocate(&self, ext: &BtfExt) -> Relocated {
-        let count = ext.core_relos().len();
-        let mut session = Session::new(self, ext.btf(), count);
-        let mut sections = Vec::new();
-        let mut records = Vec::with_capacity(count);
-        let mut current = None;
-        for relo in ext.core_relos() {
-            let section = relo.section();
-            if current != Some(section) {
-                current = Some(section);
-                sections.push((section.name().as_bytes().into(), records.len()));
-            }
-            records.push(session.resolve(sections.len() as u32 - 1, relo));
+        let mut session = Session::new(self, ext);
+        let mut sections: HashMap<usize, Vec<u32>> = HashMap::new();
+        let mut records = Vec::with_capacity(ext.core_relos().len());
+        for (number, relo) in (0..).zip(ext.core_relos()) {
+            sections.entry(address(relo.section().name())).or_default().push(number);
+            records.push(session.resolve(Request::new(relo)));
         }
-        Relocated { ext: ext.clone(), targets: self.targets.clone(), sections, records }
+        Relocated { ext: ext.clone(), targets: self.targets.clone(), records, sections }
     }
 }
 
@@ -104,8 +95,6 @@ struct Session<'l, 't> {
     budget: Budget,
     /// The candidates of each local root type that remain.
     lists: HashMap<u32, List>,
-    /// Copies of access strings, by local address.
-    strings: HashMap<usize, Arc<[u8]>>,
     compatibility: Compatibility<'l, 't>,
     matching: Matching<'l, 't>,
 }
@@ -124,34 +113,22 @@ enum Local<'a> {
 }
 
 impl<'l, 't> Session<'l, 't> {
-    fn new(relocator: &'t Relocator, local: &Btf, relocations: usize) -> Self {
+    fn new(relocator: &'t Relocator, ext: &BtfExt) -> Self {
         Self {
             targets: &relocator.targets,
             cache: &relocator.cache,
-            order: local.byte_order(),
-            budget: Budget::new(relocations),
+            order: ext.btf().byte_order(),
+            budget: Budget::new(ext.core_relos().len()),
             lists: HashMap::new(),
-            strings: HashMap::new(),
             compatibility: Compatibility::default(),
             matching: Matching::default(),
         }
     }
 
-    fn resolve(&mut self, section: u32, relo: CoreRelo<'l>) -> Record {
-        let access = relo.access_string().as_bytes();
-        let access = self.strings.entry(access.as_ptr() as usize).or_insert_with(|| access.into());
-        let mut record = Record {
-            section,
-            insn_offset: relo.insn_offset(),
-            kind: relo.kind(),
-            local_id: relo.ty().id(),
-            access: access.clone(),
-            candidate_count: 0,
-            considered: Arc::default(),
-            result: Ok(Value::default()),
-        };
-        if let Err(fault) = self.resolve_into(Request::new(relo), &mut record) {
-            record.result = Err(Arc::new(fault));
+    fn resolve(&mut self, request: Request<'l>) -> Record {
+        let mut record = Record { candidate_count: 0, considered: Box::default(), result: Ok(Value::default()) };
+        if let Err(fault) = self.resolve_into(request, &mut record) {
+            record.result = Err(Box::new(fault));
         }
         record
     }
