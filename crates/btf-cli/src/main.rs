@@ -13,10 +13,13 @@ mod json;
 mod kernel;
 mod output;
 mod pattern;
+mod relocate;
+mod relocs;
 mod show;
 mod similar;
 mod source;
 mod tag;
+mod target;
 
 use std::{error::Error, io, process::ExitCode};
 
@@ -53,6 +56,10 @@ enum Command {
     /// Says what a file is, and what its BTF holds: byte order, sections, how many
     /// types of which kind.
     Info(info::Arguments),
+    /// Prints the CO-RE relocations of a BPF object, resolved for a kernel.
+    Relocs(relocs::Arguments),
+    /// Writes a BPF object whose instructions are patched for a kernel.
+    Relocate(relocate::Arguments),
     /// Says where the kernel's BTF is, which modules there are, what the kernel
     /// knows, and what is loaded.
     Kernel(kernel::Arguments),
@@ -86,6 +93,8 @@ fn run(command: Command, color: Color) -> Result {
         Command::Show(arguments) => show::run(&arguments, &mut out),
         Command::Find(arguments) => find::run(&arguments, &mut out),
         Command::Info(arguments) => info::run(&arguments, &mut out),
+        Command::Relocs(arguments) => relocs::run(&arguments, &mut out),
+        Command::Relocate(arguments) => relocate::run(&arguments, &mut out),
         Command::Kernel(arguments) => kernel::run(&arguments),
         Command::Archive(arguments) => archive::run(&arguments),
         Command::Completions { shell } => {

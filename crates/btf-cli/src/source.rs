@@ -36,6 +36,18 @@ pub(crate) struct Options {
     system: System,
 }
 
+impl Options {
+    /// Whether a module is asked for.
+    pub(crate) fn has_module(&self) -> bool {
+        self.module.is_some()
+    }
+
+    /// The system whose kernel is asked for.
+    pub(crate) fn system(&self) -> &System {
+        &self.system
+    }
+}
+
 /// Which system, where it is not this one.
 #[derive(Args, Debug, Clone, Default)]
 pub(crate) struct System {
@@ -121,7 +133,7 @@ impl Source {
 pub(crate) struct SourceName(String);
 
 impl SourceName {
-    fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         Self(if is_stdin(path) { "standard input".into() } else { path.display().to_string() })
     }
 

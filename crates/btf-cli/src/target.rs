@@ -1,0 +1,63 @@
+//! The types that programs are relocated for: a file's, or a kernel's with its
+//! modules.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use btf_elf::BpfObject;
+use btf_relocate::{Relocated, Relocator, Targets};
+use clap::Args;
+
+use crate::{
+    Result,
+    source::{Options, Source, SourceName},
+    with_causes,
+};
+
+/// A target as given on the command line.
+#[derive(Args, Debug)]
+pub(crate) struct Target {
+    /// Relocate for the BTF of this file (raw, ELF, a module or a kernel image)
+    /// instead of the running kernel and its modules.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "release", "module"])]
+    target: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Target {
+    fn open(&self) -> Result<Targets> {
+        if self.target.is_some() || self.options.has_module() {
+            let btf = Source::of(self.target.as_deref(), &self.options).open()?;
+            return Ok(Targets::custom(&btf));
+        }
+        let kernel = self.options.system().kernel();
+        let modules = kernel.open_all_modules()?;
+        Ok(Targets::kernel(&kernel.btf()?).modules(modules.collection()))
+    }
+
+    /// Resolves the relocations of an object; `None` if it has no `.BTF.ext`.
+    pub(crate) fn relocate(&self, object: &BpfObject) -> Result<Option<Relocated>> {
+        let Some(ext) = object.btf_ext()? else { return Ok(None) };
+        Ok(Some(Relocator::new(self.open()?).relocate(ext)))
+    }
+}
+
+/// Reads an object file; `-` is standard input.
+pub(crate) fn read_object(path: &Path) -> Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    fs::read(path).map_err(|error| format!("cannot read {}: {error}", SourceName::of(path)).into())
+}
+
+/// Opens a BPF object; `-` is standard input.
+pub(crate) fn open_object(path: &Path) -> Result<BpfObject> {
+    let object = BpfObject::parse(read_object(path)?);
+    object.map_err(|error| format!("{}: {}", SourceName::of(path), with_causes(&error)).into())
+}
