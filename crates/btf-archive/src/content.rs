@@ -16,6 +16,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     pub(crate) vmlinux: Bytes,
+    /// Sorted by name.
     pub(crate) modules: Vec<(String, Bytes)>,
     /// Whether there was nothing to take off.
     pub(crate) is_plain: bool,

@@ -267,7 +267,9 @@ impl Selection {
     /// [`Error::NoModule`]; [`Error::Btf`] if it is damaged, or not split from
     /// it.
     pub fn module(&self, name: &str) -> Result<Btf, Error> {
-        let found = self.content.modules.iter().find(|(known, _)| known == name);
+        let modules = &self.content.modules;
+        let found = modules.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok();
+        let found = found.and_then(|index| modules.get(index));
         let missing = || Error::NoModule { member: self.file.to_string(), module: name.into() };
         let (_, bytes) = found.ok_or_else(missing)?;
         Btf::parse_split(bytes.clone(), &self.btf)
