@@ -66,8 +66,22 @@ impl Shape {
         };
         match after_head.checked_sub(self.fixed.len()) {
             None => self.fixed.get(after_head).copied(),
-            Some(word) => self.element.get(word.checked_rem(self.element.len())?).copied(),
+            Some(word) => self.element.get(within(word, self.element.len())?).copied(),
         }
+    }
+}
+
+/// The number of a word within its element. By constants, as most elements have
+/// two or three words, and a division takes longer than all else that is done for
+/// a word.
+#[inline]
+fn within(word: usize, element: usize) -> Option<usize> {
+    match element {
+        0 => None,
+        1 => Some(0),
+        2 => Some(word % 2),
+        3 => Some(word % 3),
+        _ => Some(word % element),
     }
 }
 

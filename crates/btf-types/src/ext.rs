@@ -345,7 +345,9 @@ macro_rules! infos {
 
             fn next(&mut self) -> Option<$name<'a>> {
                 let (section, at) = self.records.next()?;
-                let raw = raw::$name::first(self.ext.bytes_at(at))?;
+                let raw = raw::$name::first(self.ext.bytes_at(at));
+                debug_assert!(raw.is_some(), "checked when it was opened");
+                let raw = raw?;
                 Some($name { ext: self.ext, section, raw, $($field: $find(self.ext, raw)?,)? })
             }
 

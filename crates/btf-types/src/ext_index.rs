@@ -229,7 +229,9 @@ impl<'a> Names<'a> {
         let mut numbers = vec![NONE; self.offsets.len()];
         let mut sections: Vec<SectionEntry> = Vec::with_capacity(by_name.len());
         for (block, &name_off) in blocks.iter_mut().zip(name_offs) {
-            let place = self.offsets.binary_search(&name_off).unwrap_or_default();
+            let place = self.offsets.binary_search(&name_off);
+            debug_assert!(place.is_ok(), "the offsets are those of the blocks");
+            let place = place.unwrap_or_default();
             let first = first_of.get(place).copied().unwrap_or_default();
             let Some(number) = numbers.get_mut(first as usize) else { continue };
             if *number == NONE {
