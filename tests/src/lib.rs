@@ -9,6 +9,7 @@ pub mod fuzz;
 pub mod image;
 pub mod memory;
 pub mod packed;
+pub mod rebuild;
 #[cfg(target_os = "linux")]
 pub mod seccomp;
 pub mod seeds;

@@ -128,6 +128,12 @@ impl Btf {
         self.0.decl_tags(ty.into().id(), None)
     }
 
+    /// The tags that *this* BTF puts on a declaration and on its members or
+    /// parameters; those of the declaration come first.
+    pub fn all_decl_tags_of<'btf>(&'btf self, ty: impl Into<Type<'btf>>) -> DeclTags<'btf> {
+        self.0.all_decl_tags(ty.into().id())
+    }
+
     /// The number of types: `void`, those of the base, and own ones. All ids
     /// are below it.
     #[must_use]

@@ -67,6 +67,13 @@ impl TagTable {
         Self(entries.into_boxed_slice())
     }
 
+    /// The tags of a declaration and of all of its components.
+    pub(crate) fn of_all<'btf>(&'btf self, btf: &'btf Layer, target: u32) -> DeclTags<'btf> {
+        let start = self.0.partition_point(|entry| entry.target < target);
+        let end = self.0.partition_point(|entry| entry.target <= target);
+        DeclTags { btf, entries: self.0.get(start..end).unwrap_or_default().iter() }
+    }
+
     /// The tags of a declaration, or of one of its components, by rising id.
     pub(crate) fn of<'btf>(&'btf self, btf: &'btf Layer, target: u32, component: Option<u32>) -> DeclTags<'btf> {
         let wanted = (target, component);

@@ -193,8 +193,16 @@ impl Layer {
 
     /// The tags of a declaration, or of one of its components.
     pub(crate) fn decl_tags(&self, target: u32, component: Option<u32>) -> DeclTags<'_> {
-        let table = self.tags.get_or_init(|| Box::new(TagTable::new(self.types())));
-        table.of(self, target, component)
+        self.tag_table().of(self, target, component)
+    }
+
+    /// The tags of a declaration and of all of its components.
+    pub(crate) fn all_decl_tags(&self, target: u32) -> DeclTags<'_> {
+        self.tag_table().of_all(self, target)
+    }
+
+    fn tag_table(&self) -> &TagTable {
+        self.tags.get_or_init(|| Box::new(TagTable::new(self.types())))
     }
 
     /// The type with this id, in this layer or the one that owns it.

@@ -1,0 +1,243 @@
+//! One BTF appended to another, and many merged into one.
+
+use btf_types::{
+    Btf, Remap,
+    format::{Field, Word},
+};
+
+use crate::{
+    Builder, Error,
+    layers::{Layers, own_strings},
+    string_map::StringMap,
+    string_table::StringTable,
+};
+
+impl Builder {
+    /// Appends the own types of a BTF: all of them, or none if there is an
+    /// error. Their new ids follow those that there are; their names are
+    /// stored as far as the builder does not have them.
+    ///
+    /// The BTF stands alone, or it is split from the base of this builder, whose
+    /// ids stay. ([`Merge`] takes a base and what is split from it.)
+    ///
+    /// Nothing is looked for that the builder has already, and names are looked
+    /// up once, so that the time it takes depends on the size of what is
+    /// appended alone.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// use btf_build::{Builder, IntEncoding};
+    ///
+    /// let mut a = Builder::new();
+    /// a.int("int", 4, IntEncoding::SIGNED)?;
+    /// let a = a.finish()?;
+    ///
+    /// let mut both = Builder::new();
+    /// both.float("double", 8)?;
+    /// let ids = both.append(&a)?;
+    /// assert_eq!(ids.id(1), Some(2));
+    /// assert_eq!(both.finish()?.types().count(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherBase`] if it is split from another base;
+    /// [`Error::ByteOrder`]; [`Error::Format`] if it has a type of an unknown
+    /// kind; [`Error::TooLarge`].
+    pub fn append(&mut self, btf: &Btf) -> Result<Remap, Error> {
+        let mut below = Below::new(self, btf, &mut [])?;
+        let appended = append_layer(self, btf, &mut below)?;
+        Ok(appended.remap(btf))
+    }
+}
+
+/// A base and what is split from it, merged into one BTF.
+///
+/// Each BTF is appended as [`Builder::append`] does it. What is split may be
+/// added when its base was: then it refers to the types that its base has
+/// become, of which there are no duplicates.
+///
+/// This is no linker: equal types of several modules stay apart, and so do
+/// DATASECs of the same name.
+///
+/// ```
+/// # fn main() -> Result<(), btf_build::Error> {
+/// use btf_build::{Builder, IntEncoding, Merge};
+/// use btf_types::Struct;
+///
+/// let mut b = Builder::new();
+/// let int = b.int("int", 4, IntEncoding::SIGNED)?;
+/// let vmlinux = b.finish()?;
+/// let mut b = Builder::on(&vmlinux);
+/// b.structure("peer", 4).member("id", int, 0).finish()?;
+/// let module = b.finish()?;
+///
+/// let mut merge = Merge::new();
+/// merge.add(&vmlinux)?;
+/// merge.add(&module)?;
+/// let one = merge.finish()?;
+/// assert!(!one.is_split());
+/// let peer: Struct<'_> = one.find("peer")?;
+/// assert_eq!(peer.members().next().unwrap().ty().to_string(), "int");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Merge {
+    /// `None` before the first BTF, which decides on the byte order.
+    builder: Option<Builder>,
+    added: Vec<Added>,
+}
+
+/// A BTF that was added.
+#[derive(Debug)]
+struct Added {
+    btf: Btf,
+    map: LayerMap,
+}
+
+impl Default for Merge {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Merge {
+    /// Merges into a BTF that stands alone.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { builder: None, added: Vec::new() }
+    }
+
+    /// Merges into split BTF: what is split from `base` stays so.
+    #[must_use]
+    pub fn on(base: &Btf) -> Self {
+        Self { builder: Some(Builder::on(base)), added: Vec::new() }
+    }
+
+    /// Appends the own types of a BTF, and returns their new ids.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Builder::append`]; [`Error::OtherBase`] if its base was not
+    /// added before, and is not what this merges on.
+    pub fn add(&mut self, btf: &Btf) -> Result<Remap, Error> {
+        let builder = self.builder.get_or_insert_with(|| Builder::new().byte_order(btf.byte_order()));
+        let mut below = Below::new(builder, btf, &mut self.added)?;
+        let map = append_layer(builder, btf, &mut below)?;
+        let remap = map.remap(btf);
+        self.added.push(Added { btf: btf.clone(), map });
+        Ok(remap)
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Builder::finish`].
+    pub fn finish(self) -> Result<Btf, Error> {
+        drop(self.added);
+        self.builder.unwrap_or_default().finish()
+    }
+}
+
+/// Where the types and strings of a layer go.
+#[derive(Debug)]
+struct LayerMap {
+    first_id: u32,
+    new_first_id: u32,
+    strings: StringMap,
+}
+
+impl LayerMap {
+    fn id(&self, id: u32) -> u32 {
+        id - self.first_id + self.new_first_id
+    }
+
+    /// The map of the own ids and strings of the layer.
+    fn remap(&self, layer: &Btf) -> Remap {
+        let mut remap = Remap::builder(self.first_id, self.strings.first());
+        for id in layer.own_ids() {
+            remap.push_id(Some(self.id(id)));
+        }
+        self.strings.for_each(layer, |old, new| remap.push_strings(old, new));
+        remap.finish()
+    }
+}
+
+/// What is below a layer that is appended.
+struct Below<'a> {
+    /// Ids below this one stay, as they are those of the builder's base.
+    first_id: u32,
+    /// The same of string offsets.
+    first_string: u32,
+    added: &'a mut [Added],
+    /// Which of those are below, from the lowest.
+    chain: Vec<usize>,
+}
+
+impl<'a> Below<'a> {
+    fn new(builder: &Builder, btf: &Btf, added: &'a mut [Added]) -> Result<Self, Error> {
+        let (found, expected) = (btf.byte_order(), builder.target_byte_order());
+        if found != expected {
+            return Err(Error::ByteOrder { found, expected });
+        }
+        let mut below = Self { first_id: 1, first_string: 0, added, chain: Vec::new() };
+        for layer in btf.layers().skip(1) {
+            if builder.base().is_some_and(|base| base.layers().any(|own| own.is_same(layer))) {
+                below.first_id = layer.type_count();
+                below.first_string = Layers::new(layer).strings_len();
+                break;
+            }
+            let place = below.added.iter().position(|added| added.btf.is_same(layer)).ok_or(Error::OtherBase)?;
+            below.chain.push(place);
+        }
+        below.chain.reverse();
+        Ok(below)
+    }
+
+    /// The new id of a type that is not the layer's own.
+    fn id(&self, id: u32) -> u32 {
+        if id < self.first_id {
+            return id;
+        }
+        let is_below = |&place: &usize| self.added.get(place).is_some_and(|added| added.map.first_id <= id);
+        let owner = self.chain.partition_point(is_below).checked_sub(1).and_then(|place| self.chain.get(place));
+        owner.and_then(|&place| self.added.get(place)).map_or(id, |added| added.map.id(id))
+    }
+
+    /// The new offset of a string that is not the layer's own.
+    fn string(&mut self, offset: u32, table: &mut StringTable) -> Result<u32, Error> {
+        if offset < self.first_string {
+            return Ok(offset);
+        }
+        let is_below = |&place: &usize| self.added.get(place).is_some_and(|added| added.map.strings.first() <= offset);
+        let owner = self.chain.partition_point(is_below).checked_sub(1).and_then(|place| self.chain.get(place));
+        match owner.and_then(|&place| self.added.get_mut(place)) {
+            Some(Added { btf, map }) => map.strings.map(btf, offset, table),
+            None => Ok(offset),
+        }
+    }
+}
+
+/// Appends the own types of a BTF.
+fn append_layer(builder: &mut Builder, btf: &Btf, below: &mut Below<'_>) -> Result<LayerMap, Error> {
+    let first_id = btf.own_ids().start;
+    let new_first_id = builder.type_count();
+    let last_id = u64::from(new_first_id) + btf.own_ids().len() as u64;
+    if last_id > u64::from(u32::MAX) {
+        return Err(Error::TooLarge { what: "types" });
+    }
+    let first_string = btf.base().map_or(0, |base| Layers::new(base).strings_len());
+    let mut map = LayerMap { first_id, new_first_id, strings: StringMap::new(btf, first_string) };
+    builder.strings.reserve(own_strings(btf).len());
+    builder.append_section(btf, |table, field: Field, value| match field.holds {
+        Word::Id if value >= first_id => Ok(value - first_id + new_first_id),
+        Word::Id => Ok(below.id(value)),
+        _ if value >= first_string => map.strings.map(btf, value, table),
+        _ => below.string(value, table),
+    })?;
+    Ok(map)
+}

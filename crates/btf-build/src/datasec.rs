@@ -1,0 +1,43 @@
+//! Definitions of DATASEC.
+
+use btf_types::format::VarSecinfo;
+
+use crate::{Error, define::Pending};
+
+/// Definition of a DATASEC, see [`Builder::datasec`].
+///
+/// The first error is kept until [`DatasecBuilder::finish`].
+///
+/// [`Builder::datasec`]: crate::Builder::datasec
+#[derive(Debug)]
+#[must_use = "nothing is defined before `finish`"]
+pub struct DatasecBuilder<'b> {
+    pending: Pending<'b>,
+}
+
+impl<'b> DatasecBuilder<'b> {
+    pub(crate) fn new(pending: Pending<'b>) -> Self {
+        Self { pending }
+    }
+
+    /// Adds a variable of `size` bytes, `offset` **bytes** from the start of
+    /// the section. (`var` is the id of a VAR; in an object's `.ksyms` also of a
+    /// FUNC.)
+    pub fn var(mut self, var: u32, offset: u32, size: u32) -> Self {
+        let secinfo = VarSecinfo::new(self.pending.id(var), offset, size);
+        self.pending.element(secinfo.as_bytes());
+        self
+    }
+
+    /// Defines the type, and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// The first of: [`Error::NameMissing`]; [`Error::NoSuchId`],
+    /// [`Error::NulInName`], [`Error::TooManyElements`], [`Error::TooLarge`],
+    /// [`Error::NotDeclared`], [`Error::AlreadyDefined`]. Nothing is defined
+    /// then.
+    pub fn finish(self) -> Result<u32, Error> {
+        self.pending.finish(false)
+    }
+}

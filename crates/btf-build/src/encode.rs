@@ -1,0 +1,237 @@
+//! The bytes of a BTF: for a byte order, with a header, for a kernel.
+
+use btf_types::{
+    Btf, ByteOrder, Kind,
+    format::{Assembly, Feature, FeatureSet, Header, Info, KernelVersion, LayoutEntry, Record, Shape, convert},
+};
+
+use crate::{
+    Error,
+    layers::{name_of, own_layout, own_records, own_strings},
+};
+
+/// Options for encoding a BTF as bytes.
+///
+/// Without any, the bytes are those that the BTF was opened from.
+///
+/// ```
+/// # fn main() -> Result<(), btf_build::Error> {
+/// use btf_build::{Builder, Encode, Error, IntEncoding};
+/// use btf_types::{ByteOrder, format::KernelVersion};
+///
+/// let mut b = Builder::new();
+/// b.int("int", 4, IntEncoding::SIGNED)?;
+/// b.float("double", 8)?;
+/// let btf = b.finish()?;
+///
+/// let bytes = Encode::new().byte_order(ByteOrder::Big).encode(&btf)?;
+/// assert_eq!(bytes[..2], [0xeb, 0x9f]);
+///
+/// let refused = Encode::new().for_kernel(KernelVersion::new(5, 4)).encode(&btf).unwrap_err();
+/// assert_eq!(
+///     refused.to_string(),
+///     "type 2 (FLOAT double) cannot be read by the kernel: FLOAT came with Linux 5.13"
+/// );
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+#[must_use]
+pub struct Encode {
+    byte_order: Option<ByteOrder>,
+    header_size: Option<u32>,
+    layout: Option<bool>,
+    target: Option<Target>,
+}
+
+/// The kernel that a BTF is encoded for.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    features: FeatureSet,
+    /// `None` if only features are given.
+    version: Option<KernelVersion>,
+}
+
+impl Encode {
+    /// Encodes a BTF as it is.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the byte order; by default that which the BTF was opened from.
+    pub fn byte_order(self, byte_order: ByteOrder) -> Self {
+        Self { byte_order: Some(byte_order), ..self }
+    }
+
+    /// Sets the size of the header in bytes: 24, which all kernels and readers
+    /// know, or 32, which a layout section needs and libbpf 1.8 writes.
+    ///
+    /// By default it stays as it is, and [for a kernel](Self::for_kernel) it is
+    /// no larger than needed.
+    pub fn header_size(self, bytes: u32) -> Self {
+        Self { header_size: Some(bytes), ..self }
+    }
+
+    /// Sets whether there is a layout section, which tells readers the sizes of
+    /// kinds that they do not know; by default it stays if the kernel can read
+    /// it (since Linux 7.1).
+    pub fn layout(self, layout: bool) -> Self {
+        Self { layout: Some(layout), ..self }
+    }
+
+    /// Encodes for a kernel of this version: types that it cannot read are an
+    /// error.
+    ///
+    /// Distributions take features back to older kernels: for the kernel that
+    /// runs, probe, and give [`Encode::for_features`] the result.
+    pub fn for_kernel(self, version: KernelVersion) -> Self {
+        Self { target: Some(Target { features: FeatureSet::of(version), version: Some(version) }), ..self }
+    }
+
+    /// Encodes for a kernel that supports these features.
+    pub fn for_features(self, features: FeatureSet) -> Self {
+        Self { target: Some(Target { features, version: None }), ..self }
+    }
+
+    /// Encodes a BTF. Of split BTF that is its own part.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`], [`Error::UnknownKind`] and
+    /// [`Error::UnreadableHeader`] if the kernel that it is encoded for cannot
+    /// read it; [`Error::LayoutNeeded`] if the layout section is to be left out
+    /// and cannot be; [`Error::HeaderSize`]; [`Error::Format`] if there is a
+    /// type of a kind, or data in the header, of which nobody knows how to
+    /// convert it to the other byte order.
+    pub fn encode(&self, btf: &Btf) -> Result<Vec<u8>, Error> {
+        let byte_order = self.byte_order.unwrap_or(btf.byte_order());
+        if self.header_size.is_none() && self.layout.is_none() && self.target.is_none() {
+            let mut bytes = btf.as_bytes().to_vec();
+            convert(&mut bytes, byte_order)?;
+            return Ok(bytes);
+        }
+        if let Some(target) = &self.target {
+            target.check(btf)?;
+        }
+        btf.header().check_known()?;
+        let layout = self.layout_section(btf)?;
+        let types = btf.as_bytes().get(btf.header().types()).unwrap_or_default();
+        let assembly = Assembly::new(types, own_strings(btf)).layout(&layout).hdr_len(self.hdr_len(btf, &layout)?);
+        let mut bytes = Vec::with_capacity(btf.as_bytes().len() + layout.len() + 8);
+        assembly.write(|part| bytes.extend_from_slice(part))?;
+        convert(&mut bytes, byte_order)?;
+        Ok(bytes)
+    }
+
+    fn layout_section(&self, btf: &Btf) -> Result<Vec<u8>, Error> {
+        let is_readable = self.target.is_none_or(|target| target.features.contains(Feature::Layout));
+        match self.layout {
+            Some(true) if !is_readable => {
+                let since = Feature::Layout.since();
+                Err(Error::UnreadableHeader { what: "the layout section", since })
+            }
+            Some(true) if own_layout(btf).is_empty() => {
+                Ok(LayoutEntry::known().flat_map(|entry| entry.as_bytes().to_vec()).collect())
+            }
+            None | Some(true) if is_readable => Ok(own_layout(btf).to_vec()),
+            _ => {
+                let unknown = own_records(btf).find(|(_, record)| record.check_roles().is_err());
+                match unknown.filter(|_| !own_layout(btf).is_empty()) {
+                    Some((id, record)) => Err(Error::LayoutNeeded { id, kind: record.head().info().kind_number() }),
+                    None => Ok(Vec::new()),
+                }
+            }
+        }
+    }
+
+    fn hdr_len(&self, btf: &Btf, layout: &[u8]) -> Result<u32, Error> {
+        let least = if layout.is_empty() { Header::SIZE } else { Header::SIZE_WITH_LAYOUT };
+        match self.header_size {
+            Some(size) if size == Header::SIZE_WITH_LAYOUT || size == least => Ok(size),
+            Some(found) => {
+                let expected = if layout.is_empty() { "24 or 32" } else { "32, for the layout section" };
+                Err(Error::HeaderSize { found, expected })
+            }
+            None if self.target.is_some() => Ok(least),
+            None => Ok(btf.header().hdr_len().clamp(least, Header::SIZE_WITH_LAYOUT)),
+        }
+    }
+}
+
+/// The version that kinds 20 to 22 are expected with.
+const LOCATIONS: KernelVersion = KernelVersion::new(7, 4);
+
+impl Target {
+    /// Checks that the kernel can read each own type.
+    fn check(&self, btf: &Btf) -> Result<(), Error> {
+        if btf.is_split() && !self.features.contains(Feature::ModuleBtf) {
+            let since = Feature::ModuleBtf.since();
+            return Err(Error::UnreadableHeader { what: "split BTF", since });
+        }
+        for (id, record) in own_records(btf) {
+            if let Some((what, since)) = self.unreadable(btf, id, &record)? {
+                return Err(Error::Unreadable { id, kind: record.kind(), name: name_of(btf, id), what, since });
+            }
+        }
+        Ok(())
+    }
+
+    /// What in a record the kernel cannot read, and which kernel can.
+    fn unreadable(
+        &self,
+        btf: &Btf,
+        id: u32,
+        record: &Record<'_>,
+    ) -> Result<Option<(&'static str, KernelVersion)>, Error> {
+        let info = record.head().info();
+        let Some(kind) = info.kind() else {
+            let number = info.kind_number();
+            let is_location = Shape::of(number).is_some();
+            return match self.version {
+                Some(version) if is_location && version >= LOCATIONS => Ok(None),
+                _ if is_location => Ok(Some(("its kind", LOCATIONS))),
+                _ => Err(Error::UnknownKind { id, kind: number, name: name_of(btf, id) }),
+            };
+        };
+        let is_datasec_with = |test: fn(&[u8]) -> bool| kind == Kind::Datasec && test(section_start(btf, id));
+        let flag = info.kind_flag();
+        let has_elements = !kind.shape().element.is_empty();
+        let needs = [
+            (true, Feature::Btf, "BTF"),
+            (matches!(kind, Kind::Func | Kind::FuncProto), Feature::Func, kind.as_str()),
+            // Came with the same version.
+            (flag && matches!(kind, Kind::Struct | Kind::Union), Feature::Func, "kind_flag of a struct or union"),
+            (flag && kind == Kind::Fwd, Feature::Func, "FWD of a union"),
+            (matches!(kind, Kind::Var | Kind::Datasec), Feature::Datasec, kind.as_str()),
+            (kind == Kind::Func && info.vlen() != 0, Feature::FuncLinkage, "linkage of functions"),
+            (kind == Kind::Datasec && info.vlen() == 0, Feature::EmptyDatasec, "DATASEC without variables"),
+            (kind == Kind::Float, Feature::Float, "FLOAT"),
+            (kind == Kind::DeclTag, Feature::DeclTag, "DECL_TAG"),
+            (kind == Kind::TypeTag, Feature::TypeTag, "TYPE_TAG"),
+            (kind == Kind::Enum64, Feature::Enum64, "ENUM64"),
+            (flag && kind == Kind::Enum, Feature::Enum64, "signed ENUM"),
+            (is_datasec_with(is_any_name), Feature::OptionalDatasec, "DATASEC whose name is not an identifier"),
+            (
+                flag && matches!(kind, Kind::DeclTag | Kind::TypeTag),
+                Feature::TypeAttribute,
+                "attribute as a tag (kind_flag)",
+            ),
+            (has_elements && info.vlen() > Info::MAX_VLEN_16, Feature::LargeVlen, "vlen of more than 16 bits"),
+        ];
+        let missing = needs.into_iter().find(|&(is_needed, feature, _)| is_needed && !self.features.contains(feature));
+        Ok(missing.map(|(_, feature, what)| (what, feature.since())))
+    }
+}
+
+/// The start of a DATASEC's name: what makes it an unusual one is found in the
+/// bytes that kernels allow names to have.
+fn section_start(btf: &Btf, id: u32) -> &[u8] {
+    let name = btf.type_by_id(id).map_or(&[][..], |ty| ty.name().as_bytes());
+    name.get(..512).unwrap_or(name)
+}
+
+/// Returns whether a name is none that all kernels allow for a DATASEC: an
+/// identifier with dots.
+fn is_any_name(name: &[u8]) -> bool {
+    !name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.')
+}

@@ -1,0 +1,45 @@
+//! Definitions of FUNC_PROTO.
+
+use btf_types::format::Param;
+
+use crate::{Error, define::Pending};
+
+/// Definition of a FUNC_PROTO, see [`Builder::func_proto`].
+///
+/// The first error is kept until [`FuncProtoBuilder::finish`].
+///
+/// [`Builder::func_proto`]: crate::Builder::func_proto
+#[derive(Debug)]
+#[must_use = "nothing is defined before `finish`"]
+pub struct FuncProtoBuilder<'b> {
+    pending: Pending<'b>,
+}
+
+impl<'b> FuncProtoBuilder<'b> {
+    pub(crate) fn new(pending: Pending<'b>) -> Self {
+        Self { pending }
+    }
+
+    /// Adds a parameter, which may have no name.
+    pub fn param(mut self, name: impl AsRef<[u8]>, ty: u32) -> Self {
+        let param = Param::new(self.pending.name(name.as_ref()), self.pending.id(ty));
+        self.pending.element(param.as_bytes());
+        self
+    }
+
+    /// Adds `...`, which comes last.
+    pub fn vararg(self) -> Self {
+        self.param("", 0)
+    }
+
+    /// Defines the type, and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// The first of: [`Error::NoSuchId`], [`Error::NulInName`],
+    /// [`Error::TooManyElements`], [`Error::TooLarge`], [`Error::NotDeclared`],
+    /// [`Error::AlreadyDefined`]. Nothing is defined then.
+    pub fn finish(self) -> Result<u32, Error> {
+        self.pending.finish(false)
+    }
+}
