@@ -20,6 +20,7 @@ mod similar;
 mod source;
 mod tag;
 mod target;
+mod write;
 
 use std::{error::Error, io, process::ExitCode};
 
@@ -63,6 +64,17 @@ enum Command {
     /// Says where the kernel's BTF is, which modules there are, what the kernel
     /// knows, and what is loaded.
     Kernel(kernel::Arguments),
+    /// Writes several BTF as one: a kernel and its modules, or any.
+    Merge(write::merge::Arguments),
+    /// Writes BTF with its types in the order of their names, as kernels since 7.0
+    /// have them.
+    Sort(write::sort::Arguments),
+    /// Writes split BTF on a base of just what it needs, and that base.
+    Distill(write::distill::Arguments),
+    /// Writes split BTF from its distilled base onto another kernel's.
+    Rebase(write::rebase::Arguments),
+    /// Writes BTF anew, for a byte order or a kernel version.
+    Encode(write::encode::Arguments),
     /// Selects the BTF of a kernel out of btfhub-archive, or a bundle of it; makes
     /// bundles.
     Archive(archive::Arguments),
@@ -96,6 +108,11 @@ fn run(command: Command, color: Color) -> Result {
         Command::Relocs(arguments) => relocs::run(&arguments, &mut out),
         Command::Relocate(arguments) => relocate::run(&arguments, &mut out),
         Command::Kernel(arguments) => kernel::run(&arguments),
+        Command::Merge(arguments) => write::merge::run(&arguments),
+        Command::Sort(arguments) => write::sort::run(&arguments),
+        Command::Distill(arguments) => write::distill::run(&arguments),
+        Command::Rebase(arguments) => write::rebase::run(&arguments),
+        Command::Encode(arguments) => write::encode::run(&arguments),
         Command::Archive(arguments) => archive::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "btf", &mut io::stdout());

@@ -105,11 +105,7 @@ impl Source {
         if self.options.module.is_some() || root.is_some() || release.is_some() {
             return Err(SourceError::FileAndKernel(source.clone()).into());
         }
-        let mut base: Option<Btf> = None;
-        for path in &self.options.base {
-            let file = open_file(path)?;
-            base = Some(open_btf(&file, path, base.as_ref())?);
-        }
+        let base = open_bases(&self.options.base)?;
         let file = open_file(source)?;
         let name = SourceName::of(source);
         match open_btf(&file, source, base.as_ref()) {
@@ -170,6 +166,36 @@ pub(crate) struct Unopened {
 impl From<SourceError> for Box<Unopened> {
     fn from(error: SourceError) -> Self {
         Self::new(Unopened { file: None, name: SourceName::default(), error })
+    }
+}
+
+/// Opens bases, each on the one before.
+pub(crate) fn open_bases(paths: &[PathBuf]) -> Result<Option<Btf>, SourceError> {
+    let mut base: Option<Btf> = None;
+    for path in paths {
+        base = Some(open_on(path, base.as_ref())?);
+    }
+    Ok(base)
+}
+
+/// Opens a file on its base.
+pub(crate) fn open_on(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
+    open_btf(&open_file(path)?, path, base)
+}
+
+/// Opens a file that is the base or one below it, is split from the base, or
+/// stands alone.
+pub(crate) fn open_any_on(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
+    let file = open_file(path)?;
+    let error = |error| SourceError::Btf(path.into(), error);
+    let bytes = file.btf_bytes().map_err(error)?;
+    let is_that = |layer: &&Btf| layer.to_bytes(layer.byte_order()).is_ok_and(|layer| layer == bytes);
+    if let Some(layer) = base.into_iter().flat_map(Btf::layers).find(is_that) {
+        return Ok(layer.clone());
+    }
+    match (base, Btf::parse(bytes)) {
+        (_, Ok(btf)) => Ok(btf),
+        (base, Err(_)) => open_btf(&file, path, base),
     }
 }
 

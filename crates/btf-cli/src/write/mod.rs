@@ -1,0 +1,55 @@
+//! The commands that write BTF: `merge`, `sort`, `distill`, `rebase`, `encode`.
+
+pub(crate) mod distill;
+pub(crate) mod encode;
+pub(crate) mod merge;
+pub(crate) mod rebase;
+pub(crate) mod sort;
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use btf_archive::OutputFile;
+use btf_build::Encode;
+use btf_types::Btf;
+use clap::Args;
+
+use crate::{
+    Result,
+    source::{SourceError, open_bases, open_on},
+};
+
+/// A file whose BTF is rewritten, and what it is split from.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Input {
+    /// A file with BTF: raw, ELF, a module or a kernel image, also compressed; `-`
+    /// for standard input.
+    source: PathBuf,
+    /// What split BTF is split from; more than once for more than one level, the
+    /// lowest first.
+    #[arg(long, value_name = "FILE")]
+    base: Vec<PathBuf>,
+}
+
+impl Input {
+    fn open(&self) -> std::result::Result<Btf, SourceError> {
+        open_on(&self.source, open_bases(&self.base)?.as_ref())
+    }
+}
+
+/// Writes a BTF in the byte order that it is for.
+fn write(path: &Path, btf: &Btf) -> Result {
+    write_bytes(path, &Encode::new().encode(btf)?)
+}
+
+/// Writes a file whole, or not at all; `-` is standard output.
+fn write_bytes(path: &Path, bytes: &[u8]) -> Result {
+    if path == Path::new("-") {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        return Ok(out.flush()?);
+    }
+    Ok(OutputFile::write_bytes(path, bytes)?)
+}

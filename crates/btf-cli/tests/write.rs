@@ -1,0 +1,129 @@
+//! The commands that write BTF.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod command;
+
+use std::{fs, path::Path};
+
+use btf_tests::fixtures;
+use btf_types::{Btf, ByteOrder};
+use command::{btf, text};
+
+fn fixture(name: &str) -> String {
+    fixtures::folder().join(name).to_str().unwrap().into()
+}
+
+fn kernel(release: &str, name: &str) -> String {
+    fixture(&format!("kernels/{release}/{name}.btf.xz"))
+}
+
+/// Runs it, and asserts that it says nothing.
+#[track_caller]
+fn done(arguments: &[&str]) {
+    let output = btf(arguments);
+    assert!(output.status.success() && output.stdout.is_empty(), "{arguments:?}: {}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+}
+
+/// Runs it, and returns why it failed.
+#[track_caller]
+fn failed(arguments: &[&str]) -> String {
+    let output = btf(arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    assert!(output.stdout.is_empty());
+    text(&output.stderr)
+}
+
+fn read(path: &Path) -> Btf {
+    Btf::parse(fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_kernel_and_its_modules_are_merged_with_their_base_or_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("one.btf");
+    let path = out.to_str().unwrap();
+    let [vmlinux, veth, vxlan] = ["vmlinux", "veth", "vxlan"].map(|name| kernel(fixtures::UNSORTED, name));
+    // The base may come anywhere among them.
+    done(&["merge", path, &veth, &vmlinux, &vxlan, "--base", &vmlinux]);
+    let one = read(&out);
+    assert!(!one.is_split());
+    let base = Btf::parse(fixtures::read(&format!("kernels/{}/vmlinux.btf", fixtures::UNSORTED))).unwrap();
+    assert!(one.types().zip(base.types()).all(|(new, old)| new.name() == old.name()), "the base comes first");
+    let modules = (one.types().len() - base.types().len()) as u32;
+
+    done(&["merge", path, &veth, &vxlan, "--base", &vmlinux]);
+    let split = Btf::parse_split(fs::read(&out).unwrap(), &base).unwrap();
+    assert_eq!(split.types().len() as u32, modules);
+
+    // Standard output.
+    let output = btf(&["merge", "-", &veth, &vxlan, "--base", &vmlinux]);
+    assert!(output.stdout == fs::read(&out).unwrap());
+
+    let error = failed(&["merge", path, &veth]);
+    assert!(error.contains("give its base with --base FILE"), "{error}");
+    let big = kernel(fixtures::BIG_ENDIAN, "vmlinux");
+    let error = failed(&["merge", path, &vmlinux, &big]);
+    assert_eq!(error, "btf: cannot add big-endian BTF to little-endian BTF\n");
+    assert!(fs::read(&out).unwrap() == output.stdout, "what was there is as it was");
+    assert_eq!(btf(&["merge", path]).status.code(), Some(2));
+}
+
+#[test]
+fn sorted_as_kernels_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("sorted.btf");
+    let path = out.to_str().unwrap();
+    done(&["sort", &kernel(fixtures::UNSORTED, "vmlinux"), path]);
+    assert!(read(&out).is_name_sorted());
+    // What is sorted stays as it is, in its byte order.
+    let name = format!("kernels/{}/vmlinux.btf", fixtures::BIG_ENDIAN);
+    done(&["sort", &fixture(&format!("{name}.xz")), path]);
+    assert!(fs::read(&out).unwrap() == fixtures::read(&name));
+    let base = kernel(fixtures::UNSORTED, "vmlinux");
+    done(&["sort", &kernel(fixtures::UNSORTED, "veth"), path, "--base", &base]);
+    assert!(failed(&["sort", "/nowhere", path]).contains("/nowhere"));
+}
+
+#[test]
+fn distilled_as_libbpf_does_and_rebased_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let [out, out_base, again] = ["out", "base", "again"].map(|name| folder.path().join(name));
+    let [out, out_base, again] = [&out, &out_base, &again].map(|path| path.to_str().unwrap());
+    let name = "split/s390x_7.2.13+deb14-s390x.veth.hdr32";
+    let module = format!("{name}__on__s390x_{}.btf", fixtures::BIG_ENDIAN);
+    let base = kernel(fixtures::BIG_ENDIAN, "vmlinux");
+    done(&["distill", &fixture(&module), "--base", &base, out, out_base]);
+    assert!(fs::read(out).unwrap() == fixtures::read(&format!("{name}.btf")));
+    assert!(fs::read(out_base).unwrap() == fixtures::read(&format!("{name}.btf.base")));
+    done(&["rebase", out, "--distilled-base", out_base, "--base", &base, again]);
+    assert!(fs::read(again).unwrap() == fixtures::read(&module));
+
+    let error = failed(&["distill", &fixture(&module), "--base", &base, "-", out_base]);
+    assert!(error.contains("two files"), "{error}");
+    let other = kernel(fixtures::UNSORTED, "vmlinux");
+    failed(&["rebase", out, "--distilled-base", out_base, "--base", &other, again]);
+    assert_eq!(btf(&["distill", &fixture(&module), out, out_base]).status.code(), Some(2), "a base is needed");
+}
+
+#[test]
+fn encoded_for_a_byte_order_or_a_kernel() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.btf");
+    let path = out.to_str().unwrap();
+    let name = format!("kernels/{}/vmlinux.btf", fixtures::UNSORTED);
+    let source = fixture(&format!("{name}.xz"));
+    done(&["encode", &source, path]);
+    assert!(fs::read(&out).unwrap() == fixtures::read(&name));
+    done(&["encode", &source, path, "--byte-order", "be"]);
+    assert_eq!(read(&out).byte_order(), ByteOrder::Big);
+    done(&["encode", path, path, "--byte-order", "le"]);
+    assert!(fs::read(&out).unwrap() == fixtures::read(&name), "there and back, in place");
+    done(&["encode", &source, path, "--kernel", "6.1"]);
+    let error = failed(&["encode", &source, path, "--kernel", "5.4"]);
+    assert!(error.contains("cannot be read by the kernel") && error.contains("came with Linux"), "{error}");
+    assert!(fs::read(&out).unwrap() == fixtures::read(&name));
+    assert_eq!(btf(&["encode", &source, path, "--kernel", "six"]).status.code(), Some(2));
+    assert_eq!(btf(&["encode", &source, path, "--byte-order", "middle"]).status.code(), Some(2));
+}
