@@ -1,5 +1,7 @@
 //! Building BTF: what is refused, what is copied, and real BTF built anew.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
+
 use btf_build::{Builder, Error, IntEncoding};
 use btf_tests::{
     fixtures::{self, RawFixture},

@@ -1,5 +1,7 @@
 //! Whole BTF made into another: encoded, merged, sorted, distilled.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
+
 use btf_build::{Builder, Encode, Error, IntEncoding, Merge, distill, permute, sort};
 use btf_format::{Feature, FeatureSet, Header, KernelVersion, RawBtf};
 use btf_tests::{blob::Blob, fixtures};

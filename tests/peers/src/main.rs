@@ -23,6 +23,7 @@ mod archive;
 mod aya;
 #[cfg(feature = "peers")]
 mod btf_rs;
+mod build;
 mod cost;
 mod extract;
 mod floor;
@@ -82,10 +83,14 @@ fn main() -> ExitCode {
         ["--archive"] => archive::print(),
         ["--modules-one", way, root, release] => modules::one(way, Path::new(root), release),
         ["--modules", root, release] => modules::print(Path::new(root), release),
+        ["--build-one", name, operation, vmlinux, module] => {
+            build::one(name, operation, Path::new(vmlinux), Path::new(module));
+        }
+        ["--build", ..] => build::print(arguments.get(1..).unwrap_or_default()),
         ["--extract", ..] => extract::print(arguments.get(1..).unwrap_or_default()),
         ["--help" | "-h"] => {
             println!(
-                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive"
+                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive\n       btf-peers --build [VMLINUX [MODULE]]"
             );
         }
         [] => {

@@ -1,0 +1,179 @@
+//! Making BTF: appending, encoding, sorting, distilling.
+//!
+//!     cargo run --release -p btf-peers --features peers,peers-c -- --build [VMLINUX [MODULE]]
+//!
+//! Every cell is from processes of their own, the fastest of some; the files are
+//! in the page cache, and opened before.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use btf_build::{Builder, Encode, distill, sort};
+use btf_tests::fixtures;
+use btf_types::{Btf, ByteOrder};
+
+use crate::cost::{Cost, Least};
+
+const ROUNDS: usize = 7;
+
+const OPERATIONS: [(&str, &str); 4] = [
+    ("append", "append vmlinux to an empty BTF"),
+    ("encode", "encode vmlinux to the other byte order"),
+    ("sort", "sort vmlinux by name"),
+    ("distill", "distill a module"),
+];
+
+fn ours(operation: &str, vmlinux: &Path, module: &Path) -> usize {
+    let read = |path: &Path| fs::read(path).expect("the file can be read");
+    let vmlinux = Btf::parse(read(vmlinux)).expect("it is sound");
+    match operation {
+        "append" => {
+            let cost = Cost::start();
+            let mut b = Builder::new();
+            b.append(&vmlinux).expect("it can be appended");
+            let done = b.finish().expect("it is sound");
+            cost.print();
+            done.as_bytes().len()
+        }
+        "encode" => {
+            let cost = Cost::start();
+            let done = Encode::new().byte_order(ByteOrder::NATIVE.swapped()).encode(&vmlinux).expect("it can be");
+            cost.print();
+            done.len()
+        }
+        "sort" => {
+            let cost = Cost::start();
+            let (done, _) = sort(&vmlinux).expect("it can be sorted");
+            cost.print();
+            done.as_bytes().len()
+        }
+        _ => {
+            let module = Btf::parse_split(read(module), &vmlinux).expect("it is sound");
+            let cost = Cost::start();
+            let done = distill(&module).expect("it can be distilled");
+            cost.print();
+            done.base.as_bytes().len() + done.split.as_bytes().len()
+        }
+    }
+}
+
+#[cfg(feature = "peers-c")]
+fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
+    use std::{ffi::CStr, ptr};
+
+    use libbpf_sys as sys;
+
+    let read = |path: &Path| fs::read(path).expect("the file can be read");
+    // The bytes of a BTF, made as they are asked for.
+    let raw = |btf: *mut sys::btf| {
+        let mut size = 0;
+        // SAFETY: the BTF is alive.
+        let data = unsafe { sys::btf__raw_data(btf, &raw mut size) };
+        assert!(!data.is_null());
+        size as usize
+    };
+    // SAFETY: libbpf copies the bytes, nothing is freed, and bases live as long
+    // as all else.
+    unsafe {
+        sys::libbpf_set_print(None);
+        let bytes = read(vmlinux);
+        let btf = sys::btf__new(bytes.as_ptr().cast(), bytes.len() as u32);
+        drop(bytes);
+        assert!(!btf.is_null());
+        match operation {
+            "append" => {
+                let cost = Cost::start();
+                let new = sys::btf__new_empty();
+                assert!(sys::btf__add_btf(new, btf) > 0);
+                let size = raw(new);
+                cost.print();
+                size
+            }
+            "encode" => {
+                let other = if cfg!(target_endian = "little") { sys::BTF_BIG_ENDIAN } else { sys::BTF_LITTLE_ENDIAN };
+                let cost = Cost::start();
+                assert_eq!(sys::btf__set_endianness(btf, other), 0);
+                let size = raw(btf);
+                cost.print();
+                size
+            }
+            "sort" => {
+                let cost = Cost::start();
+                let name = |id: u32| {
+                    let offset = (*sys::btf__type_by_id(btf, id)).name_off;
+                    CStr::from_ptr(sys::btf__name_by_offset(btf, offset))
+                };
+                let count = sys::btf__type_cnt(btf);
+                let mut ids: Vec<(&CStr, u32)> = (1..count).map(|id| (name(id), id)).collect();
+                ids.sort_unstable();
+                let mut map = vec![0; count as usize];
+                for (new, (_, old)) in (1..).zip(ids) {
+                    map[old as usize] = new;
+                }
+                assert_eq!(sys::btf__permute(btf, map.as_mut_ptr(), count, ptr::null()), 0);
+                let size = raw(btf);
+                cost.print();
+                size
+            }
+            _ => {
+                let bytes = read(module);
+                let module = sys::btf__new_split(bytes.as_ptr().cast(), bytes.len() as u32, btf);
+                let (mut base, mut split) = (ptr::null_mut(), ptr::null_mut());
+                let cost = Cost::start();
+                assert_eq!(sys::btf__distill_base(module, &raw mut base, &raw mut split), 0);
+                let size = raw(base) + raw(split);
+                cost.print();
+                size
+            }
+        }
+    }
+}
+
+type Peer = (&'static str, fn(&str, &Path, &Path) -> usize);
+
+const PEERS: &[Peer] = &[
+    ("btf-build", ours),
+    #[cfg(feature = "peers-c")]
+    ("libbpf", libbpf),
+];
+
+/// What a process of its own does: prints what it costs, and how many bytes it
+/// made.
+pub fn one(name: &str, operation: &str, vmlinux: &Path, module: &Path) {
+    let Some((_, work)) = PEERS.iter().find(|(peer, _)| *peer == name) else { panic!("no peer {name}") };
+    println!("{}", work(operation, vmlinux, module));
+}
+
+/// Prints the table.
+pub fn print(files: &[String]) {
+    let folder = env::temp_dir().join(format!("btf-peers-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("the temporary folder can be written to");
+    let fixture = |name: &str| {
+        let path = folder.join(name);
+        let bytes = fixtures::read(&format!("kernels/{}/{name}.btf", fixtures::UNSORTED));
+        fs::write(&path, bytes).expect("the folder can be written to");
+        path
+    };
+    let vmlinux = files.first().map_or_else(|| fixture("vmlinux"), PathBuf::from);
+    let module = files.get(1).map_or_else(|| fixture("openvswitch"), PathBuf::from);
+    println!("| operation |{}", PEERS.iter().map(|(name, _)| format!(" {name} |")).collect::<String>());
+    println!("|---|{}", "---|".repeat(PEERS.len()));
+    for (operation, title) in OPERATIONS {
+        let all: Vec<Option<Least>> = PEERS.iter().map(|(name, _)| least(name, operation, &vmlinux, &module)).collect();
+        let cell = |least: &Option<Least>| match least {
+            Some(least) => format!(" {}, {} |", least.time(2), least.memory()),
+            None => " - |".into(),
+        };
+        println!("| {title} |{}", all.iter().map(cell).collect::<String>());
+    }
+    fs::remove_dir_all(&folder).expect("what was written can be removed");
+}
+
+fn least(name: &str, operation: &str, vmlinux: &Path, module: &Path) -> Option<Least> {
+    let arguments = [OsStr::new("--build-one"), name.as_ref(), operation.as_ref(), vmlinux.as_ref(), module.as_ref()];
+    Least::of(ROUNDS, &arguments)
+}
