@@ -61,7 +61,7 @@ impl Listed {
         Entry::parse(self.path())
     }
 
-    /// Whether the path leads over a link.
+    /// Returns `true` if the path leads over a link.
     #[must_use]
     pub fn is_link(&self) -> bool {
         self.place.is_link()
@@ -216,7 +216,7 @@ impl Archive {
         Btf::parse(content.vmlinux).map_err(|reason| Error::Btf { member: path.into(), reason })
     }
 
-    /// Whether some files have the same BTF in them. All are read in one go.
+    /// Compares the BTF in some files. All are read in one go.
     pub(crate) fn are_same(&self, files: &[&str], budget: &Budget) -> Result<bool, Error> {
         let scope = self.scope(budget);
         let mut first: Option<Bytes> = None;
@@ -281,7 +281,7 @@ impl Archive {
         &self.limits
     }
 
-    /// Whether it is a folder.
+    /// Returns `true` for a folder.
     #[cfg(feature = "pack")]
     pub(crate) fn is_folder(&self) -> bool {
         matches!(self.source, Source::Folder(_))

@@ -78,7 +78,7 @@ impl Cache {
         self.archive().join(".git")
     }
 
-    /// Whether there is a clone of the address that git can work with.
+    /// Returns `true` if there is a clone of the address that git can work with.
     pub(crate) fn has_sound_clone(&self, git: &Git<'_>) -> bool {
         let is_real_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
         // A file or link of that name, or a `commondir` in it, leads to another

@@ -18,7 +18,7 @@ pub(crate) struct Content {
     pub(crate) vmlinux: Bytes,
     /// Sorted by name.
     pub(crate) modules: Vec<(String, Bytes)>,
-    /// Whether there was nothing to take off.
+    /// Neither compressed nor in a tar of its own.
     pub(crate) is_plain: bool,
 }
 

@@ -9,14 +9,14 @@ use std::fmt;
 
 use crate::machine;
 
-/// What a path says of the kernel whose BTF is there.
+/// A kernel, as the path of its BTF names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Entry<'a> {
     /// The distribution, as its folder is named: `ubuntu`, `ol`; empty if there
     /// is no such folder.
     pub distribution: &'a str,
-    /// Its version: `20.04`, `8`, `bullseye`.
+    /// Version of the distribution: `20.04`, `8`, `bullseye`.
     pub version: &'a str,
     /// The machine: `x86_64`, `arm64`; `None` in older archives.
     pub machine: Option<&'a str>,
@@ -25,8 +25,8 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// What a path, with `/` between its parts, says; `None` if it is no
-    /// kernel's.
+    /// Parses a path with `/` between its parts; `None` if it does not name a
+    /// kernel.
     #[must_use]
     pub fn parse(path: &'a str) -> Option<Self> {
         let (folders, file) = path.rsplit_once('/')?;

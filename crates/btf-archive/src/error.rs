@@ -34,7 +34,7 @@ pub enum Error {
     NotAnArchive {
         /// The file's path, or a description of where the bytes are from.
         archive: String,
-        /// What the file is instead.
+        /// The content that was found instead.
         found: &'static str,
     },
     /// An archive is damaged or cut off.
@@ -43,7 +43,7 @@ pub enum Error {
     Damaged {
         /// The archive.
         archive: String,
-        /// What is wrong.
+        /// The first fault found.
         reason: &'static str,
     },
     /// A file of an archive, or the archive itself, could not be decompressed.
@@ -68,14 +68,14 @@ pub enum Error {
     Refused {
         /// The member's path.
         member: String,
-        /// What the member is.
+        /// Kind of the member, or the fault of its path.
         reason: &'static str,
     },
     /// An archive needs more than [`Limits`](crate::Limits) allow.
     #[error("too many {what}: the limit is {limit}")]
     #[non_exhaustive]
     Limit {
-        /// What there is too much of.
+        /// The quantity that is limited.
         what: &'static str,
         /// The maximum.
         limit: u64,
@@ -102,7 +102,7 @@ pub enum Error {
     NoBtf {
         /// The file's path in the archive.
         member: String,
-        /// What it has.
+        /// The content that was found instead.
         reason: &'static str,
     },
     /// The BTF of a kernel is damaged.
@@ -111,7 +111,7 @@ pub enum Error {
     Btf {
         /// The file's path in the archive.
         member: String,
-        /// What is wrong.
+        /// The parser's error.
         reason: btf_types::Error,
     },
     /// BTF was selected that was made for another machine than the host.
@@ -122,7 +122,7 @@ pub enum Error {
         member: String,
         /// The host's machine.
         machine: String,
-        /// How they differ.
+        /// The property that does not fit.
         found: &'static str,
     },
     /// BTF was selected that lacks a type that it must have.
@@ -162,7 +162,7 @@ pub enum Error {
     #[error("no kernel in {} matches {}", Escaped::new(.archive), Escaped::new(.wanted))]
     #[non_exhaustive]
     NoMatch {
-        /// What was asked for: `release 5.4*, machine x86_64`.
+        /// The patterns: `release 5.4*, machine x86_64`.
         wanted: String,
         /// The archive.
         archive: String,
@@ -238,7 +238,7 @@ pub enum Error {
     Foreign {
         /// The folder.
         folder: PathBuf,
-        /// How it shows.
+        /// The evidence.
         reason: &'static str,
     },
     /// There is no folder for the cache: no home directory.

@@ -1,12 +1,12 @@
 //! btfhub-archive, as much of it as is asked for.
 //!
-//! The whole is 7 GB. What is fetched is a clone of its git repository without
-//! any file (`--filter=blob:none`), and then those files that are asked for
-//! (`core.sparseCheckout`). git does it, of which version 2.27 or later is needed.
+//! The whole is 7 GB. Its git repository is cloned without any file
+//! (`--filter=blob:none`), and then the files that are asked for are checked out
+//! (`core.sparseCheckout`). This takes git 2.27 or later.
 //!
-//! What is asked for is looked for as [`Archive::select`] would: also under
-//! other names of the distribution, the version and the machine. Links, which
-//! are small, are had all.
+//! Patterns match as in [`Archive::select`]: also other names of the
+//! distribution, the version and the machine. All links are fetched, as they
+//! are small.
 
 use std::{
     env, fmt, fs,
@@ -24,7 +24,7 @@ use crate::{
 /// Where btfhub-archive is.
 const REPOSITORY: &str = "https://github.com/aquasecurity/btfhub-archive";
 
-/// Gets kernels out of btfhub-archive, into a cache that is kept.
+/// Fetches kernels from btfhub-archive into a cache.
 ///
 /// In what is asked for, `*` stands for anything within a name, and `?` for one
 /// character; what is not asked for may be anything.
@@ -43,15 +43,15 @@ pub struct Fetch {
     is_loud: bool,
 }
 
-/// What was fetched.
+/// The result of fetching.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Fetched {
-    /// The archive: all that was ever fetched from there.
+    /// The archive in the cache: all that was ever fetched from there.
     pub archive: Archive,
-    /// Its folder.
+    /// Folder of the archive.
     pub folder: PathBuf,
-    /// The kernels in it that were asked for.
+    /// The kernels that were asked for.
     pub kernels: Vec<Listed>,
 }
 
@@ -290,7 +290,7 @@ impl Fetch {
 }
 
 impl fmt::Display for Fetch {
-    /// What is asked for.
+    /// The patterns that are set.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { distribution, version, machine, release, .. } = self;
         let asked = [("distribution", distribution), ("version", version), ("machine", machine), ("release", release)];

@@ -1,7 +1,7 @@
 //! Patterns in which `*` stands for anything, and `?` for one character.
 
-/// Whether a text is like a pattern. Takes no longer than both are long,
-/// multiplied.
+/// Matches a text against a pattern, in time proportional to the product of
+/// their lengths at most.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);

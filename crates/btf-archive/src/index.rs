@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::{Entry, Error, links::Links};
 
-/// What the paths over links may take: so many times what the paths and links
-/// of the archive themselves do, and some for small archives. (In btfhub's, each
-/// kernel has at most three paths.)
+/// Maximum cost of the paths over links: so many times the cost of the paths and
+/// links of the archive themselves, and some for small archives. (In btfhub's,
+/// each kernel has at most three paths.)
 const OVER_LINKS: usize = 8;
 const OVER_LINKS_FREE: usize = 1 << 20;
 
-/// What a path takes beside its bytes.
+/// Cost of a path beside its bytes.
 const PLACE: usize = 64;
 
 /// The files and links of an archive.
@@ -21,7 +21,7 @@ pub(crate) struct Index {
     files: Vec<(Arc<str>, u64)>,
     /// Links to files or folders of the archive.
     links: Links,
-    /// What all paths of `files` take, in bytes.
+    /// Cost of all paths of `files`.
     bytes: usize,
 }
 

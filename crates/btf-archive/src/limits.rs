@@ -1,4 +1,4 @@
-//! What an archive may cost.
+//! Limits on the cost of an archive.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -63,7 +63,7 @@ const DECODED_FREE: u64 = 128 << 20;
 /// save beyond that is below [`DECODED_FREE`].)
 const DECODED_RATIO: u64 = 200;
 
-/// What may be decoded for one call, in proportion to what was read.
+/// The bytes that may be decoded for one call, in proportion to those read.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     read: AtomicU64,

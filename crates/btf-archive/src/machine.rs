@@ -2,7 +2,7 @@
 
 use btf_elf::Machine;
 
-/// Whether this is the name of a machine that kernels run on.
+/// Returns `true` for the name of a machine that kernels run on.
 pub(crate) fn is_one(name: &str) -> bool {
     name.parse().is_ok_and(|machine: Machine| !machine.is_bpf())
 }

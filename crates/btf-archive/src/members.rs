@@ -157,8 +157,8 @@ pub(crate) fn each(
 /// Bytes of a block, of which an archive is made.
 pub(crate) const BLOCK: usize = 512;
 
-/// Whether a file that begins with these bytes may be a tar: a header with the
-/// right checksum, or the zeros of an empty archive.
+/// Returns `true` if a file that begins with these bytes may be a tar: a header
+/// with the right checksum, or the zeros of an empty archive.
 pub(crate) fn is_tar(start: &[u8]) -> bool {
     let Some(block) = start.first_chunk::<BLOCK>() else { return false };
     let mut header = Header::new_old();
@@ -199,7 +199,7 @@ fn is_end(header: &Header) -> bool {
     header.as_bytes().iter().all(|&byte| byte == 0)
 }
 
-/// Whether the checksum is right. (Its own bytes, 148 to 155, count as spaces.)
+/// Verifies the checksum. (Its own bytes, 148 to 155, count as spaces.)
 fn is_sound(header: &Header) -> bool {
     let bytes = header.as_bytes();
     let sum = |bytes: &[u8]| bytes.iter().map(|&byte| u32::from(byte)).sum::<u32>();
@@ -228,7 +228,7 @@ fn pass(reader: &mut Bounded<impl Source>, mut left: u64, scope: Scope<'_>) -> R
     Ok(())
 }
 
-/// Whether to go on.
+/// Continue or stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     On,
@@ -275,7 +275,7 @@ pub(crate) fn join(folder: &str, target: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// What stands before a member of what does not fit its header.
+/// Values that precede a member as they do not fit its header.
 #[derive(Default)]
 struct Extended {
     path: Option<String>,

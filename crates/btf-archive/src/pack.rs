@@ -17,16 +17,16 @@ use crate::{Archive, Entry, Error, Listed, OutputFile, glob::matches, limits::Bu
 /// Any error of a transformation.
 type AnyError = Box<dyn StdError + Send + Sync>;
 
-/// What becomes of each kernel's BTF.
+/// A transformation of each kernel's BTF.
 type Transform<'a> = dyn Fn(&Btf) -> Result<Vec<u8>, AnyError> + Sync + 'a;
 
-/// What is told of how far it is: kernels done, of how many.
+/// A callback for progress: kernels done, and all.
 type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 /// Writes a bundle: kernels of an archive, in a tar.
 ///
-/// The same kernels make the same bytes, whatever the archive was: sorted, with
-/// no times and no owners, and plain BTF in a folder for each machine.
+/// Bundles are reproducible: the same kernels make the same bytes, whatever the
+/// archive was; sorted, with no times and no owners, and plain BTF in a folder for each machine.
 pub struct Pack<'a> {
     package_json: Option<&'a [u8]>,
     distributions: Vec<String>,
@@ -253,7 +253,7 @@ impl<'a> Pack<'a> {
         Ok((builder.into_inner().map_err(failed)?, count))
     }
 
-    /// What becomes of some kernels, each on a thread of its own; in their order.
+    /// Transforms some kernels, each on a thread of its own; in their order.
     fn make(&self, archive: &Archive, group: &[(String, Listed)], budget: &Budget) -> Vec<Result<Vec<u8>, Error>> {
         let one = |listed: &Listed| {
             let btf = archive.read_within(listed.file(), budget)?;
@@ -302,7 +302,7 @@ impl<T> Patient<T> {
         Self { inner, fault: None }
     }
 
-    /// What went wrong first.
+    /// The first error.
     fn finish(self) -> io::Result<T> {
         self.fault.map_or(Ok(self.inner), Err)
     }

@@ -16,13 +16,13 @@ use tempfile::TempDir;
 
 use crate::platform::{self, Dir, Locked};
 
-/// What the folders' names begin with.
+/// Start of the folders' names.
 const PREFIX: &str = ".btf-partial-";
 
 /// The locked file in each of them.
 const LOCK: &str = "lock";
 
-/// What is made, in such a folder.
+/// Name of what is made, in such a folder.
 pub(crate) const CONTENT: &str = "content";
 
 /// Maximum number of entries of a folder that are looked at for leftovers.

@@ -54,7 +54,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// What is asked of an archive for a host.
+/// The questions to an archive for a host.
 #[derive(Debug)]
 pub(crate) struct Query<'a> {
     host: &'a Host,
@@ -63,7 +63,7 @@ pub(crate) struct Query<'a> {
     machines: Vec<&'a str>,
 }
 
-/// What was found.
+/// The result of a search.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) place: Place,
@@ -93,7 +93,7 @@ const NEAREST: usize = 5;
 const TEXT: usize = 256;
 
 impl<'a> Query<'a> {
-    /// What to ask for a host.
+    /// The questions for a host.
     ///
     /// # Errors
     ///
@@ -109,8 +109,8 @@ impl<'a> Query<'a> {
         Ok(Self { host, distributions, versions, machines: machine::names(machine) })
     }
 
-    /// Whether a file's name may be of the host's release: it has all but the
-    /// flavor in it.
+    /// Returns `true` if a file's name has all but the flavor of the host's
+    /// release in it.
     pub(crate) fn may_be(&self, file: &str) -> bool {
         let release = &self.host.release;
         file.contains(release.rsplit_once('-').map_or(release.as_str(), |(start, _)| start))
@@ -129,7 +129,7 @@ impl<'a> Query<'a> {
         tried
     }
 
-    /// How near an entry is to what the host says of itself; less is nearer.
+    /// Distance of an entry from the host; less is nearer.
     fn rank(&self, entry: &Entry<'_>) -> Option<(usize, usize, usize)> {
         let position = |names: &[String], name: &str| names.iter().position(|known| known.eq_ignore_ascii_case(name));
         Some((
@@ -238,7 +238,7 @@ impl fmt::Display for Query<'_> {
     }
 }
 
-/// Whether a file has SUSE's build counter in its release, before the flavor:
+/// Returns `true` for a release with SUSE's build counter before the flavor:
 /// `4.4.103-6.33.1-default` is of `4.4.103-6.33-default`.
 fn has_counter(file: &str, release: &str) -> bool {
     let (Some((start, flavor)), Some((file_start, file_flavor))) = (release.rsplit_once('-'), file.rsplit_once('-'))
@@ -289,12 +289,12 @@ impl<'a> Release<'a> {
         Self { numbers, words }
     }
 
-    /// Whether it is of the same flavor, and made from the same version.
+    /// Returns `true` for the same flavor and base version.
     fn is_like(&self, other: &Self) -> bool {
         self.words == other.words && self.numbers.get(..3).is_some() && self.numbers.get(..3) == other.numbers.get(..3)
     }
 
-    /// How far apart they are, number by number.
+    /// The distances, number by number.
     fn distance(&self, other: &Self) -> Vec<u64> {
         let len = self.numbers.len().max(other.numbers.len());
         let at = |numbers: &[u64], index: usize| numbers.get(index).copied().unwrap_or(0);

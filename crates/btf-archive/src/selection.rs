@@ -39,8 +39,8 @@ impl SelectOptions {
         Self::default()
     }
 
-    /// Whether another kernel may be taken if the host's is not there: the
-    /// nearest release. Its layouts may differ.
+    /// Allows another kernel if the host's is not there: that of the nearest
+    /// release. Its layouts may differ.
     #[must_use]
     pub fn nearest(mut self, nearest: bool) -> Self {
         self.nearest = nearest;
@@ -225,8 +225,8 @@ impl Selection {
         TempFile::new(&self.content.vmlinux)
     }
 
-    /// Whether its file in the archive is plain BTF, neither compressed nor in a
-    /// tar of its own.
+    /// Returns `true` if the file in the archive is plain BTF, neither compressed
+    /// nor in a tar of its own.
     pub(crate) fn is_plain(&self) -> bool {
         self.content.is_plain
     }

@@ -32,7 +32,7 @@ pub(crate) enum Source {
     Folder(Root),
     File(PathBuf),
     Bytes(Bytes),
-    /// What came from a reader, in a file that nobody else sees.
+    /// The contents of a reader, in a file that nobody else sees.
     Spooled(File),
 }
 

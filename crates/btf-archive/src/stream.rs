@@ -8,7 +8,7 @@ use std::{
 
 use crate::{members::BLOCK, platform};
 
-/// What an archive is read from.
+/// A reader of an archive.
 pub(crate) trait Source: BufRead {
     /// Passes over bytes without reading them, if that can be done and is worth
     /// it.
@@ -28,7 +28,7 @@ pub(crate) struct Plain {
     /// Where in the file what is behind the buffer begins.
     position: u64,
     buffer: Vec<u8>,
-    /// What of the buffer is not consumed yet.
+    /// The part of the buffer that is not consumed yet.
     ready: Range<usize>,
 }
 

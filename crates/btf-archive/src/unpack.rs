@@ -17,7 +17,7 @@ use crate::{
     platform,
 };
 
-/// What bundles of bpf-compatible have beside the folder of kernels.
+/// The file that bundles of bpf-compatible have beside the folder of kernels.
 pub(crate) const PACKAGE_JSON: &str = "package.json";
 
 /// Folders that may be made beside two for each file.

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{Result, source::System};
 
-/// What `btf archive` takes.
+/// Arguments of `btf archive`.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  btf archive ls bundle.tar.gz\n  btf archive select bundle.tar.gz --out vmlinux.btf\n  btf archive select btfhub-archive/ --distro rhel --distro-version 8.6 --machine x86_64 --release 4.18.0-147.8.1.el8_1.x86_64\n  btf archive fetch --distro ubuntu --distro-version 20.04 --release '5.4.0-4*'\n  btf archive pack --distro ubuntu btfhub-archive/ bundle.tar.gz"
@@ -54,13 +54,13 @@ enum Command {
     Fetch(FetchArguments),
 }
 
-/// What says which system it is.
+/// Options that say which system it is.
 #[derive(Args)]
 struct Which {
     /// The distribution, as `ID` of os-release has it.
     #[arg(long)]
     distro: Option<String>,
-    /// Its version, as `VERSION_ID` of os-release has it.
+    /// The distribution's version, as `VERSION_ID` of os-release has it.
     #[arg(long)]
     distro_version: Option<String>,
     /// The machine, as `uname -m` has it.
@@ -71,13 +71,13 @@ struct Which {
 }
 
 impl Which {
-    /// Whether anything says which system it is.
+    /// Returns `true` if any option says which system it is.
     fn is_given(&self) -> bool {
         let Self { distro, distro_version, machine, system } = self;
         [distro.as_ref(), distro_version.as_ref(), machine.as_ref(), system.release()].iter().any(Option::is_some)
     }
 
-    /// What the system says of itself, but for what is given.
+    /// The system, with what is given in place of what it says.
     fn host(&self) -> Result<Host> {
         let kernel = self.system.kernel();
         let mut host = Host::of_with(kernel.root(), Some(kernel.release()?), self.machine.as_deref())?;
@@ -126,7 +126,7 @@ struct PackArguments {
     /// The bundle: a tar, compressed as its name says (.tar, .tar.gz, .tar.xz,
     /// .tar.zst); `-` for stdout.
     out: PathBuf,
-    /// How to compress, whatever the name says. (zst is quick to write and to
+    /// Compress in this way, whatever the name says. (zst is quick to write and to
     /// read, and half again as large as gzip.)
     #[arg(long, value_enum)]
     compress: Option<Compress>,
@@ -150,7 +150,7 @@ struct PackArguments {
     json: bool,
 }
 
-/// How a bundle is compressed.
+/// Compression of a bundle.
 #[derive(Clone, Copy, ValueEnum)]
 enum Compress {
     None,
@@ -221,7 +221,8 @@ fn open(path: &Path) -> Result<Archive> {
     Ok(Archive::open(path)?)
 }
 
-/// Whether an output is this command's own, so that nothing else may go there.
+/// Returns `true` for this command's own stdout, where then nothing else may
+/// go.
 fn is_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
@@ -396,7 +397,7 @@ fn selection_json(selection: &Selection, host: Option<&Host>) -> serde_json::Val
     })
 }
 
-/// The same of the kernel's own BTF.
+/// The kernel's own BTF, as a selection.
 fn kernel_json(path: &str, btf: &Btf, host: Option<&Host>) -> serde_json::Value {
     json!({
         "path": path,
@@ -469,7 +470,7 @@ fn kernels(count: usize) -> String {
     format!("{count} kernel{}", if count == 1 { "" } else { "s" })
 }
 
-/// Whether something is there that is not a file, such as a pipe.
+/// Returns `true` for what is not a file, such as a pipe.
 fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }

@@ -113,14 +113,14 @@ pub(crate) fn lock(file: &File) -> io::Result<()> {
     }
 }
 
-/// Whether a path still leads to this file.
+/// Returns `true` if a path still leads to this file.
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
     let at_path = std::fs::symlink_metadata(path).map(identity);
     file.metadata().map(identity).is_ok_and(|own| at_path.is_ok_and(|at_path| at_path == own))
 }
 
-/// Whether this user owns it.
+/// Returns `true` if this user owns it.
 pub(crate) fn is_own(metadata: &Metadata) -> bool {
     metadata.uid() == process::geteuid().as_raw()
 }
@@ -137,8 +137,8 @@ pub(crate) fn keep_permissions(new: &File, old: &Metadata) -> io::Result<()> {
     Ok(fs::fchmod(new, Mode::from_raw_mode(mode))?)
 }
 
-/// Whether a link, over any others, leads to a file that this process has open,
-/// as `/dev/stdout` does.
+/// Returns `true` for a link that, over any others, leads to a file that this
+/// process has open, as `/dev/stdout` does.
 pub(crate) fn leads_to_own_descriptor(path: &Path) -> bool {
     const LINKS: usize = 40;
     let descriptors = PathBuf::from(format!("/proc/{}/fd", std::process::id()));
