@@ -82,11 +82,14 @@ fn what_is_not_a_file_is_written_to_as_it_comes() {
     let mut file = File::create(&log).unwrap();
     file.write_all(b"first, ").unwrap();
     let number = std::os::fd::AsRawFd::as_raw_fd(&file);
-    symlink(format!("/proc/self/fd/{number}"), place.path().join("own")).unwrap();
     OutputFile::write_bytes(format!("/dev/fd/{number}"), b"second, ").unwrap();
-    OutputFile::write_bytes(place.path().join("own"), b"third").unwrap();
+    OutputFile::write_bytes(format!("/proc/self/fd/{number}"), b"third").unwrap();
     assert_eq!(fs::read(&log).unwrap(), b"first, second, third");
-    assert!(place.path().join("own").is_symlink());
+    // Not by a link that somebody has laid.
+    let laid = place.path().join("laid");
+    symlink(format!("/proc/self/fd/{number}"), &laid).unwrap();
+    OutputFile::write_bytes(&laid, b"fourth").unwrap();
+    assert!(!laid.is_symlink() && fs::read(&log).unwrap() == b"first, second, third");
 }
 
 #[test]
@@ -104,14 +107,25 @@ fn permissions_are_those_of_any_new_file_or_of_the_one_replaced() {
         fs::remove_file(at("old")).unwrap();
     }
     if rustix::process::geteuid().is_root() {
-        // Of another user and group: the group is kept, and nobody gets to see more.
-        for (before, owner) in [(0o600, 12345), (0o640, 12345), (0o660, 0)] {
+        // The group is kept of this user's files; of another's, nobody gets to
+        // do more, neither than before nor than with a new file.
+        let new = mode(&at("any"));
+        for (before, owner, expected) in [
+            (0o640, 0, (0o640, 54321)),
+            (0o664, 0, (0o664, 54321)),
+            (0o600, 12345, (0o600, 0)),
+            (0o640, 12345, (0o600, 0)),
+            (0o666, 12345, (new, 0)),
+            (0o777, 12345, (new, 0)),
+        ] {
             fs::write(at("old"), "old").unwrap();
             lchown(at("old"), Some(owner), Some(54321)).unwrap();
             fs::set_permissions(at("old"), Permissions::from_mode(before)).unwrap();
             OutputFile::write_bytes(at("old"), b"new").unwrap();
             let metadata = fs::metadata(at("old")).unwrap();
-            assert_eq!((mode(&at("old")), metadata.uid(), metadata.gid()), (before, 0, 54321));
+            assert_eq!(metadata.uid(), 0);
+            assert_eq!((mode(&at("old")), metadata.gid()), expected, "{before:o} of {owner}");
+            fs::remove_file(at("old")).unwrap();
         }
     }
 }

@@ -41,14 +41,19 @@ impl Cache {
     pub(crate) fn open(caches: &Path, url: &str, wait: impl FnMut()) -> Result<Self, Error> {
         let folder = caches.join(name_of(url));
         let error = |reason| Error::Io { operation: "open", path: folder.clone(), reason };
-        fs::create_dir_all(caches).map_err(error)?;
-        let lock = Lock::take(&folder.join(LOCK), wait).map_err(error)?;
-        let metadata = fs::symlink_metadata(&folder).map_err(error)?;
         let foreign = |reason| Error::Foreign { folder: folder.clone(), reason };
-        // (git runs what a repository's configuration says.)
-        if !metadata.is_dir() || !platform::is_own(&metadata) {
-            return Err(foreign("it belongs to another user"));
-        }
+        // Of another user nothing is touched: git runs what a repository's
+        // configuration says. (Asked again with the lock, for what was made
+        // meanwhile.)
+        let check = || match fs::symlink_metadata(&folder) {
+            Ok(metadata) if metadata.is_dir() && platform::is_own(&metadata) => Ok(()),
+            Ok(_) => Err(foreign("it belongs to another user")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(reason) => Err(error(reason)),
+        };
+        check()?;
+        let lock = Lock::take(&folder.join(LOCK), wait).map_err(error)?;
+        check()?;
         partial::remove_leftovers(&folder);
         let is_new = match fs::read_to_string(folder.join(MARKER)) {
             Ok(marker) if marker.trim_end() == url => false,

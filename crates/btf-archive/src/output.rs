@@ -17,9 +17,12 @@ use crate::{
 /// that is already there stays as it was.
 ///
 /// A symbolic link at the path is replaced, not followed. What is not a file (a
-/// pipe, a terminal, `/dev/stdout`) is written to as it comes. A new file has
-/// the permissions of any new file. One that replaces another keeps that one's,
-/// and never gets more; it belongs to the user who writes it.
+/// pipe, a terminal, `/dev/stdout`) is written to as it comes.
+///
+/// The file belongs to the user who writes it. A new one has the permissions of
+/// any new file; one that replaces a file of the same user keeps the
+/// permissions and the group of that; and one that replaces another user's has
+/// no more permissions than either.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

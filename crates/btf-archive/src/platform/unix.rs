@@ -125,35 +125,37 @@ pub(crate) fn is_own(metadata: &Metadata) -> bool {
     metadata.uid() == process::geteuid().as_raw()
 }
 
-/// Gives a new file or folder the permissions of one that it replaces, and no
-/// more: it is this user's, so what the group of the other could do is only
-/// kept if the group can be.
+/// Gives a new file or folder the permissions and the group of one that it
+/// replaces. Of another user's it gets no more than a new one has, so that
+/// nobody can lay a file in wait that everybody may write to; and what a group
+/// could do that cannot be kept, no other one can.
 pub(crate) fn keep_permissions(new: &File, old: &Metadata) -> io::Result<()> {
+    let made = new.metadata()?;
     let mut mode = old.mode() & 0o777;
-    let has_group = new.metadata()?.gid() == old.gid() || fs::fchown(new, None, Some(Gid::from_raw(old.gid()))).is_ok();
+    if !is_own(old) {
+        mode &= made.mode();
+    }
+    let group = Some(Gid::from_raw(old.gid()));
+    let has_group = made.gid() == old.gid() || is_own(old) && fs::fchown(new, None, group).is_ok();
     if !has_group {
         mode &= 0o707 | (mode & 0o7) << 3;
     }
     Ok(fs::fchmod(new, Mode::from_raw_mode(mode))?)
 }
 
-/// Returns `true` for a link that, over any others, leads to a file that this
-/// process has open, as `/dev/stdout` does.
+/// Returns `true` for a link in `/dev` or `/proc` that leads to a file that this
+/// process has open, as `/dev/stdout` does. (Anywhere else somebody may have
+/// laid it.)
 pub(crate) fn leads_to_own_descriptor(path: &Path) -> bool {
-    const LINKS: usize = 40;
     let descriptors = PathBuf::from(format!("/proc/{}/fd", std::process::id()));
-    let mut path = path.to_owned();
-    for _ in 0..LINKS {
-        let Ok(target) = std::fs::read_link(&path) else { return false };
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        let folder = if folder == Path::new("") { Path::new(".") } else { folder };
-        let Ok(folder) = folder.canonicalize() else { return false };
-        if folder == descriptors {
-            return true;
+    let folder = |path: &Path| path.parent().and_then(|folder| folder.canonicalize().ok());
+    match folder(path) {
+        Some(folder) if folder == descriptors => true,
+        Some(dev) if dev == Path::new("/dev") => {
+            std::fs::read_link(path).is_ok_and(|target| folder(&dev.join(target)).as_ref() == Some(&descriptors))
         }
-        path = folder.join(target);
+        _ => false,
     }
-    false
 }
 
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
