@@ -336,7 +336,7 @@ pub fn elf(input: &[u8]) {
 
 /// Takes the input for whatever it is: raw BTF, ELF, an image, compressed.
 pub fn image(input: &[u8]) {
-    match BtfFile::parse_within(input.to_vec(), &LIMITS) {
+    match BtfFile::options().limits(LIMITS).parse(input.to_vec()) {
         Ok(file) => {
             assert!(!file.layers().is_empty());
             let _ = file.layers().iter().map(ToString::to_string).collect::<Vec<_>>();

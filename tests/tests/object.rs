@@ -175,7 +175,7 @@ fn s_17_sizes_and_offsets_come_from_sections_and_symbols() {
         let bss = elf.add(SectionBlob { name: ".bss".into(), kind: NOBITS, size: Some(20), ..Default::default() });
         elf.variable("b", bss, 16);
     });
-    assert!(matches!(fault(object.fixup()), DatasecFault::NoSymbol { variable } if variable.as_name() == "a"));
+    assert!(matches!(fault(object.fixup()), DatasecFault::NoSymbol { variable, .. } if variable.as_name() == "a"));
     let object = datasec(".bss", 0, &[], &[], |elf| {
         elf.add(SectionBlob { name: ".bss".into(), kind: NOBITS, size: Some(1 << 32), ..Default::default() });
     });
@@ -275,7 +275,7 @@ fn s_20_equal_static_names_hidden_variables_and_symbols_that_are_none() {
     assert_eq!(only_datasec(&fixed), (32, vec![("v".into(), 16)]));
     assert!(matches!(
         BpfObject::new(linked),
-        Err(Error::NotBpf { machine: Machine::BPF | Machine::BPF_BE, elf_type: ElfType::EXEC })
+        Err(Error::NotBpf { machine: Machine::BPF | Machine::BPF_BE, elf_type: ElfType::EXEC, .. })
     ));
 }
 
@@ -448,17 +448,19 @@ fn definitions_of_maps_that_are_none() {
     assert!(matches!(maps(&[("type", 1)]), Err(MapFault::Field { field: "type", id: 1, .. })));
     assert!(matches!(maps(&[("type", 7), ("key", 1)]), Err(MapFault::Field { field: "key", .. })));
     assert!(matches!(maps(&[("type", 7), ("key", 5)]), Err(MapFault::Field { field: "key", id: 0, .. })));
-    let sizes = MapFault::Sizes { field: "key_size", found: 13, expected: 4 };
-    assert_eq!(maps(&[("type", 7), ("key", 4), ("key_size", 3)]), Err(sizes));
+    assert!(matches!(
+        maps(&[("type", 7), ("key", 4), ("key_size", 3)]),
+        Err(MapFault::Sizes { field: "key_size", found: 13, expected: 4, .. })
+    ));
     assert!(matches!(maps(&[("type", 7), ("pinning", 3)]), Err(MapFault::Pinning(13))));
     assert!(
         matches!(maps(&[("type", 7), ("colour", 3)]), Err(MapFault::UnknownField(name)) if name.as_name() == "colour")
     );
     assert_eq!(maps(&[("type", 7), ("values", 8)]), Err(MapFault::ValuesOf(MapType(1))));
-    assert!(matches!(maps(&[("type", 3), ("values", 8)]), Err(MapFault::NotAStruct { id: 1 })));
+    assert!(matches!(maps(&[("type", 3), ("values", 8)]), Err(MapFault::NotAStruct { id: 1, .. })));
     assert!(matches!(maps(&[("type", 3), ("values", 1)]), Err(MapFault::Field { field: "values", .. })));
     let too_many = [("type", 7); 12];
-    assert_eq!(maps(&too_many), Err(MapFault::TooManyFields { found: 12, limit: 11 }));
+    assert!(matches!(maps(&too_many), Err(MapFault::TooManyFields { found: 12, limit: 11, .. })));
 
     let mut elf = ElfBlob::bpf(ByteOrder::NATIVE);
     elf.section(".BTF", Blob::new().int().build());
@@ -485,7 +487,7 @@ fn maps_outside_their_section_or_in_one_place() {
         }
     };
     assert_eq!(with([5, 0, 8, 6, 8, 8]), Ok(2));
-    assert_eq!(with([5, 0, 8, 6, 12, 8]), Err(MapFault::Outside { offset: 12, size: 8, section: 16 }));
+    assert!(matches!(with([5, 0, 8, 6, 12, 8]), Err(MapFault::Outside { offset: 12, size: 8, section: 16, .. })));
     assert!(matches!(with([5, 0, 8, 6, 4, 8]), Err(MapFault::Overlaps(name)) if name.as_name() == "a"));
 }
 
@@ -494,10 +496,10 @@ fn what_is_no_object_is_refused() {
     let module = fixtures::read(&format!("modules/{}/veth.ko", fixtures::UNSORTED));
     assert!(matches!(
         BpfObject::parse(module),
-        Err(Error::NotBpf { machine: Machine::X86_64, elf_type: ElfType::REL })
+        Err(Error::NotBpf { machine: Machine::X86_64, elf_type: ElfType::REL, .. })
     ));
     let btf = fixtures::read("bpf/pahole32/types32-mips.btf");
-    assert!(matches!(BpfObject::parse(btf), Err(Error::Elf { .. })));
+    assert!(matches!(BpfObject::parse(btf), Err(Error::NotElf)));
     let mut elf = ElfBlob::bpf(ByteOrder::NATIVE);
     elf.add(SectionBlob {
         name: "xdp".into(),
@@ -586,4 +588,86 @@ fn objects_that_were_made_to_hurt() {
     elf.section(".BTF", blob.build());
     elf.section(".maps", [0; 16]);
     bounded(&elf.build());
+}
+
+#[test]
+fn a_program_section_has_its_lines_and_co_re_relocations() {
+    let mut relocations = 0;
+    for name in objects() {
+        let object = open(&name);
+        let Some(ext) = object.btf_ext().unwrap() else { continue };
+        let mut lines = 0;
+        for program in object.programs() {
+            let size = program.section().size();
+            assert!(program.lines().unwrap().all(|line| u64::from(line.insn_offset()) < size), "{name}");
+            assert!(program.core_relos().unwrap().all(|relo| u64::from(relo.insn_offset()) < size), "{name}");
+            lines += program.lines().unwrap().count();
+            relocations += program.core_relos().unwrap().count();
+            let section = program.btf_ext().unwrap();
+            assert_eq!(section.map(btf_types::ExtSection::name), Some(program.name()).filter(|_| section.is_some()));
+        }
+        assert_eq!(lines, ext.line_infos().len(), "{name}");
+    }
+    assert!(relocations > 0);
+}
+
+#[test]
+fn of_sections_of_one_name_the_first_has_what_ext_says() {
+    let name = "bpf/clang-14/maps-el.bpf.o";
+    let object = open(name);
+    let program = object.programs().find(|program| program.lines().unwrap().count() > 0).unwrap();
+    assert_eq!(program, object.program(program.name()).unwrap());
+    let mut bytes = fixtures::read(name);
+    // All section headers get one name, which the header of the section is at.
+    let table = u64::from_le_bytes(*bytes[40..].first_chunk().unwrap()) as usize;
+    let header = |index: u32| table + 64 * index as usize;
+    let at = header(program.section().index());
+    let offset: [u8; 4] = *bytes[at..].first_chunk().unwrap();
+    for other in object.programs() {
+        let at = header(other.section().index());
+        bytes[at..at + 4].copy_from_slice(&offset);
+    }
+    let renamed = BpfObject::parse(bytes).unwrap();
+    assert!(renamed.programs().count() > 1);
+    let with_lines: Vec<_> = renamed.programs().map(|program| program.lines().unwrap().count() > 0).collect();
+    assert!(with_lines[0] && !with_lines[1..].contains(&true), "{with_lines:?}");
+}
+
+#[test]
+fn objects_out_of_readers_and_within_limits() {
+    let bytes = fixtures::read("bpf/clang-14/maps-el.bpf.o");
+    let expected = BpfObject::parse(bytes.clone()).unwrap().maps().unwrap().len();
+    assert_eq!(BpfObject::from_reader(bytes.as_slice()).unwrap().maps().unwrap().len(), expected);
+    assert_eq!(btf_elf::Elf::from_reader(bytes.as_slice()).unwrap().elf_type(), ElfType::REL);
+    assert!(btf_elf::BtfFile::from_reader(bytes.as_slice()).unwrap().has_btf());
+    let small = btf_elf::Limits::IMAGE.output(100);
+    let limit = |error: Error| matches!(error, Error::TooLarge { len: 101, limit: 100, .. });
+    assert!(limit(BpfObject::options().limits(small).read(bytes.as_slice()).unwrap_err()));
+    assert!(limit(btf_elf::Elf::options().limits(small).read(bytes.as_slice()).unwrap_err()));
+    // Packed, it decodes to more than that.
+    let packed = btf_tests::packed::encode(btf_elf::Compression::Zstd, &bytes);
+    let error = BpfObject::options().limits(small).parse(packed).unwrap_err();
+    assert!(matches!(error, Error::OutputLimit { limit: 100, .. }), "{error}");
+}
+
+#[test]
+fn the_struct_that_defines_a_map_and_weak_symbols() {
+    let object = open("bpf/clang-14/maps-el.bpf.o");
+    let maps = object.maps().unwrap();
+    let counts = maps.iter().find(|map| map.name() == "counts").unwrap();
+    let members: Vec<_> = counts.definition().members().map(|member| member.name().to_string()).collect();
+    assert!(members.contains(&"max_entries".into()) && members.contains(&"map_flags".into()), "{members:?}");
+    assert_eq!(counts.definition().id(), counts.var().unwrap().ty().peel_modifiers().id());
+    let weak: Vec<_> = object.elf().symbols().unwrap().filter(|symbol| symbol.is_weak()).collect();
+    assert!(weak.iter().any(|symbol| symbol.name() == "weak_data"), "{weak:?}");
+    assert!(weak.iter().all(|symbol| !symbol.is_local()));
+}
+
+#[test]
+fn instructions_are_a_collection() {
+    let object = open("bpf/clang-14/maps-el.bpf.o");
+    let program = object.programs().next().unwrap();
+    let instructions = program.instructions().unwrap();
+    assert_eq!((&instructions).into_iter().len(), instructions.len());
+    assert_eq!(instructions, program.instructions().unwrap());
 }

@@ -80,7 +80,9 @@ fn datasecs_as_a_loader_sees_them() {
     assert!(as_it_is.contains("DATASEC '.kconfig' size=0 vlen=6\n"));
     assert!(fixed.contains("DATASEC '.kconfig' size=85 vlen=6\n"));
     assert!(fixed.contains("offset=21 size=64 (VAR 'CONFIG_DEFAULT_HOSTNAME')"));
-    assert!(fixed.contains("VAR 'hidden_bss' type_id=6, linkage=static") || fixed.contains("'hidden_bss' type_id="));
+    let hidden = |dump: &str| dump.lines().find(|line| line.contains("VAR 'hidden_bss'")).unwrap().to_owned();
+    assert!(hidden(&as_it_is).ends_with(", linkage=global"), "{}", hidden(&as_it_is));
+    assert!(hidden(&fixed).ends_with(", linkage=static"), "{}", hidden(&fixed));
     let json: serde_json::Value = serde_json::from_str(&dump(&[fixup, "--format", "json", path])).unwrap();
     let types = json["types"].as_array().unwrap();
     assert!(types.iter().any(|ty| ty["name"] == "dummy_ksym" && ty["linkage"] == "global"));

@@ -1,17 +1,18 @@
 //! Why there is no BTF in a file, or why it cannot be had.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
-use btf_types::{ByteOrder, Kind, OwnedName};
+use btf_types::{ByteOrder, Kind, OwnedName, format::Escaped};
 
-use crate::{Compression, ElfType, Machine};
+use crate::{Compression, ElfType, ImageKind, Machine};
 
 /// Why a file could not be read, or an object does not say what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// What is wrong with a file.
-    #[error("{}", .path.display())]
+    #[error("{}", Escaped::new(.path.as_os_str().as_encoded_bytes()))]
+    #[non_exhaustive]
     File {
         /// The file.
         path: PathBuf,
@@ -23,6 +24,7 @@ pub enum Error {
     Io(#[from] io::Error),
     /// It is larger than what is read whole.
     #[error("{len} bytes, more than the limit of {limit}")]
+    #[non_exhaustive]
     TooLarge {
         /// Its length in bytes.
         len: u64,
@@ -31,21 +33,23 @@ pub enum Error {
     },
     /// It is nothing that could have BTF in it.
     #[error("neither BTF nor ELF, nor compressed, nor an image with BTF in it (begins with {})", Hex(.start))]
+    #[non_exhaustive]
     NotRecognized {
         /// Its first bytes, at most 8.
         start: Vec<u8>,
     },
     /// It is a kernel image, and no BTF was found in it.
-    #[error("{what}: no BTF in it{}", Tried(.tried))]
+    #[error("{kind}: no BTF in it{}", Tried(.tried))]
+    #[non_exhaustive]
     NotInImage {
-        /// What it was taken for.
-        what: String,
-        /// The compressed payloads that were tried: where each begins, and
-        /// what it turned out to be.
-        tried: Vec<(u64, Compression, String)>,
+        /// Kind of the image.
+        kind: ImageKind,
+        /// The compressed payloads that were tried.
+        tried: Vec<Payload>,
     },
     /// It is compressed, and inside that again, more often than is followed.
     #[error("compressed more than {limit} times over")]
+    #[non_exhaustive]
     TooDeep {
         /// How often is followed.
         limit: usize,
@@ -53,18 +57,21 @@ pub enum Error {
 
     /// The feature of this crate that could decode it is off.
     #[error("compressed with {compression}, for which btf-elf needs its feature `{}`", .compression.feature())]
+    #[non_exhaustive]
     FeatureOff {
         /// What it is compressed with.
         compression: Compression,
     },
     /// It is compressed in a way that is known, but not decoded.
     #[error("compressed with {what}, which is not supported")]
+    #[non_exhaustive]
     NotSupported {
         /// What it is compressed with.
         what: &'static str,
     },
     /// Compressed bytes are damaged, or end early.
     #[error("damaged {compression}")]
+    #[non_exhaustive]
     Decode {
         /// What they are compressed with.
         compression: Compression,
@@ -73,6 +80,7 @@ pub enum Error {
     },
     /// More comes out than is allowed.
     #[error("{compression} decodes to more than the limit of {limit} bytes")]
+    #[non_exhaustive]
     OutputLimit {
         /// What it is compressed with.
         compression: Compression,
@@ -81,6 +89,7 @@ pub enum Error {
     },
     /// To decode it takes more memory than is allowed.
     #[error("{compression} with a window of more than the limit of {limit} bytes")]
+    #[non_exhaustive]
     WindowLimit {
         /// What it is compressed with.
         compression: Compression,
@@ -92,6 +101,7 @@ pub enum Error {
     #[error(
         "decodes to more than the limit of {limit} bytes in all for a file of {len} bytes (raise it with `Limits`)"
     )]
+    #[non_exhaustive]
     FileOutputLimit {
         /// The limit in bytes.
         limit: u64,
@@ -100,6 +110,7 @@ pub enum Error {
     },
     /// So much more comes out than goes in that it was made to.
     #[error("{compression} decodes to more than {limit} times its size")]
+    #[non_exhaustive]
     RatioLimit {
         /// What it is compressed with.
         compression: Compression,
@@ -107,19 +118,24 @@ pub enum Error {
         limit: u64,
     },
 
-    /// It is not ELF, or damaged.
+    /// Not an ELF file.
+    #[error("not an ELF file")]
+    NotElf,
+    /// A damaged ELF file.
     #[error("damaged ELF: {what} at offset {offset}")]
+    #[non_exhaustive]
     Elf {
         /// What is damaged.
         what: &'static str,
         /// Where it is, or should be, in bytes.
         offset: u64,
     },
-    /// Something lies outside the file, which was cut off, or is damaged.
-    #[error("damaged ELF: {what} of {len} bytes at offset {offset} is outside the file, which has {file_len}")]
+    /// A part is outside the file, which was cut off, or is damaged.
+    #[error("damaged ELF: {part} of {len} bytes at offset {offset} is outside the file, which has {file_len}")]
+    #[non_exhaustive]
     OutsideFile {
-        /// What lies there.
-        what: String,
+        /// The part.
+        part: FilePart,
         /// Where it begins, in bytes.
         offset: u64,
         /// Its length in bytes.
@@ -129,6 +145,7 @@ pub enum Error {
     },
     /// Sections are the same bytes over and over.
     #[error("damaged ELF: sections overlap, with {sum} bytes in all in a file of {len}")]
+    #[non_exhaustive]
     SectionsOverlap {
         /// The bytes of all sections together.
         sum: u64,
@@ -138,6 +155,7 @@ pub enum Error {
     /// Names are the same bytes over and over, so that to look at each would
     /// take much more than the length of the file.
     #[error("names that overlap have more than the limit of {limit} bytes in all")]
+    #[non_exhaustive]
     NamesShared {
         /// The limit in bytes.
         limit: u64,
@@ -147,18 +165,21 @@ pub enum Error {
     NoBtf,
     /// A section is there, and has no contents in the file.
     #[error("section {name} has no contents in the file (SHT_NOBITS)")]
+    #[non_exhaustive]
     NoBits {
         /// The section's name.
         name: OwnedName,
     },
     /// There are several sections of a name that there can be one of.
     #[error("there are several sections {name}")]
+    #[non_exhaustive]
     SeveralSections {
         /// The name.
         name: OwnedName,
     },
     /// A compressed section is damaged.
     #[error("section {name}")]
+    #[non_exhaustive]
     Section {
         /// The section's name.
         name: OwnedName,
@@ -167,12 +188,14 @@ pub enum Error {
     },
     /// A section is compressed in a way that is not known.
     #[error("compressed in way {ch_type}, expected 1 (zlib) or 2 (zstd)")]
+    #[non_exhaustive]
     UnknownCompression {
         /// What the section's header says.
         ch_type: u32,
     },
     /// A compressed section is not as long as it says.
     #[error("{found} bytes when decoded, expected {expected}")]
+    #[non_exhaustive]
     DecodedLength {
         /// As many there are, or at least, as decoding stops behind those expected.
         found: u64,
@@ -181,6 +204,7 @@ pub enum Error {
     },
     /// BTF has another byte order than the ELF file around it.
     #[error("{section} is {btf}, but the ELF file around it {elf}")]
+    #[non_exhaustive]
     ByteOrder {
         /// The section of the BTF.
         section: &'static str,
@@ -191,6 +215,7 @@ pub enum Error {
     },
     /// A section with BTF is there, and cannot be opened.
     #[error("{section}")]
+    #[non_exhaustive]
     Btf {
         /// The section.
         section: &'static str,
@@ -203,6 +228,7 @@ pub enum Error {
 
     /// A DATASEC cannot be filled in.
     #[error("DATASEC {id} {name}: {fault}")]
+    #[non_exhaustive]
     Datasec {
         /// The id of the DATASEC.
         id: u32,
@@ -213,6 +239,7 @@ pub enum Error {
     },
     /// A relocation's symbol does not exist.
     #[error("a relocation at offset {offset} of {section} is of symbol {symbol}, but there are only {count}")]
+    #[non_exhaustive]
     RelocationSymbol {
         /// The section that is relocated.
         section: OwnedName,
@@ -226,6 +253,7 @@ pub enum Error {
 
     /// An ELF file that is not a relocatable BPF object.
     #[error("not a BPF object: machine {machine}, ELF type {elf_type}")]
+    #[non_exhaustive]
     NotBpf {
         /// The machine that it is for.
         machine: Machine,
@@ -234,12 +262,14 @@ pub enum Error {
     },
     /// A name that no machine has.
     #[error("unknown machine {name:?}")]
+    #[non_exhaustive]
     UnknownMachine {
         /// The name.
         name: String,
     },
     /// A program section is not made of whole instructions.
     #[error("program section {name} has {len} bytes, which is no multiple of 8")]
+    #[non_exhaustive]
     ProgramLength {
         /// The section's name.
         name: OwnedName,
@@ -251,6 +281,7 @@ pub enum Error {
     LegacyMaps,
     /// A map's definition is none.
     #[error("map {map}: {fault}")]
+    #[non_exhaustive]
     Map {
         /// The map.
         map: OwnedName,
@@ -269,6 +300,7 @@ pub enum DatasecFault {
     NoSection,
     /// Something in it cannot be there.
     #[error("type {id} in it is {}, expected {expected}", .kind.map_or("void or unknown", Kind::as_str))]
+    #[non_exhaustive]
     Entry {
         /// The id of what is there.
         id: u32,
@@ -279,12 +311,14 @@ pub enum DatasecFault {
     },
     /// A variable's offset is to be filled in, and it has no symbol.
     #[error("missing offset: no symbol for the variable {variable}")]
+    #[non_exhaustive]
     NoSymbol {
         /// The variable.
         variable: OwnedName,
     },
     /// A variable's symbol is in a section that does not exist.
     #[error("the symbol {variable} is in section {section}, but there are only {count}")]
+    #[non_exhaustive]
     SymbolSection {
         /// The variable.
         variable: OwnedName,
@@ -295,6 +329,7 @@ pub enum DatasecFault {
     },
     /// A variable's symbol lies in another section.
     #[error("the variable {variable} lies in {found}")]
+    #[non_exhaustive]
     Elsewhere {
         /// The variable.
         variable: OwnedName,
@@ -303,6 +338,7 @@ pub enum DatasecFault {
     },
     /// A number that is to be filled in has more than 32 bits.
     #[error("{what} {value} has more than 32 bits")]
+    #[non_exhaustive]
     TooLarge {
         /// What it is.
         what: &'static str,
@@ -316,6 +352,7 @@ pub enum DatasecFault {
     /// Names of types are the same bytes over and over, so that to look at each
     /// would take much more than the length of the BTF.
     #[error("names that overlap have more than the limit of {limit} bytes in all")]
+    #[non_exhaustive]
     NamesShared {
         /// The limit in bytes.
         limit: u64,
@@ -331,6 +368,7 @@ pub enum DatasecFault {
 pub enum MapFault {
     /// It is no struct.
     #[error("type {id} is no struct")]
+    #[non_exhaustive]
     NotAStruct {
         /// The id of the type.
         id: u32,
@@ -340,6 +378,7 @@ pub enum MapFault {
     Linkage(btf_types::Linkage),
     /// It lies outside its section.
     #[error("{size} bytes at offset {offset} are outside its section, which has {section}")]
+    #[non_exhaustive]
     Outside {
         /// Its offset in bytes.
         offset: u32,
@@ -353,6 +392,7 @@ pub enum MapFault {
     Overlaps(OwnedName),
     /// Its variable is smaller than the struct that defines it.
     #[error("{found} bytes, too few for its definition of {expected}")]
+    #[non_exhaustive]
     Truncated {
         /// The variable's size in bytes.
         found: u32,
@@ -361,6 +401,7 @@ pub enum MapFault {
     },
     /// More members than a definition can have.
     #[error("{found} fields, there are only {limit}")]
+    #[non_exhaustive]
     TooManyFields {
         /// As many it has.
         found: usize,
@@ -372,6 +413,7 @@ pub enum MapFault {
     UnknownField(OwnedName),
     /// A member is not made as such a member is.
     #[error("field {field}: type {id} is not {expected}")]
+    #[non_exhaustive]
     Field {
         /// The member.
         field: &'static str,
@@ -382,6 +424,7 @@ pub enum MapFault {
     },
     /// Two members say two sizes.
     #[error("field {field}: {found} bytes, but elsewhere in it {expected}")]
+    #[non_exhaustive]
     Sizes {
         /// The member.
         field: &'static str,
@@ -422,8 +465,8 @@ impl Error {
 /// Bytes, in a text.
 struct Hex<'a>(&'a [u8]);
 
-impl std::fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str("nothing, it is empty");
         }
@@ -435,13 +478,107 @@ impl std::fmt::Display for Hex<'_> {
 }
 
 /// Payloads that were tried, in a text.
-struct Tried<'a>(&'a [(u64, Compression, String)]);
+struct Tried<'a>(&'a [Payload]);
 
-impl std::fmt::Display for Tried<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, (offset, compression, result)) in self.0.iter().enumerate() {
-            write!(f, "{}{compression} at offset {offset}: {result}", if index == 0 { "; " } else { ", " })?;
+impl fmt::Display for Tried<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Payload { offset, compression, fault }) in self.0.iter().enumerate() {
+            write!(f, "{}{compression} at offset {offset}: {fault}", if index == 0 { "; " } else { ", " })?;
         }
         Ok(())
+    }
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FilePart {
+    /// The first bytes.
+    Start,
+    /// All bytes.
+    Whole,
+    /// The first section header, which has what does not fit into the file's.
+    FirstSectionHeader,
+    /// The table of sections.
+    SectionTable,
+    /// The section with the names of sections.
+    SectionNames,
+    /// A section of this name, which may be abbreviated.
+    Section(OwnedName),
+}
+
+impl fmt::Display for FilePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("start"),
+            Self::Whole => f.write_str("file"),
+            Self::FirstSectionHeader => f.write_str("first section header"),
+            Self::SectionTable => f.write_str("table of sections"),
+            Self::SectionNames => f.write_str("section of section names"),
+            Self::Section(name) => write!(f, "section {name}"),
+        }
+    }
+}
+
+/// A compressed payload of an image, without BTF.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Payload {
+    /// Offset in the image in **bytes**.
+    pub offset: u64,
+    /// Compression.
+    pub compression: Compression,
+    /// The reason why there is no BTF.
+    pub fault: PayloadFault,
+}
+
+/// Reason why a payload of an image has no BTF.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayloadFault {
+    /// It cannot be decoded, or is a damaged ELF file.
+    #[error("{}", WithCause(.0))]
+    Damaged(Box<Error>),
+    /// It is too short for a kernel.
+    #[error("{len} bytes, too few for a kernel")]
+    #[non_exhaustive]
+    TooShort {
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// It is ELF, and has no `.BTF` section.
+    #[error("ELF without a .BTF section")]
+    ElfWithoutBtf,
+    /// It is not ELF, and no BTF is found in it.
+    #[error("{len} bytes without BTF")]
+    #[non_exhaustive]
+    WithoutBtf {
+        /// Its length in bytes.
+        len: u64,
+    },
+}
+
+impl From<Error> for PayloadFault {
+    fn from(error: Error) -> Self {
+        Self::Damaged(error.into())
+    }
+}
+
+impl PayloadFault {
+    /// Tests for a fault that reads alike.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+/// An error and its source, in a text.
+struct WithCause<'a>(&'a Error);
+
+impl fmt::Display for WithCause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match std::error::Error::source(self.0) {
+            Some(source) => write!(f, "{}: {source}", self.0),
+            None => self.0.fmt(f),
+        }
     }
 }

@@ -62,7 +62,7 @@ pub use bpf::{
     fixup::{DatasecLayout, FixedDatasec, FixedEntry, Fixup},
     map::{Holds, Map, MapType, MapValue, Pinning},
     object::BpfObject,
-    program::{Function, Instructions, ProgramSection},
+    program::{Function, InstructionIter, Instructions, ProgramSection},
 };
 pub use container::{
     btf_file::BtfFile,
@@ -70,6 +70,7 @@ pub use container::{
     image::ImageKind,
     layer::Layer,
     limits::Limits,
+    options::FileOptions,
 };
 pub use elf::{
     btf_ids::{BtfId, BtfIdSet, BtfIds},
@@ -78,5 +79,5 @@ pub use elf::{
     section::{Section, SectionFlags, SectionType, Sections},
     symbol::{Symbol, SymbolSection, Symbols},
 };
-pub use error::{DatasecFault, Error, MapFault};
+pub use error::{DatasecFault, Error, FilePart, MapFault, Payload, PayloadFault};
 pub use machine::Machine;

@@ -274,7 +274,7 @@ impl Kernel {
 /// module.
 fn parse(file: File, path: &Path, base: Option<&Btf>) -> Result<Btf, Error> {
     let parse = || {
-        let file = BtfFile::from_file(file, &Limits::IMAGE)?;
+        let file = BtfFile::options().open_file(file)?;
         match base {
             None => file.btf(),
             Some(base) => file.split_btf(base),

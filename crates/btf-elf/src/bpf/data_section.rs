@@ -116,6 +116,21 @@ impl<'obj> DataSection<'obj> {
     }
 }
 
+impl PartialEq for DataSection<'_> {
+    /// Equal if they are the same DATASEC of the same object.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.object, other.object) && self.datasec.id() == other.datasec.id()
+    }
+}
+
+impl Eq for DataSection<'_> {}
+
+impl std::hash::Hash for DataSection<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (std::ptr::from_ref(self.object), self.datasec.id()).hash(state);
+    }
+}
+
 impl fmt::Debug for DataSection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DataSection").field("name", &self.name()).field("layout", &self.fixed.layout()).finish()
@@ -123,7 +138,7 @@ impl fmt::Debug for DataSection<'_> {
 }
 
 /// A variable, or in `.ksyms` also a function, in a section.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Variable<'obj> {
     ty: Type<'obj>,
     entry: FixedEntry,

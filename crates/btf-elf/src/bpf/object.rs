@@ -1,17 +1,14 @@
 //! BPF objects: what a compiler makes of a BPF program, and a loader takes.
 
-use std::{collections::HashMap, path::Path, sync::OnceLock};
+use std::{io::Read, path::Path, sync::OnceLock};
 
-use btf_types::{Btf, BtfExt, Bytes, Datasec, OwnedName, Type};
+use btf_types::{Btf, BtfExt, Bytes, Datasec, Name, OwnedName, Type};
 use object::elf;
 
 use crate::{
-    BtfFile, DataSection, Elf, Error, Fixup, Map, ProgramSection, Section,
-    elf::strings::{NameBudget, NameIndex, NamesShared},
+    DataSection, Elf, Error, FileOptions, Fixup, Map, ProgramSection, Section,
+    elf::strings::{NameIndex, NamesShared},
 };
-
-/// The id of the FUNC at each offset of each section.
-type FuncTypes = HashMap<(u32, u64), u32>;
 
 /// A BPF object: an ELF file with programs, maps and global variables, and the
 /// BTF that tells of them.
@@ -26,8 +23,7 @@ pub struct BpfObject {
     fixup: Fixup,
     /// The functions: section, offset, and symbol of each, in this order.
     functions: OnceLock<Vec<(u32, u64, u32)>>,
-    /// The FUNC at each offset of each section that `.BTF.ext` knows.
-    func_types: OnceLock<Result<FuncTypes, NamesShared>>,
+    programs_by_name: OnceLock<NameIndex>,
 }
 
 impl BpfObject {
@@ -41,11 +37,10 @@ impl BpfObject {
     /// `.BTF.ext`, or a single map, section or variable, is told when that is
     /// asked for.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        BtfFile::open(path)?.into_object().map_err(|error| error.of_file(path))
+        Self::options().open(path)
     }
 
-    /// The same of bytes in memory: what `include_bytes!` has put into a
+    /// Opens bytes in memory: those that `include_bytes!` has put into a
     /// program, for one.
     ///
     /// ```no_run
@@ -58,16 +53,31 @@ impl BpfObject {
     ///
     /// # Errors
     ///
-    /// As for [`BpfObject::open`], without the file around it.
+    /// Those of [`BpfObject::open`], without the [`Error::File`] around them.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
-        BtfFile::parse(bytes)?.into_object()
+        Self::options().parse(bytes)
     }
 
-    /// Takes an ELF file for what it should be.
+    /// Opens all that a reader yields, which is read to its end.
     ///
     /// # Errors
     ///
-    /// As for [`BpfObject::open`], without the file around it.
+    /// Those of [`BpfObject::open`], without the [`Error::File`] around them.
+    pub fn from_reader(reader: impl Read) -> Result<Self, Error> {
+        Self::options().read(reader)
+    }
+
+    /// Options for opening a file: limits.
+    #[must_use]
+    pub fn options() -> FileOptions<Self> {
+        FileOptions::new()
+    }
+
+    /// Interprets an ELF file as a BPF object.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`BpfObject::open`], without the [`Error::File`] around them.
     pub fn new(elf: Elf) -> Result<Self, Error> {
         let is_bpf = elf.is_bpf() || elf.machine().e_machine() == elf::EM_NONE.0;
         if !is_bpf || !elf.is_relocatable() {
@@ -81,8 +91,8 @@ impl BpfObject {
         }
         let btf = elf.btf()?;
         let fixup = elf.fixup(&btf)?;
-        let (btf_ext, functions, func_types) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Ok(Self { elf, btf, btf_ext, fixup, functions, func_types })
+        let (btf_ext, functions, programs_by_name) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Ok(Self { elf, btf, btf_ext, fixup, functions, programs_by_name })
     }
 
     /// The ELF file.
@@ -187,37 +197,13 @@ impl BpfObject {
         Ok(functions.get(start..end).unwrap_or_default())
     }
 
-    /// The id of the FUNC at each offset of each section; none if `.BTF.ext` is
-    /// damaged, as nothing else has them.
-    pub(crate) fn func_types(&self) -> Result<&FuncTypes, Error> {
-        let types = self.func_types.get_or_init(|| match self.btf_ext() {
-            Ok(Some(ext)) => self.func_types_of(ext),
-            _ => Ok(HashMap::new()),
-        });
-        types.as_ref().map_err(|&error| error.into())
-    }
-
-    fn func_types_of(&self, ext: &BtfExt) -> Result<FuncTypes, NamesShared> {
+    /// The number of the first program section of this name.
+    pub(crate) fn program_named(&self, name: Name<'_>) -> Result<Option<u32>, NamesShared> {
         let names = self.elf.section_names();
-        let programs = self.programs().map(ProgramSection::section);
-        let programs = NameIndex::new(names, programs.map(|section| (section.name_offset(), section.index())));
-        let mut budget = NameBudget::new(self.btf.layers().map(|layer| layer.as_bytes().len()).sum());
-        let mut types = HashMap::new();
-        for section in ext.sections() {
-            let name = section.name();
-            budget.spend(name)?;
-            let Some(index) = programs.get(names, name.as_bytes())? else { continue };
-            let infos = section.func_infos();
-            types.extend(infos.map(|info| ((index, u64::from(info.insn_offset())), info.func().id())));
-        }
-        Ok(types)
-    }
-}
-
-impl TryFrom<Elf> for BpfObject {
-    type Error = Error;
-
-    fn try_from(elf: Elf) -> Result<Self, Error> {
-        Self::new(elf)
+        let index = self.programs_by_name.get_or_init(|| {
+            let sections = self.programs().map(ProgramSection::section);
+            NameIndex::new(names, sections.map(|section| (section.name_offset(), section.index())))
+        });
+        index.get(names, name.as_bytes())
     }
 }

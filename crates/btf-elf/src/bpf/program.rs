@@ -1,8 +1,8 @@
 //! Program sections of a BPF object.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
-use btf_types::{ByteOrder, Bytes, Func, Name};
+use btf_types::{ByteOrder, Bytes, CoreRelo, ExtSection, Func, LineInfo, Name};
 
 use crate::{BpfObject, Error, Instruction, Relocations, Section, Symbol};
 
@@ -53,24 +53,80 @@ impl<'obj> ProgramSection<'obj> {
     ///
     /// Those of [`crate::Elf::symbols`]; [`Error::NamesShared`].
     pub fn functions(self) -> Result<Vec<Function<'obj>>, Error> {
-        let types = self.object.func_types()?;
+        // (No type is known if `.BTF.ext` is damaged, as nothing else has them.)
+        let ext = match self.btf_ext() {
+            Err(error @ Error::NamesShared { .. }) => return Err(error),
+            ext => ext.ok().flatten(),
+        };
+        let infos = ext.into_iter().flat_map(ExtSection::func_infos);
+        let types: HashMap<u64, Func<'_>> = infos.map(|info| (info.insn_offset().into(), info.func())).collect();
         let function = |&(_, offset, index): &(u32, u64, u32)| {
             let symbol = self.object.elf().symbol_by_index(index).ok()??;
-            let func = types.get(&(self.section.index(), offset)).copied();
-            let func = func.and_then(|id| Func::try_from(self.object.btf().type_by_id(id).ok()?).ok());
-            Some(Function { symbol, offset, func })
+            Some(Function { symbol, offset, func: types.get(&offset).copied() })
         };
         Ok(self.object.functions_of(self.section.index())?.iter().filter_map(function).collect())
     }
 
-    /// What its instructions have to be told by a loader: maps, variables,
-    /// functions elsewhere. By rising offset.
+    /// ELF relocations of its instructions: maps, variables, functions in other
+    /// sections. By rising offset.
     ///
     /// # Errors
     ///
     /// Those of [`Section::relocations`].
     pub fn relocations(self) -> Result<Relocations<'obj>, Error> {
         self.section.relocations()
+    }
+
+    /// Functions, source lines and CO-RE relocations of its instructions, in
+    /// `.BTF.ext`; `None` if that has none.
+    ///
+    /// `.BTF.ext` names sections: of several that have one name, the first has
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`BpfObject::btf_ext`]; [`Error::NamesShared`].
+    pub fn btf_ext(self) -> Result<Option<ExtSection<'obj>>, Error> {
+        let Some(ext) = self.object.btf_ext()? else { return Ok(None) };
+        match self.object.program_named(self.name())? == Some(self.section.index()) {
+            true => Ok(ext.section(self.name())),
+            false => Ok(None),
+        }
+    }
+
+    /// Source lines of its instructions, by rising offset as compilers write
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ProgramSection::btf_ext`].
+    pub fn lines(self) -> Result<impl Iterator<Item = LineInfo<'obj>> + use<'obj>, Error> {
+        Ok(self.btf_ext()?.into_iter().flat_map(ExtSection::line_infos))
+    }
+
+    /// CO-RE relocations of its instructions, by rising offset as compilers
+    /// write them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ProgramSection::btf_ext`].
+    pub fn core_relos(self) -> Result<impl Iterator<Item = CoreRelo<'obj>> + use<'obj>, Error> {
+        Ok(self.btf_ext()?.into_iter().flat_map(ExtSection::core_relos))
+    }
+}
+
+impl PartialEq for ProgramSection<'_> {
+    /// Equal if they are the same section of the same object.
+    fn eq(&self, other: &Self) -> bool {
+        self.section == other.section
+    }
+}
+
+impl Eq for ProgramSection<'_> {}
+
+impl std::hash::Hash for ProgramSection<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.section.hash(state);
     }
 }
 
@@ -81,7 +137,7 @@ impl fmt::Debug for ProgramSection<'_> {
 }
 
 /// A function of a program section.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Function<'obj> {
     symbol: Symbol<'obj>,
     offset: u64,
@@ -121,7 +177,7 @@ impl<'obj> Function<'obj> {
 }
 
 /// The instructions of a section.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instructions {
     bytes: Bytes,
     order: ByteOrder,
@@ -153,9 +209,40 @@ impl Instructions {
         self.bytes.is_empty()
     }
 
-    /// One after the other.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Instruction> + '_ {
-        let (chunks, _) = self.bytes.as_chunks();
-        chunks.iter().map(|&bytes| Instruction::from_bytes(bytes, self.order))
+    /// The instructions, one after the other.
+    pub fn iter(&self) -> InstructionIter<'_> {
+        InstructionIter { chunks: self.bytes.as_chunks().0.iter(), order: self.order }
+    }
+}
+
+/// Iterator over instructions.
+#[derive(Debug, Clone)]
+#[must_use = "iterators do nothing unless consumed"]
+pub struct InstructionIter<'a> {
+    chunks: std::slice::Iter<'a, [u8; Instruction::SIZE]>,
+    order: ByteOrder,
+}
+
+impl Iterator for InstructionIter<'_> {
+    type Item = Instruction;
+
+    fn next(&mut self) -> Option<Instruction> {
+        self.chunks.next().map(|&bytes| Instruction::from_bytes(bytes, self.order))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.chunks.size_hint()
+    }
+}
+
+impl ExactSizeIterator for InstructionIter<'_> {}
+impl std::iter::FusedIterator for InstructionIter<'_> {}
+
+impl<'a> IntoIterator for &'a Instructions {
+    type Item = Instruction;
+    type IntoIter = InstructionIter<'a>;
+
+    fn into_iter(self) -> InstructionIter<'a> {
+        self.iter()
     }
 }

@@ -10,7 +10,7 @@ use super::{
     layer::Content,
     limits::Budget,
 };
-use crate::{BpfObject, Compression, Elf, Error, Layer, Limits};
+use crate::{BpfObject, Compression, Elf, Error, FileOptions, Layer, Limits};
 
 /// A file that has BTF in it: raw BTF, ELF, a kernel image, or any of these
 /// compressed.
@@ -34,89 +34,44 @@ pub struct BtfFile {
 const DEPTH: usize = 4;
 
 impl BtfFile {
-    /// Opens a file. What it is, its contents say and not its name.
+    /// Opens a file. Its format is detected from the contents, not the name.
     ///
-    /// Of an ELF file only its table of sections is read, and later what is
+    /// Of an ELF file only the table of sections is read, and later what is
     /// asked for; anything else is read whole.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] with what is wrong with it: [`Error::Io`];
-    /// [`Error::NotRecognized`] if it is none of all this; [`Error::NotInImage`];
-    /// what [`Elf::open`] says; [`Error::TooLarge`], [`Error::Decode`] and the
-    /// limits' errors, if it is compressed. That an ELF file has no BTF is no
+    /// [`Error::File`] with the reason: [`Error::Io`];
+    /// [`Error::NotRecognized`] for an unknown format; [`Error::NotInImage`];
+    /// those of [`Elf::open`]; [`Error::TooLarge`], [`Error::Decode`] and those
+    /// of the limits, if it is compressed. A missing `.BTF` section is not an
     /// error here.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::open_within(path, &Limits::IMAGE)
+        Self::options().open(path)
     }
 
-    /// The same, with other limits on what is read and decoded.
+    /// Opens bytes in memory.
     ///
     /// # Errors
     ///
-    /// As for [`BtfFile::open`].
-    pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let input = Input::open(path, limits);
-        input.and_then(|input| Self::new(input, limits)).map_err(|error| error.of_file(path))
-    }
-
-    /// The same of a file that is open already, for reading, with other limits
-    /// on what is read and decoded. It is read from its start, wherever it was
-    /// read before.
-    ///
-    /// # Errors
-    ///
-    /// As for [`BtfFile::open`], without the file around it.
-    pub fn from_file(file: File, limits: &Limits) -> Result<Self, Error> {
-        Self::new(Input::of(file, false, limits)?, limits)
-    }
-
-    /// The same of bytes in memory.
-    ///
-    /// # Errors
-    ///
-    /// As for [`BtfFile::open`], without the file around it.
+    /// Those of [`BtfFile::open`], without the [`Error::File`] around them.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
-        Self::parse_within(bytes, &Limits::IMAGE)
+        Self::options().parse(bytes)
     }
 
-    /// The same, with other limits on what is decoded.
+    /// Opens all that a reader yields, which is read to its end.
     ///
     /// # Errors
     ///
-    /// As for [`BtfFile::open`], without the file around it.
-    pub fn parse_within(bytes: impl Into<Bytes>, limits: &Limits) -> Result<Self, Error> {
-        Self::new(Input::Bytes(bytes.into()), limits)
+    /// Those of [`BtfFile::open`], without the [`Error::File`] around them.
+    pub fn from_reader(reader: impl Read) -> Result<Self, Error> {
+        Self::options().read(reader)
     }
 
-    fn new(mut input: Input, limits: &Limits) -> Result<Self, Error> {
-        let mut budget = Budget::new(*limits, input.len());
-        let mut layers = Vec::new();
-        while layers.len() < DEPTH {
-            let start = input.start(Compression::DETECT_BYTES)?;
-            if start.first_chunk().is_some_and(|&magic| ByteOrder::of_magic(magic).is_some()) {
-                layers.push(Layer::Btf { offset: 0 });
-                return Ok(Self { layers, content: Content::Raw(input.all(limits.max_output())?) });
-            }
-            if start.starts_with(&Elf::MAGIC) {
-                let elf = Elf::new(input, budget)?;
-                layers.push(Layer::of_elf(&elf));
-                match image::wrapped(&elf)? {
-                    None => return Ok(Self { layers, content: Content::Elf(elf.into()) }),
-                    Some(kernel) => input = Input::Bytes(kernel),
-                }
-                budget = elf.into_budget();
-            } else if let Some(compression) = Compression::detect(&start) {
-                layers.push(Layer::Compressed { compression, offset: 0 });
-                input = Input::Bytes(decode(&input, compression, &budget)?.into());
-            } else {
-                let found = image::open(&input.all(limits.max_output())?, &budget)?;
-                layers.extend(found.layers);
-                return Ok(Self { layers, content: found.content });
-            }
-        }
-        Err(Error::TooDeep { limit: DEPTH })
+    /// Options for opening a file: limits.
+    #[must_use]
+    pub fn options() -> FileOptions<Self> {
+        FileOptions::new()
     }
 
     /// What the file is, the outermost first.
@@ -134,7 +89,7 @@ impl BtfFile {
         }
     }
 
-    /// The same, and nothing else.
+    /// Converts to the ELF file that it is, or that is in it.
     #[must_use]
     pub fn into_elf(self) -> Option<Elf> {
         match self.content {
@@ -147,11 +102,11 @@ impl BtfFile {
     ///
     /// # Errors
     ///
-    /// Those of [`BpfObject::new`]; [`Error::Elf`] if it is no ELF file.
+    /// Those of [`BpfObject::new`]; [`Error::NotElf`] for raw BTF.
     pub fn into_object(self) -> Result<BpfObject, Error> {
         match self.content {
             Content::Elf(elf) => BpfObject::new(*elf),
-            Content::Raw(_) => Err(Error::Elf { what: "no magic number", offset: 0 }),
+            Content::Raw(_) => Err(Error::NotElf),
         }
     }
 
@@ -196,6 +151,36 @@ impl BtfFile {
             Content::Raw(bytes) => Ok(Btf::parse_split(bytes.clone(), base)?),
         }
     }
+}
+
+/// Takes off one layer after the other.
+pub(super) fn open(mut input: Input, limits: Limits) -> Result<BtfFile, Error> {
+    let mut budget = Budget::new(limits, input.len());
+    let mut layers = Vec::new();
+    while layers.len() < DEPTH {
+        let start = input.start(Compression::DETECT_BYTES)?;
+        if start.first_chunk().is_some_and(|&magic| ByteOrder::of_magic(magic).is_some()) {
+            layers.push(Layer::Btf { offset: 0 });
+            return Ok(BtfFile { layers, content: Content::Raw(input.all(limits.max_output())?) });
+        }
+        if start.starts_with(&Elf::MAGIC) {
+            let elf = Elf::new(input, budget)?;
+            layers.push(Layer::of_elf(&elf));
+            match image::wrapped(&elf)? {
+                None => return Ok(BtfFile { layers, content: Content::Elf(elf.into()) }),
+                Some(kernel) => input = Input::Bytes(kernel),
+            }
+            budget = elf.into_budget();
+        } else if let Some(compression) = Compression::detect(&start) {
+            layers.push(Layer::Compressed { compression, offset: 0 });
+            input = Input::Bytes(decode(&input, compression, &budget)?.into());
+        } else {
+            let found = image::open(&input.all(limits.max_output())?, &budget)?;
+            layers.extend(found.layers);
+            return Ok(BtfFile { layers, content: found.content });
+        }
+    }
+    Err(Error::TooDeep { limit: DEPTH })
 }
 
 /// Decodes a layer.

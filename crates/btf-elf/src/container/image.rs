@@ -22,7 +22,7 @@ use btf_types::Bytes;
 use memchr::memmem;
 
 use super::{input::Input, layer::Content, limits::Budget, scan};
-use crate::{Compression, Elf, Error, Layer};
+use crate::{Compression, Elf, Error, Layer, Payload, PayloadFault};
 
 /// What a kernel image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,7 +151,7 @@ pub(crate) fn open(bytes: &Bytes, budget: &Budget) -> Result<Found, Error> {
             Some(what) => Error::NotSupported { what },
             None => Error::NotRecognized { start: bytes.iter().take(8).copied().collect() },
         }),
-        _ => Err(Error::NotInImage { what: kind.to_string(), tried: search.tried }),
+        _ => Err(Error::NotInImage { kind, tried: search.tried }),
     }
 }
 
@@ -170,7 +170,7 @@ struct Search<'a> {
     budget: &'a Budget,
     /// How many bytes of the image may still be read by decoders.
     input: u64,
-    tried: Vec<(u64, Compression, String)>,
+    tried: Vec<Payload>,
 }
 
 impl Search<'_> {
@@ -185,8 +185,8 @@ impl Search<'_> {
         // before an error counts.
         let (decoded, error) = self.decode(compression, &payload);
         let result = match (decoded.len() < KERNEL_LEN, error) {
-            (true, Some(error)) => Err(with_cause(&error)),
-            (true, None) => Err(format!("{} bytes, too few for a kernel", decoded.len())),
+            (true, Some(error)) => Err(error.into()),
+            (true, None) => Err(PayloadFault::TooShort { len: decoded.len() as u64 }),
             (false, _) => self.kernel(decoded.into()),
         };
         match result {
@@ -194,10 +194,10 @@ impl Search<'_> {
                 found.layers.insert(0, Layer::Compressed { compression, offset });
                 Some(found)
             }
-            Err(why) => {
-                // The same, where it is told to be and where it is found.
-                if !self.tried.iter().any(|(known, _, said)| *known == offset && *said == why) {
-                    self.tried.push((offset, compression, why));
+            Err(fault) => {
+                // One payload, where it is told to be and where it is found.
+                if !self.tried.iter().any(|known| known.offset == offset && known.fault.is_like(&fault)) {
+                    self.tried.push(Payload { offset, compression, fault });
                 }
                 None
             }
@@ -219,18 +219,18 @@ impl Search<'_> {
     }
 
     /// Looks into a kernel; or says why there is nothing in it.
-    fn kernel(&self, kernel: Bytes) -> Result<Found, String> {
+    fn kernel(&self, kernel: Bytes) -> Result<Found, PayloadFault> {
         if kernel.starts_with(&Elf::MAGIC) {
             let elf = Elf::new(Input::Bytes(kernel.clone()), self.budget.fork());
-            let elf = elf.map_err(|error| with_cause(&error))?;
+            let elf = elf?;
             if elf.has_btf() {
                 return Ok(Found { layers: vec![Layer::of_elf(&elf)], content: Content::Elf(elf.into()) });
             }
             if elf.sections().len() > 0 {
-                return Err("ELF without a .BTF section".into());
+                return Err(PayloadFault::ElfWithoutBtf);
             }
         }
-        scanned(&kernel).ok_or_else(|| format!("{} bytes without BTF", kernel.len()))
+        scanned(&kernel).ok_or(PayloadFault::WithoutBtf { len: kernel.len() as u64 })
     }
 }
 
@@ -239,13 +239,6 @@ fn scanned(bytes: &Bytes) -> Option<Found> {
     let range = scan::find(bytes)?;
     let layers = vec![Layer::Btf { offset: range.start as u64 }];
     Some(Found { layers, content: Content::Raw(Bytes::copy_from_slice(&bytes.slice(range))) })
-}
-
-fn with_cause(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }
 
 /// Where compressed bytes could begin, in order.

@@ -8,7 +8,7 @@ use std::{
 
 use btf_types::Bytes;
 
-use crate::{Error, Limits};
+use crate::{Error, FilePart, Limits};
 
 /// A file, or bytes.
 #[derive(Debug)]
@@ -30,9 +30,9 @@ impl Input {
         Self::of(File::open(path)?, is_generated(path), limits)
     }
 
-    /// The same of a file that is open; it may be one that the kernel writes as
-    /// it is read.
-    pub(crate) fn of(mut file: File, is_generated: bool, limits: &Limits) -> Result<Self, Error> {
+    /// Takes a file that is open; it may be one that the kernel writes as it is
+    /// read.
+    pub(crate) fn of(file: File, is_generated: bool, limits: &Limits) -> Result<Self, Error> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
@@ -40,8 +40,13 @@ impl Input {
         if metadata.is_file() && metadata.len() > 0 && !is_generated {
             return Ok(Self::File { file, len: metadata.len(), limit: limits.max_output() });
         }
+        Self::read_all(file, limits)
+    }
+
+    /// Reads to the end, within the limit.
+    pub(crate) fn read_all(reader: impl Read, limits: &Limits) -> Result<Self, Error> {
         let mut bytes = Vec::new();
-        file.by_ref().take(limits.max_output().saturating_add(1)).read_to_end(&mut bytes)?;
+        reader.take(limits.max_output().saturating_add(1)).read_to_end(&mut bytes)?;
         let len = bytes.len() as u64;
         if len > limits.max_output() {
             return Err(Error::TooLarge { len, limit: limits.max_output() });
@@ -62,7 +67,7 @@ impl Input {
 
     /// The first bytes, at most `len`.
     pub(crate) fn start(&self, len: usize) -> Result<Bytes, Error> {
-        self.read(0, (len as u64).min(self.len()), || "start".into())
+        self.read(0, (len as u64).min(self.len()), || FilePart::Start)
     }
 
     /// All bytes, within a limit.
@@ -71,16 +76,16 @@ impl Input {
         if len > limit {
             return Err(Error::TooLarge { len, limit });
         }
-        self.read(0, len, || "file".into())
+        self.read(0, len, || FilePart::Whole)
     }
 
-    /// Some bytes; `what` they are, is for the error if they are not there.
-    pub(crate) fn read(&self, offset: u64, len: u64, what: impl FnOnce() -> String) -> Result<Bytes, Error> {
+    /// Some bytes; which `part` they are, is for the error if they are not there.
+    pub(crate) fn read(&self, offset: u64, len: u64, part: impl FnOnce() -> FilePart) -> Result<Bytes, Error> {
         let file_len = self.len();
         let end = offset.checked_add(len).filter(|&end| end <= file_len);
         let range = end.and_then(|end| Some(usize::try_from(offset).ok()?..usize::try_from(end).ok()?));
         let Some(range) = range else {
-            return Err(Error::OutsideFile { what: what(), offset, len, file_len });
+            return Err(Error::OutsideFile { part: part(), offset, len, file_len });
         };
         match self {
             Self::Bytes(bytes) => Ok(bytes.slice(range)),

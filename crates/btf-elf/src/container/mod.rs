@@ -7,4 +7,5 @@ pub(crate) mod image;
 pub(crate) mod input;
 pub(crate) mod layer;
 pub(crate) mod limits;
+pub(crate) mod options;
 mod scan;

@@ -3,7 +3,7 @@
 //! Source: the System V ABI, "Object Files"; what of it matters for BTF is in
 //! `tools/lib/bpf/btf.c`, `btf_parse_elf`.
 
-use std::{path::Path, sync::OnceLock};
+use std::{io::Read, path::Path, sync::OnceLock};
 
 use btf_types::{Btf, BtfExt, ByteOrder, Bytes};
 use object::{Endianness, elf, pod, read::elf::FileHeader};
@@ -16,7 +16,7 @@ use super::{
     symbol::SymbolTable,
 };
 use crate::{
-    BtfIds, Error, Fixup, Limits, Machine, Section, Sections, Symbol, Symbols,
+    BtfIds, Error, FileOptions, FilePart, Fixup, Limits, Machine, Section, Sections, Symbol, Symbols,
     container::{input::Input, limits::Budget},
 };
 
@@ -73,25 +73,38 @@ impl Elf {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] with what is wrong with it: [`Error::Io`],
-    /// [`Error::Elf`], [`Error::OutsideFile`]. That it has no BTF is no error
-    /// here.
+    /// [`Error::File`] with the reason: [`Error::Io`], [`Error::NotElf`],
+    /// [`Error::Elf`], [`Error::OutsideFile`], [`Error::SectionsOverlap`]. A
+    /// missing `.BTF` section is not an error.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let input = Input::open(path, &Limits::IMAGE);
-        input.and_then(|input| Self::with_limits(input, Limits::IMAGE)).map_err(|error| error.of_file(path))
+        Self::options().open(path)
     }
 
-    /// The same of bytes in memory.
+    /// Opens bytes in memory.
     ///
     /// # Errors
     ///
-    /// As for [`Elf::open`], without the file around it.
+    /// Those of [`Elf::open`], without the [`Error::File`] around them.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
-        Self::with_limits(Input::Bytes(bytes.into()), Limits::IMAGE)
+        Self::options().parse(bytes)
     }
 
-    fn with_limits(input: Input, limits: Limits) -> Result<Self, Error> {
+    /// Opens all that a reader yields, which is read to its end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Elf::open`], without the [`Error::File`] around them.
+    pub fn from_reader(reader: impl Read) -> Result<Self, Error> {
+        Self::options().read(reader)
+    }
+
+    /// Options for opening a file: limits.
+    #[must_use]
+    pub fn options() -> FileOptions<Self> {
+        FileOptions::new()
+    }
+
+    pub(crate) fn with_limits(input: Input, limits: Limits) -> Result<Self, Error> {
         let budget = Budget::new(limits, input.len());
         Self::new(input, budget)
     }
@@ -100,7 +113,7 @@ impl Elf {
         let start = input.start(size_of::<elf::FileHeader64<Endianness>>())?;
         let damaged = |what, offset| Error::Elf { what, offset };
         if !start.starts_with(&Self::MAGIC) {
-            return Err(damaged("no magic number", 0));
+            return Err(Error::NotElf);
         }
         let byte_order = match start.get(EI_DATA) {
             Some(1) => ByteOrder::Little,
@@ -125,9 +138,7 @@ impl Elf {
         let (header, _) = pod::from_bytes::<H>(start).map_err(|()| damaged("header is cut off", start.len() as u64))?;
         let (sections, names) = section_headers(&input, header, endian)?;
         let section_names = match sections.get(names as usize) {
-            Some(section) if names != 0 => {
-                input.read(section.offset, section.size, || "section of section names".into())?
-            }
+            Some(section) if names != 0 => input.read(section.offset, section.size, || FilePart::SectionNames)?,
             None if names != 0 => return Err(damaged("no such section of section names", 0)),
             _ => Bytes::new(),
         };
@@ -399,7 +410,7 @@ fn section_headers<H: FileHeader<Endian = Endianness>>(
         return Err(Error::Elf { what: "section headers of an unknown size", offset });
     }
     // With 65,280 sections or more, the numbers stand in the first.
-    let first = input.read(offset, size, || "first section header".into())?;
+    let first = input.read(offset, size, || FilePart::FirstSectionHeader)?;
     let first = SectionHeader::read(raw::first::<H::SectionHeader>(&first, offset)?, endian);
     let count = match header.e_shnum(endian) {
         0 => first.size,
@@ -410,7 +421,7 @@ fn section_headers<H: FileHeader<Endian = Endianness>>(
         index => index.0.into(),
     };
     let len = count.checked_mul(size).ok_or(Error::Elf { what: "too many sections", offset })?;
-    let table = input.read(offset, len, || "table of sections".into())?;
+    let table = input.read(offset, len, || FilePart::SectionTable)?;
     let headers = pod::slice_from_all_bytes::<H::SectionHeader>(&table).unwrap_or_default();
     Ok((headers.iter().map(|header| SectionHeader::read(header, endian)).collect(), names))
 }

@@ -12,7 +12,7 @@ use super::{
     raw::{display_names, endian, first, numbers},
     strings::short,
 };
-use crate::{Compression, Elf, Error, Relocations};
+use crate::{Compression, Elf, Error, FilePart, Relocations};
 
 numbers! {
     /// `sh_type` of a section.
@@ -199,7 +199,7 @@ impl<'elf> Section<'elf> {
             SectionType::NULL => return Ok(Bytes::new()),
             _ => {}
         }
-        let bytes = self.elf.input().read(offset, size, || format!("section {}", short(self.name())))?;
+        let bytes = self.elf.input().read(offset, size, || FilePart::Section(short(self.name())))?;
         match self.is_compressed() {
             false => Ok(bytes),
             true => self.decode(&bytes).map(Into::into).map_err(|error| {
