@@ -2,6 +2,7 @@
 //! modules.
 
 use std::{
+    error::Error,
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -29,7 +30,8 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    fn open(&self) -> Result<Targets> {
+    /// Opens it.
+    pub(crate) fn open(&self) -> Result<Targets> {
         if self.target.is_some() || self.options.has_module() {
             let btf = Source::of(self.target.as_deref(), &self.options).open()?;
             return Ok(Targets::custom(&btf));
@@ -58,6 +60,10 @@ pub(crate) fn read_object(path: &Path) -> Result<Vec<u8>> {
 
 /// Opens a BPF object; `-` is standard input.
 pub(crate) fn open_object(path: &Path) -> Result<BpfObject> {
-    let object = BpfObject::parse(read_object(path)?);
-    object.map_err(|error| format!("{}: {}", SourceName::of(path), with_causes(&error)).into())
+    BpfObject::parse(read_object(path)?).map_err(|error| in_object(path, &error))
+}
+
+/// An error in an object file, with its path.
+pub(crate) fn in_object(path: &Path, error: &dyn Error) -> Box<dyn Error> {
+    format!("{}: {}", SourceName::of(path), with_causes(error)).into()
 }

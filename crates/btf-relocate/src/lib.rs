@@ -11,6 +11,7 @@
 //! | what each relocation resolves to | [`Relocator::relocate`] |
 //! | why it does, or does not | [`Relocation::explain`], [`Relocation::candidates`] |
 //! | the instructions for this kernel | [`Relocated::apply`] |
+//! | an object file for this kernel (feature `elf`) | `Relocator::relocate_object` |
 //!
 //! # Damaged input
 //!
@@ -26,6 +27,8 @@ mod explain;
 mod fault;
 mod matching;
 mod memo;
+#[cfg(feature = "elf")]
+mod object;
 mod patch;
 mod relocated;
 mod relocator;
@@ -40,6 +43,8 @@ pub use btf_types as types;
 
 pub use explain::{Explanation, Path};
 pub use fault::Fault;
+#[cfg(feature = "elf")]
+pub use object::ObjectError;
 pub use patch::{PatchError, PatchFault};
 pub use relocated::{Candidate, Outcome, Relocated, Relocation, Relocations, Verdict};
 pub use relocator::Relocator;

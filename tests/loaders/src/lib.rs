@@ -39,6 +39,21 @@ pub fn offset_of_result(object: &[u8]) -> Result<usize> {
     Ok(bits.offset() as usize)
 }
 
+/// The results that the program has written to `.bss`: the numbers of `bits`.
+///
+/// # Errors
+///
+/// If the section is too short.
+pub fn results(object: &[u8], bss: &[u8]) -> Result<Vec<u64>> {
+    let at = offset_of_result(object)?;
+    let bytes = bss.get(at..).unwrap_or_default().as_chunks().0;
+    if bytes.len() < 16 {
+        Err("it is too short".into())
+    } else {
+        Ok(bytes.iter().map(|&bytes| u64::from_ne_bytes(bytes)).collect())
+    }
+}
+
 /// Makes the kernel run the program.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use aya::{Btf, EbpfLoader, Endianness, maps::Array, programs::RawTracePoint};
 use btf_archive::Archive;
 use btf_kernel::Host;
 
-use crate::{Result, exec_something, offset_of_result};
+use crate::{Result, exec_something, results};
 
 /// Bytes of the object's `.bss`, which aya wants to know from the type.
 const BSS: usize = 200;
@@ -18,13 +18,25 @@ const BSS: usize = 200;
 pub fn size_of_task_struct(archive: &Archive, host: &Host, object: &[u8]) -> Result<u64> {
     let selection = archive.select(host)?;
     let btf = Btf::parse(&selection.bytes(), Endianness::default())?;
-    let mut ebpf = EbpfLoader::new().btf(Some(&btf)).load(object)?;
+    run(EbpfLoader::new().btf(Some(&btf)), object)?.first().copied().ok_or_else(|| "no result".into())
+}
+
+/// Loads an object that has no CO-RE relocations any more; returns the results
+/// of its program.
+///
+/// # Errors
+///
+/// If the program cannot be loaded.
+pub fn results_of_relocated(object: &[u8]) -> Result<Vec<u64>> {
+    run(&mut EbpfLoader::new().btf(None), object)
+}
+
+fn run(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Vec<u64>> {
+    let mut ebpf = loader.load(object)?;
     let program: &mut RawTracePoint = ebpf.program_mut("on_exec").ok_or("no program on_exec")?.try_into()?;
     program.load()?;
     program.attach("sched_process_exec")?;
     exec_something()?;
     let bss: Array<_, [u8; BSS]> = Array::try_from(ebpf.map(".bss").ok_or("no map .bss")?)?;
-    let value = bss.get(&0, 0)?;
-    let at = offset_of_result(object)?;
-    Ok(u64::from_ne_bytes(*value.get(at..).and_then(<[u8]>::first_chunk).ok_or("it is too short")?))
+    results(object, &bss.get(&0, 0)?)
 }

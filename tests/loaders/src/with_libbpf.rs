@@ -4,7 +4,7 @@ use btf_archive::Archive;
 use btf_kernel::Host;
 use libbpf_rs::{MapCore, MapFlags, ObjectBuilder};
 
-use crate::{Result, exec_something, offset_of_result};
+use crate::{Result, exec_something, results};
 
 /// Loads the program with the BTF of this system's kernel from an archive;
 /// returns what it found `struct task_struct` to have as its size, in bytes.
@@ -19,6 +19,20 @@ pub fn size_of_task_struct(archive: &Archive, host: &Host, object: &[u8]) -> Res
     selection.write_file(&path)?;
     let mut builder = ObjectBuilder::default();
     builder.btf_custom_path(&path)?;
+    run(&mut builder, object)?.first().copied().ok_or_else(|| "no result".into())
+}
+
+/// Loads an object that has no CO-RE relocations any more; returns the results
+/// of its program.
+///
+/// # Errors
+///
+/// If the program cannot be loaded.
+pub fn results_of_relocated(object: &[u8]) -> Result<Vec<u64>> {
+    run(&mut ObjectBuilder::default(), object)
+}
+
+fn run(builder: &mut ObjectBuilder, object: &[u8]) -> Result<Vec<u64>> {
     let mut open = builder.open_memory(object)?;
     for mut program in open.progs_mut() {
         let is_wanted = program.name() == "on_exec";
@@ -32,6 +46,5 @@ pub fn size_of_task_struct(archive: &Archive, host: &Host, object: &[u8]) -> Res
     let is_bss = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".bss");
     let bss = object_in_kernel.maps().find(|map| is_bss(map.name())).ok_or("no map .bss")?;
     let value = bss.lookup(&0u32.to_ne_bytes(), MapFlags::ANY)?.ok_or("no value in .bss")?;
-    let at = offset_of_result(object)?;
-    Ok(u64::from_ne_bytes(*value.get(at..).and_then(<[u8]>::first_chunk).ok_or("it is too short")?))
+    results(object, &value)
 }

@@ -8,7 +8,8 @@ use std::fs;
 
 use btf_archive::Archive;
 use btf_kernel::{Host, Kernel, LoadedBtf};
-use btf_types::{Btf, Struct};
+use btf_relocate::{Relocator, Targets};
+use btf_types::{Btf, Enum, Struct, Type};
 
 /// An archive with this BTF for this system.
 fn archive(host: &Host, btf: &[u8]) -> (tempfile::TempDir, Archive) {
@@ -130,4 +131,50 @@ fn a_map_and_its_btf() {
     assert_eq!(map.btf_id, Some(of_map.id));
     let has_it = |user: &BtfUser| user.name == "on_exec" && user.btf_id == map.btf_id;
     assert!(BtfUser::programs().map(Result::unwrap).any(|user| has_it(&user)));
+}
+
+/// An object that was relocated here is loaded by a loader that has nothing left
+/// to relocate; its program finds what the kernel's BTF says.
+fn run_relocated(name: &str, results: impl Fn(&[u8]) -> btf_loaders::Result<Vec<u64>>) {
+    let own = match (Kernel::running().btf(), LoadedBtf::all().next()) {
+        (Ok(own), Some(Ok(_))) => own,
+        (Err(error), _) => return btf_tests::skip(error),
+        (_, Some(Err(error))) => return btf_tests::skip(error),
+        (_, None) => return btf_tests::skip("this kernel has no BTF"),
+    };
+    let size_of = |name: &str| u64::from(own.find::<Struct<'_>>(name).unwrap().size());
+    let value_of = |name: &str, enumerator: &str| {
+        let mut values = own.find::<Enum<'_>>(name).unwrap().values();
+        values.find(|value| value.name() == enumerator).unwrap().value() as u64
+    };
+    let task = Type::from(own.find::<Struct<'_>>("task_struct").unwrap());
+    let children = task.find_member("children").unwrap();
+    let expected = [
+        size_of("task_struct"),
+        size_of("sk_buff"),
+        u64::from(task.id()),
+        value_of("bpf_map_type", "BPF_MAP_TYPE_RINGBUF"),
+        value_of("pid_type", "PIDTYPE_MAX"),
+        size_of("file"),
+        task.find_member("comm").unwrap().0.ty().size_of().unwrap(),
+        // `prev` is the second pointer of a list_head.
+        children.1 / 8 + 8,
+        u64::from(own.find::<Struct<'_>>("file").unwrap().id()),
+    ];
+    let relocator = Relocator::new(Targets::kernel(&own));
+    let relocated = relocator.relocate_object(btf_loaders::object()).unwrap();
+    let found = results(&relocated).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    assert_eq!(found[..expected.len()], expected, "{name}");
+}
+
+#[cfg(feature = "aya")]
+#[test]
+fn aya_loads_what_was_relocated() {
+    run_relocated("aya", btf_loaders::with_aya::results_of_relocated);
+}
+
+#[cfg(feature = "libbpf")]
+#[test]
+fn libbpf_loads_what_was_relocated() {
+    run_relocated("libbpf", btf_loaders::with_libbpf::results_of_relocated);
 }

@@ -1,0 +1,104 @@
+//! Whole object files.
+
+use std::ops::Range;
+
+use btf_elf::{BpfObject, Elf, Section};
+use btf_types::{Bytes, OwnedName};
+
+use crate::{PatchError, Relocated, Relocator};
+
+/// Error of relocating an object file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObjectError {
+    /// The file is not a BPF object, or damaged.
+    #[error(transparent)]
+    Elf(#[from] Box<btf_elf::Error>),
+    /// A relocation cannot be applied.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// A section is compressed, so that it cannot be patched where it is.
+    #[error("section {section} is compressed: it cannot be patched in place")]
+    #[non_exhaustive]
+    Compressed {
+        /// The name of the section.
+        section: OwnedName,
+    },
+}
+
+impl From<btf_elf::Error> for ObjectError {
+    fn from(error: btf_elf::Error) -> Self {
+        Self::Elf(Box::new(error))
+    }
+}
+
+impl Relocator {
+    /// Relocates an ELF object file: returns it with its instructions patched,
+    /// and without CO-RE relocations. Any loader takes it, on this kernel.
+    ///
+    /// Nothing is moved: instructions are patched where they are, and the length
+    /// of the relocations in the header of `.BTF.ext` becomes 0.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let object: &'static [u8] = include_bytes!("../doc/fields.bpf.o");
+    /// # let kernel: &'static [u8] = include_bytes!("../doc/fields.btf");
+    /// use btf_elf::BpfObject;
+    /// use btf_relocate::{Relocator, Targets};
+    /// use btf_types::Btf;
+    ///
+    /// let relocator = Relocator::new(Targets::custom(&Btf::parse(kernel)?));
+    /// let relocated = BpfObject::parse(relocator.relocate_object(object)?)?;
+    /// let ext = relocated.btf_ext()?.ok_or("no .BTF.ext")?;
+    /// assert_eq!(ext.core_relos().len(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ObjectError::Elf`] if it is not a BPF object; [`ObjectError::Patch`]
+    /// with the first relocation that cannot be applied;
+    /// [`ObjectError::Compressed`].
+    pub fn relocate_object(&self, object: impl Into<Bytes>) -> Result<Vec<u8>, ObjectError> {
+        let bytes = object.into();
+        let object = BpfObject::new(Elf::parse(bytes.clone())?)?;
+        let mut bytes = Vec::from(bytes);
+        let Some(ext) = object.btf_ext()? else { return Ok(bytes) };
+        if ext.core_relos().len() > 0 {
+            patch_programs(&object, &self.relocate(ext), &mut bytes)?;
+            drop_core_relos(&object, &mut bytes)?;
+        }
+        Ok(bytes)
+    }
+}
+
+fn patch_programs(object: &BpfObject, relocated: &Relocated, bytes: &mut [u8]) -> Result<(), ObjectError> {
+    for program in object.programs() {
+        if let Some(code) = contents(program.section(), bytes)? {
+            relocated.apply(program.name(), code)?;
+        }
+    }
+    Ok(())
+}
+
+/// Leaves out the CO-RE relocations of `.BTF.ext`: their length becomes 0.
+fn drop_core_relos(object: &BpfObject, bytes: &mut [u8]) -> Result<(), ObjectError> {
+    /// Where `core_relo_len` is in the header, in bytes.
+    const CORE_RELO_LEN: Range<usize> = 28..32;
+    let Some(section) = object.elf().section(".BTF.ext") else { return Ok(()) };
+    if let Some(len) = contents(section, bytes)?.and_then(|ext| ext.get_mut(CORE_RELO_LEN)) {
+        len.fill(0);
+    }
+    Ok(())
+}
+
+/// The contents of a section in the bytes of its file.
+fn contents<'a>(section: Section<'_>, bytes: &'a mut [u8]) -> Result<Option<&'a mut [u8]>, ObjectError> {
+    if section.is_compressed() {
+        return Err(ObjectError::Compressed { section: section.name().into() });
+    }
+    let end = section.offset().saturating_add(section.size());
+    let range = usize::try_from(section.offset()).ok().zip(usize::try_from(end).ok());
+    Ok(range.and_then(|(start, end)| bytes.get_mut(start..end)))
+}
