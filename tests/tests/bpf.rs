@@ -1,7 +1,6 @@
 //! The running kernel: its BTF, loading BTF into it, what is in it. Needs a
 //! kernel with BTF, and the right to load; where those are missing, a test says
-//! that it is skipped, and in CI fails. Lines of other libraries' behaviour have
-//! their numbers in the names of the tests.
+//! that it is skipped, and in CI fails.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
@@ -66,7 +65,7 @@ fn the_kernels_own_btf_is_mapped() {
 }
 
 #[test]
-fn s_32_what_is_refused_says_why_with_a_log_of_any_length() {
+fn a_refusal_of_the_kernel_has_its_log_of_any_length() {
     if cannot_load() {
         return;
     }
@@ -116,7 +115,7 @@ fn s_32_what_is_refused_says_why_with_a_log_of_any_length() {
 }
 
 #[test]
-fn s_33_by_id() {
+fn loaded_btf_is_opened_and_listed_by_id() {
     if cannot_load() {
         return;
     }
@@ -142,7 +141,7 @@ fn s_33_by_id() {
 }
 
 #[test]
-fn s_34_what_was_loaded_is_read_back() {
+fn loaded_btf_is_read_back_as_it_was() {
     if cannot_load() {
         return;
     }
@@ -167,7 +166,7 @@ fn s_34_what_was_loaded_is_read_back() {
 }
 
 #[test]
-fn s_35_descriptors_are_owned_and_closed() {
+fn descriptors_are_owned_and_closed() {
     if cannot_load() {
         return;
     }
@@ -222,7 +221,7 @@ fn split_btf_is_not_loaded() {
 /// Every feature that this kernel should have by its age; distributions take
 /// some back to older ones, none takes any away.
 #[test]
-fn s_36_the_running_kernel_knows_what_it_should() {
+fn the_running_kernel_has_the_features_of_its_version() {
     if cannot_load() {
         return;
     }

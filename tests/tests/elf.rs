@@ -1,5 +1,4 @@
-//! ELF files: real modules and objects, made-up ones, damaged ones. Lines of
-//! other libraries' behaviour have their numbers in the names of the tests.
+//! ELF files: real modules and objects, made-up ones, damaged ones.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
@@ -57,7 +56,7 @@ fn every_class_and_byte_order() {
 }
 
 #[test]
-fn s_07_an_error_of_opening_passes_through() {
+fn an_io_error_of_opening_is_the_source() {
     let error = BtfFile::open("/nonexistent/vmlinux").unwrap_err();
     assert_eq!(error.to_string(), "/nonexistent/vmlinux");
     let Error::Io(io) = error.without_file() else { panic!("{error:?}") };
@@ -67,7 +66,7 @@ fn s_07_an_error_of_opening_passes_through() {
 }
 
 #[test]
-fn s_08_elf_or_raw_btf_of_either_byte_order_with_its_datasecs_as_they_are() {
+fn elf_and_raw_btf_of_either_byte_order_keep_their_datasecs() {
     for order in ["el", "eb"] {
         let name = format!("bpf/clang-22/maps-{order}.bpf.o");
         let elf = BtfFile::parse(fixtures::read(&name)).unwrap();
@@ -84,7 +83,7 @@ fn s_08_elf_or_raw_btf_of_either_byte_order_with_its_datasecs_as_they_are() {
 }
 
 #[test]
-fn s_09_ext_may_be_missing_but_not_damaged_and_btf_may_not_be_missing() {
+fn ext_may_be_missing_but_not_damaged_and_btf_may_not_be_missing() {
     for mut elf in elves() {
         elf.section(".text", [0; 16]);
         assert!(matches!(Elf::parse(elf.build()).unwrap().btf(), Err(Error::NoBtf)));
@@ -101,7 +100,7 @@ fn s_09_ext_may_be_missing_but_not_damaged_and_btf_may_not_be_missing() {
 }
 
 #[test]
-fn s_11_a_modules_types_go_on_where_its_kernels_end() {
+fn module_type_ids_continue_those_of_the_kernel() {
     let base = vmlinux(fixtures::UNSORTED);
     let file = BtfFile::parse(fixtures::read(&format!("modules/{}/veth.ko", fixtures::UNSORTED))).unwrap();
     let veth = file.split_btf(&base).unwrap();
@@ -117,7 +116,7 @@ fn s_11_a_modules_types_go_on_where_its_kernels_end() {
 }
 
 #[test]
-fn s_12_compressed_sections_are_decoded() {
+fn compressed_sections_are_decoded() {
     for elf in elves() {
         let btf = btf(elf.order);
         for (ch_type, compression) in [(1, Compression::Zlib), (2, Compression::Zstd)] {
@@ -167,7 +166,7 @@ fn s_12_compressed_sections_are_decoded() {
 }
 
 #[test]
-fn s_13_sections_of_more_than_32_bits_and_btf_of_another_byte_order() {
+fn a_section_beyond_32_bits_does_no_harm_and_btf_of_another_byte_order_is_an_error() {
     // Such a section is none of BTF's business, unless it is a DATASEC's.
     let mut elf = ElfBlob { machine: X86_64, ..ElfBlob::bpf(ByteOrder::Little) };
     elf.section(".BTF", btf(ByteOrder::Little));
@@ -181,7 +180,7 @@ fn s_13_sections_of_more_than_32_bits_and_btf_of_another_byte_order() {
 }
 
 #[test]
-fn s_14_symbols_in_no_section_or_in_one_that_is_not_there() {
+fn symbols_without_a_section_or_in_a_missing_one() {
     for mut elf in elves() {
         let text = elf.section(".text", [0; 16]);
         let at = |section| SymbolBlob { name: "name", section, value: 5, info: 0x12, other: 0 };

@@ -328,7 +328,7 @@ fn members_and_kinds_convert() {
 }
 
 #[test]
-fn s_24_s_25_s_26_s_30_clones_share_ids_are_ids_and_iterators_end() {
+fn clones_share_types_ids_are_checked_and_iterators_end() {
     let btf = kernel(fixtures::UNSORTED);
     let clone = btf.clone();
     assert!(clone.is_same(&btf));

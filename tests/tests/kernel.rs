@@ -1,7 +1,6 @@
 //! Kernels and their modules on made-up systems: every place where BTF is looked
 //! for, and everything that can be wrong with it. (Of the running kernel, see
-//! `bpf.rs`.) Lines of other libraries' behaviour have their numbers in the names
-//! of the tests.
+//! `bpf.rs`.)
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
@@ -104,7 +103,7 @@ fn tried(error: &Error) -> Vec<(String, bool)> {
 }
 
 #[test]
-fn s_10_every_place_is_looked_at_in_order() {
+fn vmlinux_is_searched_in_libbpfs_order_of_places() {
     let vmlinux = vmlinux();
     let image = image::bz_image(&packed::encode(Compression::Zstd, &vmlinux));
     let places = [
@@ -143,7 +142,7 @@ fn s_10_every_place_is_looked_at_in_order() {
 }
 
 #[test]
-fn s_10_what_cannot_be_read_or_has_no_btf_is_passed_over_and_remembered() {
+fn unreadable_files_and_files_without_btf_are_skipped_and_reported() {
     let system = System::new();
     let mut without = ElfBlob { machine: X86_64, ..ElfBlob::bpf(ByteOrder::NATIVE) };
     without.section(".text", [0; 16]);
@@ -484,8 +483,8 @@ fn where_openat2_is_refused() {
                 let flags = rustix::fs::OFlags::RDONLY;
                 let opened = rustix::fs::openat2(&folder, "etc", flags, 0.into(), rustix::fs::ResolveFlags::IN_ROOT);
                 assert_eq!(opened.unwrap_err().raw_os_error(), errno);
-                s_10_every_place_is_looked_at_in_order();
-                s_10_what_cannot_be_read_or_has_no_btf_is_passed_over_and_remembered();
+                vmlinux_is_searched_in_libbpfs_order_of_places();
+                unreadable_files_and_files_without_btf_are_skipped_and_reported();
                 sysfs_of_a_host_is_believed_if_its_kernel_runs();
                 modules_in_every_form_and_place();
                 links_in_the_tree_of_modules();

@@ -143,7 +143,7 @@ fn arrays_multiply_and_never_overflow() {
 
 /// An integer type of its own for each bitfield, as until Linux 4.20.
 #[test]
-fn s_23_legacy_bitfields_are_folded() {
+fn bitfields_of_legacy_ints_are_folded_into_offset_and_size() {
     let int = |bits: u32, offset: u32| offset << 16 | bits;
     let mut blob = Blob::new();
     let (a, b, c) = (blob.string("a"), blob.string("b"), blob.string("c"));

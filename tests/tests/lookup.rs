@@ -77,7 +77,7 @@ fn the_first_question_is_answered_like_any_other() {
 }
 
 #[test]
-fn s_01_s_29_find_wants_just_one_of_the_kind() {
+fn find_tells_missing_from_ambiguous_and_wants_one_of_the_kind() {
     let btf = kernel(fixtures::UNSORTED);
     let task: Struct<'_> = btf.find("task_struct").unwrap();
     assert_eq!(task.name(), "task_struct");
@@ -103,7 +103,7 @@ fn s_01_s_29_find_wants_just_one_of_the_kind() {
 
 /// cilium/ebpf panics, or returns what was not asked for.
 #[test]
-fn s_27_s_28_flavors_are_not_the_name() {
+fn flavors_are_found_by_essential_name_and_not_by_name() {
     let mut blob = Blob::new();
     for name in ["foo___v2", "foo", "foo___old", "foo____x", "___foo", "foobar"] {
         let name = blob.string(name);

@@ -1,6 +1,5 @@
 //! BPF objects: what a loader asks of them. (That libbpf sees the same is in
-//! `tests/peers`.) Lines of other libraries' behaviour have their numbers in the
-//! names of the tests.
+//! `tests/peers`.)
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
@@ -79,7 +78,7 @@ fn fault(fixup: &Fixup) -> DatasecFault {
 }
 
 #[test]
-fn s_15_what_the_kernel_defines_is_given_a_place() {
+fn externs_of_kconfig_and_ksyms_are_laid_out_as_variables() {
     let object = open("bpf/clang-22/maps-el.bpf.o");
     let fixed = object.fixup().btf().unwrap();
     let kconfig: Datasec<'_> = fixed.find(".kconfig").unwrap();
@@ -113,7 +112,7 @@ fn s_15_what_the_kernel_defines_is_given_a_place() {
 }
 
 #[test]
-fn s_15_parameters_without_a_name_get_one() {
+fn unnamed_parameters_of_ksyms_functions_get_a_name() {
     let mut blob = Blob::new();
     blob.int();
     let (named, name) = (blob.string("named"), blob.string("kfunc"));
@@ -136,7 +135,7 @@ fn s_15_parameters_without_a_name_get_one() {
 }
 
 #[test]
-fn s_16_what_has_a_size_is_left_as_it_is_but_sorted() {
+fn a_datasec_with_a_size_keeps_its_offsets_and_is_sorted() {
     let object = datasec(".data", 8, &[("b", GLOBAL), ("a", STATIC)], &[4, 0], |elf| {
         let data = elf.section(".data", [0; 100]);
         elf.variable("b", data, 50);
@@ -152,7 +151,7 @@ fn s_16_what_has_a_size_is_left_as_it_is_but_sorted() {
 }
 
 #[test]
-fn s_17_sizes_and_offsets_come_from_sections_and_symbols() {
+fn datasec_sizes_come_from_sections_and_offsets_from_symbols() {
     let vars = [("b", GLOBAL), ("a", GLOBAL), ("s", STATIC)];
     let object = datasec(".bss", 0, &vars, &[0, 0, 8], |elf| {
         let bss = elf.add(SectionBlob { name: ".bss".into(), kind: NOBITS, size: Some(20), ..Default::default() });
@@ -183,7 +182,7 @@ fn s_17_sizes_and_offsets_come_from_sections_and_symbols() {
 }
 
 #[test]
-fn s_18_entries_that_are_no_variables() {
+fn a_datasec_entry_that_is_not_a_var_is_an_error() {
     let mut blob = Blob::new();
     blob.int();
     let data = blob.string(".data");
@@ -200,7 +199,7 @@ fn s_18_entries_that_are_no_variables() {
 }
 
 #[test]
-fn s_19_a_variable_in_another_section_keeps_nobody_from_the_rest() {
+fn a_variable_in_another_section_is_an_error_of_its_datasec_alone() {
     // As clang 14 has it: the DATASEC says `.data`, the variable is in `.bss`.
     let object = datasec(".data", 0, &[("v", GLOBAL)], &[], |elf| {
         let bss = elf.add(SectionBlob { name: ".bss".into(), kind: NOBITS, size: Some(8), ..Default::default() });
@@ -234,7 +233,7 @@ fn s_19_a_variable_in_another_section_keeps_nobody_from_the_rest() {
 }
 
 #[test]
-fn s_20_equal_static_names_hidden_variables_and_symbols_that_are_none() {
+fn static_variables_may_share_a_name_and_hidden_ones_become_static() {
     // Two static variables of one name keep the offsets that they have; only a
     // global variable's symbol counts.
     let vars = [("v", STATIC), ("v", STATIC), ("g", GLOBAL)];

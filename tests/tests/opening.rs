@@ -52,7 +52,7 @@ fn opening_a_kernel_takes_a_handful_of_allocations() {
 }
 
 #[test]
-fn s_05_names_are_bytes_and_may_begin_inside_another() {
+fn names_are_bytes_and_may_begin_inside_another() {
     let mut blob = Blob::new();
     let name = blob.string(b"caf\xe9 \x01suffix");
     blob.record(name, 16, 0, false, 4, &[]).record(name + 6, 16, 0, false, 4, &[]);
@@ -78,7 +78,7 @@ fn a_24_bit_vlen_and_a_7_bit_kind_are_read() {
 }
 
 #[test]
-fn s_06_unknown_kinds_need_a_layout_section_their_own_or_their_bases() {
+fn unknown_kinds_need_a_layout_section_their_own_or_their_bases() {
     let mut blob = Blob::new();
     blob.record(0, 30, 2, false, 0, &[1, 2, 3, 4, 5]).int();
     assert!(matches!(
@@ -107,7 +107,7 @@ fn s_06_unknown_kinds_need_a_layout_section_their_own_or_their_bases() {
 
 /// `cilium/ebpf` refuses any unknown kind; kinds 20 to 22 need no layout here.
 #[test]
-fn s_06_kinds_20_to_22_are_carried_along() {
+fn kinds_20_to_22_are_opened_as_unknown_types() {
     let mut blob = Blob::new();
     blob.record(0, 20, 2, false, 4, &[8, 1, 2]).record(0, 21, 1, false, 0, &[1]).record(0, 22, 1, false, 0, &[1, 2, 3]);
     let bytes = blob.build();
@@ -119,7 +119,7 @@ fn s_06_kinds_20_to_22_are_carried_along() {
 }
 
 #[test]
-fn s_03_headers_may_be_longer_than_known() {
+fn headers_may_be_longer_than_known() {
     let mut blob = Blob::new();
     let bytes = blob.int().build();
     for hdr_len in [25, 31, 32, 33, 40, 4096] {
@@ -163,7 +163,7 @@ fn sections_may_lie_in_any_order_with_gaps_and_a_tail() {
 
 /// aya-obj looks at neither magic nor version.
 #[test]
-fn s_03_magic_version_and_flags_are_looked_at() {
+fn wrong_magic_version_or_flags_are_errors() {
     let good = Blob::new().int().build();
     let spoilt = |at: usize, byte: u8| {
         let mut bytes = good.clone();
@@ -179,7 +179,7 @@ fn s_03_magic_version_and_flags_are_looked_at() {
 
 /// aya-obj refuses big-endian BTF even when told that it is.
 #[test]
-fn s_04_byte_order_is_told_by_the_bytes_alone() {
+fn byte_order_is_detected_from_the_magic() {
     let mut blob = Blob::new();
     let native = blob.int().build();
     let mut foreign = native.clone();
@@ -213,7 +213,7 @@ fn records_use_up_the_type_section_exactly() {
 
 /// Every word that is an id or a name is looked at.
 #[test]
-fn s_18_every_id_and_every_name_exists() {
+fn ids_and_names_out_of_range_are_errors() {
     use btf_format::{Kind, Word};
     for &kind in Kind::ALL {
         let shape = kind.shape();
@@ -267,7 +267,7 @@ fn the_last_name_offset_and_the_last_id_are_the_last() {
 }
 
 #[test]
-fn s_22_a_func_refers_to_a_func_proto_wherever_it_is() {
+fn a_func_refers_to_a_func_proto_before_or_behind_it() {
     let mut blob = Blob::new();
     let f = blob.string("f");
     let with = |target: u32| {
@@ -308,7 +308,7 @@ fn base_strings() -> u32 {
 }
 
 #[test]
-fn s_11_s_21_split_btf_continues_ids_and_strings_to_any_depth() {
+fn split_btf_continues_ids_and_strings_to_any_depth() {
     let base = fuzz::base();
     let mut split = Blob::split();
     let t = split.string("t");

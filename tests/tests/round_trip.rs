@@ -27,7 +27,7 @@ fn open(fixture: &RawFixture, swapped: bool) -> Btf {
 }
 
 #[test]
-fn s_31_what_was_opened_is_written_again_in_either_order() {
+fn btf_is_written_again_in_either_byte_order() {
     let fixtures = fixtures::raw_btf();
     assert!(fixtures.len() > 40, "the fixtures are there");
     for fixture in fixtures {
