@@ -43,9 +43,11 @@ pub fn define(b: &mut Builder, ty: Type<'_>) -> Result<u32, Error> {
         Type::Typedef(_) => definition.typedef(name, target),
         Type::TypeTag(tag) if tag.is_attribute() => definition.type_attribute(name, target),
         Type::TypeTag(_) => definition.type_tag(name, target),
-        Type::DeclTag(tag) if tag.is_attribute() => definition.decl_attribute(name, tag.target().id(), tag.component()),
-        Type::DeclTag(tag) => definition.decl_tag(name, tag.target().id(), tag.component()),
-        Type::Array(array) => definition.array(array.element().id(), array.index().id(), array.count()),
+        Type::DeclTag(tag) if tag.is_attribute() => {
+            definition.decl_attribute(name, tag.target().id(), tag.component_idx())
+        }
+        Type::DeclTag(tag) => definition.decl_tag(name, tag.target().id(), tag.component_idx()),
+        Type::Array(array) => definition.array(array.element().id(), array.index().id(), array.nelems()),
         Type::Fwd(fwd) => definition.fwd(name, fwd.declares()),
         Type::Func(func) => definition.func(name, func.linkage(), func.proto().id()),
         Type::Var(var) => definition.var(name, var.ty().id(), var.linkage()),

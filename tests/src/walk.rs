@@ -1,7 +1,7 @@
 //! Asks BTF everything that can be asked.
 
 use btf_elf::{BpfObject, DataKind, Elf, Holds, Instruction, Limits, Section};
-use btf_types::{Btf, Type};
+use btf_types::{AnyEnum, Btf, Composite, Type, View};
 
 /// Goes through all own types of `btf` and everything they say, and sums it
 /// up. Whatever was opened must survive this.
@@ -35,6 +35,15 @@ pub fn questions(btf: &Btf, most: usize) {
         assert!(reachable >= 1 && (references == 0) <= (reachable == 1), "{ty:?}");
         assert_eq!(ty.post_order().last(), Some(ty));
         let _ = (ty.find_member("next"), ty.path("next[0].next->next"), ty.path("[1]"));
+        assert_eq!(btf.record(ty.id()).map(|record| record.offset()), ty.record().map(|record| record.offset()));
+        if let Some(composite) = Composite::of(ty) {
+            assert!(composite.leaf_members().take(10_000).all(|leaf| leaf.is_ok() || composite.members().len() > 0));
+        }
+        if let Some(value) =
+            AnyEnum::of(ty).and_then(|view| view.values().next()).filter(|value| !value.name().is_empty())
+        {
+            assert!(btf.find_all_enumerators(value.name()).contains(&value), "{value:?} is found by its name");
+        }
         match ty {
             Type::Struct(s) => {
                 let _ = (s.is_packed(), s.padding());
@@ -92,7 +101,7 @@ impl Sum {
             Type::Array(array) => {
                 self.reference(array.element());
                 self.reference(array.index());
-                self.add(array.count());
+                self.add(array.nelems());
             }
             Type::Struct(s) => self.composite(s.size(), s.members()),
             Type::Union(u) => self.composite(u.size(), u.members()),
@@ -108,7 +117,7 @@ impl Sum {
                 self.reference(func.proto().into());
                 self.text(&func.linkage().to_string());
                 assert!(func.params().map(btf_types::Param::ty).eq(func.proto().params().map(btf_types::Param::ty)));
-                self.add(func.params().map(|param| param.decl_tags().count()).sum::<usize>() as u64);
+                self.add(func.params().map(|param| func.param_tags(param.index()).count()).sum::<usize>() as u64);
             }
             Type::FuncProto(proto) => {
                 self.reference(proto.return_type());
@@ -135,7 +144,7 @@ impl Sum {
             Type::TypeTag(view) => self.reference(view.target()),
             Type::DeclTag(view) => {
                 self.reference(view.target());
-                self.add(view.component().unwrap_or(u32::MAX));
+                self.add(view.component_idx().unwrap_or(u32::MAX));
                 self.add(view.is_attribute());
             }
             Type::Fwd(fwd) => self.text(&fwd.declares().to_string()),

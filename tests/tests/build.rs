@@ -37,7 +37,7 @@ fn every_fixture_can_be_built_anew() {
         let again = rebuild(&btf).unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
         assert_same_types(&btf, &again, &fixture.name);
         assert_eq!(again.pointer_size(), btf.pointer_size());
-        exact += usize::from(again.as_bytes()[24..] == btf.as_bytes()[btf.header().hdr_len() as usize..]);
+        exact += usize::from(again.as_bytes()[24..] == btf.as_bytes()[btf.hdr_len() as usize..]);
     }
     assert!(exact > 20, "{exact}: most producers store strings in the order of their use");
 }
@@ -206,7 +206,7 @@ fn split_btf_uses_ids_and_strings_of_its_base() {
     b.fwd("other", FwdKind::Union).unwrap();
     let split = b.finish().unwrap();
     assert!(split.base().unwrap().is_same(&base));
-    assert_eq!(split.as_bytes()[split.header().strings()], *b"myint\0other\0");
+    assert_eq!(split.as_bytes()[split.string_section()], *b"myint\0other\0");
     let names: Vec<String> = split.types().map(|ty| ty.to_string()).collect();
     assert_eq!(names, ["myint", "int", "union other"]);
     // And a third layer.
@@ -214,7 +214,7 @@ fn split_btf_uses_ids_and_strings_of_its_base() {
     b.ptr(td).unwrap();
     b.typedef("myint", int).unwrap();
     let third = b.finish().unwrap();
-    assert_eq!(third.header().strings().len(), 0);
+    assert_eq!(third.string_section().len(), 0);
     assert_eq!(third.types().map(|ty| ty.to_string()).collect::<Vec<_>>(), ["myint *", "myint"]);
 }
 

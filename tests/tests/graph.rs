@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use btf_tests::{blob::Blob, fixtures};
 use btf_types::{
-    Btf, Enum, Enum64, Error, Func, FwdKind, Kind, Linkage, Struct, Type, TypeTag, Typedef, Union, WrongKind,
+    AnyEnum, Btf, Composite, Enum, Enum64, Error, Func, FwdKind, Kind, Linkage, Struct, Type, TypeTag, Typedef, Union,
+    Unknown, View, WrongKind,
 };
 
 fn kernel(release: &str) -> Btf {
@@ -51,9 +52,11 @@ fn enums_of_both_widths_are_signed_or_not() {
     assert_eq!(values(4), [i128::from(i64::MIN)]);
     assert!(values(5).is_empty());
     assert!(Enum::try_from(btf.type_by_id(2).unwrap()).unwrap().is_signed());
+    let wrong: WrongKind = Enum64::try_from(btf.type_by_id(2).unwrap()).unwrap_err();
+    assert_eq!((wrong.expected, wrong.found), (&[Kind::Enum64][..], Some(Kind::Enum)));
     assert_eq!(
-        Enum64::try_from(btf.type_by_id(2).unwrap()).unwrap_err(),
-        WrongKind { expected: Kind::Enum64, found: Some(Kind::Enum) }
+        Composite::try_from(btf.type_by_id(2).unwrap()).unwrap_err().to_string(),
+        "expected STRUCT or UNION, found ENUM"
     );
 }
 
@@ -90,15 +93,17 @@ fn tags_are_found_from_what_they_tag() {
     for ty in btf.types() {
         let Type::DeclTag(tag) = ty else { continue };
         tags += 1;
-        let found: Vec<_> = match (tag.target(), tag.component()) {
+        let found: Vec<_> = match (tag.target(), tag.component_idx()) {
             (target, None) => target.decl_tags().collect(),
             (Type::Struct(s), Some(index)) => s.members().nth(index as usize).unwrap().decl_tags().collect(),
             (Type::Union(u), Some(index)) => u.members().nth(index as usize).unwrap().decl_tags().collect(),
-            (Type::Func(f), Some(index)) => f.params().nth(index as usize).unwrap().decl_tags().collect(),
+            (Type::Func(f), Some(index)) => f.param_tags(index).collect(),
             other => panic!("{other:?}"),
         };
         assert!(found.contains(&tag), "{tag:?}");
-        assert!(found.iter().all(|found| found.target() == tag.target() && found.component() == tag.component()));
+        assert!(
+            found.iter().all(|found| found.target() == tag.target() && found.component_idx() == tag.component_idx())
+        );
     }
     assert!(tags > 3);
     assert!(btf.types().any(|ty| matches!(ty, Type::TypeTag(tag) if !tag.is_attribute())));
@@ -112,7 +117,7 @@ fn tags_are_found_from_what_they_tag() {
     let split = Btf::parse_split(Blob::split().record(1, 17, 0, true, id, &[u32::MAX]).build(), &vmlinux).unwrap();
     let found: Vec<_> = split.decl_tags_of(acquire).collect();
     assert_eq!(found.len(), 1);
-    assert!(found[0].is_attribute() && found[0].component().is_none());
+    assert!(found[0].is_attribute() && found[0].component_idx().is_none());
     assert!(!Type::from(acquire).decl_tags().any(|tag| tag == found[0]), "the base knows nothing of it");
 }
 
@@ -341,4 +346,179 @@ fn clones_share_types_ids_are_checked_and_iterators_end() {
     let mut types = btf.types();
     assert_eq!(types.by_ref().count(), btf.own_ids().len());
     assert!(types.next().is_none() && types.next().is_none());
+}
+
+/// A struct, a union, enumerations of both widths, and one without a name.
+fn of_all_kinds() -> Btf {
+    let mut blob = Blob::new();
+    let [s, u, e, e64, t] = ["s", "u", "e", "e64", "t"].map(|name| blob.string(name));
+    let [a, b, c, one, two] = ["a", "b", "c", "ONE", "TWO"].map(|name| blob.string(name));
+    blob.int() // 1
+        .record(0, 5, 2, false, 4, &[a, 1, 0, b, 1, 0]) // 2: union { int a; int b; }
+        .record(0, 4, 2, true, 8, &[0, 2, 0, c, 1, 3 << 24 | 32]) // 3: struct { union {..}; int c:3; }
+        .record(s, 4, 3, false, 12, &[c, 1, 0, 0, 3, 32, b, 2, 0]) // 4: struct s { int c; struct {..}; union {..} b; }
+        .record(u, 5, 0, false, 0, &[]) // 5
+        .record(e, 6, 2, true, 4, &[one, 1, two, u32::MAX]) // 6
+        .record(e64, 19, 1, false, 8, &[two, 2, 1]) // 7
+        .record(0, 6, 1, false, 4, &[one, 3]) // 8
+        .record(t, 8, 0, false, 4, &[]) // 9
+        .record(t, 20, 1, false, 4, &[0, 1]); // 10
+    Btf::parse(blob.build()).unwrap()
+}
+
+#[test]
+fn structs_and_unions_have_a_view_together_and_so_have_enumerations() {
+    let btf = of_all_kinds();
+    let s: Composite<'_> = btf.find("s").unwrap();
+    assert!(!s.is_union() && btf.find::<Composite<'_>>("u").unwrap().is_union());
+    assert_eq!((s.id(), s.size(), s.members().len()), (4, 12, 3));
+    assert_eq!(Composite::from(btf.find::<Struct<'_>>("s").unwrap()), s);
+    assert_eq!(s.as_type(), btf.find::<Struct<'_>>("s").unwrap().as_type());
+    assert_eq!((s.holes().len(), s.padding(), s.is_packed()), (0, 0, Ok(false)));
+    let error = btf.find::<Composite<'_>>("t").unwrap_err();
+    assert_eq!(error.to_string(), "no STRUCT or UNION is named t");
+    let (e, e64) = (btf.find::<AnyEnum<'_>>("e").unwrap(), btf.find::<AnyEnum<'_>>("e64").unwrap());
+    assert!(!e.is_enum64() && e.is_signed() && e64.is_enum64() && !e64.is_signed());
+    assert_eq!(e.values().map(|value| value.to_string()).collect::<Vec<_>>(), ["ONE = 1", "TWO = -1"]);
+    assert_eq!(e64.values().map(|value| value.value()).collect::<Vec<_>>(), [0x1_0000_0002]);
+    assert_eq!(Type::from(e64), Type::from(Enum64::try_from(e64.as_type()).unwrap()));
+    assert_eq!(btf.anonymous::<Composite<'_>>().map(|view| view.id()).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(btf.anonymous::<AnyEnum<'_>>().map(|view| view.id()).collect::<Vec<_>>(), [8]);
+    assert_eq!(btf.anonymous::<Type<'_>>().count(), 3);
+    let unknown: Unknown<'_> = btf.find("t").unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((unknown.id(), unknown.kind_number()), (10, 20));
+    assert_eq!(Type::from(unknown), btf.type_by_id(10).unwrap());
+    assert!(Unknown::of(btf.type_by_id(9).unwrap()).is_none() && Unknown::try_from(Type::Void).is_err());
+}
+
+#[test]
+fn views_answer_what_types_answer() {
+    let btf = kernel(fixtures::UNSORTED);
+    let task: Struct<'_> = btf.find("task_struct").unwrap();
+    let ty = Type::from(task);
+    assert_eq!(task.to_string(), "struct task_struct");
+    assert_eq!((task.size_of(), task.align_of()), (ty.size_of(), ty.align_of()));
+    assert!(task.references().eq(ty.references()));
+    assert_eq!(task.post_order().count(), ty.post_order().count());
+    let member = task.member("comm").unwrap();
+    assert_eq!(member.to_string(), "char comm[16]");
+    assert_eq!(member, task.members().nth(member.index() as usize).unwrap());
+    assert_ne!(Some(member), task.members().next());
+    assert_eq!(format!("{:>16}|", btf.find::<Typedef<'_>>("pid_t").unwrap()), "           pid_t|");
+    let printk: Func<'_> = btf.find("_printk").unwrap();
+    assert_eq!(printk.params().map(|param| param.to_string()).collect::<Vec<_>>(), ["const char *fmt", "..."]);
+    assert_eq!(printk.param_tags(0).count() + printk.decl_tags().count(), 0);
+}
+
+#[test]
+fn members_through_anonymous_types() {
+    let btf = of_all_kinds();
+    let s: Struct<'_> = btf.find("s").unwrap();
+    let leaves: Vec<_> = s.leaf_members().map(Result::unwrap).collect();
+    let shown: Vec<_> = leaves.iter().map(|leaf| (leaf.bit_offset(), leaf.to_string())).collect();
+    let expected = [(0, "int c"), (32, "int a"), (32, "int b"), (64, "int c:3"), (0, "union {...} b")];
+    assert_eq!(shown, expected.map(|(offset, text)| (offset, text.to_owned())));
+    assert_eq!(leaves[3].bitfield_size(), Some(3));
+    // On kernels, each is what is found by its name, but for names that come twice.
+    for release in [fixtures::UNSORTED, fixtures::BIG_ENDIAN] {
+        let vmlinux = kernel(release);
+        let mut through = 0;
+        for composite in vmlinux.types().filter_map(Composite::of).step_by(7) {
+            let mut seen = BTreeSet::new();
+            for leaf in composite.leaf_members().map(Result::unwrap).filter(|leaf| !leaf.name().is_empty()) {
+                if seen.insert(leaf.name()) {
+                    let found = composite.as_type().find_member(leaf.name());
+                    assert_eq!(found, Some((leaf.member(), leaf.bit_offset())), "{composite}");
+                    through += usize::from(leaf.bit_offset() != u64::from(leaf.member().bit_offset()));
+                }
+            }
+        }
+        assert!(through > 100, "{through}");
+    }
+    // 40 structs with two of the next: an end with an error.
+    let mut blob = Blob::new();
+    (1..=40).for_each(|id| _ = blob.record(0, 4, 2, false, 8, &[0, id + 1, 0, 0, id + 1, 0]));
+    let btf = Btf::parse(blob.int().build()).unwrap();
+    let mut leaves = Composite::of(btf.type_by_id(1).unwrap()).unwrap().leaf_members();
+    assert!(leaves.by_ref().take_while(Result::is_ok).count() < 1_000_000);
+    assert!(leaves.next().is_none());
+    let btf = Btf::parse(Blob::new().record(0, 4, 1, false, 8, &[0, 1, 0]).build()).unwrap();
+    let leaves: Vec<_> = Composite::of(btf.type_by_id(1).unwrap()).unwrap().leaf_members().collect();
+    assert_eq!(leaves, [Err(Error::TooDeep { id: 1, limit: 64 })]);
+}
+
+#[test]
+fn enumerators_by_name() {
+    let base = of_all_kinds();
+    let mut blob = Blob::split();
+    let one = base.find_all_enumerators("ONE")[0].name();
+    let name = (0..base.string_len()).find(|&offset| base.string_at(offset) == Some(one)).unwrap();
+    blob.record(0, 6, 1, false, 4, &[name, 7]);
+    let btf = Btf::parse_split(blob.build(), &base).unwrap();
+    let found = btf.find_enumerator("ONE").unwrap();
+    assert_eq!((found.value(), found.enumeration().id(), found.index()), (7, 11, 0));
+    assert_eq!(btf.find_all_enumerators("ONE").iter().map(|value| value.value()).collect::<Vec<_>>(), [7, 1, 3]);
+    let several = Error::AmbiguousEnumerator { name: "ONE".into(), ids: vec![6, 8] };
+    assert_eq!(base.find_enumerator("ONE").unwrap_err(), several);
+    assert!(matches!(btf.find_enumerator("TWO"), Err(Error::AmbiguousEnumerator { .. })));
+    assert!(matches!(btf.find_enumerator(""), Err(Error::NoSuchEnumerator { .. })));
+    let vmlinux = kernel(fixtures::SORTED);
+    let found = vmlinux.find_enumerator("BPF_MAP_TYPE_HASH").unwrap();
+    assert_eq!((found.value(), found.enumeration().name().to_str()), (1, Ok("bpf_map_type")));
+    assert_eq!(
+        found.enumeration().values().nth_back(0).unwrap().index() as usize,
+        found.enumeration().values().len() - 1
+    );
+}
+
+#[test]
+fn records_and_strings_as_they_are_stored() {
+    let base = kernel(fixtures::UNSORTED);
+    let ovs = fixtures::read(&format!("kernels/{}/openvswitch.btf", fixtures::UNSORTED));
+    let ovs = Btf::parse_split(ovs, &base).unwrap();
+    assert!(ovs.record(0).is_none() && ovs.record(ovs.type_count()).is_none() && Type::Void.record().is_none());
+    for btf in [&base, &ovs] {
+        let mut end = btf.type_section().start;
+        for ty in btf {
+            let record = btf.record(ty.id()).unwrap();
+            assert_eq!(record.offset(), end as u64);
+            end += record.as_bytes().len();
+            assert_eq!(record.as_bytes(), &btf.as_bytes()[record.offset() as usize..end]);
+            assert_eq!(btf.string_at(record.head().name_off()).unwrap(), ty.name());
+        }
+        assert_eq!(end, btf.type_section().end);
+        assert_eq!(btf.string_at(btf.string_len()), None);
+        assert_eq!(btf.string_at(btf.string_len() - 1).unwrap(), "");
+    }
+    assert_eq!(ovs.string_len() - base.string_len(), ovs.string_section().len() as u32);
+    let all = ovs.all_types();
+    assert_eq!(all.len(), ovs.type_count() as usize - 1);
+    assert!(all.clone().eq(base.types().chain(ovs.types())));
+    assert!(all.rev().eq(ovs.types().rev().chain(base.types().rev())));
+    assert_eq!((base.hdr_len(), base.has_layout(), base.layout_section().len()), (24, false, 0));
+}
+
+/// What a program writes is not swapped to be opened; and what is known of it
+/// stays known.
+#[test]
+fn native_bytes_of_the_other_byte_order() {
+    let native = Blob::new().int().build();
+    let other = btf_types::ByteOrder::NATIVE.swapped();
+    let btf = Btf::from_native(native.clone(), None, other, Some(4)).unwrap();
+    assert_eq!((btf.byte_order(), btf.known_pointer_size(), btf.as_bytes()), (other, Some(4), &*native));
+    let again = Btf::parse(btf.to_bytes(other).unwrap()).unwrap();
+    assert_eq!((again.byte_order(), again.known_pointer_size(), again.as_bytes()), (other, None, &*native));
+    assert!(Btf::from_native(btf.to_bytes(other).unwrap(), None, other, None).is_err());
+    let error = Btf::from_native(Blob::split().ptr(1).build(), Some(&btf), other.swapped(), None).unwrap_err();
+    assert!(matches!(error, Error::ByteOrderOfBase { .. }));
+    // `long` of split BTF by its own strings, and by the base's.
+    let mut base = Blob::new();
+    let long = base.string("long");
+    let base = Btf::parse(base.ptr(0).build()).unwrap();
+    let by_base = Btf::parse_split(Blob::split().record(long, 1, 0, false, 4, &[32]).build(), &base).unwrap();
+    assert_eq!((base.known_pointer_size(), by_base.known_pointer_size()), (None, Some(4)));
+    let mut own = Blob::split();
+    let long = own.string("unsigned long") + base.string_len();
+    let own = Btf::parse_split(own.record(long, 1, 0, false, 8, &[64]).build(), &base).unwrap();
+    assert_eq!(own.known_pointer_size(), Some(8));
 }

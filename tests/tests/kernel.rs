@@ -72,7 +72,7 @@ fn vmlinux() -> Vec<u8> {
 /// `NAME_init`.
 fn split(name: &str) -> Vec<u8> {
     let base = btf_types::Btf::parse(image::btf(ByteOrder::NATIVE)).unwrap();
-    let (ids, strings) = (base.type_count(), base.header().strings().len() as u32);
+    let (ids, strings) = (base.type_count(), base.string_len());
     let mut blob = Blob::split();
     let own = strings + blob.string(name);
     let init = strings + blob.string(format!("{name}_init"));

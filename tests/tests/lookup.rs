@@ -82,8 +82,8 @@ fn find_tells_missing_from_ambiguous_and_wants_one_of_the_kind() {
     let task: Struct<'_> = btf.find("task_struct").unwrap();
     assert_eq!(task.name(), "task_struct");
     assert_eq!(Type::from(task).kind(), Some(Kind::Struct));
-    assert!(matches!(btf.find::<Union<'_>>("task_struct"), Err(Error::NoSuchName { kind: Some(Kind::Union), .. })));
-    assert!(matches!(btf.find::<Type<'_>>("no such"), Err(Error::NoSuchName { kind: None, .. })));
+    assert!(matches!(btf.find::<Union<'_>>("task_struct"), Err(Error::NoSuchName { kinds: [Kind::Union], .. })));
+    assert!(matches!(btf.find::<Type<'_>>("no such"), Err(Error::NoSuchName { kinds: [], .. })));
     assert!(matches!(btf.find::<FuncProto<'_>>(""), Err(Error::NoSuchName { .. })));
     // Names that several structs have.
     let twice: Vec<_> =
@@ -92,7 +92,7 @@ fn find_tells_missing_from_ambiguous_and_wants_one_of_the_kind() {
     for (name, _) in twice {
         let all = ids(btf.find_all::<Struct<'_>>(&name));
         match btf.find::<Struct<'_>>(&name) {
-            Err(Error::Ambiguous { ids, kind: Some(Kind::Struct), .. }) => assert_eq!(ids, all, "{name}"),
+            Err(Error::Ambiguous { ids, kinds: [Kind::Struct], .. }) => assert_eq!(ids, all, "{name}"),
             other => panic!("{name}: {other:?}"),
         }
         assert_eq!(btf.find_first::<Struct<'_>>(&name).unwrap().id(), all[0], "{name}");
@@ -152,7 +152,7 @@ fn names_of_a_module_may_stand_in_the_base() {
         for name in ["veth", "vxlan", "openvswitch", "cast_common"] {
             let module = module(release, name, &vmlinux);
             let strings: BTreeSet<_> = {
-                let raw = module.as_bytes()[module.header().strings()].to_vec();
+                let raw = module.as_bytes()[module.string_section()].to_vec();
                 raw.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect()
             };
             for (name, expected) in by_name(&module) {

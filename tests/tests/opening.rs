@@ -135,7 +135,7 @@ fn headers_may_be_longer_than_known() {
             let btf = open(&longer).unwrap();
             assert_eq!(btf.type_by_id(1).unwrap().name(), "int", "{hdr_len}");
             let unknown = fill == 1 && hdr_len != 32;
-            assert_eq!(btf.header().has_unknown_data(), unknown, "{hdr_len}");
+            assert_eq!(btf.has_unknown_header_data(), unknown, "{hdr_len}");
             assert_eq!(btf.to_bytes(ByteOrder::NATIVE.swapped()).is_err(), unknown, "{hdr_len}");
         }
     }
@@ -304,7 +304,7 @@ fn a_func_refers_to_a_func_proto_before_or_behind_it() {
 }
 
 fn base_strings() -> u32 {
-    fuzz::base().header().strings().len() as u32
+    fuzz::base().string_len()
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn split_btf_continues_ids_and_strings_to_any_depth() {
 
     let mut third = Blob::split();
     let u = third.string("u");
-    let strings = base_strings() + split.header().strings().len() as u32;
+    let strings = base_strings() + split.string_section().len() as u32;
     third.record(strings + u, 8, 0, false, 5, &[]).record(base_strings() + t, 8, 0, false, 2, &[]);
     third.record(1, 16, 0, false, 8, &[]);
     let third = open_split(&third.build(), &split).unwrap();

@@ -80,7 +80,7 @@ fn counterpart(old: (u8, bool, u32, &[u32]), embedded: bool, new: &[(u8, bool, u
     let distilled = base_of(&[old]);
     let mut blob = Blob::split();
     if embedded {
-        let name = blob.string("s") + distilled.header().strings().len() as u32;
+        let name = blob.string("s") + distilled.string_len();
         blob.record(name, 4, 1, false, 64, &[1, 1, 0]);
     } else {
         blob.ptr(1);
@@ -152,7 +152,7 @@ fn what_is_a_counterpart() {
 fn embedded_means_by_value_through_anything_but_a_pointer() {
     let distilled = base_of(&[(STRUCT, false, 8, &[])]);
     let base = base_of(&[(STRUCT, false, 16, &[])]);
-    let n = distilled.header().strings().len() as u32;
+    let n = distilled.string_len();
     // typedef const thing t[2]; as a member; and a pointer to it as one.
     let mut blob = Blob::split();
     let name = n + blob.string("t");

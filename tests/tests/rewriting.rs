@@ -70,7 +70,7 @@ fn distilled_and_rebased_a_module_has_its_types_again() {
         for name in MODULES {
             let split = module(release, name, &base);
             let distilled = distill(&split).unwrap_or_else(|error| panic!("{release}, {name}: {error}"));
-            assert_eq!(distilled.base.header().hdr_len(), split.header().hdr_len());
+            assert_eq!(distilled.base.hdr_len(), split.hdr_len());
             assert_eq!(distilled.split.byte_order(), split.byte_order());
             assert!(distilled.base.types().len() * 50 < base.types().len());
             let again = distilled.split.rebase(&base).unwrap();
@@ -343,7 +343,7 @@ fn what_cannot_be_appended_changes_nothing() {
     let error = b.append(&unknown).unwrap_err();
     assert!(matches!(error, Error::Format(btf_format::Error::OpaqueKind { kind: 30, .. })), "{error}");
     let btf = b.finish().unwrap();
-    assert_eq!((btf.types().len(), btf.header().strings().len()), (1, 5));
+    assert_eq!((btf.types().len(), btf.string_section().len()), (1, 5));
     let mut merge = Merge::new();
     assert_eq!(merge.add(&split).unwrap_err(), Error::OtherBase, "its base comes first");
 }
@@ -377,7 +377,7 @@ fn offsets_into_the_middle_of_a_string_do_not_multiply_it() {
         b.copy_reachable(ty).unwrap();
     }
     let twice = b.finish().unwrap();
-    assert_eq!(twice.header().strings().len(), 10_002);
+    assert_eq!(twice.string_section().len(), 10_002);
     assert!(twice.types().zip(btf.types().chain(btf.types())).all(|(new, old)| new.name() == old.name()));
 }
 
@@ -417,14 +417,14 @@ fn headers_and_layouts_are_as_asked_for() {
             assert_eq!(header.layout().end, header.strings().start);
             let Some(with) = open(with) else { continue };
             let without = Encode::new().layout(false).header_size(24).encode(&with).unwrap();
-            assert!(without == bytes(btf) || btf.header().hdr_len() != 24, "there and back");
+            assert!(without == bytes(btf) || btf.hdr_len() != 24, "there and back");
             assert_eq!(Encode::new().layout(true).encode(&with).unwrap(), bytes(&with), "it has one");
             let short = Encode::new().header_size(24).encode(&open(long).unwrap()).unwrap();
             assert_eq!(short, without);
         }
     }
     let with = read("golden/layout/maps-el.layout.btf");
-    assert!(!with.header().layout().is_empty());
+    assert!(with.has_layout());
     let error = Encode::new().header_size(24).encode(&with).unwrap_err();
     assert_eq!(error.to_string(), "header of 24 bytes, expected 32, for the layout section");
     let error = Encode::new().header_size(28).encode(&base).unwrap_err();

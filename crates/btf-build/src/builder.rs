@@ -126,7 +126,7 @@ impl Builder {
     /// Takes byte order, size of pointers and length of the header from a BTF.
     pub(crate) fn like(self, btf: &Btf) -> Self {
         let (byte_order, pointer_size) = (btf.byte_order(), btf.known_pointer_size());
-        Self { byte_order, pointer_size, hdr_len: btf.header().hdr_len(), ..self }
+        Self { byte_order, pointer_size, hdr_len: btf.hdr_len(), ..self }
     }
 
     /// The BTF that this continues.
@@ -290,7 +290,7 @@ impl Builder {
     ) -> Result<(), Error> {
         self.undo();
         let (start, slots) = (self.types.len(), self.slots.len());
-        let section = btf.as_bytes().get(btf.header().types()).unwrap_or_default();
+        let section = btf.as_bytes().get(btf.type_section()).unwrap_or_default();
         if (start + section.len()) as u64 >= u64::from(UNDEFINED) {
             return Err(Error::TooLarge { what: "types" });
         }

@@ -167,7 +167,7 @@ impl Copies {
         for (first_string, layer) in Layers::new(btf).iter() {
             if builder.base().is_some_and(|base| base.layers().any(|own| own.is_same(layer))) {
                 chain.first_id = layer.type_count();
-                chain.first_string = first_string + layer.header().strings().len() as u32;
+                chain.first_string = first_string + layer.string_section().len() as u32;
                 continue;
             }
             let known = self.sources.iter().position(|source| source.layer.is_same(layer));

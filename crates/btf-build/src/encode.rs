@@ -113,9 +113,9 @@ impl Encode {
         if let Some(target) = &self.target {
             target.check(btf)?;
         }
-        btf.header().check_known()?;
+        btf.check_known_header()?;
         let layout = self.layout_section(btf)?;
-        let types = btf.as_bytes().get(btf.header().types()).unwrap_or_default();
+        let types = btf.as_bytes().get(btf.type_section()).unwrap_or_default();
         let assembly = Assembly::new(types, own_strings(btf)).layout(&layout).hdr_len(self.hdr_len(btf, &layout)?);
         let mut bytes = Vec::with_capacity(btf.as_bytes().len() + layout.len() + 8);
         assembly.write(|part| bytes.extend_from_slice(part))?;
@@ -153,7 +153,7 @@ impl Encode {
                 Err(Error::HeaderSize { found, expected })
             }
             None if self.target.is_some() => Ok(least),
-            None => Ok(btf.header().hdr_len().clamp(least, Header::SIZE_WITH_LAYOUT)),
+            None => Ok(btf.hdr_len().clamp(least, Header::SIZE_WITH_LAYOUT)),
         }
     }
 }

@@ -70,12 +70,12 @@ pub(crate) fn terminated(tail: &[u8]) -> &[u8] {
 
 /// Own strings of a BTF.
 pub(crate) fn own_strings(btf: &Btf) -> &[u8] {
-    btf.as_bytes().get(btf.header().strings()).unwrap_or_default()
+    btf.as_bytes().get(btf.string_section()).unwrap_or_default()
 }
 
 /// The layout section of a BTF, empty if there is none.
 pub(crate) fn own_layout(btf: &Btf) -> &[u8] {
-    btf.as_bytes().get(btf.header().layout()).unwrap_or_default()
+    btf.as_bytes().get(btf.layout_section()).unwrap_or_default()
 }
 
 /// What sizes the records of a BTF: its layout section, or that of the nearest
@@ -86,7 +86,7 @@ pub(crate) fn layout(btf: &Btf) -> Layout<'_> {
 
 /// The own records of a BTF, each with its id.
 pub(crate) fn own_records(btf: &Btf) -> impl Iterator<Item = (u32, Record<'_>)> {
-    let types = btf.header().types();
+    let types = btf.type_section();
     let offset = types.start as u64;
     let records = Records::new(btf.as_bytes().get(types).unwrap_or_default(), offset, layout(btf));
     // They were walked when the BTF was opened.
@@ -104,7 +104,7 @@ pub(crate) fn rewritten(like: &Btf, base: Option<&Btf>, types: &[u8], strings: &
     let mut blob = Vec::with_capacity(32 + types.len() + own_layout(like).len() + strings.len());
     Assembly::new(types, strings)
         .layout(own_layout(like))
-        .hdr_len(like.header().hdr_len())
+        .hdr_len(like.hdr_len())
         .write(|part| blob.extend_from_slice(part))?;
     open(blob, base, like)
 }

@@ -38,8 +38,8 @@ use crate::{
 pub fn permute(btf: &Btf, new_ids: &[u32]) -> Result<(Btf, Remap), Error> {
     let records = in_new_order(btf, new_ids)?;
     let first = btf.own_ids().start;
-    btf.header().check_known()?;
-    let mut types = Vec::with_capacity(btf.header().types().len());
+    btf.check_known_header()?;
+    let mut types = Vec::with_capacity(btf.type_section().len());
     for record in records {
         types.extend_from_slice(record);
     }

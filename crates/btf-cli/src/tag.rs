@@ -10,7 +10,7 @@ pub(crate) struct Tagged<'btf>(pub(crate) DeclTag<'btf>);
 impl fmt::Display for Tagged<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = self.0.target();
-        if let Some(index) = self.0.component() {
+        if let Some(index) = self.0.component_idx() {
             let part = match target {
                 Type::Func(_) | Type::FuncProto(_) => "parameter",
                 _ => "member",
@@ -31,7 +31,7 @@ impl fmt::Display for Tagged<'_> {
 
 /// The name of the member or parameter that is tagged.
 pub(crate) fn component(tag: DeclTag<'_>) -> Option<Name<'_>> {
-    let index = usize::try_from(tag.component()?).ok()?;
+    let index = usize::try_from(tag.component_idx()?).ok()?;
     match tag.target() {
         Type::Struct(s) => s.members().nth(index).map(btf_types::Member::name),
         Type::Union(u) => u.members().nth(index).map(btf_types::Member::name),

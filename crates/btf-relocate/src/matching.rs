@@ -70,7 +70,7 @@ impl<'l, 't> Matching<'l, 't> {
                     continue;
                 }
                 (Type::Array(local_array), Type::Array(target_array))
-                    if local_array.count() == target_array.count() =>
+                    if local_array.nelems() == target_array.nelems() =>
                 {
                     (local, target) = (local_array.element(), target_array.element());
                     continue;

@@ -28,8 +28,8 @@ pub(crate) fn find_field<'t>(
             Accessor::Element { index, .. } => {
                 if level > 0 {
                     let Type::Array(array) = ty else { return Ok(Err(Verdict::NotArray { level })) };
-                    if index >= array.count() && !spec.is_flexible(array) {
-                        return Ok(Err(Verdict::TooFewElements { level, nelems: array.count() }));
+                    if index >= array.nelems() && !spec.is_flexible(array) {
+                        return Ok(Err(Verdict::TooFewElements { level, nelems: array.nelems() }));
                     }
                     ty = resolve(array.element())?;
                 }

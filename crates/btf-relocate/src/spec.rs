@@ -88,7 +88,7 @@ impl<'a> Spec<'a> {
                 }
                 ty = member.ty();
             } else if let Type::Array(array) = ty {
-                if index >= array.count() && !spec.is_flexible(array) {
+                if index >= array.nelems() && !spec.is_flexible(array) {
                     return Err(request.beyond(ty, index));
                 }
                 ty = resolve(array.element())?;
@@ -123,7 +123,7 @@ impl<'a> Spec<'a> {
     /// elements: it is the last member of its struct, and has 0.
     pub(crate) fn is_flexible(&self, array: Array<'_>) -> bool {
         let Some(&Accessor::Member { owner, index, .. }) = self.accessors.last() else { return false };
-        array.count() == 0 && members(owner).is_some_and(|members| members.len() == index as usize + 1)
+        array.nelems() == 0 && members(owner).is_some_and(|members| members.len() == index as usize + 1)
     }
 }
 

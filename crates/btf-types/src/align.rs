@@ -20,7 +20,7 @@ use core::{
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 
-use crate::{Error, Member, Members, Struct, Type, Union, layer::Layer, peel::HOPS};
+use crate::{Composite, Error, Member, Struct, Type, Union, View, layer::Layer, peel::HOPS};
 
 /// How many members are looked at for one question.
 const STEPS: u32 = 1_000_000;
@@ -101,7 +101,7 @@ impl Layer {
     /// 4 or 8, if own structs show it.
     fn look_at_wide(&self) -> Option<u8> {
         let (mut to_4, mut to_8) = (0u32, 0u32);
-        for members in self.types().filter_map(|ty| if let Type::Struct(s) = ty { Some(s.members()) } else { None }) {
+        for members in self.types().filter_map(Struct::of).map(Struct::members) {
             let mut end = 0;
             for member in members {
                 let offset = u64::from(member.bit_offset());
@@ -153,10 +153,10 @@ impl Aligner {
                     let size = view.0.btf.pointer_size().into();
                     return Ok(Align { must: size, may: size });
                 }
-                Type::Struct(s) => return self.of_composite(inner, s.size(), s.members(), depth),
-                Type::Union(u) => return self.of_composite(inner, u.size(), u.members(), depth),
+                Type::Struct(s) => return self.of_composite(s.into(), depth),
+                Type::Union(u) => return self.of_composite(u.into(), depth),
                 _ if inner.is_modifier() || matches!(inner, Type::Array(_) | Type::Var(_)) => {
-                    inner = inner.target().unwrap_or(Type::Void);
+                    inner = inner.inner().unwrap_or(Type::Void);
                     continue;
                 }
                 _ => return Err(Error::Unsized { id: inner.id(), kind: inner.kind() }),
@@ -166,7 +166,7 @@ impl Aligner {
         Err(Error::TooDeep { id: ty.id(), limit: HOPS })
     }
 
-    fn of_composite(&mut self, ty: Type<'_>, size: u32, members: Members<'_>, depth: u32) -> Result<Align, Error> {
+    fn of_composite(&mut self, ty: Composite<'_>, depth: u32) -> Result<Align, Error> {
         if let Some(&known) = self.known.get(&ty.id()) {
             return Ok(known);
         }
@@ -175,7 +175,7 @@ impl Aligner {
         }
         let mut align = Align::NONE;
         let mut in_place = InPlace { must: true, may: true };
-        for member in members {
+        for member in ty.members() {
             self.steps += 1;
             if self.steps > STEPS {
                 return Err(Error::TooMuch { id: ty.id(), limit: STEPS });
@@ -185,7 +185,7 @@ impl Aligner {
             in_place.must &= is_in_place(member, of_member.must);
             in_place.may &= is_in_place(member, of_member.may);
         }
-        let fits = |align: u64| u64::from(size) % align == 0;
+        let fits = |align: u64| u64::from(ty.size()) % align == 0;
         let align = if in_place.may && fits(align.may) {
             align
         } else if in_place.must && fits(align.must) {
@@ -242,10 +242,10 @@ macro_rules! packed {
                 for member in self.members() {
                     natural = natural.max(aligner.of(member.ty(), 1)?);
                 }
-                Ok(natural.must > 1 && aligner.of(self.into(), 0)? == Align::NONE)
+                Ok(natural.must > 1 && aligner.of(self.as_type(), 0)? == Align::NONE)
             }
         }
     )*};
 }
 
-packed!(Struct Union);
+packed!(Struct Union Composite);

@@ -15,7 +15,9 @@ views! {
 
 impl<'btf> Array<'btf> {
     fn data(self) -> raw::Array {
-        raw::Array::first(self.0.rest()).copied().unwrap_or(raw::Array::new(0, 0, 0))
+        let data = raw::Array::first(self.0.rest());
+        debug_assert!(data.is_some(), "records lie within the type section");
+        data.copied().unwrap_or(raw::Array::new(0, 0, 0))
     }
 
     /// The type of the elements.
@@ -30,9 +32,9 @@ impl<'btf> Array<'btf> {
         self.0.btf.type_of(self.data().index_type_id())
     }
 
-    /// The number of elements; 0 for a flexible array.
+    /// The number of elements (`nelems`); 0 for a flexible array.
     #[must_use]
-    pub fn count(self) -> u32 {
+    pub fn nelems(self) -> u32 {
         self.data().nelems()
     }
 }

@@ -3,10 +3,10 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, ops::Range};
 
-use btf_format::{ByteOrder, Header, Record};
+use btf_format::{ByteOrder, Name, Record};
 use bytes::Bytes;
 
-use crate::{DeclTags, Error, ParseOptions, Type, Types, layer::Layer};
+use crate::{AllTypes, DeclTags, Error, ParseOptions, Type, Types, View, layer::Layer};
 
 /// The types of a kernel, a module or an object, opened and checked.
 ///
@@ -172,7 +172,7 @@ impl Btf {
     /// # fn main() -> Result<(), btf_types::Error> {
     /// # let btf = btf_types::Btf::parse(&include_bytes!("../doc/point.btf")[..])?;
     /// let of_all: Vec<u8> = btf.own_ids().flat_map(|id| btf.record(id).unwrap().as_bytes().to_vec()).collect();
-    /// assert_eq!(of_all, btf.as_bytes()[btf.header().types()]);
+    /// assert_eq!(of_all, btf.as_bytes()[btf.type_section()]);
     /// assert!(btf.record(0).is_none());
     /// # Ok(())
     /// # }
@@ -185,10 +185,21 @@ impl Btf {
 
     /// The own types, in the order of their ids. Neither `void` nor the types
     /// of the base are among them.
-    #[must_use]
     #[inline]
     pub fn types(&self) -> Types<'_> {
         self.0.types()
+    }
+
+    /// The types of the base, if this is split, and own types: all but `void`, by
+    /// rising id.
+    pub fn all_types(&self) -> AllTypes<'_> {
+        AllTypes::new(&self.0)
+    }
+
+    /// Types of a kind that have no name, own ones and then those of the base, each
+    /// by rising id.
+    pub fn anonymous<'btf, K: View<'btf>>(&'btf self) -> impl Iterator<Item = K> {
+        self.layers().flat_map(Self::types).filter(|ty| ty.is_anonymous()).filter_map(K::of)
     }
 
     /// The byte order of the bytes that this was opened from.
@@ -197,10 +208,67 @@ impl Btf {
         self.0.byte_order
     }
 
-    /// The header of the blob.
+    /// Length of the header in bytes (`hdr_len`): 24, 32, or what a later
+    /// producer made it.
     #[must_use]
-    pub fn header(&self) -> &Header {
-        &self.0.header
+    pub fn hdr_len(&self) -> u32 {
+        self.0.header.hdr_len()
+    }
+
+    /// Whether this BTF has a layout section. Since Linux 7.1.
+    #[must_use]
+    pub fn has_layout(&self) -> bool {
+        !self.0.header.layout().is_empty()
+    }
+
+    /// Whether the header has bytes of unknown meaning that are not zero. Such BTF
+    /// can be read, but not rewritten.
+    #[must_use]
+    pub fn has_unknown_header_data(&self) -> bool {
+        self.0.header.has_unknown_data()
+    }
+
+    /// Checks that all bytes of the header are known, so that the BTF can be
+    /// rewritten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if [`Btf::has_unknown_header_data`].
+    pub fn check_known_header(&self) -> Result<(), Error> {
+        Ok(self.0.header.check_known()?)
+    }
+
+    /// Position of the type section in [`Btf::as_bytes`].
+    #[must_use]
+    pub fn type_section(&self) -> Range<usize> {
+        self.0.header.types()
+    }
+
+    /// Position of the layout section in [`Btf::as_bytes`]; empty if there is
+    /// none.
+    #[must_use]
+    pub fn layout_section(&self) -> Range<usize> {
+        self.0.header.layout()
+    }
+
+    /// Position of the string section in [`Btf::as_bytes`].
+    #[must_use]
+    pub fn string_section(&self) -> Range<usize> {
+        self.0.header.strings()
+    }
+
+    /// The string at an offset, of own strings or of the base's
+    /// (`btf__str_by_offset`); `None` beyond [`Btf::string_len`].
+    #[must_use]
+    pub fn string_at(&self, offset: u32) -> Option<Name<'_>> {
+        (offset < self.string_len()).then(|| self.0.name_at(offset))
+    }
+
+    /// Bytes of all strings, the base's included: the first offset that is not a
+    /// string's, and of BTF that is split from this one the first own offset.
+    #[must_use]
+    pub fn string_len(&self) -> u32 {
+        self.0.strings_len()
     }
 
     /// The whole blob in native byte order: what it was opened from, unless
@@ -221,6 +289,16 @@ impl Btf {
         let mut bytes = self.0.blob.to_vec();
         btf_format::convert(&mut bytes, byte_order)?;
         Ok(bytes)
+    }
+}
+
+/// Own types, as [`Btf::types`].
+impl<'btf> IntoIterator for &'btf Btf {
+    type Item = Type<'btf>;
+    type IntoIter = Types<'btf>;
+
+    fn into_iter(self) -> Types<'btf> {
+        self.types()
     }
 }
 

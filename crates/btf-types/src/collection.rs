@@ -2,7 +2,9 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
-use crate::{Btf, Error, Type, find::View, layer::Layer};
+use core::{iter, slice};
+
+use crate::{Btf, Error, Type, View, layer::Layer};
 
 /// A kernel's BTF and that of its modules, or of some of them.
 ///
@@ -42,6 +44,7 @@ impl Object {
 
 /// A type, and the object that it is of.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Found<'btf, K> {
     /// The object.
     pub object: &'btf Object,
@@ -90,8 +93,8 @@ impl Collection {
     }
 
     /// The objects, the base first, then in the order in which they were added.
-    pub fn objects(&self) -> impl Iterator<Item = &Object> {
-        core::iter::once(&self.base).chain(&self.modules)
+    pub fn objects(&self) -> Objects<'_> {
+        Objects(iter::once(&self.base).chain(&self.modules))
     }
 
     /// The object of this name.
@@ -131,17 +134,17 @@ impl Collection {
                 [one] => return Ok(*one),
                 [first, rest @ ..] if rest.iter().all(|other| core::ptr::eq(other.object, first.object)) => {
                     let ids = found.iter().map(|found| found.ty.into().id()).collect();
-                    return Err(Error::Ambiguous { name: name.into(), kind: K::KIND, ids });
+                    return Err(Error::Ambiguous { name: name.into(), kinds: K::KINDS, ids });
                 }
                 _ => {
                     let mut objects: Vec<&Object> = found.iter().map(|found| found.object).collect();
                     objects.dedup_by(|a, b| core::ptr::eq(*a, *b));
                     let objects = objects.into_iter().map(|object| object.name.clone()).collect();
-                    return Err(Error::AmbiguousObjects { name: name.into(), kind: K::KIND, objects });
+                    return Err(Error::AmbiguousObjects { name: name.into(), kinds: K::KINDS, objects });
                 }
             }
         }
-        Err(Error::NoSuchName { name: name.into(), kind: K::KIND })
+        Err(Error::NoSuchName { name: name.into(), kinds: K::KINDS })
     }
 
     /// The type of this name and kind that comes first: of the base, else of the
@@ -172,6 +175,34 @@ impl Collection {
         let name = name.as_ref();
         let of_base = find_in(core::slice::from_ref(&self.base), name);
         of_base.chain(find_in(&self.modules, name)).collect()
+    }
+}
+
+/// Iterator over the objects of a [`Collection`].
+#[derive(Debug, Clone)]
+#[must_use = "iterators are lazy"]
+pub struct Objects<'a>(iter::Chain<iter::Once<&'a Object>, slice::Iter<'a, Object>>);
+
+impl<'a> Iterator for Objects<'a> {
+    type Item = &'a Object;
+
+    fn next(&mut self) -> Option<&'a Object> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl iter::FusedIterator for Objects<'_> {}
+
+impl<'a> IntoIterator for &'a Collection {
+    type Item = &'a Object;
+    type IntoIter = Objects<'a>;
+
+    fn into_iter(self) -> Objects<'a> {
+        self.objects()
     }
 }
 

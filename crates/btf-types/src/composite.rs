@@ -3,14 +3,16 @@
 //! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_STRUCT`"; `btf_member_*` in
 //! `include/linux/btf.h`.
 
+use alloc::{collections::BTreeSet, vec::Vec};
 use core::fmt;
 
 use btf_format as raw;
 
 use crate::{
-    DeclTags, Int, Type,
+    DeclTags, Int, Kind, LeafMembers, Type, View,
     names::Sought,
-    view::{ShortName, elements, named, sized, views},
+    peel::HOPS,
+    view::{ShortName, converting, elements, named, sized, views},
 };
 
 views! {
@@ -18,18 +20,49 @@ views! {
     Struct;
     /// A union.
     Union;
+    /// A structure or a union.
+    Composite;
 }
 
-sized!(Struct Union);
+sized!(Struct Union Composite);
+
+converting! {
+    Composite of [Struct Union] as [Kind::Struct, Kind::Union];
+}
+
+impl<'btf> From<Composite<'btf>> for Type<'btf> {
+    fn from(view: Composite<'btf>) -> Self {
+        if view.is_union() { Union(view.0).into() } else { Struct(view.0).into() }
+    }
+}
+
+impl<'btf> From<Struct<'btf>> for Composite<'btf> {
+    fn from(view: Struct<'btf>) -> Self {
+        Self(view.0)
+    }
+}
+
+impl<'btf> From<Union<'btf>> for Composite<'btf> {
+    fn from(view: Union<'btf>) -> Self {
+        Self(view.0)
+    }
+}
+
+impl Composite<'_> {
+    /// Whether it is a union.
+    #[must_use]
+    pub fn is_union(self) -> bool {
+        self.0.record().info().kind() == Some(Kind::Union)
+    }
+}
 
 macro_rules! composite {
     ($($kind:ident)*) => {$(
         impl<'btf> $kind<'btf> {
             /// The members, in the order of their declaration.
-            #[must_use]
             #[inline]
             pub fn members(self) -> Members<'btf> {
-                Members::new(self.0, self.0)
+                Members::new(self.0)
             }
 
             /// The member of this name, among the direct members only.
@@ -38,11 +71,17 @@ macro_rules! composite {
                 let mut sought = Sought::new(name.as_ref());
                 self.members().find(|member| member.is_named(&mut sought))
             }
+
+            /// The members, and in place of anonymous structs and unions the
+            /// members of these, each with its offset from the start of this.
+            pub fn leaf_members(self) -> LeafMembers<'btf> {
+                LeafMembers::new(Composite(self.0))
+            }
         }
     )*};
 }
 
-composite!(Struct Union);
+composite!(Struct Union Composite);
 
 elements! {
     /// Iterator over the members of a struct or union.
@@ -62,10 +101,11 @@ impl<'btf> Member<'btf> {
         sought.is_name(self.owner.btf, self.raw.name_off())
     }
 
-    /// Whether this has no name: without looking for the end of one.
+    /// The struct or union whose members are this one's, as this has no name.
     #[inline]
-    pub(crate) fn is_anonymous(self) -> bool {
-        self.owner.btf.string_at(self.raw.name_off()).first() == Some(&0)
+    pub(crate) fn anonymous(self) -> Option<Composite<'btf>> {
+        let is_anonymous = self.owner.btf.string_at(self.raw.name_off()).first() == Some(&0);
+        if is_anonymous { Composite::of(self.ty().peel_modifiers()) } else { None }
     }
 
     /// Offset from the start of the struct in **bits**; 0 in a union.
@@ -102,7 +142,6 @@ impl<'btf> Member<'btf> {
     }
 
     /// The tags that were put on this member (`btf_decl_tag`).
-    #[must_use]
     pub fn decl_tags(self) -> DeclTags<'btf> {
         self.owner.btf.decl_tags(self.owner.id, Some(self.index))
     }
@@ -120,6 +159,65 @@ impl<'btf> Member<'btf> {
         match self.ty().peel_modifiers() {
             Type::Int(int) if !int.is_regular() => Some(int),
             _ => None,
+        }
+    }
+}
+
+/// More members had to be looked at than were allowed.
+pub(crate) struct TooMany;
+
+impl<'btf> Type<'btf> {
+    /// The member of this name, of this struct or union or of an anonymous one
+    /// inside it (64 of them inside each other), and its offset from the start of
+    /// this one in **bits**. The first in the order of declaration; typedefs and
+    /// qualifiers are seen through.
+    ///
+    /// Cost: a look at each member on the way; each anonymous type is searched
+    /// once, however often it stands there.
+    #[must_use]
+    pub fn find_member(self, name: impl AsRef<[u8]>) -> Option<(Member<'btf>, u64)> {
+        let mut steps = u64::MAX;
+        self.search_member(name.as_ref(), &mut steps).unwrap_or_default()
+    }
+
+    /// Looks for a member as [`Type::find_member`] does, at no more than so many
+    /// members; of these it takes off how many it looked at.
+    pub(crate) fn search_member(self, name: &[u8], steps: &mut u64) -> Result<Option<(Member<'btf>, u64)>, TooMany> {
+        let Some(composite) = Composite::of(self.peel_modifiers()).filter(|_| !name.is_empty()) else {
+            return Ok(None);
+        };
+        let mut sought = Sought::new(name);
+        let mut searched = BTreeSet::new();
+        let mut open = Vec::from([(composite.members(), 0u64)]);
+        loop {
+            let depth = open.len();
+            let Some((members_left, start)) = open.last_mut() else { return Ok(None) };
+            let Some(member) = members_left.next() else {
+                open.pop();
+                continue;
+            };
+            *steps = steps.checked_sub(1).ok_or(TooMany)?;
+            let offset = *start + u64::from(member.bit_offset());
+            if member.is_named(&mut sought) {
+                return Ok(Some((member, offset)));
+            }
+            if depth < HOPS as usize
+                && let Some(inner) = member.anonymous()
+                && searched.insert(inner.id())
+            {
+                open.push((inner.members(), offset));
+            }
+        }
+    }
+}
+
+impl fmt::Display for Member<'_> {
+    /// Writes the member as C declares it: `unsigned int flags:3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ty().declare(self.name()).fmt(f)?;
+        match self.bitfield_size() {
+            Some(bits) => write!(f, ":{bits}"),
+            None => Ok(()),
         }
     }
 }

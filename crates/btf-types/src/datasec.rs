@@ -28,26 +28,28 @@ referring! {
 }
 
 impl Var<'_> {
-    /// Who can see the variable.
+    /// Linkage of the variable.
     #[must_use]
     pub fn linkage(self) -> Linkage {
-        raw::Var::first(self.0.rest()).map_or(0, raw::Var::linkage).into()
+        let data = raw::Var::first(self.0.rest());
+        debug_assert!(data.is_some(), "records lie within the type section");
+        data.map_or(0, raw::Var::linkage).into()
     }
 }
 
 impl<'btf> Datasec<'btf> {
-    /// What lies in the section, in the order of the record.
-    #[must_use]
+    /// Variables and functions in the section (`btf_var_secinfo`), in the order
+    /// of the record.
     pub fn entries(self) -> DatasecEntries<'btf> {
-        DatasecEntries::new(self.0, self.0)
+        DatasecEntries::new(self.0)
     }
 }
 
 elements! {
     /// Iterator over what lies in a section.
     DatasecEntries over
-    /// A variable, or an extern function, in a section. (clang leaves offset
-    /// and section size 0 for the loader to fill in.)
+    /// A variable, or an extern function, in a section (`btf_var_secinfo`).
+    /// (clang leaves offset and section size 0 for the loader to fill in.)
     DatasecEntry of raw::VarSecinfo
 }
 
@@ -68,6 +70,13 @@ impl<'btf> DatasecEntry<'btf> {
     #[must_use]
     pub fn size(self) -> u32 {
         self.raw.size()
+    }
+}
+
+impl fmt::Display for DatasecEntry<'_> {
+    /// Writes the declaration of the variable or function.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ty().fmt(f)
     }
 }
 

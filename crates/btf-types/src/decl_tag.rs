@@ -25,12 +25,13 @@ referring! {
 }
 
 impl DeclTag<'_> {
-    /// Which member or parameter of [`DeclTag::target`] is tagged, counted
-    /// from 0; `None` for the declaration itself.
+    /// Index of the member or parameter of [`DeclTag::target`] that is tagged
+    /// (`component_idx`), counted from 0; `None` for the declaration itself.
     #[must_use]
-    pub fn component(self) -> Option<u32> {
-        let data = raw::DeclTag::first(self.0.rest())?;
-        u32::try_from(data.component_idx()).ok()
+    pub fn component_idx(self) -> Option<u32> {
+        let data = raw::DeclTag::first(self.0.rest());
+        debug_assert!(data.is_some(), "records lie within the type section");
+        u32::try_from(data?.component_idx()).ok()
     }
 
     /// Whether the name is any attribute, `__attribute__((NAME))`, and not a
@@ -58,7 +59,7 @@ impl TagTable {
         let mut entries: Vec<Entry> = types
             .filter_map(|ty| match ty {
                 Type::DeclTag(tag) => {
-                    Some(Entry { target: tag.target().id(), component: tag.component(), tag: tag.id() })
+                    Some(Entry { target: tag.target().id(), component: tag.component_idx(), tag: tag.id() })
                 }
                 _ => None,
             })
@@ -71,7 +72,7 @@ impl TagTable {
     pub(crate) fn of_all<'btf>(&'btf self, btf: &'btf Layer, target: u32) -> DeclTags<'btf> {
         let start = self.0.partition_point(|entry| entry.target < target);
         let end = self.0.partition_point(|entry| entry.target <= target);
-        DeclTags { btf, entries: self.0.get(start..end).unwrap_or_default().iter() }
+        DeclTags { btf: Some(btf), entries: self.0.get(start..end).unwrap_or_default().iter() }
     }
 
     /// The tags of a declaration, or of one of its components, by rising id.
@@ -79,14 +80,16 @@ impl TagTable {
         let wanted = (target, component);
         let start = self.0.partition_point(|entry| (entry.target, entry.component) < wanted);
         let end = self.0.partition_point(|entry| (entry.target, entry.component) <= wanted);
-        DeclTags { btf, entries: self.0.get(start..end).unwrap_or_default().iter() }
+        DeclTags { btf: Some(btf), entries: self.0.get(start..end).unwrap_or_default().iter() }
     }
 }
 
 /// Iterator over the tags of a declaration, member or parameter, by rising id.
 #[derive(Clone)]
+#[must_use = "iterators are lazy"]
 pub struct DeclTags<'btf> {
-    btf: &'btf Layer,
+    /// `None` for what has no tags.
+    btf: Option<&'btf Layer>,
     entries: slice::Iter<'btf, Entry>,
 }
 
@@ -94,7 +97,7 @@ impl<'btf> Iterator for DeclTags<'btf> {
     type Item = DeclTag<'btf>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let btf = self.btf;
+        let btf = self.btf?;
         self.entries.find_map(|entry| btf.handle_at(entry.tag).map(DeclTag))
     }
 
@@ -119,7 +122,10 @@ impl<'btf> Type<'btf> {
     /// Only tags of the BTF that owns the type are found. (What a module says
     /// of a type of its base, [`Btf::decl_tags_of`](crate::Btf::decl_tags_of)
     /// the module finds.)
-    pub fn decl_tags(self) -> impl Iterator<Item = DeclTag<'btf>> {
-        self.handle().map(|handle| handle.btf.decl_tags(handle.id, None)).into_iter().flatten()
+    pub fn decl_tags(self) -> DeclTags<'btf> {
+        match self.handle() {
+            Some(handle) => handle.btf.decl_tags(handle.id, None),
+            None => DeclTags { btf: None, entries: [].iter() },
+        }
     }
 }

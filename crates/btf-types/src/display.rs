@@ -112,7 +112,7 @@ impl<'btf> Chain<'btf> {
                 | Type::Const(_)
                 | Type::Volatile(_)
                 | Type::Restrict(_)
-                | Type::TypeTag(_) => next.target(),
+                | Type::TypeTag(_) => next.inner(),
                 _ => None,
             };
             let (Some(target), Some(place)) = (target, chain.types.get_mut(chain.len)) else {
@@ -185,8 +185,8 @@ fn write(f: &mut fmt::Formatter<'_>, ty: Type<'_>, name: Name<'_>, budget: &Budg
         match ty {
             Type::Array(array) => {
                 write!(f, "{}[", if closes { ")" } else { "" })?;
-                if array.count() > 0 {
-                    write!(f, "{}", array.count())?;
+                if array.nelems() > 0 {
+                    write!(f, "{}", array.nelems())?;
                 }
                 f.write_str("]")?;
             }

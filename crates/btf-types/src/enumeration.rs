@@ -3,14 +3,16 @@
 //! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_ENUM`" and
 //! "`BTF_KIND_ENUM64`".
 
+use alloc::vec::Vec;
 use core::{fmt, iter::FusedIterator, slice};
 
 use btf_format as raw;
 
 use crate::{
-    Name,
+    Btf, Error, Kind, Name, Type, View,
     layer::Layer,
-    view::{Handle, ShortName, debug_first, sized, views},
+    names::Sought,
+    view::{Handle, ShortName, converting, debug_first, sized, views},
 };
 
 views! {
@@ -19,12 +21,44 @@ views! {
     Enum;
     /// An enumeration with 64-bit values. Since Linux 6.0.
     Enum64;
+    /// An enumeration, with values of 32 or 64 bits.
+    AnyEnum;
 }
 
-sized!(Enum Enum64);
+sized!(Enum Enum64 AnyEnum);
+
+converting! {
+    AnyEnum of [Enum Enum64] as [Kind::Enum, Kind::Enum64];
+}
+
+impl<'btf> From<AnyEnum<'btf>> for Type<'btf> {
+    fn from(view: AnyEnum<'btf>) -> Self {
+        if view.is_enum64() { Enum64(view.0).into() } else { Enum(view.0).into() }
+    }
+}
+
+impl<'btf> From<Enum<'btf>> for AnyEnum<'btf> {
+    fn from(view: Enum<'btf>) -> Self {
+        Self(view.0)
+    }
+}
+
+impl<'btf> From<Enum64<'btf>> for AnyEnum<'btf> {
+    fn from(view: Enum64<'btf>) -> Self {
+        Self(view.0)
+    }
+}
+
+impl AnyEnum<'_> {
+    /// Whether it is an ENUM64.
+    #[must_use]
+    pub fn is_enum64(self) -> bool {
+        self.0.record().info().kind() == Some(Kind::Enum64)
+    }
+}
 
 macro_rules! enumeration {
-    ($($kind:ident of $raw:ty as $values:path;)*) => {$(
+    ($($kind:ident)*) => {$(
         impl<'btf> $kind<'btf> {
             /// Whether the values are signed. (Before Linux 6.0 nothing said
             /// so: all are taken for unsigned.)
@@ -33,28 +67,26 @@ macro_rules! enumeration {
                 self.0.record().info().kind_flag()
             }
 
-            /// The values, in the order of their declaration.
-            #[must_use]
+            /// The values (enumerators), in the order of their declaration.
             #[inline]
             pub fn values(self) -> EnumValues<'btf> {
-                let raw = <$raw>::list(self.0.rest(), self.0.record().info().vlen());
-                EnumValues::new(self.0, $values(raw.iter()))
+                EnumValues::new(self.0)
             }
         }
     )*};
 }
 
-enumeration! {
-    Enum of raw::EnumValue as RawValues::Bits32;
-    Enum64 of raw::Enum64Value as RawValues::Bits64;
-}
+enumeration!(Enum Enum64 AnyEnum);
 
 /// Iterator over the values of an enumeration, of either width.
 #[derive(Clone)]
+#[must_use = "iterators are lazy"]
 pub struct EnumValues<'btf> {
-    btf: &'btf Layer,
+    owner: Handle<'btf>,
     is_signed: bool,
     raw: RawValues<'btf>,
+    /// Of the next one from the front.
+    index: u32,
 }
 
 #[derive(Clone)]
@@ -64,18 +96,24 @@ enum RawValues<'btf> {
 }
 
 impl<'btf> EnumValues<'btf> {
-    fn new(handle: Handle<'btf>, raw: RawValues<'btf>) -> Self {
-        Self { btf: handle.btf, is_signed: handle.record().info().kind_flag(), raw }
+    #[inline]
+    fn new(owner: Handle<'btf>) -> Self {
+        let info = owner.record().info();
+        let raw = match info.kind() {
+            Some(Kind::Enum64) => RawValues::Bits64(raw::Enum64Value::list(owner.rest(), info.vlen()).iter()),
+            _ => RawValues::Bits32(raw::EnumValue::list(owner.rest(), info.vlen()).iter()),
+        };
+        Self { owner, is_signed: info.kind_flag(), raw, index: 0 }
     }
 
-    fn of32(&self, raw: &raw::EnumValue) -> EnumValue<'btf> {
+    fn of32(&self, raw: &raw::EnumValue, index: u32) -> EnumValue<'btf> {
         let value = if self.is_signed { raw.val().into() } else { i128::from(raw.val() as u32) };
-        EnumValue { btf: self.btf, name_off: raw.name_off(), value }
+        EnumValue { owner: self.owner, name_off: raw.name_off(), value, index }
     }
 
-    fn of64(&self, raw: &raw::Enum64Value) -> EnumValue<'btf> {
+    fn of64(&self, raw: &raw::Enum64Value, index: u32) -> EnumValue<'btf> {
         let value = if self.is_signed { i128::from(raw.val() as i64) } else { raw.val().into() };
-        EnumValue { btf: self.btf, name_off: raw.name_off(), value }
+        EnumValue { owner: self.owner, name_off: raw.name_off(), value, index }
     }
 }
 
@@ -83,10 +121,13 @@ impl<'btf> Iterator for EnumValues<'btf> {
     type Item = EnumValue<'btf>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.raw {
-            RawValues::Bits32(raw) => raw.next().map(|raw| self.of32(raw)),
-            RawValues::Bits64(raw) => raw.next().map(|raw| self.of64(raw)),
-        }
+        let index = self.index;
+        let next = match &mut self.raw {
+            RawValues::Bits32(raw) => raw.next().map(|raw| self.of32(raw, index)),
+            RawValues::Bits64(raw) => raw.next().map(|raw| self.of64(raw, index)),
+        };
+        self.index += u32::from(next.is_some());
+        next
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -99,9 +140,10 @@ impl<'btf> Iterator for EnumValues<'btf> {
 
 impl DoubleEndedIterator for EnumValues<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
+        let last = self.index + (self.len() as u32).saturating_sub(1);
         match &mut self.raw {
-            RawValues::Bits32(raw) => raw.next_back().map(|raw| self.of32(raw)),
-            RawValues::Bits64(raw) => raw.next_back().map(|raw| self.of64(raw)),
+            RawValues::Bits32(raw) => raw.next_back().map(|raw| self.of32(raw, last)),
+            RawValues::Bits64(raw) => raw.next_back().map(|raw| self.of64(raw, last)),
         }
     }
 }
@@ -115,19 +157,20 @@ impl fmt::Debug for EnumValues<'_> {
     }
 }
 
-/// A value of an enumeration.
+/// A value of an enumeration: an enumerator.
 #[derive(Clone, Copy)]
 pub struct EnumValue<'btf> {
-    btf: &'btf Layer,
+    owner: Handle<'btf>,
     name_off: u32,
     value: i128,
+    index: u32,
 }
 
 impl<'btf> EnumValue<'btf> {
     /// The name.
     #[must_use]
     pub fn name(self) -> Name<'btf> {
-        self.btf.name_at(self.name_off)
+        self.owner.btf.name_at(self.name_off)
     }
 
     /// The value, signed or unsigned as its enumeration is: in the range of
@@ -136,10 +179,97 @@ impl<'btf> EnumValue<'btf> {
     pub fn value(self) -> i128 {
         self.value
     }
+
+    /// Index among the values of its enumeration, counted from 0.
+    #[must_use]
+    pub fn index(self) -> u32 {
+        self.index
+    }
+
+    /// The enumeration that declares it.
+    #[must_use]
+    pub fn enumeration(self) -> AnyEnum<'btf> {
+        AnyEnum(self.owner)
+    }
+}
+
+/// The same value of the same enumeration.
+impl PartialEq for EnumValue<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.owner, self.index) == (other.owner, other.index)
+    }
+}
+
+impl Eq for EnumValue<'_> {}
+
+impl core::hash::Hash for EnumValue<'_> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        (self.owner, self.index).hash(state);
+    }
+}
+
+impl fmt::Display for EnumValue<'_> {
+    /// Writes the enumerator as C declares it: `NAME = 1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.name(), self.value())
+    }
 }
 
 impl fmt::Debug for EnumValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} = {}", ShortName(self.btf, self.name_off), self.value())
+        write!(f, "{:?} = {}", ShortName(self.owner.btf, self.name_off), self.value())
+    }
+}
+
+impl Btf {
+    /// The enumerator of this name, of whatever enumeration, nearest layer
+    /// first; [`EnumValue::enumeration`] is its type.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// # use btf_types::{Btf, Error};
+    /// # let bytes: &'static [u8] = include_bytes!("../doc/point.btf");
+    /// # let btf = Btf::parse(bytes)?;
+    /// assert!(matches!(btf.find_enumerator("BPF_ANY"), Err(Error::NoSuchEnumerator { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Cost: a look at each enumerator.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchEnumerator`], or [`Error::AmbiguousEnumerator`] if the
+    /// nearest BTF that has any has several.
+    pub fn find_enumerator(&self, name: impl AsRef<[u8]>) -> Result<EnumValue<'_>, Error> {
+        let name = name.as_ref();
+        for layer in self.layer().layers() {
+            let found: Vec<_> = layer.enumerators(name).collect();
+            match found.as_slice() {
+                [] => {}
+                [one] => return Ok(*one),
+                several => {
+                    let ids = several.iter().map(|value| value.owner.id).collect();
+                    return Err(Error::AmbiguousEnumerator { name: name.into(), ids });
+                }
+            }
+        }
+        Err(Error::NoSuchEnumerator { name: name.into() })
+    }
+
+    /// All enumerators of this name, own ones and then those of the base, each
+    /// by rising id of their enumeration.
+    #[must_use]
+    pub fn find_all_enumerators(&self, name: impl AsRef<[u8]>) -> Vec<EnumValue<'_>> {
+        self.layer().layers().flat_map(|layer| layer.enumerators(name.as_ref())).collect()
+    }
+}
+
+impl Layer {
+    /// Enumerators of own types by their name.
+    fn enumerators<'btf, 'n>(&'btf self, name: &'n [u8]) -> impl Iterator<Item = EnumValue<'btf>> + use<'btf, 'n> {
+        let mut sought = Sought::new(name);
+        let values = self.types().filter_map(AnyEnum::of).flat_map(AnyEnum::values);
+        values.filter(move |value| !name.is_empty() && sought.is_name(self, value.name_off))
     }
 }

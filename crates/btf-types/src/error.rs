@@ -171,12 +171,12 @@ pub enum Error {
         name: Box<str>,
     },
     /// Several modules have a type of this name and kind.
-    #[error("{} modules have a {} {name}: {}", .objects.len(), kind_or_type(.kind), List(.objects))]
+    #[error("{} modules have a {} {name}: {}", .objects.len(), Kinds(.kinds), List(.objects))]
     AmbiguousObjects {
         /// The name that was asked for.
         name: OwnedName,
-        /// The kind that was asked for; `None`: any.
-        kind: Option<Kind>,
+        /// The kinds that were asked for; empty: any.
+        kinds: &'static [Kind],
         /// The modules.
         objects: Vec<Box<str>>,
     },
@@ -189,21 +189,35 @@ pub enum Error {
         count: u32,
     },
     /// There is no type of this name and kind.
-    #[error("no {} is named {name}", kind_or_type(.kind))]
+    #[error("no {} is named {name}", Kinds(.kinds))]
     NoSuchName {
         /// The name that was asked for.
         name: OwnedName,
-        /// The kind that was asked for; `None`: any.
-        kind: Option<Kind>,
+        /// The kinds that were asked for; empty: any.
+        kinds: &'static [Kind],
+    },
+    /// There is no enumerator of this name.
+    #[error("no enumerator is named {name}")]
+    NoSuchEnumerator {
+        /// The name that was asked for.
+        name: OwnedName,
+    },
+    /// There are several enumerators of this name, none nearer than the others.
+    #[error("{} enumerations have an enumerator {name}: {}", .ids.len(), List(.ids))]
+    AmbiguousEnumerator {
+        /// The name that was asked for.
+        name: OwnedName,
+        /// The ids of the enumerations, rising.
+        ids: Vec<u32>,
     },
     /// There are several types of this name and kind, none nearer than the
     /// others.
-    #[error("{} types are named {name}: {}; which {}?", .ids.len(), List(.ids), kind_or_type(.kind))]
+    #[error("{} types are named {name}: {}; which {}?", .ids.len(), List(.ids), Kinds(.kinds))]
     Ambiguous {
         /// The name that was asked for.
         name: OwnedName,
-        /// The kind that was asked for; `None`: any.
-        kind: Option<Kind>,
+        /// The kinds that were asked for; empty: any.
+        kinds: &'static [Kind],
         /// The ids of those that there are, rising.
         ids: Vec<u32>,
     },
@@ -267,6 +281,21 @@ fn kind_or_type(kind: &Option<Kind>) -> &'static str {
 
 fn kind_or_void(kind: &Option<Kind>) -> &'static str {
     kind.map_or("void or of an unknown kind", Kind::as_str)
+}
+
+/// Kinds in a text: `STRUCT or UNION`.
+pub(crate) struct Kinds<'a>(pub(crate) &'a [Kind]);
+
+impl fmt::Display for Kinds<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("type");
+        }
+        self.0
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, kind)| write!(f, "{}{kind}", if index == 0 { "" } else { " or " }))
+    }
 }
 
 /// A list in a text: the first of them, if there are many.

@@ -3,33 +3,9 @@
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
-use btf_format::Kind;
-
-use crate::{Btf, Error, Name, Type, layer::Layer, view::Handle};
-
-/// What a question by name can be answered with: the view of a kind, or
-/// [`Type`] for any kind.
-pub trait View<'btf>: Copy + Into<Type<'btf>> + sealed::Sealed {
-    /// The kind; `None` for any.
-    const KIND: Option<Kind>;
-
-    /// The view, if the type is of this kind.
-    fn of(ty: Type<'btf>) -> Option<Self>;
-}
-
-pub(crate) mod sealed {
-    pub trait Sealed {}
-}
-
-impl sealed::Sealed for Type<'_> {}
-
-impl<'btf> View<'btf> for Type<'btf> {
-    const KIND: Option<Kind> = None;
-
-    fn of(ty: Self) -> Option<Self> {
-        Some(ty)
-    }
-}
+#[cfg(feature = "regex")]
+use crate::Type;
+use crate::{Btf, Error, Name, View, layer::Layer};
 
 /// How long a name may be to be looked at where all are, in bytes. A million
 /// types may share one of megabytes.
@@ -45,13 +21,6 @@ fn short_name(ty: Type<'_>) -> Name<'_> {
     let tail = tail.get(..=LONGEST).unwrap_or(tail);
     let end = memchr::memchr(0, tail).unwrap_or(0);
     Name::new(tail.get(..end).unwrap_or_default())
-}
-
-/// The view of a handle, if it is of the right kind.
-fn view<'btf, K: View<'btf>>(handle: Handle<'btf>) -> Option<K> {
-    // Most types of a name are of another kind: that is told by the record.
-    let kind = handle.record().info().kind();
-    if K::KIND.is_some() && K::KIND != kind { None } else { K::of(Type::of(handle)) }
 }
 
 impl Btf {
@@ -71,10 +40,9 @@ impl Btf {
     /// ```
     ///
     /// Cost: some tens of nanoseconds, after the first question by name: that
-    /// one looks whether the types are sorted by name, and if not, makes an
-    /// index and keeps it, one for functions and one for everything else. Of a
-    /// kernel's BTF both together take less than a millisecond and half a
-    /// megabyte.
+    /// one makes an index and keeps it, one for functions and one for everything
+    /// else. Of a kernel's BTF both together take less than a millisecond and half
+    /// a megabyte.
     ///
     /// # Errors
     ///
@@ -84,7 +52,7 @@ impl Btf {
         let name = name.as_ref();
         for layer in self.layer().layers() {
             let (mut first, mut second) = (None, None);
-            layer.named(name, K::KIND, |handle| match (view::<K>(handle), &first) {
+            layer.named(name, K::KINDS, |handle| match (handle.view::<K>(), &first) {
                 (None, _) => ControlFlow::Continue(()),
                 (found, None) => {
                     first = found;
@@ -100,12 +68,12 @@ impl Btf {
                 (Some(_), Some(_)) => {
                     let mut ids = Vec::new();
                     layer.each_named::<K>(name, |found| ids.push(found.into().id()));
-                    return Err(Error::Ambiguous { name: name.into(), kind: K::KIND, ids });
+                    return Err(Error::Ambiguous { name: name.into(), kinds: K::KINDS, ids });
                 }
                 (None, _) => {}
             }
         }
-        Err(Error::NoSuchName { name: name.into(), kind: K::KIND })
+        Err(Error::NoSuchName { name: name.into(), kinds: K::KINDS })
     }
 
     /// The type of this name and kind with the lowest id, of the base before
@@ -190,8 +158,8 @@ impl Btf {
 
 impl Layer {
     fn each_named<'btf, K: View<'btf>>(&'btf self, name: &[u8], mut each: impl FnMut(K)) {
-        self.named(name, K::KIND, |handle| {
-            if let Some(found) = view(handle) {
+        self.named(name, K::KINDS, |handle| {
+            if let Some(found) = handle.view() {
                 each(found);
             }
             ControlFlow::Continue(())
@@ -201,8 +169,8 @@ impl Layer {
     /// The own type of this name with the lowest id.
     fn first_named<'btf, K: View<'btf>>(&'btf self, name: &[u8]) -> Option<K> {
         let mut first = None;
-        self.named(name, K::KIND, |handle| {
-            first = view(handle);
+        self.named(name, K::KINDS, |handle| {
+            first = handle.view();
             if first.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         first
@@ -210,7 +178,7 @@ impl Layer {
 
     /// Adds the own types of this name, by rising id.
     fn add_named<'btf, K: View<'btf>>(&'btf self, name: &[u8], all: &mut Vec<K>) {
-        all.reserve_exact(self.many_named(name, K::KIND));
+        all.reserve_exact(self.many_named(name, K::KINDS));
         self.each_named(name, |found| all.push(found));
     }
 
@@ -221,7 +189,7 @@ impl Layer {
             self.add_named(essential, all);
         }
         let plain = all.len();
-        self.flavored(essential, K::KIND, |handle| all.extend(view::<K>(handle)));
+        self.flavored(essential, K::KINDS, |handle| all.extend(handle.view::<K>()));
         if first < plain && plain < all.len() {
             let by_id = |found: &K| (*found).into().id();
             all.get_mut(first..).unwrap_or_default().sort_unstable_by_key(by_id);

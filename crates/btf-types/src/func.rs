@@ -29,19 +29,27 @@ impl<'btf> Func<'btf> {
     #[must_use]
     #[inline]
     pub fn proto(self) -> FuncProto<'btf> {
-        // That it refers to a FUNC_PROTO was checked at opening; and what is
-        // none, taken for one, harms nobody.
-        FuncProto(self.0.btf.handle_at(self.0.record().size_or_type()).unwrap_or(self.0))
+        let proto = self.0.btf.handle_at(self.0.record().size_or_type());
+        debug_assert!(
+            proto.is_some_and(|proto| proto.record().info().kind() == Some(raw::Kind::FuncProto)),
+            "that a FUNC refers to a FUNC_PROTO is checked at opening"
+        );
+        FuncProto(proto.unwrap_or(self.0))
     }
 
-    /// The parameters, as [`FuncProto::params`]; these know which function
-    /// they belong to, and so have [`Param::decl_tags`].
-    #[must_use]
+    /// The parameters, those of [`Func::proto`].
+    #[inline]
     pub fn params(self) -> Params<'btf> {
-        Params::new(self.0, self.proto().0)
+        self.proto().params()
     }
 
-    /// Who can see the function.
+    /// DECL_TAGs of a parameter, by its [`Param::index`]. (They belong to the
+    /// function: other functions share its prototype, and not its tags.)
+    pub fn param_tags(self, index: u32) -> DeclTags<'btf> {
+        self.0.btf.decl_tags(self.0.id, Some(index))
+    }
+
+    /// Linkage of the function.
     #[must_use]
     pub fn linkage(self) -> Linkage {
         self.0.record().info().vlen().into()
@@ -51,10 +59,9 @@ impl<'btf> Func<'btf> {
 impl<'btf> FuncProto<'btf> {
     /// The parameters, in the order of their declaration. For `...` there is
     /// one too, the last, which [`Param::is_vararg`].
-    #[must_use]
     #[inline]
     pub fn params(self) -> Params<'btf> {
-        Params::new(self.0, self.0)
+        Params::new(self.0)
     }
 
     /// Whether the parameters end with `...`.
@@ -82,13 +89,12 @@ impl<'btf> Param<'btf> {
     pub fn is_vararg(self) -> bool {
         self.raw.name_off() == 0 && self.raw.type_id() == 0
     }
+}
 
-    /// The tags that were put on this parameter (`btf_decl_tag`). They belong
-    /// to a function, so there are none unless the parameter came from
-    /// [`Func::params`].
-    #[must_use]
-    pub fn decl_tags(self) -> DeclTags<'btf> {
-        self.owner.btf.decl_tags(self.owner.id, Some(self.index))
+impl fmt::Display for Param<'_> {
+    /// Writes the parameter as C declares it: `int len`, `...`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_vararg() { f.pad("...") } else { self.ty().declare(self.name()).fmt(f) }
     }
 }
 

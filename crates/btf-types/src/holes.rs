@@ -2,10 +2,11 @@
 
 use alloc::vec::Vec;
 
-use crate::{Member, Struct, Union};
+use crate::{Composite, Member, Struct, Union};
 
 /// Bits between the members of a struct that belong to none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Hole {
     /// The member before it, counted from 0; `None` if it is at the start.
     pub after: Option<u32>,
@@ -60,4 +61,12 @@ macro_rules! padding {
     )*};
 }
 
-padding!(Struct Union);
+padding!(Struct Union Composite);
+
+impl Composite<'_> {
+    /// The holes, see [`Struct::holes`]; a union has none.
+    #[must_use]
+    pub fn holes(self) -> Vec<Hole> {
+        if self.is_union() { Vec::new() } else { Struct(self.0).holes() }
+    }
+}

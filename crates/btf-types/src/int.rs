@@ -17,7 +17,9 @@ sized!(Int Float);
 
 impl Int<'_> {
     fn data(self) -> raw::IntData {
-        raw::IntData::first(self.0.rest()).copied().unwrap_or(raw::IntData::new(0))
+        let data = raw::IntData::first(self.0.rest());
+        debug_assert!(data.is_some(), "records lie within the type section");
+        data.copied().unwrap_or(raw::IntData::new(0))
     }
 
     /// Width of the value in **bits**: 8 x [`Int::size`], but in bitfields as

@@ -130,9 +130,9 @@ impl NameIndex {
     }
 
     /// The numbers of the own types that may have this name, rising. Those that
-    /// are not of the kind, if one is given, may be passed over.
+    /// are of other kinds, if some are given, may be passed over.
     #[inline]
-    pub(crate) fn candidates(&self, name: &[u8], kind: Option<Kind>) -> Candidates<'_> {
+    pub(crate) fn candidates(&self, name: &[u8], kinds: &[Kind]) -> Candidates<'_> {
         let hash = hash(name);
         let number_bits = self.number_bits;
         let bucket = bucket(hash, self.starts.len().wrapping_sub(2));
@@ -141,7 +141,7 @@ impl NameIndex {
             _ => 0..0,
         };
         let crowds = match &self.crowd {
-            Some(crowd) if range.is_empty() => crowd.find(name, kind),
+            Some(crowd) if range.is_empty() => crowd.find(name, kinds),
             _ => Vec::new(),
         };
         Candidates {
@@ -266,19 +266,17 @@ impl Crowd {
     }
 
     /// The types that may have this name, those of each kind by themselves.
-    fn find(&self, name: &[u8], kind: Option<Kind>) -> Vec<&[u32]> {
+    fn find(&self, name: &[u8], kinds: &[Kind]) -> Vec<&[u32]> {
         let hash = whole_hash(name, 0, self.key);
-        let (first, last) = match kind {
-            Some(kind) => (group(hash, kind.number()), group(hash, kind.number())),
-            None => (group(hash, 0), group(hash, u8::MAX)),
-        };
-        let start = self.groups.partition_point(|&group| group < first);
-        let end = self.groups.partition_point(|&group| group <= last);
-        let types = |group: usize| {
-            let (start, end) = (*self.starts.get(group)?, *self.starts.get(group + 1)?);
+        let start = self.groups.partition_point(|&other| other < group(hash, 0));
+        let end = self.groups.partition_point(|&other| other <= group(hash, u8::MAX));
+        let types = |index: usize| {
+            let (start, end) = (*self.starts.get(index)?, *self.starts.get(index + 1)?);
             self.types.get(start as usize..end as usize)
         };
-        (start..end).filter_map(types).collect()
+        let is_wanted = |kind: u8| kinds.is_empty() || kinds.iter().any(|wanted| wanted.number() == kind);
+        let wanted = (start..end).filter(|&index| self.groups.get(index).is_some_and(|&group| is_wanted(group as u8)));
+        wanted.filter_map(types).collect()
     }
 }
 

@@ -1,11 +1,12 @@
 //! Own types of one layer by their name.
 //!
-//! A layer whose types are sorted by name (kernels since 7.0) is searched by
-//! halving. Nothing in the file says that it is sorted: it is looked at once,
-//! all over, on the first question. For any other layer an index is made on
-//! the first question, and kept: one of functions, which are most of the names
-//! in a kernel, and one of everything else. Few ask for both. Names with a
-//! flavor have an index by their essential name besides.
+//! An index is made on the first question, and kept: one of functions, which are
+//! most of the names in a kernel, and one of everything else. Few ask for both.
+//! Names with a flavor have an index by their essential name besides.
+//!
+//! Types may be sorted by name (kernels since 7.0), and could be searched by
+//! halving. But nothing in the file says that they are: to look at it takes
+//! longer than to make the index, and so does each search.
 
 use alloc::{boxed::Box, collections::BTreeMap};
 use core::{cmp::Ordering, ops::ControlFlow};
@@ -20,33 +21,16 @@ use crate::{
     view::Handle,
 };
 
-/// The order of a layer's names, and the indices of them, each made on the first
-/// question for it.
+/// The indices of a layer's names, and whether these are sorted: each made on the
+/// first question for it.
 #[derive(Default)]
 pub(crate) struct Names {
-    order: OnceBox<Order>,
+    is_sorted: OnceBox<bool>,
     functions: OnceBox<NameIndex>,
     others: OnceBox<NameIndex>,
     flavors: OnceBox<NameIndex>,
     pub(crate) flavor_strings: OnceBox<FlavorStrings>,
 }
-
-/// The order of own types.
-#[derive(Clone, Copy)]
-enum Order {
-    Unsorted,
-    /// Those without a name first, then those with one in the order of its
-    /// bytes.
-    Sorted {
-        unnamed: u32,
-        /// Whether no name has so many types that they had better be told apart
-        /// by an index.
-        is_searched: bool,
-    },
-}
-
-/// Up to how many types of one name are gone through one after the other.
-const RUN: u32 = 64;
 
 /// A name that is looked for: compared with others without looking for their
 /// end, and if it is long, once with each place in the strings.
@@ -89,49 +73,38 @@ impl Layer {
     /// Whether own types are sorted by name: those without one first, then
     /// those with one in the order of its bytes.
     pub(crate) fn is_sorted(&self) -> bool {
-        matches!(self.order(), Order::Sorted { .. })
-    }
-
-    fn order(&self) -> Order {
-        *self.names.order.get_or_init(|| Box::new(self.look_at_order().unwrap_or(Order::Unsorted)))
+        *self.names.is_sorted.get_or_init(|| Box::new(self.look_whether_sorted().is_some()))
     }
 
     /// `None` if they are not sorted.
-    fn look_at_order(&self) -> Option<Order> {
+    fn look_whether_sorted(&self) -> Option<()> {
         // Names of megabytes, each compared with the next, could take hours.
-        // What is sorted by such names is none the worse for an index.
         let mut budget = 4 * (u64::from(self.strings_len()) + u64::from(self.own_count()));
-        let (mut unnamed, mut run, mut longest_run) = (0, 0, 0);
+        let mut is_all_unnamed = true;
         let (mut last, mut last_offset) = (&[0][..], 0);
         for record in self.own_records() {
             let offset = record.name_off();
             let name = if offset == 0 { &[0][..] } else { self.string_at(offset) };
-            run += 1;
             if offset != last_offset {
                 let (order, compared) = compare_terminated(last, name);
                 budget = budget.checked_sub(compared)?;
-                match order {
-                    Ordering::Greater => return None,
-                    Ordering::Equal => {}
-                    Ordering::Less => run = 1,
+                if order == Ordering::Greater {
+                    return None;
                 }
             }
-            let is_unnamed = name.first() == Some(&0);
-            unnamed += u32::from(is_unnamed);
-            longest_run = if is_unnamed { 0 } else { run.max(longest_run) };
+            is_all_unnamed &= name.first() == Some(&0);
             (last, last_offset) = (name, offset);
         }
-        // All of it unnamed: there is nothing to find either way.
-        (unnamed < self.own_count()).then_some(Order::Sorted { unnamed, is_searched: longest_run <= RUN })
+        (!is_all_unnamed).then_some(())
     }
 
     /// Calls `found` with each own type of this name, by rising id, until it
-    /// breaks. Those that are not of the kind, if one is given, may be passed
+    /// breaks. Those that are of other kinds, if some are given, may be passed
     /// over.
     pub(crate) fn named<'btf>(
         &'btf self,
         name: &[u8],
-        kind: Option<Kind>,
+        kinds: &[Kind],
         mut found: impl FnMut(Handle<'btf>) -> ControlFlow<()>,
     ) {
         if name.is_empty() {
@@ -139,17 +112,7 @@ impl Layer {
         }
         let mut sought = Sought::new(name);
         let mut is_named = |handle: Handle<'_>| sought.is_name(self, handle.record().name_off());
-        if let Order::Sorted { unnamed, is_searched: true } = self.order() {
-            let first = self.first_not_before(unnamed, name);
-            let named = (first..self.own_count()).map_while(|own| self.own(own));
-            for handle in named.take_while(|handle| is_named(*handle)) {
-                if found(handle).is_break() {
-                    return;
-                }
-            }
-            return;
-        }
-        let (functions, others) = self.candidates(name, kind);
+        let (functions, others) = self.candidates(name, kinds);
         let (mut functions, mut others) =
             (functions.into_iter().flatten().peekable(), others.into_iter().flatten().peekable());
         loop {
@@ -166,27 +129,25 @@ impl Layer {
     }
 
     /// How many own types have this name, if they are many.
-    pub(crate) fn many_named(&self, name: &[u8], kind: Option<Kind>) -> usize {
-        if matches!(self.order(), Order::Sorted { is_searched: true, .. }) {
-            return 0;
-        }
-        let (functions, others) = self.candidates(name, kind);
+    pub(crate) fn many_named(&self, name: &[u8], kinds: &[Kind]) -> usize {
+        let (functions, others) = self.candidates(name, kinds);
         [functions, others].iter().flatten().map(Candidates::crowd_len).sum()
     }
 
     /// The functions, and everything else, that may have this name.
-    fn candidates(&self, name: &[u8], kind: Option<Kind>) -> (Option<Candidates<'_>>, Option<Candidates<'_>>) {
-        let functions = matches!(kind, None | Some(Kind::Func)).then(|| self.functions().candidates(name, kind));
-        let others = (kind != Some(Kind::Func)).then(|| self.others().candidates(name, kind));
+    fn candidates(&self, name: &[u8], kinds: &[Kind]) -> (Option<Candidates<'_>>, Option<Candidates<'_>>) {
+        let functions =
+            (kinds.is_empty() || kinds.contains(&Kind::Func)).then(|| self.functions().candidates(name, kinds));
+        let others = (kinds != [Kind::Func]).then(|| self.others().candidates(name, kinds));
         (functions, others)
     }
 
     /// Calls `found` with each own type whose name is a flavor of this one, by
-    /// rising id. Those that are not of the kind, if one is given, may be passed
+    /// rising id. Those that are of other kinds, if some are given, may be passed
     /// over.
-    pub(crate) fn flavored<'btf>(&'btf self, name: &[u8], kind: Option<Kind>, mut found: impl FnMut(Handle<'btf>)) {
+    pub(crate) fn flavored<'btf>(&'btf self, name: &[u8], kinds: &[Kind], mut found: impl FnMut(Handle<'btf>)) {
         let mut sought = Sought::new(name);
-        for handle in self.flavors().candidates(name, kind).filter_map(|own| self.own(own)) {
+        for handle in self.flavors().candidates(name, kinds).filter_map(|own| self.own(own)) {
             if sought.is_essential(self, handle.record().name_off()) {
                 found(handle);
             }
@@ -203,28 +164,6 @@ impl Layer {
 
     fn flavors(&self) -> &NameIndex {
         self.names.flavors.get_or_init(|| Box::new(NameIndex::new(self, Keys::Flavors)))
-    }
-
-    /// The first own type, of those that are sorted by name, whose name does not
-    /// sort before this one.
-    fn first_not_before(&self, unnamed: u32, name: &[u8]) -> u32 {
-        let (mut low, mut high) = (unnamed, self.own_count());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.own(middle) {
-                Some(handle) if self.is_before(handle, name) => low = middle + 1,
-                _ => high = middle,
-            }
-        }
-        low
-    }
-
-    /// Whether the type's name sorts before this one. Its end need not be
-    /// looked for, as a NUL is less than all that names consist of.
-    #[inline]
-    fn is_before(&self, handle: Handle<'_>, name: &[u8]) -> bool {
-        let tail = self.string_at(handle.record().name_off());
-        tail.get(..name.len()).unwrap_or(tail) < name
     }
 }
 

@@ -1,19 +1,20 @@
 //! Named paths into types: `task_struct.mm.pgd`.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
-use crate::{Btf, Error, Member, Members, Struct, Type, Typedef, Union, names::Sought, peel::HOPS};
+use crate::{Btf, Composite, Error, Type, Typedef, composite::TooMany};
 
 /// The way from an object to something inside it, or behind its pointers: see
 /// [`Type::path`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Path<'btf> {
     steps: Vec<Step<'btf>>,
 }
 
 /// A part of a path that needs no dereference: from the start of one object to
 /// something inside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Step<'btf> {
     /// The type of the object.
     pub from: Type<'btf>,
@@ -41,10 +42,10 @@ impl<'btf> Path<'btf> {
 }
 
 /// How many members are looked at for one path.
-const MEMBERS: u32 = 10_000_000;
+const MEMBERS: u32 = 1_000_000;
 
-/// More members had to be looked at than were allowed.
-struct TooMany;
+/// Up to how many members are looked at again sooner than remembered.
+const FEW: u64 = 16;
 
 /// A part of the text of a path.
 enum Part<'p> {
@@ -75,49 +76,6 @@ fn next_part<'p>(text: &mut &'p [u8], first: bool) -> Option<Part<'p>> {
 }
 
 impl<'btf> Type<'btf> {
-    /// The member of this name, of this struct or union or of an anonymous one
-    /// inside it (64 of them inside each other), and its offset from the start of this one in
-    /// **bits**. The first in the order of declaration; typedefs and qualifiers
-    /// are seen through.
-    ///
-    /// Cost: a look at each member on the way; each anonymous type is searched
-    /// once, however often it stands there.
-    #[must_use]
-    pub fn find_member(self, name: impl AsRef<[u8]>) -> Option<(Member<'btf>, u64)> {
-        let mut steps = u64::MAX;
-        self.search_member(name.as_ref(), &mut steps).unwrap_or_default()
-    }
-
-    /// Looks for a member as [`Type::find_member`] does, at no more than so many
-    /// members; of these it takes off how many it looked at.
-    fn search_member(self, name: &[u8], steps: &mut u64) -> Result<Option<(Member<'btf>, u64)>, TooMany> {
-        let Some(members) = members(self).filter(|_| !name.is_empty()) else { return Ok(None) };
-        let mut sought = Sought::new(name);
-        let mut searched = BTreeSet::new();
-        let mut open = Vec::from([(members, 0u64)]);
-        loop {
-            let depth = open.len();
-            let Some((members_left, start)) = open.last_mut() else { return Ok(None) };
-            let Some(member) = members_left.next() else {
-                open.pop();
-                continue;
-            };
-            *steps = steps.checked_sub(1).ok_or(TooMany)?;
-            let offset = *start + u64::from(member.bit_offset());
-            if member.is_named(&mut sought) {
-                return Ok(Some((member, offset)));
-            }
-            if member.is_anonymous() && depth < HOPS as usize {
-                let inner = member.ty().peel_modifiers();
-                if let Some(members) = self::members(inner)
-                    && searched.insert(inner.id())
-                {
-                    open.push((members, offset));
-                }
-            }
-        }
-    }
-
     /// Follows a path: names of members (through anonymous structs and
     /// unions), indices of arrays and pointers in brackets, and with each
     /// pointer on the way a new step. `.` and `->` mean the same, as the types
@@ -140,12 +98,13 @@ impl<'btf> Type<'btf> {
     ///
     /// [`Error::NoSuchMember`] if there is no such thing there, or the text is
     /// no path; those of [`Type::size_of`] where an index is used;
-    /// [`Error::TooMuch`] after ten million members.
+    /// [`Error::TooMuch`] after a million members.
     pub fn path(self, path: impl AsRef<[u8]>) -> Result<Path<'btf>, Error> {
         let whole = path.as_ref();
         let mut text = whole;
         let mut steps = Vec::new();
         let mut steps_left = MEMBERS.into();
+        let mut known = BTreeMap::new();
         let mut step = Step { from: self.peel_modifiers(), bit_offset: 0, bitfield_size: None, to: self };
         while !text.is_empty() {
             let before = text;
@@ -165,9 +124,21 @@ impl<'btf> Type<'btf> {
             }
             match part {
                 Part::Member(name) => {
-                    let found = object.search_member(name, &mut steps_left);
-                    let found = found.map_err(|TooMany| Error::TooMuch { id: self.id(), limit: MEMBERS })?;
-                    let (member, offset) = found.ok_or_else(|| error(object))?;
+                    // A path may come by the same member over and over.
+                    let found = match known.get(&(object.id(), name)) {
+                        Some(&found) => found,
+                        None => {
+                            let before = steps_left;
+                            let found = object.search_member(name, &mut steps_left);
+                            let found = found.map_err(|TooMany| Error::TooMuch { id: self.id(), limit: MEMBERS })?;
+                            let found = found.ok_or_else(|| error(object))?;
+                            if before - steps_left > FEW {
+                                known.insert((object.id(), name), found);
+                            }
+                            found
+                        }
+                    };
+                    let (member, offset) = found;
                     step.bit_offset += offset;
                     step.bitfield_size = member.bitfield_size();
                     step.to = member.ty();
@@ -175,7 +146,7 @@ impl<'btf> Type<'btf> {
                 Part::Index(index) => {
                     let Type::Array(array) = object else { return Err(error(object)) };
                     // One of no elements is flexible.
-                    if array.count() != 0 && index >= array.count().into() {
+                    if array.nelems() != 0 && index >= array.nelems().into() {
                         return Err(error(object));
                     }
                     step.bit_offset += bits(index, array.element())?;
@@ -193,15 +164,6 @@ fn bits(index: u64, element: Type<'_>) -> Result<u64, Error> {
     let limit = u32::MAX.into();
     let bytes = element.size_of()?.checked_mul(index).filter(|&bytes| bytes <= limit);
     bytes.map(|bytes| bytes * 8).ok_or(Error::TooBig { id: element.id(), limit })
-}
-
-/// The members of a struct or union, through typedefs and qualifiers.
-fn members(ty: Type<'_>) -> Option<Members<'_>> {
-    match ty.peel_modifiers() {
-        Type::Struct(s) => Some(s.members()),
-        Type::Union(u) => Some(u.members()),
-        _ => None,
-    }
 }
 
 impl Btf {
@@ -225,11 +187,8 @@ impl Btf {
         let path = path.as_ref();
         let end = path.iter().position(|byte| matches!(byte, b'.' | b'[' | b'-')).unwrap_or(path.len());
         let (name, rest) = path.split_at_checked(end).unwrap_or((path, &[]));
-        let root = match self.find::<Struct<'_>>(name) {
-            Err(Error::NoSuchName { .. }) => match self.find::<Union<'_>>(name) {
-                Err(Error::NoSuchName { .. }) => self.find::<Typedef<'_>>(name)?.into(),
-                found => found?.into(),
-            },
+        let root = match self.find::<Composite<'_>>(name) {
+            Err(Error::NoSuchName { .. }) => self.find::<Typedef<'_>>(name)?.into(),
             found => Type::from(found?),
         };
         root.path(rest)

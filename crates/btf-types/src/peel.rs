@@ -9,10 +9,11 @@ use crate::{Error, Type};
 pub(crate) const HOPS: u32 = 64;
 
 impl<'btf> Type<'btf> {
-    /// The one type that this is made of, if there is just one: what a pointer
-    /// points to, a typedef names, a qualifier qualifies, a tag tags, an array
-    /// has as elements, a variable has as type; of a function its prototype, of
-    /// a prototype what it returns.
+    /// The type that a reference refers to: PTR, TYPEDEF, VOLATILE, CONST,
+    /// RESTRICT, TYPE_TAG, or DECL_TAG. Others have methods of their own:
+    /// [`Array::element`](crate::Array::element), [`Var::ty`](crate::Var::ty),
+    /// [`Func::proto`](crate::Func::proto),
+    /// [`FuncProto::return_type`](crate::FuncProto::return_type).
     #[must_use]
     pub fn target(self) -> Option<Self> {
         Some(match self {
@@ -23,16 +24,23 @@ impl<'btf> Type<'btf> {
             Type::Restrict(view) => view.target(),
             Type::TypeTag(view) => view.target(),
             Type::DeclTag(view) => view.target(),
-            Type::Array(array) => array.element(),
-            Type::Var(var) => var.ty(),
-            Type::Func(func) => func.proto().into(),
-            Type::FuncProto(proto) => proto.return_type(),
             _ => return None,
         })
     }
 
-    /// The types that one comes by from [`Type::target`] to target, this one
-    /// not included: of `const char *` that is `const char`, `char`. At most 64.
+    /// The type that a chain goes on with: besides [`Type::target`] the element
+    /// of an array, the type of a variable, the return type of a prototype.
+    pub(crate) fn inner(self) -> Option<Self> {
+        match self {
+            Type::Array(array) => Some(array.element()),
+            Type::Var(var) => Some(var.ty()),
+            Type::FuncProto(proto) => Some(proto.return_type()),
+            _ => self.target(),
+        }
+    }
+
+    /// Repeats [`Type::target`], at most 64 times; this type is not included. Of
+    /// `const char *` it gives `const char`, `char`.
     pub fn chain(self) -> impl Iterator<Item = Self> {
         core::iter::successors(self.target(), |ty| ty.target()).take(HOPS as usize)
     }
@@ -86,7 +94,7 @@ impl<'btf> Type<'btf> {
     pub(crate) fn peel(self, is_peel: impl Fn(Self) -> bool) -> Self {
         let mut ty = self;
         for _ in 0..HOPS {
-            match ty.target() {
+            match ty.inner() {
                 Some(target) if is_peel(ty) => ty = target,
                 _ => break,
             }

@@ -33,12 +33,12 @@ impl Type<'_> {
                 Type::Array(array) => {
                     // Elements of an array without any may be as large as they
                     // like; that they have a size is looked at all the same.
-                    count = count.checked_mul(array.count().into()).ok_or(self.too_big())?;
+                    count = count.checked_mul(array.nelems().into()).ok_or(self.too_big())?;
                     ty = array.element();
                     continue;
                 }
                 _ if ty.is_modifier() || matches!(ty, Type::Var(_) | Type::DeclTag(_)) => {
-                    ty = ty.target().unwrap_or(Type::Void);
+                    ty = ty.inner().unwrap_or(Type::Void);
                     continue;
                 }
                 _ => return Err(Error::Unsized { id: ty.id(), kind: ty.kind() }),

@@ -2,13 +2,13 @@
 
 use core::fmt;
 
-use btf_format::{Kind, Name};
+use btf_format::{Kind, Name, Record};
 
 use crate::{
     Array, Btf, Const, Datasec, DeclTag, Enum, Enum64, Float, Func, FuncProto, Fwd, Int, Ptr, Restrict, Struct,
     TypeTag, Typedef, Union, Unknown, Var, Volatile,
-    find::{View, sealed},
-    view::Handle,
+    error::Kinds,
+    view::{Handle, converting},
 };
 
 /// Defines [`Type`] from the list of its views.
@@ -59,32 +59,11 @@ macro_rules! types {
                     Self::$kind(view)
                 }
             }
-
-            impl<'btf> TryFrom<Type<'btf>> for $kind<'btf> {
-                type Error = WrongKind;
-
-                fn try_from(ty: Type<'btf>) -> Result<Self, WrongKind> {
-                    match ty {
-                        Type::$kind(view) => Ok(view),
-                        _ => Err(WrongKind { expected: Kind::$kind, found: ty.kind() }),
-                    }
-                }
-            }
-
-            impl sealed::Sealed for $kind<'_> {}
-
-            impl<'btf> View<'btf> for $kind<'btf> {
-                const KIND: Option<Kind> = Some(Kind::$kind);
-
-                #[inline]
-                fn of(ty: Type<'btf>) -> Option<Self> {
-                    match ty {
-                        Type::$kind(view) => Some(view),
-                        _ => None,
-                    }
-                }
-            }
         )*
+
+        converting! {
+            $($kind of [$kind] as [Kind::$kind];)*
+        }
     };
 }
 
@@ -129,12 +108,23 @@ types! {
     Enum64,
 }
 
-/// A type is of another kind than the view that it was to become.
+impl<'btf> From<Unknown<'btf>> for Type<'btf> {
+    fn from(view: Unknown<'btf>) -> Self {
+        Self::Unknown(view)
+    }
+}
+
+converting! {
+    Unknown of [Unknown] as [];
+}
+
+/// Error of a conversion to a view: the type is of another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected}, found {}", .found.map_or("void or an unknown kind", Kind::as_str))]
+#[error("expected {}, found {}", Kinds(.expected), .found.map_or("void or an unknown kind", Kind::as_str))]
+#[non_exhaustive]
 pub struct WrongKind {
-    /// The kind of the view.
-    pub expected: Kind,
+    /// The kinds of the view; empty for [`Unknown`].
+    pub expected: &'static [Kind],
     /// The kind of the type; `None` for `void` and unknown kinds.
     pub found: Option<Kind>,
 }
@@ -172,6 +162,14 @@ impl<'btf> Type<'btf> {
     #[inline]
     pub fn kind(self) -> Option<Kind> {
         self.handle().and_then(|handle| handle.record().info().kind())
+    }
+
+    /// The record in the type section; `None` for `void`, which has none.
+    #[must_use]
+    pub fn record(self) -> Option<Record<'btf>> {
+        let record = self.handle()?.whole_record();
+        debug_assert!(record.is_some(), "records are checked at opening");
+        record
     }
 
     /// Whether it has no name: without looking for the end of one.

@@ -1,6 +1,6 @@
 //! Iterators over the types of a BTF.
 
-use core::{fmt, iter::FusedIterator, slice};
+use core::{fmt, iter::FusedIterator, ops::Range, slice};
 
 use crate::{
     Type,
@@ -10,6 +10,7 @@ use crate::{
 
 /// Iterator over the own types of a [`Btf`](crate::Btf), see [`Btf::types`](crate::Btf::types).
 #[derive(Clone)]
+#[must_use = "iterators are lazy"]
 pub struct Types<'btf> {
     btf: &'btf Layer,
     /// The records that are left.
@@ -56,6 +57,49 @@ impl ExactSizeIterator for Types<'_> {}
 impl FusedIterator for Types<'_> {}
 
 impl fmt::Debug for Types<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_first(f, self.clone())
+    }
+}
+
+/// Iterator over all types of a [`Btf`](crate::Btf) and its base, see
+/// [`Btf::all_types`](crate::Btf::all_types).
+#[derive(Clone)]
+#[must_use = "iterators are lazy"]
+pub struct AllTypes<'btf> {
+    btf: &'btf Layer,
+    ids: Range<u32>,
+}
+
+impl<'btf> AllTypes<'btf> {
+    pub(crate) fn new(btf: &'btf Layer) -> Self {
+        Self { btf, ids: 1..btf.type_count() }
+    }
+}
+
+impl<'btf> Iterator for AllTypes<'btf> {
+    type Item = Type<'btf>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Type<'btf>> {
+        self.ids.next().map(|id| self.btf.type_of(id))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.ids.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for AllTypes<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.ids.next_back().map(|id| self.btf.type_of(id))
+    }
+}
+
+impl ExactSizeIterator for AllTypes<'_> {}
+impl FusedIterator for AllTypes<'_> {}
+
+impl fmt::Debug for AllTypes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         debug_first(f, self.clone())
     }

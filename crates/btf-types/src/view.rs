@@ -5,9 +5,39 @@
 
 use core::{fmt, ptr};
 
-use btf_format::{Name, Record, TypeRecord};
+use btf_format::{Kind, Name, Record, TypeRecord};
 
 use crate::{Type, layer::Layer};
+
+/// A view of types of one kind, or of several: what [`Btf::find`] can return.
+///
+/// [`Type`] is the view of any type; [`Composite`] that of structs and unions,
+/// [`AnyEnum`] that of both kinds of enumerations.
+///
+/// [`Btf::find`]: crate::Btf::find
+/// [`Composite`]: crate::Composite
+/// [`AnyEnum`]: crate::AnyEnum
+pub trait View<'btf>: Copy + Into<Type<'btf>> + sealed::Sealed {
+    /// The kinds of the view; empty for any kind.
+    const KINDS: &'static [Kind];
+
+    /// Returns the view of a type that is of one of these kinds.
+    fn of(ty: Type<'btf>) -> Option<Self>;
+}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for Type<'_> {}
+
+impl<'btf> View<'btf> for Type<'btf> {
+    const KINDS: &'static [Kind] = &[];
+
+    fn of(ty: Self) -> Option<Self> {
+        Some(ty)
+    }
+}
 
 /// What every view is.
 #[derive(Clone, Copy)]
@@ -48,6 +78,17 @@ impl<'btf> Handle<'btf> {
     #[inline]
     pub(crate) fn name(self) -> Name<'btf> {
         self.btf.name_at(self.record().name_off())
+    }
+
+    /// The view of the type, if it is of the right kind.
+    #[inline]
+    pub(crate) fn view<K: View<'btf>>(self) -> Option<K> {
+        // Most types of a name are of another kind: the record shows that.
+        let is_other = |kind: Kind| !K::KINDS.contains(&kind);
+        if !K::KINDS.is_empty() && self.record().info().kind().is_none_or(is_other) {
+            return None;
+        }
+        K::of(Type::of(self))
     }
 
     /// The type that the third word of the record refers to.
@@ -136,11 +177,91 @@ macro_rules! views {
             pub fn name(self) -> $crate::Name<'btf> {
                 self.0.name()
             }
+
+            /// The type that this is the view of.
+            #[must_use]
+            #[inline]
+            pub fn as_type(self) -> $crate::Type<'btf> {
+                self.into()
+            }
+
+            /// Size in **bytes**, see [`Type::size_of`](crate::Type::size_of).
+            ///
+            /// # Errors
+            ///
+            /// As for [`Type::size_of`](crate::Type::size_of).
+            pub fn size_of(self) -> Result<u64, $crate::Error> {
+                self.as_type().size_of()
+            }
+
+            /// Alignment in **bytes**, see [`Type::align_of`](crate::Type::align_of).
+            ///
+            /// # Errors
+            ///
+            /// As for [`Type::align_of`](crate::Type::align_of).
+            pub fn align_of(self) -> Result<u64, $crate::Error> {
+                self.as_type().align_of()
+            }
+
+            /// DECL_TAGs of the declaration, see
+            /// [`Type::decl_tags`](crate::Type::decl_tags).
+            pub fn decl_tags(self) -> $crate::DeclTags<'btf> {
+                self.as_type().decl_tags()
+            }
+
+            /// Types that the record refers to, see
+            /// [`Type::references`](crate::Type::references).
+            #[must_use]
+            pub fn references(self) -> $crate::References<'btf> {
+                self.as_type().references()
+            }
+
+            /// All types that can be reached, see
+            /// [`Type::post_order`](crate::Type::post_order).
+            #[must_use]
+            pub fn post_order(self) -> $crate::PostOrder<'btf> {
+                self.as_type().post_order()
+            }
+        }
+
+        impl core::fmt::Display for $kind<'_> {
+            /// Writes the type as C does, see [`Type`](crate::Type).
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                self.as_type().fmt(f)
+            }
         }
 
         impl core::fmt::Debug for $kind<'_> {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+/// Makes views convertible to and from types, and to be found by name.
+macro_rules! converting {
+    ($($kind:ident of [$($variant:ident)*] as [$($of:expr),*];)*) => {$(
+        impl<'btf> TryFrom<$crate::Type<'btf>> for $kind<'btf> {
+            type Error = $crate::WrongKind;
+
+            fn try_from(ty: $crate::Type<'btf>) -> Result<Self, $crate::WrongKind> {
+                let wrong = $crate::WrongKind { expected: <Self as $crate::View>::KINDS, found: ty.kind() };
+                <Self as $crate::View>::of(ty).ok_or(wrong)
+            }
+        }
+
+        impl $crate::view::sealed::Sealed for $kind<'_> {}
+
+        impl<'btf> $crate::View<'btf> for $kind<'btf> {
+            const KINDS: &'static [$crate::Kind] = &[$($of),*];
+
+            #[inline]
+            fn of(ty: $crate::Type<'btf>) -> Option<Self> {
+                match ty {
+                    $($crate::Type::$variant(view) => Some(Self(view.0)),)*
+                    _ => None,
+                }
             }
         }
     )*};
@@ -203,8 +324,24 @@ macro_rules! elements {
             }
         }
 
+        /// The same element of the same type.
+        impl PartialEq for $element<'_> {
+            fn eq(&self, other: &Self) -> bool {
+                (self.owner, self.index) == (other.owner, other.index)
+            }
+        }
+
+        impl Eq for $element<'_> {}
+
+        impl core::hash::Hash for $element<'_> {
+            fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+                (self.owner, self.index).hash(state);
+            }
+        }
+
         $(#[$iter_doc])*
         #[derive(Clone)]
+        #[must_use = "iterators are lazy"]
         pub struct $iter<'btf> {
             owner: $crate::view::Handle<'btf>,
             raw: core::slice::Iter<'btf, $raw>,
@@ -214,12 +351,11 @@ macro_rules! elements {
         }
 
         impl<'btf> $iter<'btf> {
-            /// The elements of the record of `handle`, which are to say that
-            /// they belong to `owner`.
             #[inline]
-            fn new(owner: $crate::view::Handle<'btf>, handle: $crate::view::Handle<'btf>) -> Self {
-                let info = handle.record().info();
-                let raw = <$raw>::list(handle.rest(), info.vlen()).iter();
+            fn new(owner: $crate::view::Handle<'btf>) -> Self {
+                let info = owner.record().info();
+                let raw = <$raw>::list(owner.rest(), info.vlen()).iter();
+                debug_assert_eq!(raw.len(), info.vlen() as usize, "records lie within the type section");
                 Self { owner, raw, index: 0, kind_flag: info.kind_flag() }
             }
         }
@@ -282,4 +418,4 @@ macro_rules! named {
     )*};
 }
 
-pub(crate) use {elements, named, referring, sized, views};
+pub(crate) use {converting, elements, named, referring, sized, views};

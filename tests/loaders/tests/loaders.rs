@@ -26,7 +26,7 @@ fn archive(host: &Host, btf: &[u8]) -> (tempfile::TempDir, Archive) {
 fn changed(btf: &Btf, by: u32) -> Vec<u8> {
     let mut bytes = btf.as_bytes().to_vec();
     let id = btf.find::<Struct<'_>>("task_struct").unwrap().id();
-    let types = btf.header().types();
+    let types = btf.type_section();
     let raw = btf_types::format::RawBtf::parse(btf.as_bytes()).unwrap();
     let record = raw.records().nth(id as usize - 1).unwrap().unwrap();
     let at = record.offset() as usize + 8;

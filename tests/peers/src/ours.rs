@@ -36,9 +36,6 @@ impl Peer for Ours {
     }
 
     fn make_index(&self) -> Option<Duration> {
-        if self.0.is_name_sorted() {
-            return None;
-        }
         let fresh = Btf::parse(self.0.as_bytes().to_vec()).ok()?;
         let start = Instant::now();
         let _ = fresh.find::<Struct<'_>>("nothing");

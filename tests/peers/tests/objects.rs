@@ -130,7 +130,7 @@ fn as_libbpf_wants_it(mut object: Vec<u8>) -> Vec<u8> {
     let u32 = btf.find::<btf_types::Typedef<'_>>("u32").unwrap().id();
     let blob = &mut object[section.offset() as usize..][..section.size() as usize];
     btf_format::convert(blob, ByteOrder::NATIVE).unwrap();
-    for record in btf_format::RecordsMut::new(&mut blob[btf.header().types()], 0, btf_format::Layout::NONE) {
+    for record in btf_format::RecordsMut::new(&mut blob[btf.type_section()], 0, btf_format::Layout::NONE) {
         let mut record = record.unwrap();
         if record.kind() == Some(btf_format::Kind::Var) {
             record

@@ -118,7 +118,7 @@ fn write_type(ty: Type<'_>, to: &mut impl Writer) -> io::Result<()> {
         Type::Array(array) => {
             to.number("type_id", array.element().id().into())?;
             to.number("index_type_id", array.index().id().into())?;
-            to.number("nr_elems", array.count().into())?;
+            to.number("nr_elems", array.nelems().into())?;
         }
         Type::Struct(s) => write_members(s.size(), s.members(), to)?,
         Type::Union(u) => write_members(u.size(), u.members(), to)?,
@@ -165,7 +165,7 @@ fn write_type(ty: Type<'_>, to: &mut impl Writer) -> io::Result<()> {
         Type::Float(float) => to.number("size", float.size().into())?,
         Type::DeclTag(tag) => {
             to.number("type_id", tag.target().id().into())?;
-            to.number("component_idx", tag.component().map_or(-1, Into::into))?;
+            to.number("component_idx", tag.component_idx().map_or(-1, Into::into))?;
         }
         Type::Unknown(_) => {}
         _ => to.number("type_id", ty.target().map_or(0, Type::id).into())?,

@@ -172,7 +172,7 @@ impl Found<'_> {
                     write_type(tag.target(), json)?;
                     json.end_object()?;
                     json.key("component")?;
-                    json.maybe(tag.component())?;
+                    json.maybe(tag.component_idx())?;
                     json.key("component_name")?;
                     match tag::component(tag) {
                         Some(name) => json.name(name)?,

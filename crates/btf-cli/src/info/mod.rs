@@ -113,22 +113,21 @@ fn write_file<W: Write>(name: &SourceName, file: Option<&BtfFile>, out: &mut Out
 
 fn write_text<W: Write>(opened: Opened, out: &mut Output<W>) -> Result {
     let Opened { btf, file, name } = opened;
-    let header = btf.header();
     write_file(&name, file.as_ref(), out)?;
     writeln!(out, "byte order   {}", btf.byte_order())?;
     writeln!(out, "pointers     {} bytes", btf.pointer_size())?;
-    writeln!(out, "header       {} bytes", header.hdr_len())?;
+    writeln!(out, "header       {} bytes", btf.hdr_len())?;
     let own = btf.own_ids();
     if own.is_empty() {
         writeln!(out, "types        none")?;
     } else {
         let (first, last) = (own.start, own.end - 1);
-        writeln!(out, "types        {} ({first} to {last}), {} bytes", own.len(), header.types().len())?;
+        writeln!(out, "types        {} ({first} to {last}), {} bytes", own.len(), btf.type_section().len())?;
     }
     writeln!(out, "name-sorted  {}", if btf.is_name_sorted() { "yes" } else { "no" })?;
-    writeln!(out, "strings      {} bytes", header.strings().len())?;
-    if !header.layout().is_empty() {
-        writeln!(out, "layout       {} kinds", header.layout().len() / 4)?;
+    writeln!(out, "strings      {} bytes", btf.string_section().len())?;
+    if !btf.layout_section().is_empty() {
+        writeln!(out, "layout       {} kinds", btf.layout_section().len() / 4)?;
     }
     if let Some(base) = btf.base() {
         writeln!(out, "base         {} types", base_types(base))?;
@@ -160,7 +159,6 @@ fn object(file: BtfFile) -> Option<Elf> {
 
 fn write_json<W: Write>(opened: Opened, json: &mut Json<'_, W>) -> Result {
     let Opened { btf, file, name } = opened;
-    let header = btf.header();
     json.begin_object()?;
     json.key("source")?;
     json.str(name.as_str())?;
@@ -198,12 +196,12 @@ fn write_json<W: Write>(opened: Opened, json: &mut Json<'_, W>) -> Result {
     json.display(btf.byte_order())?;
     let numbers = [
         ("pointer_size", btf.pointer_size().into()),
-        ("header_bytes", u64::from(header.hdr_len())),
+        ("header_bytes", u64::from(btf.hdr_len())),
         ("first_id", btf.own_ids().start.into()),
         ("types", btf.own_ids().len() as u64),
-        ("type_bytes", header.types().len() as u64),
-        ("string_bytes", header.strings().len() as u64),
-        ("layout_kinds", header.layout().len() as u64 / 4),
+        ("type_bytes", btf.type_section().len() as u64),
+        ("string_bytes", btf.string_section().len() as u64),
+        ("layout_kinds", btf.layout_section().len() as u64 / 4),
     ];
     for (key, number) in numbers {
         json.key(key)?;

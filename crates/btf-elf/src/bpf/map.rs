@@ -366,7 +366,7 @@ fn number<T: TryFrom<u32>>(field: &'static str, member: Member<'_>) -> Result<T,
     let fault = MapFault::Field { field, id: member.ty().id(), expected: "a pointer to an array" };
     let Type::Ptr(ptr) = member.ty().peel_modifiers() else { return Err(fault) };
     let Type::Array(array) = ptr.target() else { return Err(fault) };
-    T::try_from(array.count()).map_err(|_| fault)
+    T::try_from(array.nelems()).map_err(|_| fault)
 }
 
 /// `__ulong(field, number)`: an enum with one value; or as `__uint`.

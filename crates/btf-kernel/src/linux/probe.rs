@@ -308,7 +308,7 @@ mod tests {
         fn load(&self, bytes: &[u8]) -> io::Result<()> {
             self.refuse(Feature::Btf, libc::EINVAL)?;
             let btf = Btf::parse(bytes.to_vec()).unwrap();
-            if btf.header().hdr_len() > 24 {
+            if btf.hdr_len() > 24 {
                 self.refuse(Feature::Layout, libc::E2BIG)?;
             }
             for ty in btf.types() {

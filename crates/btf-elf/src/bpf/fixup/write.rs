@@ -91,7 +91,7 @@ impl<'a> Writer<'a> {
     fn dummy_name(&mut self) -> u32 {
         self.more_strings.extend_from_slice(DUMMY);
         self.more_strings.push(0);
-        self.btf.layers().map(|layer| layer.header().strings().len()).sum::<usize>() as u32
+        self.btf.string_len()
     }
 
     /// Writes a record, changed where it has to be. `dummy` is the id, name and
