@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use btf_tests::{blob::Blob, fixtures};
 use btf_types::{
-    AnyEnum, Btf, Composite, Enum, Enum64, Error, Func, FwdKind, Kind, Linkage, Struct, Type, TypeTag, Typedef, Union,
-    Unknown, View, WrongKind,
+    AnyEnum, Btf, Composite, Enum, Enum64, Error, Func, FwdKind, Group, Kind, Linkage, Struct, Style, Type, TypeTag,
+    Typedef, Union, Unknown, View, WrongKind,
 };
 
 fn kernel(release: &str) -> Btf {
@@ -380,10 +380,10 @@ fn structs_and_unions_have_a_view_together_and_so_have_enumerations() {
     let (e, e64) = (btf.find::<AnyEnum<'_>>("e").unwrap(), btf.find::<AnyEnum<'_>>("e64").unwrap());
     assert!(!e.is_enum64() && e.is_signed() && e64.is_enum64() && !e64.is_signed());
     assert_eq!(e.values().map(|value| value.to_string()).collect::<Vec<_>>(), ["ONE = 1", "TWO = -1"]);
-    assert_eq!(e64.values().map(|value| value.value()).collect::<Vec<_>>(), [0x1_0000_0002]);
+    assert_eq!(e64.values().map(btf_types::EnumValue::value).collect::<Vec<_>>(), [0x1_0000_0002]);
     assert_eq!(Type::from(e64), Type::from(Enum64::try_from(e64.as_type()).unwrap()));
-    assert_eq!(btf.anonymous::<Composite<'_>>().map(|view| view.id()).collect::<Vec<_>>(), [2, 3]);
-    assert_eq!(btf.anonymous::<AnyEnum<'_>>().map(|view| view.id()).collect::<Vec<_>>(), [8]);
+    assert_eq!(btf.anonymous::<Composite<'_>>().map(Composite::id).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(btf.anonymous::<AnyEnum<'_>>().map(AnyEnum::id).collect::<Vec<_>>(), [8]);
     assert_eq!(btf.anonymous::<Type<'_>>().count(), 3);
     let unknown: Unknown<'_> = btf.find("t").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((unknown.id(), unknown.kind_number()), (10, 20));
@@ -521,4 +521,83 @@ fn native_bytes_of_the_other_byte_order() {
     let long = own.string("unsigned long") + base.string_len();
     let own = Btf::parse_split(own.record(long, 1, 0, false, 8, &[64]).build(), &base).unwrap();
     assert_eq!(own.known_pointer_size(), Some(8));
+}
+
+/// What a printer of C needs to decide for itself: bodies in place of types without
+/// a name, other names for types, `[0]`, and where spaces are.
+#[test]
+fn declarations_in_a_style_of_ones_own() {
+    use std::fmt::{self, Write};
+    struct Printer(String);
+    impl Write for Printer {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0.write_str(text)
+        }
+    }
+    impl<'btf> Style<'btf> for Printer {
+        fn base(&mut self, ty: Type<'btf>) -> fmt::Result {
+            match ty {
+                Type::Struct(s) if ty.is_anonymous() => {
+                    self.write_str("struct { ")?;
+                    for member in s.members() {
+                        member.ty().declarator().write(member.name(), self)?;
+                        self.write_str("; ")?;
+                    }
+                    self.write_str("}")
+                }
+                Type::Struct(s) => write!(self, "struct {}___2", s.name()),
+                ty => write!(self, "{}", ty.name()),
+            }
+        }
+
+        fn open(&mut self, group: Group<'btf>) -> fmt::Result {
+            let is_proto = matches!(group.ty, Type::FuncProto(_));
+            self.write_str(if is_proto || group.needs_space && group.is_named { " (" } else { "(" })
+        }
+
+        fn nelems(&mut self, nelems: u32) -> fmt::Result {
+            write!(self, "{nelems}")
+        }
+    }
+    let mut blob = Blob::new();
+    let [s, x, p] = ["s", "x", "p"].map(|name| blob.string(name));
+    blob.int() // 1
+        .record(s, 4, 0, false, 0, &[]) // 2
+        .record(0, 10, 0, false, 2, &[]) // 3: const struct s
+        .ptr(3) // 4
+        .record(0, 3, 0, false, 0, &[4, 1, 0]) // 5: [0] of them
+        .record(0, 4, 2, false, 4, &[x, 1, 0, p, 5, 32]) // 6: struct { int x; ... p[0]; }
+        .record(0, 13, 2, false, 4, &[0, 6, p, 7]) // 7: const struct s *(struct {..}, proto p)
+        .ptr(7) // 8
+        .record(0, 10, 0, false, 8, &[]) // 9
+        .record(0, 3, 0, false, 0, &[9, 1, 3]) // 10: array of 3 const pointers to it
+        .ptr(10) // 11
+        .record(0, 13, 1, false, 11, &[0, 0]); // 12: returning a pointer to that
+    let btf = Btf::parse(blob.build()).unwrap();
+    let print = |id: u32, name: &str| {
+        let mut printer = Printer(String::new());
+        btf.type_by_id(id).unwrap().declarator().write(name, &mut printer).unwrap();
+        printer.0
+    };
+    let body = "struct { int x; const struct s___2 *p[0]; }";
+    assert_eq!(print(5, "n"), "const struct s___2 *n[0]");
+    assert_eq!(print(6, "n"), format!("{body} n"));
+    assert_eq!(print(6, ""), body);
+    assert!(print(8, "n").starts_with("const struct s___2 * (*n)("), "{}", print(8, "n"));
+    let declarator = btf.type_by_id(11).unwrap().declarator();
+    assert_eq!(declarator.base().map(Type::id), Some(2));
+    assert_eq!(declarator.chain().iter().map(|ty| ty.id()).collect::<Vec<_>>(), [11, 10, 9, 8, 7, 4, 3]);
+    assert_eq!(declarator.base_modifiers().iter().map(|ty| ty.id()).collect::<Vec<_>>(), [3]);
+    assert_eq!(declarator.base_qualifiers().collect::<Vec<_>>(), ["const"]);
+    // The base and the rest are the whole.
+    for (id, name) in [(4, "n"), (5, ""), (6, "n"), (8, "n"), (10, ""), (11, "n"), (12, "f")] {
+        let (mut parts, ty) = (Printer(String::new()), btf.type_by_id(id).unwrap());
+        ty.declarator().write_base(&mut parts).unwrap();
+        assert_eq!(parts.0, if id == 6 { body } else { "const struct s___2" });
+        ty.declarator().write_after_base(name, &mut parts).unwrap();
+        assert_eq!(parts.0, print(id, name), "{id}");
+    }
+    let endless = Btf::parse(Blob::new().ptr(1).build()).unwrap();
+    let endless = endless.type_by_id(1).unwrap().declarator();
+    assert_eq!((endless.base(), endless.chain().len()), (None, 64));
 }

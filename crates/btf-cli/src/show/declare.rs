@@ -6,13 +6,10 @@ use std::{
     io::{self, Write},
 };
 
-use btf_types::{Name, Type};
+use btf_types::{Budget, Group, Name, Param, Type};
 
 use crate::output::Output;
 
-/// Stands for the name while a declaration is written; Unicode promises that no
-/// text has this character.
-const MARK: &str = "\u{ffff}";
 /// The width of the types of members; less by a tab for each level of nesting.
 const TYPES: usize = 26;
 /// The width of a tab.
@@ -25,163 +22,89 @@ pub(super) fn in_columns<W: Write>(out: &mut Output<W>, ty: Type<'_>, name: Name
     if name.is_empty() {
         return write!(out, "{}", ty.declare(name));
     }
-    let start = depth * TAB;
-    let column = start + TYPES.saturating_sub(depth.saturating_sub(1) * TAB);
-    write(out, ty, |text, out, state: &mut Columns| state.write(text, name, column, out))
+    let column = depth * TAB + TYPES.saturating_sub(depth.saturating_sub(1) * TAB);
+    Style::write(out, Some(column), |style| ty.declarator().write(name, style))
 }
 
 /// Writes what a declaration has behind its base: ` *name[3]` of
 /// `struct {...} *name[3]`.
-pub(super) fn behind_base<W: Write>(
-    out: &mut Output<W>,
-    ty: Type<'_>,
-    base: Type<'_>,
-    name: Name<'_>,
-) -> io::Result<()> {
-    let mut before = Counter(0);
-    let _ = qualifiers(ty).try_for_each(|qualifier| write!(before, "{qualifier} "));
-    let _ = write!(before, "{base}");
-    if name.is_empty() {
-        let mut skip = before.0;
-        return Pieces::write(out, ty.declare(name), |text, out| out.text(skipped(text, &mut skip)));
-    }
-    write(out, ty, |text, out, skip: &mut Skip| skip.write(text, name, before.0, out))
-}
-
-/// The qualifiers of the base of a declaration, as they stand before it.
-pub(super) fn qualifiers(ty: Type<'_>) -> impl Iterator<Item = &'static str> {
-    let mut own: Vec<&'static str> = Vec::new();
-    for ty in std::iter::once(ty).chain(ty.chain()) {
-        match ty {
-            Type::Const(_) => own.push("const"),
-            Type::Volatile(_) => own.push("volatile"),
-            Type::Restrict(_) => own.push("restrict"),
-            Type::TypeTag(_) => {}
-            Type::Ptr(_) | Type::Array(_) | Type::FuncProto(_) => own.clear(),
-            _ => break,
-        }
-    }
-    own.into_iter()
+pub(super) fn behind_base<W: Write>(out: &mut Output<W>, ty: Type<'_>, name: Name<'_>) -> io::Result<()> {
+    Style::write(out, None, |style| ty.declarator().write_after_base(name, style))
 }
 
 /// The base of a declaration, and whether a pointer leads to it: what it is
 /// made of, without pointers, arrays and qualifiers. `None` for a function.
 pub(super) fn base(ty: Type<'_>) -> Option<(Type<'_>, bool)> {
-    let mut is_behind_pointer = false;
-    for ty in std::iter::once(ty).chain(ty.chain()) {
-        match ty {
-            Type::Ptr(_) => is_behind_pointer = true,
-            Type::Array(_) | Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) => {}
-            Type::FuncProto(_) => return None,
-            ty => return Some((ty, is_behind_pointer)),
-        }
-    }
-    None
+    let declarator = ty.declarator();
+    let has = |is: fn(&Type<'_>) -> bool| declarator.chain().iter().any(is);
+    let is_function = has(|ty| matches!(ty, Type::FuncProto(_)));
+    let is_behind_pointer = has(|ty| matches!(ty, Type::Ptr(_)));
+    declarator.base().filter(|_| !is_function).map(|base| (base, is_behind_pointer))
 }
 
-fn write<W: Write, S: Default>(
-    out: &mut Output<W>,
-    ty: Type<'_>,
-    piece: impl Fn(&str, &mut Output<W>, &mut S) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut state = S::default();
-    Pieces::write(out, ty.declare(MARK), |text, out| piece(text, out, &mut state))
-}
-
-/// Text that comes in pieces, as `Display` hands it out.
-struct Pieces<'o, W: Write, F> {
+/// The style of members.
+struct Style<'o, W: Write> {
     out: &'o mut Output<W>,
-    piece: F,
+    budget: Budget,
+    /// Where the name begins, until it does.
+    column: Option<usize>,
     result: io::Result<()>,
 }
 
-impl<'o, W: Write, F: FnMut(&str, &mut Output<W>) -> io::Result<()>> Pieces<'o, W, F> {
-    fn write(out: &'o mut Output<W>, text: impl fmt::Display, piece: F) -> io::Result<()> {
-        let mut pieces = Self { out, piece, result: Ok(()) };
-        match write!(pieces, "{text}") {
+impl<'o, W: Write> Style<'o, W> {
+    fn write(
+        out: &'o mut Output<W>,
+        column: Option<usize>,
+        write: impl FnOnce(&mut Self) -> fmt::Result,
+    ) -> io::Result<()> {
+        let mut style = Self { out, budget: Budget::default(), column, result: Ok(()) };
+        match write(&mut style) {
             Ok(()) => Ok(()),
-            Err(_) => pieces.result.and(Err(io::Error::other("formatter error"))),
+            Err(_) => style.result.and(Err(io::Error::other("formatter error"))),
         }
     }
-}
 
-impl<W: Write, F: FnMut(&str, &mut Output<W>) -> io::Result<()>> fmt::Write for Pieces<'_, W, F> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.result = (self.piece)(text, self.out);
+    fn written(&mut self, result: io::Result<()>) -> fmt::Result {
+        self.result = result;
         self.result.as_ref().map_err(|_| fmt::Error).copied()
     }
-}
 
-/// What is held back until the name comes.
-#[derive(Default)]
-struct Columns {
-    held: String,
-    has_name: bool,
-}
-
-impl Columns {
-    fn write<W: Write>(&mut self, text: &str, name: Name<'_>, column: usize, out: &mut Output<W>) -> io::Result<()> {
-        /// Bytes that are held at most of what stands before the name in
-        /// parentheses.
-        const HELD: usize = 256;
-        if self.has_name {
-            return out.text(text);
-        }
-        if text == MARK {
-            self.has_name = true;
-            out.pad_to(column, 0)?;
-            return write!(out, " {}{name}", self.held.trim_start());
-        }
-        if self.held.starts_with(" (") && self.held.len() + text.len() <= HELD {
-            self.held.push_str(text);
-            return Ok(());
-        }
-        // The space was between words.
-        out.text(&std::mem::take(&mut self.held))?;
-        match text {
-            " (" | "(" => self.held.push_str(" ("),
-            " " => self.held.push_str(text),
-            text => out.text(text)?,
-        }
-        Ok(())
+    /// Goes to the column of the name; whether that has separated it from what is
+    /// before it.
+    fn pad_to_column(&mut self) -> Result<bool, fmt::Error> {
+        let Some(column) = self.column.take() else { return Ok(false) };
+        let result = self.out.pad_to(column, 0).and_then(|()| self.out.text(" "));
+        self.written(result).map(|()| true)
     }
 }
 
-#[derive(Default)]
-struct Skip(usize);
-
-impl Skip {
-    fn write<W: Write>(&mut self, text: &str, name: Name<'_>, skip: usize, out: &mut Output<W>) -> io::Result<()> {
-        let mut left = skip.saturating_sub(self.0);
-        self.0 += text.chars().count();
-        match skipped(text, &mut left) {
-            MARK => write!(out, "{name}"),
-            text => out.text(text),
-        }
-    }
-}
-
-/// Text without so many characters from its start.
-fn skipped<'t>(text: &'t str, skip: &mut usize) -> &'t str {
-    let Some(taken) = skip.checked_sub(1) else { return text };
-    match text.char_indices().nth(taken) {
-        None => {
-            *skip -= text.chars().count();
-            ""
-        }
-        Some((at, c)) => {
-            *skip = 0;
-            text.get(at + c.len_utf8()..).unwrap_or_default()
-        }
-    }
-}
-
-/// Counts characters.
-struct Counter(usize);
-
-impl fmt::Write for Counter {
+impl<W: Write> fmt::Write for Style<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 += text.chars().count();
-        Ok(())
+        let result = self.out.text(text);
+        self.written(result)
+    }
+}
+
+impl<'btf, W: Write> btf_types::Style<'btf> for Style<'_, W> {
+    fn type_name(&mut self, ty: Type<'btf>) -> Name<'btf> {
+        self.budget.spend_name(|| ty.name())
+    }
+
+    fn param_name(&mut self, param: Param<'btf>) -> Name<'btf> {
+        self.budget.spend_name(|| param.name())
+    }
+
+    fn declared(&mut self, name: Name<'_>, needs_space: bool) -> fmt::Result {
+        let needs_space = !self.pad_to_column()? && needs_space && !name.is_empty();
+        write!(self, "{}{name}", if needs_space { " " } else { "" })
+    }
+
+    fn open(&mut self, group: Group<'btf>) -> fmt::Result {
+        let is_apart = group.is_outermost && self.pad_to_column()?;
+        self.write_str(if group.needs_space && !is_apart { " (" } else { "(" })
+    }
+
+    fn spend(&mut self) -> bool {
+        self.budget.spend_type()
     }
 }

@@ -245,7 +245,7 @@ impl<'o, 'btf, W: Write> Layout<'o, 'btf, W> {
         start: u64,
     ) -> io::Result<()> {
         let Inline { base, ty: shown, body, is_behind_pointer } = inline;
-        declare::qualifiers(ty).try_for_each(|qualifier| write!(self.out, "{qualifier} "))?;
+        ty.declarator().base_qualifiers().try_for_each(|qualifier| write!(self.out, "{qualifier} "))?;
         if base != shown {
             self.out.comment(format_args!("typedef {}", base.name()))?;
             self.out.text(" ")?;
@@ -276,7 +276,7 @@ impl<'o, 'btf, W: Write> Layout<'o, 'btf, W> {
         if *self.packed.entry(shown.id()).or_insert_with(|| is_packed(shown)) {
             self.out.text(" __attribute__((__packed__))")?;
         }
-        declare::behind_base(self.out, ty, base, name)
+        declare::behind_base(self.out, ty, name)
     }
 
     fn members(&mut self, ty: Type<'btf>, members: Members<'btf>, depth: usize, start: u64) -> io::Result<()> {

@@ -1,0 +1,536 @@
+//! Declarations in C: `const struct sk_buff *skb`, `int (*f)(void *, long)`.
+//!
+//! A declaration is read from the inside out: a chain of types leads from the
+//! declared thing to the base. The base is written first, then the part to the
+//! left of the name, from the base outward, then the name, then the part to its
+//! right, from the name inward.
+//!
+//! A [`Style`] decides how the parts are written, so that `Display`, a layout with
+//! the members in place of a struct's name, and a printer of C have the rest in
+//! common.
+//!
+//! Source: `btf_dump_emit_type_chain` in `tools/lib/bpf/btf_dump.c`.
+
+use alloc::string::String;
+use core::fmt;
+
+use crate::{FuncProto, FwdKind, Name, Param, Type, TypeTag, peel::HOPS};
+
+/// How many types are written, before the rest is `...`.
+const TYPES: u32 = 4096;
+/// After how many bytes of names the rest is `...`. A single name may be longer;
+/// that of the declared thing does not count.
+const NAME_BYTES: usize = 1 << 18;
+/// How many prototypes are written inside each other's parameters.
+const DEPTH: u32 = 8;
+
+/// How the parts of a declaration are written, and where to.
+///
+/// Only what differs from `Display` need be defined. What the methods write goes to
+/// the style itself, which is a [`fmt::Write`].
+///
+/// ```
+/// # fn main() -> Result<(), btf_types::Error> {
+/// use std::fmt::Write;
+///
+/// use btf_types::{Btf, Struct, Style, Type};
+///
+/// /// Writes structs by their id.
+/// struct Ids(String);
+///
+/// impl Write for Ids {
+///     fn write_str(&mut self, text: &str) -> std::fmt::Result {
+///         self.0.write_str(text)
+///     }
+/// }
+///
+/// impl<'btf> Style<'btf> for Ids {
+///     fn base(&mut self, ty: Type<'btf>) -> std::fmt::Result {
+///         write!(self, "struct_{}", ty.id())
+///     }
+/// }
+///
+/// # let bytes: &'static [u8] = include_bytes!("../doc/socket.btf");
+/// # let btf = Btf::parse(bytes)?;
+/// let skb: Struct<'_> = btf.find("sk_buff")?;
+/// let mut ids = Ids(String::new());
+/// skb.as_type().declarator().write("skb", &mut ids).unwrap();
+/// assert_eq!(ids.0, format!("struct_{} skb", skb.id()));
+/// # Ok(())
+/// # }
+/// ```
+pub trait Style<'btf>: fmt::Write {
+    /// Writes the type that a declaration is made of: a keyword and a name, or a
+    /// body. It is anything but a pointer, array, prototype or modifier.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    fn base(&mut self, ty: Type<'btf>) -> fmt::Result {
+        match keyword_of(ty) {
+            Ok(keyword) => {
+                let is_anonymous = ty.is_anonymous();
+                match (keyword, is_anonymous) {
+                    ("", true) => self.write_str("(anon)"),
+                    (keyword, true) => write!(self, "{keyword} {{...}}"),
+                    (keyword, false) => {
+                        let space = if keyword.is_empty() { "" } else { " " };
+                        let name = self.type_name(ty);
+                        write!(self, "{keyword}{space}{name}")
+                    }
+                }
+            }
+            Err(Other::Void) => self.write_str("void"),
+            Err(Other::Section) => {
+                let name = self.type_name(ty);
+                write!(self, "SEC(\"{name}\")")
+            }
+            Err(Other::DeclTag(is_attribute)) => {
+                let name = self.type_name(ty);
+                write_attribute(self, "btf_decl_tag", name, is_attribute)
+            }
+            Err(Other::Unknown(kind_number)) => write!(self, "(kind {kind_number})"),
+        }
+    }
+
+    /// Name of a type or tag: that in the BTF, or another.
+    fn type_name(&mut self, ty: Type<'btf>) -> Name<'btf> {
+        ty.name()
+    }
+
+    /// Name of a parameter.
+    fn param_name(&mut self, param: Param<'btf>) -> Name<'btf> {
+        param.name()
+    }
+
+    /// Writes the name of the declared thing, which may be empty; `needs_space` if
+    /// it would run into a word.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    fn declared(&mut self, name: Name<'_>, needs_space: bool) -> fmt::Result {
+        if name.is_empty() { Ok(()) } else { write!(self, "{}{name}", if needs_space { " " } else { "" }) }
+    }
+
+    /// Writes the parenthesis before the `*` of a pointer to an array or function.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    fn open(&mut self, group: Group<'btf>) -> fmt::Result {
+        self.write_str(if group.needs_space { " (" } else { "(" })
+    }
+
+    /// Writes the number of elements between the brackets of an array.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    fn nelems(&mut self, nelems: u32) -> fmt::Result {
+        if nelems == 0 { Ok(()) } else { write!(self, "{nelems}") }
+    }
+
+    /// Takes a type off the budget, if there is one; if none is left, `...` is
+    /// written in place of it.
+    fn spend(&mut self) -> bool {
+        true
+    }
+}
+
+/// A parenthesis in a declaration: `(*` before the name, `)` after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Group<'btf> {
+    /// The array or prototype that is pointed to.
+    pub ty: Type<'btf>,
+    /// It would run into a word; otherwise it follows a `*`.
+    pub needs_space: bool,
+    /// It belongs to the declared thing, not to a parameter.
+    pub is_outermost: bool,
+    /// The declared thing or parameter has a name.
+    pub is_named: bool,
+}
+
+/// Bases that are more than a keyword and a name.
+enum Other {
+    Void,
+    Section,
+    /// Whether it is an attribute.
+    DeclTag(bool),
+    /// The number of the kind.
+    Unknown(u8),
+}
+
+fn keyword_of(ty: Type<'_>) -> Result<&'static str, Other> {
+    Ok(match ty {
+        Type::Void => return Err(Other::Void),
+        Type::Datasec(_) => return Err(Other::Section),
+        Type::DeclTag(view) => return Err(Other::DeclTag(view.is_attribute())),
+        Type::Unknown(view) => return Err(Other::Unknown(view.kind_number())),
+        Type::Struct(_) => "struct",
+        Type::Union(_) => "union",
+        Type::Enum(_) | Type::Enum64(_) => "enum",
+        Type::Fwd(view) if view.declares() == FwdKind::Union => "union",
+        Type::Fwd(_) => "struct",
+        _ => "",
+    })
+}
+
+/// A type taken apart as C declares it: the base, and the pointers, arrays and
+/// functions made of it. See [`Type::declarator`].
+#[derive(Debug, Clone)]
+pub struct Declarator<'btf> {
+    /// From the declared type on; as many as `len`.
+    types: [Type<'btf>; HOPS as usize],
+    len: usize,
+    /// `None` if there was no end to the chain.
+    base: Option<Type<'btf>>,
+    /// The name of what declares itself.
+    own_name: Option<Name<'btf>>,
+}
+
+impl<'btf> Declarator<'btf> {
+    fn new(ty: Type<'btf>, mut spend: impl FnMut() -> bool) -> Self {
+        // What declares itself does so by its own name.
+        let (ty, own_name) = match ty {
+            Type::Func(func) => (func.proto().into(), Some(func.name())),
+            Type::Var(var) => (var.ty(), Some(var.name())),
+            ty => (ty, None),
+        };
+        let mut declarator = Self { types: [Type::Void; HOPS as usize], len: 0, base: None, own_name };
+        let mut next = ty;
+        while spend() {
+            let is_inner = matches!(next, Type::Ptr(_) | Type::Array(_) | Type::FuncProto(_)) || is_qualifier(&next);
+            let inner = if is_inner { next.inner() } else { None };
+            let (Some(inner), Some(place)) = (inner, declarator.types.get_mut(declarator.len)) else {
+                declarator.base = inner.is_none().then_some(next);
+                break;
+            };
+            *place = next;
+            declarator.len += 1;
+            next = inner;
+        }
+        declarator
+    }
+
+    /// The type that the declaration is made of, behind all pointers, arrays,
+    /// prototypes (it is the return type then) and modifiers but typedefs; `None`
+    /// if it has no end within 64 types.
+    #[must_use]
+    pub fn base(&self) -> Option<Type<'btf>> {
+        self.base
+    }
+
+    /// The types from the declared one to the base, which is not among them:
+    /// pointers, arrays, prototypes, qualifiers and TYPE_TAGs.
+    #[must_use]
+    pub fn chain(&self) -> &[Type<'btf>] {
+        self.types.get(..self.len).unwrap_or_default()
+    }
+
+    /// The qualifiers and TYPE_TAGs of the base, outermost first.
+    #[must_use]
+    pub fn base_modifiers(&self) -> &[Type<'btf>] {
+        self.split().1
+    }
+
+    /// The qualifiers of the base as they are written before it: `const`.
+    pub fn base_qualifiers(&self) -> impl Iterator<Item = &'static str> {
+        self.base_modifiers().iter().filter(|ty| !matches!(ty, Type::TypeTag(_))).map(|ty| qualifier(*ty))
+    }
+
+    /// The part of the chain that is not the base's, and that which is.
+    fn split(&self) -> (&[Type<'btf>], &[Type<'btf>]) {
+        let chain = self.chain();
+        let outer = chain.len() - chain.iter().rev().take_while(|ty| is_qualifier(ty)).count();
+        chain.split_at_checked(outer).unwrap_or((chain, &[]))
+    }
+
+    /// Writes the declaration of something of this name.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    pub fn write<'n, S: Style<'btf> + ?Sized>(&self, name: impl Into<Name<'n>>, style: &mut S) -> fmt::Result {
+        self.write_base(style)?;
+        self.write_after_base(name, style)
+    }
+
+    /// Writes the base and its qualifiers: `const struct foo`.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    pub fn write_base<S: Style<'btf> + ?Sized>(&self, style: &mut S) -> fmt::Result {
+        self.base_qualifiers().try_for_each(|qualifier| write!(style, "{qualifier} "))?;
+        match self.base {
+            Some(base) => style.base(base),
+            None => style.write_str("..."),
+        }
+    }
+
+    /// Writes the declaration without the base and its qualifiers: ` *name[3]` of
+    /// `const struct foo *name[3]`.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    pub fn write_after_base<'n, S: Style<'btf> + ?Sized>(
+        &self,
+        name: impl Into<Name<'n>>,
+        style: &mut S,
+    ) -> fmt::Result {
+        match self.own_name {
+            Some(name) => Writer { style, is_outermost: true, depth: DEPTH }.after_base(self, name),
+            None => Writer { style, is_outermost: true, depth: DEPTH }.after_base(self, name.into()),
+        }
+    }
+}
+
+fn is_qualifier(ty: &Type<'_>) -> bool {
+    matches!(ty, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_))
+}
+
+fn qualifier(ty: Type<'_>) -> &'static str {
+    match ty {
+        Type::Const(_) => "const",
+        Type::Volatile(_) => "volatile",
+        _ => "restrict",
+    }
+}
+
+/// Writes the part of a declaration that is behind the base.
+struct Writer<'s, S: ?Sized> {
+    style: &'s mut S,
+    is_outermost: bool,
+    /// How many prototypes may be written inside each other.
+    depth: u32,
+}
+
+impl<'btf, S: Style<'btf> + ?Sized> Writer<'_, S> {
+    fn after_base(&mut self, declarator: &Declarator<'btf>, name: Name<'_>) -> fmt::Result {
+        let (outer, on_base) = declarator.split();
+        // A tag of the base is written after it.
+        on_base.iter().rev().try_for_each(|ty| self.tag(*ty))?;
+        let needs_space = self.left(outer, name)?;
+        if self.is_outermost {
+            self.style.declared(name, needs_space)?;
+        } else if !name.is_empty() {
+            write!(self.style, "{}{name}", if needs_space { " " } else { "" })?;
+        }
+        self.right(outer, name)
+    }
+
+    /// Writes what stands to the left of the name, from the base outward; whether
+    /// the name would run into a word.
+    fn left(&mut self, outer: &[Type<'btf>], name: Name<'_>) -> Result<bool, fmt::Error> {
+        let mut needs_space = true;
+        for (index, ty) in outer.iter().enumerate().rev() {
+            match ty {
+                Type::Ptr(_) => {
+                    self.style.write_str(if needs_space { " *" } else { "*" })?;
+                    needs_space = false;
+                }
+                Type::Array(_) | Type::FuncProto(_) if is_pointed_to(outer, index) => {
+                    let (is_outermost, is_named) = (self.is_outermost, !name.is_empty());
+                    self.style.open(Group { ty: *ty, needs_space, is_outermost, is_named })?;
+                    needs_space = false;
+                }
+                _ if is_qualifier(ty) => {
+                    // Of a pointer; what an array or function would be qualified
+                    // by says nothing.
+                    let inward = outer.get(index + 1..).unwrap_or_default().iter().find(|ty| !is_qualifier(ty));
+                    if matches!(inward, Some(Type::Ptr(_))) {
+                        match ty {
+                            Type::TypeTag(_) => self.tag(*ty)?,
+                            _ => write!(self.style, "{}{}", if needs_space { " " } else { "" }, qualifier(*ty))?,
+                        }
+                        needs_space = true;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(needs_space)
+    }
+
+    /// Writes what stands to the right of the name, from the name inward.
+    fn right(&mut self, outer: &[Type<'btf>], name: Name<'_>) -> fmt::Result {
+        for (index, ty) in outer.iter().enumerate() {
+            let closes = is_pointed_to(outer, index);
+            match ty {
+                Type::Array(array) => {
+                    self.style.write_str(if closes { ")[" } else { "[" })?;
+                    self.style.nelems(array.nelems())?;
+                    self.style.write_str("]")?;
+                }
+                Type::FuncProto(proto) => {
+                    self.style.write_str(match (closes, name.is_empty() && index == 0) {
+                        (true, _) => ")(",
+                        (false, true) => " (",
+                        (false, false) => "(",
+                    })?;
+                    self.params(*proto)?;
+                    self.style.write_str(")")?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn params(&mut self, proto: FuncProto<'btf>) -> fmt::Result {
+        let Some(depth) = self.depth.checked_sub(1) else { return self.style.write_str("...") };
+        let params = proto.params();
+        let count = params.len();
+        // `(void)` for none; for one without type or name too, as older compilers
+        // wrote it.
+        if count == 0 || count == 1 && proto.is_variadic() {
+            return self.style.write_str("void");
+        }
+        for (index, param) in params.enumerate() {
+            if index > 0 {
+                self.style.write_str(", ")?;
+            }
+            if !self.style.spend() || index + 1 == count && param.is_vararg() {
+                return self.style.write_str("...");
+            }
+            let declarator = Declarator::new(param.ty(), || self.style.spend());
+            declarator.write_base(self.style)?;
+            let name = self.style.param_name(param);
+            Writer { style: self.style, is_outermost: false, depth }.after_base(&declarator, name)?;
+        }
+        Ok(())
+    }
+
+    fn tag(&mut self, ty: Type<'btf>) -> fmt::Result {
+        let Type::TypeTag(tag) = ty else { return Ok(()) };
+        self.style.write_str(" ")?;
+        let name = self.style.type_name(ty);
+        write_attribute(self.style, "btf_type_tag", name, TypeTag::is_attribute(tag))
+    }
+}
+
+/// Whether an array or prototype of a chain is what a pointer points to, and not
+/// an element of another array or the declared thing itself.
+fn is_pointed_to(outer: &[Type<'_>], index: usize) -> bool {
+    let outward = outer.get(..index).unwrap_or_default().iter().rev().find(|ty| !is_qualifier(ty));
+    matches!(outward, Some(Type::Ptr(_)))
+}
+
+fn write_attribute(out: &mut (impl fmt::Write + ?Sized), tag: &str, name: Name<'_>, is_attribute: bool) -> fmt::Result {
+    match is_attribute {
+        true => write!(out, "__attribute__(({name}))"),
+        false => write!(out, "__attribute__(({tag}(\"{name}\")))"),
+    }
+}
+
+/// Limits of one declaration, for a [`Style`] to spend from: 4,096 types, and 256
+/// KiB of names, of which the last may be longer. Whoever made the BTF decides how
+/// many types a declaration has, and how long their names are.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    types: u32,
+    name_bytes: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { types: TYPES, name_bytes: NAME_BYTES }
+    }
+}
+
+impl Budget {
+    /// Takes off a type; whether it may be written. See [`Style::spend`].
+    pub fn spend_type(&mut self) -> bool {
+        let left = self.types;
+        self.types = left.saturating_sub(1);
+        left > 0 && self.name_bytes > 0
+    }
+
+    /// Takes off the bytes of a name. When there are none left, the name is `...`,
+    /// and nobody has to look for its end.
+    pub fn spend_name<'n>(&mut self, name: impl FnOnce() -> Name<'n>) -> Name<'n> {
+        if self.name_bytes == 0 {
+            return Name::from("...");
+        }
+        let name = name();
+        self.name_bytes = self.name_bytes.saturating_sub(name.as_bytes().len());
+        name
+    }
+}
+
+/// The style of `Display`: names as they are, within a budget.
+struct Plain<'f, W: ?Sized> {
+    out: &'f mut W,
+    budget: Budget,
+}
+
+impl<W: fmt::Write + ?Sized> fmt::Write for Plain<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.out.write_str(text)
+    }
+}
+
+impl<'btf, W: fmt::Write + ?Sized> Style<'btf> for Plain<'_, W> {
+    fn type_name(&mut self, ty: Type<'btf>) -> Name<'btf> {
+        self.budget.spend_name(|| ty.name())
+    }
+
+    fn param_name(&mut self, param: Param<'btf>) -> Name<'btf> {
+        self.budget.spend_name(|| param.name())
+    }
+
+    fn spend(&mut self) -> bool {
+        self.budget.spend_type()
+    }
+}
+
+impl fmt::Display for Type<'_> {
+    /// The type as a cast would name it. At most 4,096 types are written, and no
+    /// name after 256 KiB of them; what is beyond that is `...`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.declare(Name::EMPTY).fmt(f)
+    }
+}
+
+impl<'btf> Type<'btf> {
+    /// The declaration of something of this type: `int (*name)(void)`.
+    #[must_use]
+    pub fn declare<'n>(self, name: impl Into<Name<'n>>) -> Declaration<'btf, 'n> {
+        Declaration { ty: self, name: name.into() }
+    }
+
+    /// This type as C declares it, to be written in a [`Style`] of one's own.
+    #[must_use]
+    pub fn declarator(self) -> Declarator<'btf> {
+        Declarator::new(self, || true)
+    }
+}
+
+/// A declaration in C, see [`Type::declare`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Declaration<'btf, 'n> {
+    ty: Type<'btf>,
+    name: Name<'n>,
+}
+
+impl Declaration<'_, '_> {
+    fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let mut style = Plain { out, budget: Budget::default() };
+        Declarator::new(self.ty, || style.spend()).write(self.name, &mut style)
+    }
+}
+
+impl fmt::Display for Declaration<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.width().is_none() {
+            return self.write(f);
+        }
+        // Padding needs the whole text; that is seldom asked for.
+        let mut text = String::new();
+        self.write(&mut text)?;
+        f.pad(&text)
+    }
+}
