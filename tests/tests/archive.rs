@@ -852,6 +852,9 @@ fn bundles_are_the_same_whatever_they_are_made_from() {
     assert_eq!(trimmed.write(&from_folder, &mut bytes).unwrap(), FILES.len());
     let failing = Pack::new().transform(|_| Err("no such program"));
     assert!(failing.write(&from_folder, &mut Vec::new()).unwrap_err().to_string().contains("no such program"));
+    // By other names, too.
+    let oracles = FILES.iter().filter(|path| path.starts_with("ol/")).count();
+    assert_eq!(Pack::new().distribution("oracle").write(&from_folder, &mut Vec::new()).unwrap(), oracles);
     let error = Pack::new().distribution("none").write(&from_folder, &mut Vec::new()).unwrap_err();
     assert!(
         matches!(&error, Error::NoMatch { .. }) && error.to_string().ends_with("matches distribution none"),

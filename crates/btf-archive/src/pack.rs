@@ -12,7 +12,9 @@ use std::{
 use btf_elf::Compression;
 use btf_types::Btf;
 
-use crate::{Archive, Entry, Error, Listed, OutputFile, glob::matches, limits::Budget, machine, unpack::PACKAGE_JSON};
+use crate::{
+    Archive, Entry, Error, Listed, OutputFile, alias, glob::matches, limits::Budget, machine, unpack::PACKAGE_JSON,
+};
 
 /// Any error of a transformation.
 type AnyError = Box<dyn StdError + Send + Sync>;
@@ -65,7 +67,7 @@ impl<'a> Pack<'a> {
         self
     }
 
-    /// Only kernels of this distribution, by its folder's name; of several, if
+    /// Only kernels of this distribution, by any of its names; of several, if
     /// called for several.
     #[must_use]
     pub fn distribution(mut self, name: impl Into<String>) -> Self {
@@ -142,7 +144,7 @@ impl<'a> Pack<'a> {
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
         let any = |wanted: &[String], is: &dyn Fn(&str) -> bool| wanted.is_empty() || wanted.iter().any(|one| is(one));
-        any(&self.distributions, &|name| name == entry.distribution)
+        any(&self.distributions, &|name| alias::distributions(name).iter().any(|known| known == entry.distribution))
             && any(&self.machines, &|name| entry.machine.is_none_or(|machine| machine::names(name).contains(&machine)))
             && any(&self.releases, &|pattern| matches(pattern, entry.release))
     }

@@ -117,7 +117,9 @@ impl Partial {
     /// Moves what was made to a name in the folder that this is in.
     pub(crate) fn publish_as(self, name: &Path) -> io::Result<()> {
         self.inside.rename(CONTENT, &self.parent, name)?;
-        self.parent.sync()
+        // It is there, and whole: where folders cannot be waited for, that is all.
+        let _ = self.parent.sync();
+        Ok(())
     }
 
     /// Leaves what was made where it is, for the caller to remove: it is not

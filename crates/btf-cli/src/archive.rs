@@ -140,8 +140,8 @@ struct PackArguments {
     #[arg(long)]
     distro: Vec<String>,
     /// Only kernels of this machine.
-    #[arg(long)]
-    arch: Vec<String>,
+    #[arg(long, alias = "arch")]
+    machine: Vec<String>,
     /// Only kernels whose release is like this, with `*` and `?`.
     #[arg(long, value_name = "GLOB")]
     release: Vec<String>,
@@ -439,7 +439,7 @@ fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
         pack = pack.package_json(json);
     }
     pack = arguments.distro.iter().fold(pack, Pack::distribution);
-    pack = arguments.arch.iter().fold(pack, Pack::machine);
+    pack = arguments.machine.iter().fold(pack, Pack::machine);
     pack = arguments.release.iter().fold(pack, Pack::release);
     if let Some(compression) = compression {
         pack = pack.compression(compression);
