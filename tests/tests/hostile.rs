@@ -521,3 +521,20 @@ fn a_name_that_two_modules_have_often() {
     assert!(matches!(result, Err(Error::AmbiguousObjects { objects, .. }) if objects.len() == 2));
     assert!(heap.peak < 8 << 20, "{heap:?}");
 }
+
+/// A long name of the base, which each layer above has a type of.
+#[test]
+fn a_long_name_of_many_layers() {
+    const LAYERS: u32 = 10_000;
+    let mut base = Blob::new();
+    let name = long_name(&mut base);
+    let base = open(base.record(name, TYPEDEF, 0, false, 0, &[]));
+    let above = Blob::split().record(name, TYPEDEF, 0, false, 0, &[]).build();
+    let btf = (0..LAYERS).fold(base.clone(), |btf, _| Btf::parse_split(above.clone(), &btf).unwrap());
+    let name = base.type_by_id(1).unwrap().name();
+    for _ in 0..4 {
+        assert_eq!(btf.find_all::<Type<'_>>(name).len(), LAYERS as usize + 1);
+        assert_eq!(btf.find_first::<Type<'_>>(name).unwrap().id(), 1);
+        assert!(btf.find::<Struct<'_>>(name).is_err());
+    }
+}

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 use core::{iter, slice};
 
-use crate::{Btf, Error, Type, View, layer::Layer};
+use crate::{Btf, Error, Type, View, layer::Layer, names::Sought};
 
 /// A kernel's BTF and that of its modules, or of some of them.
 ///
@@ -162,7 +162,7 @@ impl Collection {
         let essential = essential.as_ref();
         let own = |object: &'btf Object| {
             let mut own = Vec::new();
-            object.btf.layer().add_flavors(essential, &mut own);
+            object.btf.layer().add_flavors(&mut Sought::new(essential), &mut own);
             own.into_iter().map(move |ty| Found { object, ty })
         };
         self.objects().flat_map(own).collect()

@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 
 #[cfg(feature = "regex")]
 use crate::Type;
-use crate::{Btf, Error, Name, View, layer::Layer};
+use crate::{Btf, Error, Name, View, layer::Layer, names::Sought};
 
 /// How long a name may be to be looked at where all are, in bytes. A million
 /// types may share one of megabytes.
@@ -50,9 +50,10 @@ impl Btf {
     /// has any has several.
     pub fn find<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Result<K, Error> {
         let name = name.as_ref();
+        let mut sought = Sought::new(name);
         for layer in self.layer().layers() {
             let (mut first, mut second) = (None, None);
-            layer.named(name, K::KINDS, |handle| match (handle.view::<K>(), &first) {
+            layer.named(&mut sought, K::KINDS, |handle| match (handle.view::<K>(), &first) {
                 (None, _) => ControlFlow::Continue(()),
                 (found, None) => {
                     first = found;
@@ -67,7 +68,7 @@ impl Btf {
                 (Some(found), None) => return Ok(found),
                 (Some(_), Some(_)) => {
                     let mut ids = Vec::new();
-                    layer.each_named::<K>(name, |found| ids.push(found.into().id()));
+                    layer.each_named::<K>(&mut sought, |found| ids.push(found.into().id()));
                     return Err(Error::Ambiguous { name: name.into(), kinds: K::KINDS, ids });
                 }
                 (None, _) => {}
@@ -80,36 +81,36 @@ impl Btf {
     /// own ones: libbpf's answer (`btf__find_by_name_kind`).
     #[must_use]
     pub fn find_first<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Option<K> {
-        let name = name.as_ref();
+        let mut sought = Sought::new(name.as_ref());
         let mut found = None;
         // The last layer to find anything is the lowest.
         for layer in self.layer().layers() {
-            found = layer.first_named(name).or(found);
+            found = layer.first_named(&mut sought).or(found);
         }
         found
     }
 
     /// The own type of this name and kind with the lowest id.
     pub(crate) fn find_first_own<'btf, K: View<'btf>>(&'btf self, name: &[u8]) -> Option<K> {
-        self.layer().first_named(name)
+        self.layer().first_named(&mut Sought::new(name))
     }
 
     /// All types of this name and kind, own ones and then those of the base,
     /// each by rising id. [`Btf::layer_of`] tells whose each of them is.
     #[must_use]
     pub fn find_all<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Vec<K> {
-        let mut all = Vec::new();
+        let (mut sought, mut all) = (Sought::new(name.as_ref()), Vec::new());
         for layer in self.layer().layers() {
-            layer.add_named(name.as_ref(), &mut all);
+            layer.add_named(&mut sought, &mut all);
         }
         all
     }
 
-    /// The same of own types only.
+    /// All own types of this name and kind, by rising id.
     #[must_use]
     pub fn find_own<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Vec<K> {
         let mut all = Vec::new();
-        self.layer().add_named(name.as_ref(), &mut all);
+        self.layer().add_named(&mut Sought::new(name.as_ref()), &mut all);
         all
     }
 
@@ -121,10 +122,9 @@ impl Btf {
     /// searches the strings for names with a flavor, and indexes these.
     #[must_use]
     pub fn find_flavors<'btf, K: View<'btf>>(&'btf self, essential: impl AsRef<[u8]>) -> Vec<K> {
-        let essential = essential.as_ref();
-        let mut all = Vec::new();
+        let (mut essential, mut all) = (Sought::new(essential.as_ref()), Vec::new());
         for layer in self.layer().layers() {
-            layer.add_flavors(essential, &mut all);
+            layer.add_flavors(&mut essential, &mut all);
         }
         all
     }
@@ -157,8 +157,8 @@ impl Btf {
 }
 
 impl Layer {
-    fn each_named<'btf, K: View<'btf>>(&'btf self, name: &[u8], mut each: impl FnMut(K)) {
-        self.named(name, K::KINDS, |handle| {
+    fn each_named<'btf, K: View<'btf>>(&'btf self, sought: &mut Sought<'_>, mut each: impl FnMut(K)) {
+        self.named(sought, K::KINDS, |handle| {
             if let Some(found) = handle.view() {
                 each(found);
             }
@@ -167,9 +167,9 @@ impl Layer {
     }
 
     /// The own type of this name with the lowest id.
-    fn first_named<'btf, K: View<'btf>>(&'btf self, name: &[u8]) -> Option<K> {
+    fn first_named<'btf, K: View<'btf>>(&'btf self, sought: &mut Sought<'_>) -> Option<K> {
         let mut first = None;
-        self.named(name, K::KINDS, |handle| {
+        self.named(sought, K::KINDS, |handle| {
             first = handle.view();
             if first.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -177,15 +177,20 @@ impl Layer {
     }
 
     /// Adds the own types of this name, by rising id.
-    fn add_named<'btf, K: View<'btf>>(&'btf self, name: &[u8], all: &mut Vec<K>) {
-        all.reserve_exact(self.many_named(name, K::KINDS));
-        self.each_named(name, |found| all.push(found));
+    fn add_named<'btf, K: View<'btf>>(&'btf self, sought: &mut Sought<'_>, all: &mut Vec<K>) {
+        let many = self.many_named(sought.name, K::KINDS);
+        if all.is_empty() {
+            all.reserve_exact(many);
+        } else {
+            all.reserve(many);
+        }
+        self.each_named(sought, |found| all.push(found));
     }
 
     /// Adds the own types whose essential name this is, by rising id.
-    pub(crate) fn add_flavors<'btf, K: View<'btf>>(&'btf self, essential: &[u8], all: &mut Vec<K>) {
+    pub(crate) fn add_flavors<'btf, K: View<'btf>>(&'btf self, essential: &mut Sought<'_>, all: &mut Vec<K>) {
         let first = all.len();
-        if Name::new(essential).flavor().is_none() {
+        if Name::new(essential.name).flavor().is_none() {
             self.add_named(essential, all);
         }
         let plain = all.len();

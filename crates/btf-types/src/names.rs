@@ -32,10 +32,11 @@ pub(crate) struct Names {
     pub(crate) flavor_strings: OnceBox<FlavorStrings>,
 }
 
-/// A name that is looked for: compared with others without looking for their
-/// end, and if it is long, once with each place in the strings.
+/// A name that is looked for, in one layer or several: compared with others
+/// without looking for their end, and if it is long, once with each place in the
+/// strings.
 pub(crate) struct Sought<'n> {
-    name: &'n [u8],
+    pub(crate) name: &'n [u8],
     compared: BTreeMap<u32, bool>,
 }
 
@@ -103,14 +104,14 @@ impl Layer {
     /// over.
     pub(crate) fn named<'btf>(
         &'btf self,
-        name: &[u8],
+        sought: &mut Sought<'_>,
         kinds: &[Kind],
         mut found: impl FnMut(Handle<'btf>) -> ControlFlow<()>,
     ) {
+        let name = sought.name;
         if name.is_empty() {
             return;
         }
-        let mut sought = Sought::new(name);
         let mut is_named = |handle: Handle<'_>| sought.is_name(self, handle.record().name_off());
         let (functions, others) = self.candidates(name, kinds);
         let (mut functions, mut others) =
@@ -145,9 +146,13 @@ impl Layer {
     /// Calls `found` with each own type whose name is a flavor of this one, by
     /// rising id. Those that are of other kinds, if some are given, may be passed
     /// over.
-    pub(crate) fn flavored<'btf>(&'btf self, name: &[u8], kinds: &[Kind], mut found: impl FnMut(Handle<'btf>)) {
-        let mut sought = Sought::new(name);
-        for handle in self.flavors().candidates(name, kinds).filter_map(|own| self.own(own)) {
+    pub(crate) fn flavored<'btf>(
+        &'btf self,
+        sought: &mut Sought<'_>,
+        kinds: &[Kind],
+        mut found: impl FnMut(Handle<'btf>),
+    ) {
+        for handle in self.flavors().candidates(sought.name, kinds).filter_map(|own| self.own(own)) {
             if sought.is_essential(self, handle.record().name_off()) {
                 found(handle);
             }
