@@ -52,6 +52,7 @@
 //! is removed by the next one.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod alias;
 mod archive;

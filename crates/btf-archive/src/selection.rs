@@ -147,7 +147,7 @@ impl Archive {
         if let Ok(btf) = kernel.btf() {
             return Ok(Chosen::Kernel(btf));
         }
-        let host = Host::of_with(kernel.root(), Some(kernel.release()?), None)?;
+        let host = Host::options().release(kernel.release()?).of(kernel.root())?;
         self.select(&host).map(|selection| Chosen::Archive(selection.into()))
     }
 

@@ -54,6 +54,7 @@
 //! twice.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod append;
 mod builder;

@@ -80,7 +80,11 @@ impl Which {
     /// The system, with what is given in place of what it says.
     fn host(&self) -> Result<Host> {
         let kernel = self.system.kernel();
-        let mut host = Host::of_with(kernel.root(), Some(kernel.release()?), self.machine.as_deref())?;
+        let mut options = Host::options().release(kernel.release()?);
+        if let Some(machine) = &self.machine {
+            options = options.machine(machine);
+        }
+        let mut host = options.of(kernel.root())?;
         if let Some(distribution) = &self.distro {
             if *distribution != host.distribution {
                 (host.version, host.codename, host.like) = (None, None, Vec::new());

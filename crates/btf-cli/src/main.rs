@@ -4,6 +4,7 @@
 //! what BTF is, the crates know.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod archive;
 mod dump;

@@ -46,6 +46,7 @@
 //! can be decoded. Without one, a file that needs it is an error that says so.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod bpf;
 mod container;

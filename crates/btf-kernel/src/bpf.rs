@@ -35,7 +35,7 @@ pub struct LoadedInfo {
     pub name: String,
     /// Size of the BTF in **bytes**.
     pub size: u32,
-    /// Whether it is the kernel's or a module's, and was not loaded by a program.
+    /// `true` for the BTF of the kernel or of a module, `false` for loaded BTF.
     pub is_kernel: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct LoadedInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BtfUser {
-    /// Whether it is a program or a map.
+    /// Kind of the object: program or map.
     pub kind: BpfObjectKind,
     /// Id of the program or map.
     pub id: u32,

@@ -265,7 +265,7 @@ impl Attempt {
     }
 }
 
-/// Whether the error says that there is no such file.
+/// Returns whether the error says that there is no such file.
 pub(crate) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -56,16 +56,6 @@ impl Host {
         Self::options().of(root)
     }
 
-    /// The system whose files are in a folder, with the kernel release and the
-    /// machine given where its files do not tell.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`HostOptions::of`].
-    pub fn of_with(root: &Root, release: Option<&str>, machine: Option<&str>) -> Result<Self, Error> {
-        HostOptions { release: release.map(Into::into), machine: machine.map(Into::into) }.of(root)
-    }
-
     /// A system of which release or machine are given, and the rest is detected.
     ///
     /// ```
@@ -85,7 +75,7 @@ impl Host {
     }
 }
 
-/// What is known of a system before it is looked at; see [`Host::options`].
+/// Facts on a system that are given, and not looked for; see [`Host::options`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct HostOptions {
     release: Option<String>,
@@ -212,7 +202,7 @@ fn machine_of_programs(root: &Root) -> Option<String> {
     })
 }
 
-/// Whether the kernel of this release is the one that runs.
+/// Returns whether the kernel of this release is the one that runs.
 pub(crate) fn is_running(release: &str) -> bool {
     sys::running_release().is_some_and(|running| running == release)
 }

@@ -61,7 +61,7 @@ pub struct Kernel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
-    /// Its file in `/sys/kernel/btf` was mapped.
+    /// File in `/sys/kernel/btf`, which was mapped.
     Mapped(PathBuf),
     /// The file was read, as it could not be mapped.
     Read(PathBuf),

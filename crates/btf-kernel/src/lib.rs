@@ -50,6 +50,8 @@
 //! lists of modules and the BTF of all modules together are bounded; and messages
 //! have no control characters of it.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+
 mod bpf;
 mod error;
 mod host;

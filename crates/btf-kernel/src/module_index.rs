@@ -32,7 +32,7 @@ pub(crate) struct ModuleIndex {
 #[derive(Debug, Default)]
 struct Opened {
     by_name: BTreeMap<String, Btf>,
-    /// What was opened from a file, or the path under which opening it failed:
+    /// BTF that was opened from a file, or the path under which opening it failed:
     /// thousands of links may lead to one.
     by_file: HashMap<Identity, Result<Btf, PathBuf>>,
     /// Sizes of the files and of the BTF in them.
@@ -106,7 +106,7 @@ impl Opened {
     }
 }
 
-/// What was found before, by this thread or another, or is found now.
+/// The value that was found before, by this thread or another, or is found now.
 fn kept<T, E>(cell: &OnceLock<T>, find: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
     match cell.get() {
         Some(found) => Ok(found),

@@ -20,6 +20,7 @@
 //! [`Fault::TooMuch`].
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod budget;
 mod compat;

@@ -1,5 +1,7 @@
 //! Unix.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the place for what only Unix has")]
+
 use std::{
     fs::{File, Metadata},
     io,

@@ -106,6 +106,7 @@ fn is_generated(path: &Path) -> bool {
 }
 
 #[cfg(unix)]
+#[allow(clippy::disallowed_methods, reason = "one of two ways that differ between systems")]
 pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
 }

@@ -1,5 +1,7 @@
 //! All that only Linux has: openat2(2), mapping sysfs, bpf(2).
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the place for what only Linux has")]
+
 mod files;
 mod loaded;
 mod map;

@@ -83,7 +83,7 @@ fn probe(features: &[Feature], token: Option<BorrowedFd<'_>>) -> Result<FeatureS
         .collect()
 }
 
-/// What a kernel was asked, and what of that it supports.
+/// Features that a kernel was asked for, and those of them that it supports.
 #[derive(Debug, Clone, Copy)]
 struct Answers {
     asked: FeatureSet,
@@ -93,7 +93,7 @@ struct Answers {
 impl Answers {
     const NONE: Self = Self { asked: FeatureSet::EMPTY, supported: FeatureSet::EMPTY };
 
-    /// Whether the kernel supports a feature; it is asked once.
+    /// Returns whether the kernel supports a feature; it is asked once.
     fn ask(&mut self, feature: Feature, kernel: &impl Judge) -> Result<bool, Error> {
         if !self.asked.contains(feature) {
             // Without BTF there is nothing, and what says so is clearer of it.
@@ -183,9 +183,9 @@ impl Probe for Feature {
 
 /// A kernel that is asked.
 trait Judge {
-    /// Whether it takes BTF.
+    /// Loads BTF.
     fn load(&self, btf: &[u8]) -> io::Result<()>;
-    /// Whether it takes BTF, and tells its name.
+    /// Loads BTF, and asks for its name.
     fn tells_names(&self, btf: &[u8]) -> io::Result<()>;
 }
 
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn s_36_that_the_caller_may_not_is_not_that_the_kernel_cannot() {
+    fn a_missing_right_is_not_a_missing_feature() {
         struct Errno(i32);
         impl Judge for Errno {
             fn load(&self, _: &[u8]) -> io::Result<()> {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn s_37_probes_are_sound_btf_made_by_hand() {
+    fn probes_are_sound_btf() {
         for &feature in Feature::ALL {
             let btf = Btf::parse(feature.blob()).unwrap_or_else(|error| panic!("{feature}: {error}"));
             assert!(btf.type_by_id(1).is_ok());

@@ -72,7 +72,7 @@ struct TokenAttr {
     bpffs_fd: u32,
 }
 
-/// What the kernel says of BTF.
+/// The kernel's `struct bpf_btf_info`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BtfInfo {
@@ -203,7 +203,7 @@ fn fd_by_id(kind: BpfObjectKind, id: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// What the kernel says of BTF; copies of it and of its name as much as fits.
+/// Description of BTF; copies as much of it and of its name as fits.
 pub(crate) fn btf_info(fd: &BtfFd, btf: &mut [u8], name: &mut [u8]) -> io::Result<BtfInfo> {
     let mut info = BtfInfo {
         btf: btf.as_mut_ptr() as u64,

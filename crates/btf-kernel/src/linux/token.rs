@@ -34,7 +34,7 @@ impl Token {
         Self::of_folder(folder.as_fd())
     }
 
-    /// The same of a descriptor of its root.
+    /// Makes one of the BPF file system whose root a descriptor is of.
     ///
     /// # Errors
     ///
