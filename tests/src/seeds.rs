@@ -115,7 +115,7 @@ fn objects() -> Vec<(String, Vec<u8>)> {
 fn images() -> Vec<(String, Vec<u8>)> {
     let kernel = image::kernel(ByteOrder::Little);
     let mut images = vec![("plain".to_owned(), image::arm64(&kernel))];
-    for compression in Compression::ALL.into_iter().filter(|&compression| compression != Compression::Zlib) {
+    for compression in Compression::ALL.iter().copied().filter(|&compression| compression != Compression::Zlib) {
         let packed = packed::encode(compression, &kernel);
         images.push((format!("bzImage {compression}"), image::bz_image(&packed)));
         images.push((format!("compressed {compression}"), packed));
@@ -157,7 +157,7 @@ fn packed() -> Vec<(String, Vec<u8>)> {
         let packed = [&[index as u8][..], &packed::encode(compression, &bytes)].concat();
         (compression.to_string(), packed)
     };
-    let mut all: Vec<_> = Compression::ALL.into_iter().enumerate().map(encode).collect();
+    let mut all: Vec<_> = Compression::ALL.iter().copied().enumerate().map(encode).collect();
     let lz4 = Compression::ALL.iter().position(|&compression| compression == Compression::Lz4).unwrap_or(0);
     all.push(("lz4 legacy".into(), [&[lz4 as u8][..], &packed::lz4_legacy(&bytes)].concat()));
     all

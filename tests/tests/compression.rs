@@ -23,7 +23,7 @@ fn module() -> (Vec<u8>, Vec<u8>) {
 
 /// All that files come in.
 fn formats() -> impl Iterator<Item = Compression> {
-    Compression::ALL.into_iter().filter(|&compression| compression != Compression::Zlib)
+    Compression::ALL.iter().copied().filter(|&compression| compression != Compression::Zlib)
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn several_one_after_the_other_are_one() {
 #[test]
 fn what_is_cut_off_is_an_error() {
     let (module, _) = module();
-    for format in Compression::ALL {
+    for &format in Compression::ALL {
         let packed = packed::encode(format, &module);
         for len in [0, 1, 5, 12, 13, 14, 20, 100, packed.len() / 2, packed.len() - 9, packed.len() - 1] {
             let result = format.decode(&packed[..len], &Limits::IMAGE);
@@ -88,7 +88,7 @@ fn what_is_cut_off_is_an_error() {
 #[test]
 fn what_is_damaged_is_an_error_or_something_else() {
     let (module, _) = module();
-    for format in Compression::ALL {
+    for &format in Compression::ALL {
         let packed = packed::encode(format, &module);
         let (mut errors, mut changed) = (0, 0);
         let places: Vec<usize> = (0..packed.len()).step_by(packed.len() / 50).collect();
@@ -118,7 +118,7 @@ fn what_is_damaged_is_an_error_or_something_else() {
 #[test]
 fn bombs_end_in_errors_and_not_in_memory() {
     const MIB: u64 = 1 << 20;
-    for format in Compression::ALL {
+    for &format in Compression::ALL {
         // More than is allowed.
         let bomb = packed::zeros(format, 40 * MIB);
         let limits = Limits::BTF.output(MIB);
@@ -196,7 +196,7 @@ fn what_bytes_are_compressed_with() {
     for text in ["", "a", "\x7fELF\x02\x01\x01\0\0\0\0\0\0", "BZh", "BZh91AY&S", "#!/bin/sh\necho", "]]]]]]]]]]]]]]"] {
         assert_eq!(Compression::detect(text.as_bytes()), None, "{text:?}");
     }
-    for compression in Compression::ALL {
+    for &compression in Compression::ALL {
         assert!(compression.is_supported());
         let mut text = Vec::new();
         write!(text, "{compression:>6}").unwrap();

@@ -30,7 +30,7 @@ fn opened(name: &str, image: Vec<u8>, order: ByteOrder) -> Vec<Layer> {
 }
 
 fn formats() -> impl Iterator<Item = Compression> {
-    Compression::ALL.into_iter().filter(|&compression| compression != Compression::Zlib)
+    Compression::ALL.iter().copied().filter(|&compression| compression != Compression::Zlib)
 }
 
 #[test]

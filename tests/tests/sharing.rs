@@ -352,7 +352,7 @@ fn compressed_tables_count_with_what_they_decode_to() {
 /// counts.
 #[test]
 fn nested_layers_and_payloads_count_together() {
-    for format in Compression::ALL.into_iter().filter(|&format| format != Compression::Zlib) {
+    for format in Compression::ALL.iter().copied().filter(|&format| format != Compression::Zlib) {
         let bomb = packed::zeros(format, 24 * MIB);
         let mut cases = vec![bomb.clone()];
         if bomb.len() < 1 << 18 {

@@ -44,10 +44,11 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// All of them.
-    pub const ALL: [Self; 7] = [Self::Gzip, Self::Zlib, Self::Xz, Self::Lzma, Self::Zstd, Self::Bzip2, Self::Lz4];
+    /// All compressions.
+    pub const ALL: &'static [Self] =
+        &[Self::Gzip, Self::Zlib, Self::Xz, Self::Lzma, Self::Zstd, Self::Bzip2, Self::Lz4];
 
-    /// As many bytes from the start of a file are enough to tell.
+    /// Number of leading **bytes** of a file that [`detect`](Self::detect) needs.
     pub const DETECT_BYTES: usize = 13;
 
     /// What bytes that begin like this are compressed with, if anything.
