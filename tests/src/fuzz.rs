@@ -13,7 +13,7 @@ use btf_format::{
 };
 use btf_types::{Btf, BtfExt, Collection, Error, Remap, Type};
 
-use crate::{blob::Blob, walk};
+use crate::{blob::Blob, making, walk};
 
 /// A fuzz target: its name, and what it does with its input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -28,6 +28,8 @@ pub const TARGETS: &[Target] = &[
     ("query", query),
     ("split", split),
     ("rebase", rebase),
+    ("build", making::build),
+    ("remake", making::remake),
     ("elf", elf),
     ("image", image),
     ("decode", decode),

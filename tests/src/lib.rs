@@ -7,6 +7,7 @@ pub mod elf_blob;
 pub mod fixtures;
 pub mod fuzz;
 pub mod image;
+pub mod making;
 pub mod memory;
 pub mod packed;
 pub mod rebuild;

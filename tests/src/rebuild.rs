@@ -3,12 +3,22 @@
 use btf_build::{Builder, CompositeBuilder, Error};
 use btf_types::{Btf, Members, Type};
 
+/// Returns whether the builder has a method for each own type.
+#[must_use]
+pub fn is_buildable(btf: &Btf) -> bool {
+    btf.types().all(|ty| ty.kind().is_some())
+}
+
 /// Builds the own types of a BTF again with the typed methods of the builder:
 /// with the same ids, and equal strings stored once.
 ///
 /// # Errors
 ///
 /// If one of them is nothing that the builder makes.
+///
+/// # Panics
+///
+/// If it is not [buildable](is_buildable).
 pub fn rebuild(btf: &Btf) -> Result<Btf, Error> {
     let mut b = btf.base().map_or_else(Builder::new, Builder::on).byte_order(btf.byte_order());
     if let Some(bytes) = btf.known_pointer_size() {
@@ -29,6 +39,10 @@ pub fn rebuild(btf: &Btf) -> Result<Btf, Error> {
 /// # Errors
 ///
 /// If it is nothing that the builder makes.
+///
+/// # Panics
+///
+/// If the builder has no method for it.
 pub fn define(b: &mut Builder, ty: Type<'_>) -> Result<u32, Error> {
     let name = ty.name();
     let target = ty.target().map_or(0, Type::id);
@@ -70,8 +84,7 @@ pub fn define(b: &mut Builder, ty: Type<'_>) -> Result<u32, Error> {
             let entries = section.entries();
             entries.fold(new, |new, entry| new.var(entry.ty().id(), entry.offset(), entry.size())).finish()
         }
-        // Kinds that are copied, not built.
-        _ => b.copy(ty),
+        _ => panic!("{ty:?} is copied, not built"),
     }
 }
 

@@ -32,6 +32,7 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         "os_release" => return named(&OS_RELEASES),
         "modules_dep" => return named(&MODULES_DEPS),
         "archive" => return archives(),
+        "build" => return calls(),
         "rewrite" => {
             let raw = ["ext", "open"].into_iter().flat_map(of);
             return raw.chain([("ext of the base".into(), ext_of_base())]).collect();
@@ -164,6 +165,16 @@ fn packed() -> Vec<(String, Vec<u8>)> {
 }
 
 /// Split BTF with its base before it, where that is short.
+/// Calls of a builder: all that there are, with numbers that lead to others.
+fn calls() -> Vec<(String, Vec<u8>)> {
+    let all = |step: u8| (0..=255u8).flat_map(move |call| [call, 0, 3, b'a', b'b', b'c', 4, 1, 0, 2, 1, step, 2]);
+    let mut calls: Vec<_> =
+        (0..8).map(|step| (format!("calls {step}"), [step].into_iter().chain(all(step)).collect())).collect();
+    let of_bytes = |step: u8| (0..4000u32).map(move |at| (at * 7 + at / 251 * u32::from(step)) as u8).collect();
+    calls.extend((0..8).map(|step| (format!("bytes {step}"), of_bytes(step))));
+    calls
+}
+
 fn pairs() -> Vec<(String, Vec<u8>)> {
     let mut pairs: Vec<_> = fixtures::files("split")
         .into_iter()

@@ -1,5 +1,7 @@
 //! Types copied out of other BTF.
 
+use std::collections::HashSet;
+
 use btf_types::{
     Btf, Kind, Type,
     format::{Info, Record, TypeRecord, Word},
@@ -364,13 +366,15 @@ impl Copying<'_> {
         if tagging.is_empty() {
             return;
         }
+        // A tag may be what is copied, or lead to it.
+        let mut seen: HashSet<u32> = items.iter().map(|item| item.old).collect();
         for index in 0..items.len() {
             let Some(&Item { old, form: Form::Whole, .. }) = items.get(index) else { continue };
             let Ok(ty) = self.btf.type_by_id(old) else { continue };
             for tag in tagging.iter().flat_map(|layer| layer.all_decl_tags_of(ty)) {
                 let copied = *self.copied(tag.id());
                 let is_copied = if self.mode == Mode::Shallow { copied.shallow != 0 } else { self.is_whole(tag.id()) };
-                if !is_copied && !copied.is_closed {
+                if !is_copied && !copied.is_closed && seen.insert(tag.id()) {
                     items.push(self.item(tag.id(), Form::Whole, &[]));
                 }
             }

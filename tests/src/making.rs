@@ -1,0 +1,259 @@
+//! Fuzz targets of making BTF: by arbitrary calls, and out of arbitrary BTF.
+
+use btf_build::{Builder, Encode, Error, IntEncoding, Merge, distill, sort};
+use btf_types::{Btf, ByteOrder, FwdKind, Linkage, Type};
+
+use crate::{
+    fuzz::base,
+    rebuild::{is_buildable, rebuild},
+    walk,
+};
+
+/// The input as a list of numbers, names and choices.
+struct Calls<'a>(&'a [u8]);
+
+impl<'a> Calls<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (&byte, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(byte)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        // Small ones, and some that are at a limit.
+        Some(match self.byte()? {
+            byte @ 0..=239 => byte.into(),
+            240..=243 => 0xff_ffff,
+            244..=247 => 0x100_0000,
+            248..=251 => 0x8000_0000,
+            _ => u32::MAX,
+        })
+    }
+
+    fn name(&mut self) -> Option<&'a [u8]> {
+        let len = usize::from(self.byte()? % 6);
+        let (name, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(name)
+    }
+
+    fn linkage(&mut self) -> Option<Linkage> {
+        self.number().map(Linkage::from)
+    }
+}
+
+/// Takes the input for calls of a builder, on a base or not: whatever they are,
+/// what is finished opens, and what is refused changes nothing.
+///
+/// # Panics
+///
+/// If that is not so.
+pub fn build(input: &[u8]) {
+    let mut calls = Calls(input);
+    let mut b = match calls.byte() {
+        Some(byte) if byte % 2 == 0 => Builder::on(base()),
+        _ => Builder::new(),
+    };
+    let mut declared = Vec::new();
+    loop {
+        let before = b.type_count();
+        match call(&mut b, &mut calls, &mut declared) {
+            Some(Ok(id)) => assert!(id < b.type_count()),
+            Some(Err(error)) => {
+                let _ = format!("{error} {error:?}");
+                assert!(b.type_count() - before <= 1, "declared, and no more: {error}");
+            }
+            None => break,
+        }
+    }
+    for id in b.base().map_or(1, Btf::type_count)..b.type_count() {
+        match b.define(id).ptr(0) {
+            Ok(_) | Err(Error::AlreadyDefined { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let count = b.type_count();
+    match b.finish() {
+        Ok(btf) => {
+            assert_eq!(btf.type_count(), count);
+            assert!(btf.header().strings().len() <= input.len() + 8 * input.len().min(4096) + 8);
+            let _ = walk::everything(&btf);
+            remade(&btf);
+        }
+        Err(Error::Btf(error)) => assert!(error.to_string().contains("FUNC"), "{error}"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// One call; `None` at the end of the input.
+fn call(b: &mut Builder, calls: &mut Calls<'_>, declared: &mut Vec<u32>) -> Option<Result<u32, Error>> {
+    let choice = calls.byte()?;
+    if choice >= 240 {
+        declared.push(b.declare());
+        return Some(Ok(0));
+    }
+    if choice >= 232 {
+        let ty = base().type_by_id(calls.number()? % base().type_count()).ok()?;
+        return Some(match choice % 3 {
+            0 => b.copy_reachable(ty),
+            1 => b.copy_shallow(ty),
+            _ => b.append(base()).map(|_| 0),
+        });
+    }
+    let id = if choice % 2 == 0 { declared.pop() } else { None };
+    // An id for a definition, or the next one.
+    let id = match id {
+        Some(id) => id,
+        None if calls.byte()? == 7 => calls.number()?,
+        None => {
+            let id = b.declare();
+            declared.push(id);
+            id
+        }
+    };
+    let d = b.define(id);
+    Some(match choice / 2 % 19 {
+        0 => d.int(calls.name()?, calls.number()?, IntEncoding::from_bits(calls.byte()?)),
+        1 => d.ptr(calls.number()?),
+        2 => d.array(calls.number()?, calls.number()?, calls.number()?),
+        kind @ (3 | 4) => {
+            let (name, size) = (calls.name()?, calls.number()?);
+            let mut new = if kind == 3 { d.structure(name, size) } else { d.union(name, size) };
+            for _ in 0..calls.byte()? % 8 {
+                let (name, ty, offset, bits) = (calls.name()?, calls.number()?, calls.number()?, calls.byte()?);
+                new =
+                    if bits < 128 { new.member(name, ty, offset) } else { new.bitfield(name, ty, offset, bits - 128) };
+            }
+            new.finish()
+        }
+        kind @ (5 | 18) => {
+            let (name, size) = (calls.name()?, calls.number()?);
+            let mut new = if kind == 5 { d.enumeration(name, size) } else { d.enumeration64(name, size) };
+            for _ in 0..calls.byte()? % 8 {
+                let value = i128::from(calls.number()?) * (i128::from(calls.byte()?) - 128);
+                new = new.value(calls.name()?, value);
+            }
+            new.finish()
+        }
+        6 => d.fwd(calls.name()?, if calls.byte()? % 2 == 0 { FwdKind::Struct } else { FwdKind::Union }),
+        7 => d.typedef(calls.name()?, calls.number()?),
+        8 => d.volatile(calls.number()?),
+        9 => d.const_(calls.number()?),
+        10 => d.restrict(calls.number()?),
+        11 => d.func(calls.name()?, calls.linkage()?, calls.number()?),
+        12 => {
+            let mut new = d.func_proto(calls.number()?);
+            for _ in 0..calls.byte()? % 8 {
+                new = new.param(calls.name()?, calls.number()?);
+            }
+            new.finish()
+        }
+        13 => d.var(calls.name()?, calls.number()?, calls.linkage()?),
+        14 => {
+            let mut new = d.datasec(calls.name()?, calls.number()?);
+            for _ in 0..calls.byte()? % 8 {
+                new = new.var(calls.number()?, calls.number()?, calls.number()?);
+            }
+            new.finish()
+        }
+        15 => d.float(calls.name()?, calls.number()?),
+        16 => d.decl_tag(calls.name()?, calls.number()?, calls.number()?.checked_sub(1)),
+        _ => d.type_attribute(calls.name()?, calls.number()?),
+    })
+}
+
+/// Makes others of the input, as BTF that stands alone and on a base: built anew,
+/// encoded, appended, merged, sorted, distilled, copied.
+///
+/// # Panics
+///
+/// If one of them is not what it was made of.
+pub fn remake(input: &[u8]) {
+    if let Ok(btf) = Btf::parse(input.to_vec()) {
+        remade(&btf);
+    }
+    if let Ok(split) = Btf::parse_split(input.to_vec(), base()) {
+        remade(&split);
+        if let Ok(distilled) = distill(&split) {
+            assert!(distilled.split.types().len() >= split.types().len());
+            let _ = (walk::everything(&distilled.split), distilled.split.rebase(base()));
+        }
+        let mut merge = Merge::new();
+        if base().byte_order() == split.byte_order() && merge.add(base()).is_ok() && merge.add(&split).is_ok() {
+            let one = merge.finish().expect("what was merged opens");
+            assert_eq!(one.type_count(), split.type_count());
+            assert!(one.types().skip(base().types().len()).zip(split.types()).all(|(a, b)| a.name() == b.name()));
+        }
+    }
+}
+
+fn remade(btf: &Btf) {
+    encoded(btf);
+    if is_buildable(btf)
+        && let Ok(again) = rebuild(btf)
+    {
+        // (Words that mean nothing are not built again.)
+        for (new, old) in again.types().zip(btf.types()) {
+            assert_eq!(described(new), described(old));
+        }
+    }
+    let strings = btf.header().strings().len();
+    let mut b = btf.base().map_or_else(Builder::new, Builder::on).byte_order(btf.byte_order());
+    if b.append(btf).is_ok() {
+        let again = b.finish().expect("what was appended opens");
+        assert_eq!(walk::everything(&again), walk::everything(btf));
+        assert!(again.header().strings().len() <= strings + 1, "no string is stored twice");
+    }
+    if let Ok((sorted, remap)) = sort(btf) {
+        assert!(sorted.types().is_sorted_by_key(|ty| ty.name()));
+        for ty in btf.types() {
+            let new = sorted.type_by_id(remap.id(ty.id()).expect("each has a new id")).expect("which exists");
+            assert_eq!(new.name(), ty.name());
+        }
+    }
+    let mut b = Builder::new().byte_order(btf.byte_order());
+    for ty in btf.types().take(20) {
+        for copied in [b.copy_reachable(ty), b.copy_shallow(ty)] {
+            assert!(copied.is_ok_and(|id| id < b.type_count()) || !knows_all(ty));
+        }
+    }
+    // For each type its copy, its shallow copies, a FWD.
+    let copies = b.finish().expect("copies are complete");
+    assert!(copies.types().len() <= 4 * btf.type_count() as usize);
+}
+
+/// A type by what it is made of, as far as it means something.
+fn described(ty: Type<'_>) -> (Option<btf_types::Kind>, String, Vec<u32>) {
+    let references = ty.references().map(Type::id).collect();
+    // A name of what should have none is not built again either.
+    let name = match ty {
+        Type::Ptr(_) | Type::Array(_) | Type::FuncProto(_) | Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) => {
+            String::new()
+        }
+        _ => ty.name().to_string(),
+    };
+    (ty.kind(), format!("{name} {ty} {:?}", ty.size_of().ok()), references)
+}
+
+/// Returns whether all types that a type leads to are known.
+fn knows_all(ty: Type<'_>) -> bool {
+    let is_known = |ty: Type<'_>| !matches!(ty, Type::Unknown(_));
+    ty.post_order().all(is_known)
+}
+
+fn encoded(btf: &Btf) {
+    let as_it_is = Encode::new().encode(btf).expect("it was opened");
+    let swapped = Encode::new().byte_order(btf.byte_order().swapped()).encode(btf);
+    if let (Ok(mut swapped), None) = (swapped, btf.base()) {
+        let other = Btf::parse(swapped.clone()).expect("in either order");
+        assert_eq!(other.as_bytes(), btf.as_bytes());
+        btf_format::convert(&mut swapped, btf.byte_order()).expect("there and back");
+        assert_eq!(swapped, as_it_is);
+    }
+    for encode in [Encode::new().layout(true), Encode::new().layout(false), Encode::new().header_size(32)] {
+        if let Ok(bytes) = encode.byte_order(ByteOrder::NATIVE).encode(btf) {
+            let again = Btf::from_native(bytes, btf.base(), btf.byte_order(), None).expect("it opens again");
+            assert_eq!(walk::everything(&again), walk::everything(btf));
+        }
+    }
+}
