@@ -352,3 +352,24 @@ fn single_copies_are_put_together() {
     b.copy_reachable(btf.type_by_id(ptr).unwrap()).unwrap();
     assert_eq!(b.finish().unwrap().types().len(), 3);
 }
+
+#[test]
+fn a_tag_that_is_copied_itself_is_copied_once() {
+    let (mut b, int) = builder_with_int();
+    let s = b.structure("s", 4).member("i", int, 0).finish().unwrap();
+    let tag = b.decl_tag("tag", s, Some(0)).unwrap();
+    let proto = b.func_proto(0).finish().unwrap();
+    let func = b.func("f", Linkage::Static, proto).unwrap();
+    let btf = b.finish().unwrap();
+    let mut b = Builder::new();
+    let [tag, func] = [tag, func].map(|id| b.copy_reachable(btf.type_by_id(id).unwrap()).unwrap());
+    let copy = b.finish().unwrap();
+    assert_eq!(copy.types().len(), 5);
+    assert_eq!([tag, func].map(|id| copy.type_by_id(id).unwrap().name().to_string()), ["tag", "f"]);
+    let mut b = Builder::new();
+    let id = b.copy_shallow(btf.type_by_id(5).unwrap()).unwrap();
+    let first = b.copy_shallow(btf.type_by_id(3).unwrap()).unwrap();
+    let copy = b.finish().unwrap();
+    assert_eq!(copy.types().len(), 5);
+    assert_eq!([first, id].map(|id| copy.type_by_id(id).unwrap().name().to_string()), ["tag", "f"]);
+}
