@@ -28,7 +28,7 @@ pub const TARGETS: &[Target] = &[
     ("query", query),
     ("split", split),
     ("rebase", rebase),
-    ("build", making::build),
+    ("builder", making::builder),
     ("remake", making::remake),
     ("elf", elf),
     ("image", image),

@@ -48,7 +48,7 @@ impl<'a> Calls<'a> {
 /// # Panics
 ///
 /// If that is not so.
-pub fn build(input: &[u8]) {
+pub fn builder(input: &[u8]) {
     let mut calls = Calls(input);
     let mut b = match calls.byte() {
         Some(byte) if byte % 2 == 0 => Builder::on(base()),

@@ -32,7 +32,7 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         "os_release" => return named(&OS_RELEASES),
         "modules_dep" => return named(&MODULES_DEPS),
         "archive" => return archives(),
-        "build" => return calls(),
+        "builder" => return calls(),
         "rewrite" => {
             let raw = ["ext", "open"].into_iter().flat_map(of);
             return raw.chain([("ext of the base".into(), ext_of_base())]).collect();

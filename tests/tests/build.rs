@@ -373,3 +373,65 @@ fn a_tag_that_is_copied_itself_is_copied_once() {
     assert_eq!(copy.types().len(), 5);
     assert_eq!([first, id].map(|id| copy.type_by_id(id).unwrap().name().to_string()), ["tag", "f"]);
 }
+
+/// All kinds and all that their flags can mean, in both byte orders and on a base:
+/// what is built, encoded, opened and built again has the same bytes.
+#[test]
+fn what_a_format_holds_a_builder_writes() {
+    // Names are bytes; split BTF may have no strings, or begin with one.
+    let odd: &[u8] = b"caf\xe9 <T>::\xff";
+    for order in [btf_types::ByteOrder::Little, btf_types::ByteOrder::Big] {
+        let mut b = Builder::new().byte_order(order).pointer_size(4);
+        let mut bases = Vec::new();
+        for layer in 0..3 {
+            let int = b.int(format!("int{layer}"), 4, IntEncoding::SIGNED).unwrap();
+            b.int_with_bits("old bits", 4, IntEncoding::NONE, 3, 5).unwrap();
+            b.int(odd, 16, IntEncoding::BOOL).unwrap();
+            let e = b.enumeration("e", 1).value("A", -128).value(odd, i32::MAX).finish().unwrap();
+            b.enumeration("f", 8).value("B", u32::MAX).finish().unwrap();
+            b.enumeration("forward", 4).finish().unwrap();
+            b.enumeration64("g", 8).value("C", i64::MIN).value("D", i64::MAX).finish().unwrap();
+            b.enumeration64("", 8).signed(true).value("E", 0).finish().unwrap();
+            b.enumeration64("h", 8).value("F", u64::MAX).finish().unwrap();
+            let s = b.declare();
+            let [c, v] = [b.const_(s).unwrap(), b.volatile(s).unwrap()];
+            let r = b.restrict(c).unwrap();
+            let [t, a] = [b.type_tag("tag", v).unwrap(), b.type_attribute("attribute", r).unwrap()];
+            let [p, q] = [b.ptr(t).unwrap(), b.ptr(a).unwrap()];
+            let u = b.union("", 1 << 29).member("far", q, 0).finish().unwrap();
+            let array = b.array(p, int, u32::MAX).unwrap();
+            b.structure("far", u32::MAX).member("", array, u32::MAX).member("x", e, 0x100_0000).finish().unwrap();
+            b.structure("flag", 4).kind_flag(true).member("x", int, 0).finish().unwrap();
+            let s = b.define(s).structure(odd, 0xff_ffff);
+            s.bitfield("wide", int, 0xff_ffff, 255).member("u", u, 0xff_fff8).finish().unwrap();
+            b.fwd("fs", FwdKind::Struct).unwrap();
+            b.fwd("fu", FwdKind::Union).unwrap();
+            let td = b.typedef("td", 0).unwrap();
+            b.float(odd, 12).unwrap();
+            let proto = b.func_proto(0).param("", td).param(odd, p).vararg().finish().unwrap();
+            for linkage in [Linkage::Static, Linkage::Global, Linkage::Extern, Linkage::Unknown(7)] {
+                let func = b.func("f", linkage, proto).unwrap();
+                let var = b.var("v", int, linkage).unwrap();
+                b.datasec(".data", 8).var(var, 4, 4).var(func, 0, 0).finish().unwrap();
+                b.decl_tag("parameter", func, Some(1)).unwrap();
+                b.decl_attribute(odd, var, None).unwrap();
+            }
+            let btf = b.finish().unwrap();
+            assert_eq!((btf.byte_order(), btf.pointer_size()), (order, 4));
+            let kinds: std::collections::BTreeSet<Kind> = btf.types().filter_map(Type::kind).collect();
+            assert_eq!(kinds.len(), 19);
+            assert_eq!(btf.find_own::<Struct<'_>>(odd).len(), 1, "layer {layer}");
+            let bytes = btf_build::Encode::new().encode(&btf).unwrap();
+            assert_eq!(bytes[..2], if order == btf_types::ByteOrder::Little { [0x9f, 0xeb] } else { [0xeb, 0x9f] });
+            let opened = Btf::options().maybe_base(bases.last()).pointer_size(4).parse(bytes.clone()).unwrap();
+            let again = rebuild(&opened).unwrap();
+            // Strings are in the order of use, which is another where types were declared.
+            assert_eq!(again.as_bytes().len(), opened.as_bytes().len());
+            assert_same_types(&opened, &again, "built again");
+            let twice = rebuild(&again).unwrap();
+            assert!(twice.as_bytes() == again.as_bytes());
+            b = Builder::on(&opened).pointer_size(4);
+            bases.push(opened);
+        }
+    }
+}

@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*, sample::Index, test_runner::Config};
 
 #[test]
 fn seeds_pass() {
-    for (target, run) in fuzz::TARGETS.iter().filter(|(target, _)| matches!(*target, "build" | "remake")) {
+    for (target, run) in fuzz::TARGETS.iter().filter(|(target, _)| matches!(*target, "builder" | "remake")) {
         let seeds = seeds::of(target);
         assert!(seeds.len() > 5);
         for (name, bytes) in seeds {
@@ -23,7 +23,7 @@ proptest! {
 
     #[test]
     fn any_calls_are_good(calls in vec(any::<u8>(), 0..600)) {
-        making::build(&calls);
+        making::builder(&calls);
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub(crate) struct Copies {
     last: Option<(Btf, Chain)>,
     /// Of types that are not copied.
     nothing: Copied,
+    /// Numbers each walk over the types.
+    walks: u32,
 }
 
 /// A layer that types were copied from.
@@ -146,6 +148,10 @@ struct Copied {
     is_sized: bool,
     /// The id of the FWD; 0 for none.
     fwd: u32,
+    /// The copy that came by the type last, by its number.
+    seen: u32,
+    /// What that copy needs it for.
+    need: Need,
 }
 
 /// The layers of a BTF that is copied from.
@@ -209,8 +215,6 @@ struct Copying<'a> {
 struct Item {
     old: u32,
     form: Form,
-    /// Whether it is needed as part of another.
-    is_sized: bool,
     /// What became of it before.
     before: Copied,
 }
@@ -230,8 +234,9 @@ enum Visit {
 }
 
 /// What a type is needed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Need {
+    #[default]
     Nothing,
     /// To be pointed to.
     Name,
@@ -244,10 +249,16 @@ impl Copying<'_> {
         if old < self.chain.first_id {
             return Ok(old);
         }
-        let needs = if self.mode == Mode::Shallow { self.needs(old) } else { Vec::new() };
+        let copied = *self.copied(old);
+        if copied.is_closed || self.mode == Mode::Shallow && copied.shallow != 0 && copied.is_sized {
+            return Ok(self.new_id(old));
+        }
+        if self.mode == Mode::Shallow {
+            self.find_needs(old);
+        }
         let mut items = match self.mode {
             Mode::One => self.one(old),
-            Mode::Reachable | Mode::Shallow => self.all(old, &needs),
+            Mode::Reachable | Mode::Shallow => self.all(old),
         };
         self.add_tags(&mut items);
         for item in &items {
@@ -271,14 +282,14 @@ impl Copying<'_> {
         if self.is_whole(old) {
             return Vec::new();
         }
-        let mut items = vec![self.item(old, Form::Whole, &[])];
+        let mut items = vec![self.item(old, Form::Whole)];
         let mut referred = Vec::new();
         self.references(old, |id| referred.push(id));
         referred.sort_unstable();
         referred.dedup();
         for id in referred {
             if id >= self.chain.first_id && id != old && self.copied(id).id == 0 {
-                items.push(self.item(id, Form::Declared, &[]));
+                items.push(self.item(id, Form::Declared));
             }
         }
         items
@@ -286,27 +297,26 @@ impl Copying<'_> {
 
     /// All types that are needed and were not copied, after those that they
     /// refer to.
-    fn all(&mut self, old: u32, needs: &[Need]) -> Vec<Item> {
-        let mut seen = vec![false; self.btf.type_count() as usize];
+    fn all(&mut self, old: u32) -> Vec<Item> {
+        let walk = self.next_walk();
         let mut pending = vec![Visit::Enter(old)];
         let mut items = Vec::new();
         while let Some(visit) = pending.pop() {
             let old = match visit {
                 Visit::Leave(old) => {
-                    items.push(self.item(old, Form::Whole, needs));
+                    items.push(self.item(old, Form::Whole));
                     continue;
                 }
                 Visit::Enter(old) => old,
             };
-            match seen.get_mut(old as usize) {
-                Some(seen) if !*seen && old >= self.chain.first_id => *seen = true,
-                _ => continue,
+            if old < self.chain.first_id || std::mem::replace(&mut self.copied(old).seen, walk) == walk {
+                continue;
             }
-            match self.form(old, needs) {
+            match self.form(old) {
                 None => continue,
                 Some(Form::Whole) => {}
                 Some(form) => {
-                    items.push(self.item(old, form, needs));
+                    items.push(self.item(old, form));
                     continue;
                 }
             }
@@ -320,7 +330,7 @@ impl Copying<'_> {
     }
 
     /// In what form a type is to be copied; `None` if there is a copy that does.
-    fn form(&mut self, old: u32, needs: &[Need]) -> Option<Form> {
+    fn form(&mut self, old: u32) -> Option<Form> {
         let copied = *self.copied(old);
         if copied.is_closed {
             return None;
@@ -328,7 +338,7 @@ impl Copying<'_> {
         if self.mode == Mode::Reachable {
             return Some(Form::Whole);
         }
-        let is_pointed_to = needs.get(old as usize) != Some(&Need::Size);
+        let is_pointed_to = copied.need != Need::Size;
         let is_fwd = is_pointed_to && self.is_named_composite(old);
         if copied.shallow != 0 && (copied.is_sized || is_pointed_to) || is_fwd && copied.fwd != 0 {
             return None;
@@ -336,15 +346,20 @@ impl Copying<'_> {
         Some(if is_fwd { Form::Fwd } else { Form::Whole })
     }
 
-    /// What each type is needed for, by id.
-    fn needs(&self, old: u32) -> Vec<Need> {
-        let mut needs = vec![Need::Nothing; self.btf.type_count() as usize];
+    /// Finds out what each type is needed for.
+    fn find_needs(&mut self, old: u32) {
+        let walk = self.next_walk();
         let mut pending = vec![(old, Need::Size)];
         while let Some((old, need)) = pending.pop() {
-            match needs.get_mut(old as usize) {
-                Some(known) if *known < need && old >= self.chain.first_id => *known = need,
-                _ => continue,
+            if old < self.chain.first_id {
+                continue;
             }
+            let copied = self.copied(old);
+            let known = if copied.seen == walk { copied.need } else { Need::Nothing };
+            if known >= need {
+                continue;
+            }
+            (copied.seen, copied.need) = (walk, need);
             let Some(record) = self.btf.record(old) else { continue };
             let need = match record.kind() {
                 Some(Kind::Ptr) => Need::Name,
@@ -355,7 +370,11 @@ impl Copying<'_> {
             };
             references(&record, |id| pending.push((id, need)));
         }
-        needs
+    }
+
+    fn next_walk(&mut self) -> u32 {
+        self.copies.walks = self.copies.walks.wrapping_add(1);
+        self.copies.walks
     }
 
     /// Adds the tags of the types that are copied, if they were not copied.
@@ -375,7 +394,7 @@ impl Copying<'_> {
                 let copied = *self.copied(tag.id());
                 let is_copied = if self.mode == Mode::Shallow { copied.shallow != 0 } else { self.is_whole(tag.id()) };
                 if !is_copied && !copied.is_closed && seen.insert(tag.id()) {
-                    items.push(self.item(tag.id(), Form::Whole, &[]));
+                    items.push(self.item(tag.id(), Form::Whole));
                 }
             }
         }
@@ -422,7 +441,8 @@ impl Copying<'_> {
             match mode {
                 Mode::One => {}
                 Mode::Reachable => copied.is_closed = true,
-                Mode::Shallow => copied.is_sized = item.form == Form::Whole && item.is_sized,
+                // (Tags are not needed for anything.)
+                Mode::Shallow => copied.is_sized = item.form == Form::Whole && item.before.need != Need::Name,
             }
         }
         Ok(())
@@ -451,9 +471,8 @@ impl Copying<'_> {
         Ok(new)
     }
 
-    fn item(&mut self, old: u32, form: Form, needs: &[Need]) -> Item {
-        let is_sized = needs.get(old as usize).is_none_or(|&need| need == Need::Size);
-        Item { old, form, is_sized, before: *self.copied(old) }
+    fn item(&mut self, old: u32, form: Form) -> Item {
+        Item { old, form, before: *self.copied(old) }
     }
 
     fn new_id(&self, old: u32) -> u32 {
