@@ -76,7 +76,7 @@ pub fn builder(input: &[u8]) {
     match b.finish() {
         Ok(btf) => {
             assert_eq!(btf.type_count(), count);
-            assert!(btf.header().strings().len() <= input.len() + 8 * input.len().min(4096) + 8);
+            assert!(btf.string_section().len() <= input.len() + 8 * input.len().min(4096) + 8);
             let _ = walk::everything(&btf);
             remade(&btf);
         }
@@ -197,15 +197,15 @@ fn remade(btf: &Btf) {
             assert_eq!(described(new), described(old));
         }
     }
-    let strings = btf.header().strings().len();
+    let strings = btf.string_section().len();
     let mut b = btf.base().map_or_else(Builder::new, Builder::on).byte_order(btf.byte_order());
     if b.append(btf).is_ok() {
         let again = b.finish().expect("what was appended opens");
         assert_eq!(walk::everything(&again), walk::everything(btf));
-        assert!(again.header().strings().len() <= strings + 1, "no string is stored twice");
+        assert!(again.string_section().len() <= strings + 1, "no string is stored twice");
     }
     if let Ok((sorted, remap)) = sort(btf) {
-        assert!(sorted.types().is_sorted_by_key(|ty| ty.name()));
+        assert!(sorted.types().is_sorted_by_key(Type::name));
         for ty in btf.types() {
             let new = sorted.type_by_id(remap.id(ty.id()).expect("each has a new id")).expect("which exists");
             assert_eq!(new.name(), ty.name());

@@ -1,6 +1,15 @@
 //! libbpf as an oracle for CO-RE: each result and each patched instruction.
 
 #![cfg(feature = "peers-c")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    unsafe_code,
+    reason = "tests, and C libraries"
+)]
 
 mod generated;
 #[path = "../src/relo_core.rs"]
