@@ -212,8 +212,8 @@ unsafe fn add(btf: *mut sys::btf, ty: Type<'_>) -> i32 {
             }
         };
         match ty {
-            Type::Int(int) => sys::btf__add_int(btf, name, int.size() as _, int.encoding().bits().into()),
-            Type::Float(float) => sys::btf__add_float(btf, name, float.size() as _),
+            Type::Int(int) => sys::btf__add_int(btf, name, int.size().into(), int.encoding().bits().into()),
+            Type::Float(float) => sys::btf__add_float(btf, name, float.size().into()),
             Type::Ptr(_) => sys::btf__add_ptr(btf, target),
             Type::Volatile(_) => sys::btf__add_volatile(btf, target),
             Type::Const(_) => sys::btf__add_const(btf, target),
@@ -222,14 +222,14 @@ unsafe fn add(btf: *mut sys::btf, ty: Type<'_>) -> i32 {
             Type::TypeTag(tag) if tag.is_attribute() => sys::btf__add_type_attr(btf, name, target),
             Type::TypeTag(_) => sys::btf__add_type_tag(btf, name, target),
             Type::DeclTag(tag) => {
-                let component = tag.component().map_or(-1, |component| component as i32);
+                let component = tag.component_idx().map_or(-1, |component| component as i32);
                 match tag.is_attribute() {
                     true => sys::btf__add_decl_attr(btf, name, tag.target().id() as i32, component),
                     false => sys::btf__add_decl_tag(btf, name, tag.target().id() as i32, component),
                 }
             }
             Type::Array(array) => {
-                sys::btf__add_array(btf, array.index().id() as i32, array.element().id() as i32, array.count())
+                sys::btf__add_array(btf, array.index().id() as i32, array.element().id() as i32, array.nelems())
             }
             Type::Fwd(fwd) => {
                 let kind = if fwd.declares() == FwdKind::Union { sys::BTF_FWD_UNION } else { sys::BTF_FWD_STRUCT };

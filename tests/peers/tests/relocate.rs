@@ -161,7 +161,7 @@ fn compare_results(ours: Relocation<'_>, theirs: &Answer, place: &str) {
         (Outcome::Value { local, target, .. }, Ok(res)) => {
             assert!(!res.poison, "{place}: {res:?}");
             assert_eq!((local, target), (res.orig_val, res.new_val), "{place}: {res:?}");
-            assert_eq!(ours.target_type().map_or(0, |ty| ty.id()), res.new_type_id, "{place}: {res:?}");
+            assert_eq!(ours.target_type().map_or(0, btf_types::Type::id), res.new_type_id, "{place}: {res:?}");
         }
         (outcome, result) => panic!("{place}: {outcome:?}, libbpf {result:?}"),
     }
