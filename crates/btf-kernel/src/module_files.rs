@@ -105,14 +105,12 @@ impl ModuleFiles {
     fn add(&mut self, folder: &Path, path: PathBuf) -> Result<(), usize> {
         let Some(name) = name_of(&path) else { return Ok(()) };
         let files = self.files.entry(name).or_default();
-        if files.contains(&path) {
-            return Ok(());
-        }
         let of_path = rank(&path, folder);
-        let before = files.partition_point(|file| rank(file, folder) <= of_path);
-        if before == FILES_OF_ONE {
+        let is_last = files.last().is_some_and(|last| rank(last, folder) <= of_path);
+        if (files.len() == FILES_OF_ONE && is_last) || files.contains(&path) {
             return Ok(());
         }
+        let before = files.partition_point(|file| rank(file, folder) <= of_path);
         files.insert(before, path);
         if files.len() > FILES_OF_ONE {
             files.pop();
