@@ -8,6 +8,7 @@
 
 mod archive;
 mod dump;
+mod extract;
 mod find;
 mod info;
 mod json;
@@ -43,7 +44,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// When to color the output.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", display_order = 100)]
     color: Color,
 }
 
@@ -53,8 +54,10 @@ enum Command {
     Dump(dump::Arguments),
     /// Shows types as C declares them, with offsets, sizes, holes and cache lines.
     Show(show::Arguments),
-    /// Finds types by name.
+    /// Finds types and enumerators by name, and what uses or contains a type.
     Find(find::Arguments),
+    /// Writes the raw BTF of any source to a file, as it is.
+    Extract(extract::Arguments),
     /// Says what a file is, and what its BTF holds: byte order, sections, how many
     /// types of which kind.
     Info(info::Arguments),
@@ -103,6 +106,7 @@ fn run(command: Command, color: Color) -> Result {
     let mut out = Stdout::new(color);
     let result = match command {
         Command::Dump(arguments) => dump::run(&arguments, &mut out),
+        Command::Extract(arguments) => extract::run(&arguments, &mut out),
         Command::Show(arguments) => show::run(&arguments, &mut out),
         Command::Find(arguments) => find::run(&arguments, &mut out),
         Command::Info(arguments) => info::run(&arguments, &mut out),
@@ -131,6 +135,11 @@ fn report(error: &dyn Error) {
     let text = with_causes(error);
     let lines: Vec<_> = text.split('\n').map(|line| Escaped::new(line).to_string()).collect();
     eprintln!("btf: {}", lines.join("\n"));
+}
+
+/// Prints an error that is none of the command's.
+fn warn(error: &dyn Error) {
+    eprintln!("btf: (passed over) {}", Escaped::new(&with_causes(error)));
 }
 
 /// One error of several, on a line each.

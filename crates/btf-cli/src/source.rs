@@ -6,17 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use btf_archive::Archive;
 use btf_elf::{BtfFile, Limits};
-use btf_kernel::{Kernel, Root};
+use btf_kernel::{Kernel, LoadedBtf, Modules, Root};
 use btf_types::{Btf, format::Escaped};
 use clap::{Args, ValueHint};
+
+/// How many modules a hint names.
+const MODULES: usize = 3;
 
 /// A source as given on the command line.
 #[derive(Args, Debug, Clone, Default)]
 pub(crate) struct Source {
     /// A file with BTF: raw, ELF, a module or a kernel image, also compressed;
     /// `-` for standard input; without one, the running kernel's.
-    #[arg(conflicts_with_all = ["module", "root", "release"])]
+    #[arg(conflicts_with_all = ["module", "root", "release", "id", "prog", "map"])]
     source: Option<PathBuf>,
     #[command(flatten)]
     options: Options,
@@ -32,19 +36,56 @@ pub(crate) struct Options {
     /// A module of the kernel.
     #[arg(long, value_name = "NAME", conflicts_with = "base", value_hint = ValueHint::Other)]
     module: Option<String>,
+    /// The kernel of this path in an archive, which the file is; `btf archive ls
+    /// --json` lists the paths.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["base", "module"], value_hint = ValueHint::Other)]
+    member: Option<String>,
+    #[command(flatten)]
+    loaded: Loaded,
     #[command(flatten)]
     system: System,
 }
 
 impl Options {
-    /// Whether a module is asked for.
-    pub(crate) fn has_module(&self) -> bool {
-        self.module.is_some()
+    /// Whether other BTF than the kernel's is asked for: a module's, or what is
+    /// loaded.
+    pub(crate) fn is_not_kernel(&self) -> bool {
+        self.module.is_some() || self.loaded.is_given()
     }
 
     /// The system whose kernel is asked for.
     pub(crate) fn system(&self) -> &System {
         &self.system
+    }
+}
+
+/// BTF that is in the running kernel.
+#[derive(Args, Debug, Clone, Default)]
+struct Loaded {
+    /// BTF that is loaded in the kernel, by its id.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["base", "module", "member", "root", "release", "prog", "map"])]
+    id: Option<u32>,
+    /// The BTF of a loaded program, by the program's id.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["base", "module", "member", "root", "release", "map"])]
+    prog: Option<u32>,
+    /// The BTF of a map, by the map's id.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["base", "module", "member", "root", "release"])]
+    map: Option<u32>,
+}
+
+impl Loaded {
+    /// It, if any was asked for, and what it is called.
+    fn open(&self) -> Result<Option<(LoadedBtf, String)>, SourceError> {
+        Ok(match (self.id, self.prog, self.map) {
+            (Some(id), ..) => Some((LoadedBtf::by_id(id)?, format!("BTF {id}"))),
+            (_, Some(id), _) => Some((LoadedBtf::of_program(id)?, format!("BTF of program {id}"))),
+            (.., Some(id)) => Some((LoadedBtf::of_map(id)?, format!("BTF of map {id}"))),
+            _ => None,
+        })
+    }
+
+    fn is_given(&self) -> bool {
+        self.id.or(self.prog).or(self.map).is_some()
     }
 }
 
@@ -100,10 +141,9 @@ impl Source {
     /// The same, or the file whose BTF cannot be opened.
     pub(crate) fn open_file_or_say_what(&self) -> Result<Opened, Box<Unopened>> {
         let Some(source) = &self.source else { return Ok(self.open_kernel()?) };
-        // Where the file is an argument like any other, clap cannot tell.
-        let System { root, release } = &self.options.system;
-        if self.options.module.is_some() || root.is_some() || release.is_some() {
-            return Err(SourceError::FileAndKernel(source.clone()).into());
+        self.open_nothing_else(source)?;
+        if let Some(member) = &self.options.member {
+            return Ok(open_member(source, member)?);
         }
         let base = open_bases(&self.options.base)?;
         let file = open_file(source)?;
@@ -114,8 +154,64 @@ impl Source {
         }
     }
 
+    /// Refuses a file and a kernel at once. Where the file is an argument like any
+    /// other, clap cannot tell.
+    fn open_nothing_else(&self, source: &Path) -> Result<(), SourceError> {
+        let Options { module, loaded, system: System { root, release }, .. } = &self.options;
+        let is_kernel = module.is_some() || root.is_some() || release.is_some() || loaded.is_given();
+        if is_kernel { Err(SourceError::FileAndKernel(source.into())) } else { Ok(()) }
+    }
+
+    /// The bytes of it, as they are; those of split BTF need no base.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, SourceError> {
+        match (&self.source, &self.options) {
+            (Some(source), Options { member: None, .. }) => {
+                self.open_nothing_else(source)?;
+                let file = open_file(source)?;
+                Ok(file.btf_bytes().map_err(|error| SourceError::Btf(source.clone(), error))?.to_vec())
+            }
+            (None, Options { loaded, .. }) if loaded.is_given() => {
+                Ok(loaded.open()?.map(|(loaded, _)| loaded.bytes()).transpose()?.unwrap_or_default())
+            }
+            _ => {
+                let btf = self.open()?;
+                let error = |error| SourceError::Btf("the kernel".into(), btf_elf::Error::from(error));
+                btf.to_bytes(btf.byte_order()).map_err(error)
+            }
+        }
+    }
+
+    /// The kernel and all of its modules.
+    pub(crate) fn open_modules(&self) -> Result<Modules, SourceError> {
+        match &self.source {
+            Some(source) => Err(SourceError::FileAndKernel(source.clone())),
+            None => Ok(self.options.system.kernel().open_all_modules()?),
+        }
+    }
+
+    /// A hint to the modules that have a type, where the kernel has none.
+    pub(crate) fn hint_to_modules(&self, name: &str) -> String {
+        let is_kernel = self.source.is_none() && self.options.module.is_none() && !self.options.loaded.is_given();
+        if !is_kernel {
+            return String::new();
+        }
+        let modules = self.options.system.kernel().find_all_modules_of(name, None).unwrap_or_default();
+        let first: Vec<_> = modules.iter().take(MODULES).map(btf_kernel::Module::name).collect();
+        match (first.as_slice(), modules.len() > MODULES) {
+            ([], _) => String::new(),
+            ([module], _) => format!("; module {module} has it: --module {module}"),
+            (names, more) => format!("; modules have it: {}{}", names.join(", "), if more { ", ..." } else { "" }),
+        }
+    }
+
     fn open_kernel(&self) -> Result<Opened, SourceError> {
+        if let Some(member) = &self.options.member {
+            return Err(SourceError::NoArchive(member.clone()));
+        }
         let kernel = self.options.system.kernel();
+        if let Some((loaded, name)) = self.options.loaded.open()? {
+            return Ok(Opened { btf: kernel.read_loaded(&loaded)?, file: None, name: SourceName(name) });
+        }
         let (btf, name) = match &self.options.module {
             None => (kernel.btf()?, kernel.source()?.path().display().to_string()),
             Some(module) => (kernel.module(module)?, format!("module {module}")),
@@ -130,12 +226,18 @@ pub(crate) struct SourceName(String);
 
 impl SourceName {
     pub(crate) fn of(path: &Path) -> Self {
-        Self(if is_stdin(path) { "standard input".into() } else { path.display().to_string() })
+        Self(if is_dash(path) { "standard input".into() } else { path.display().to_string() })
     }
 
     /// It as it is.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<&str> for SourceName {
+    fn from(name: &str) -> Self {
+        Self(name.into())
     }
 }
 
@@ -199,12 +301,30 @@ pub(crate) fn open_any_on(path: &Path, base: Option<&Btf>) -> Result<Btf, Source
     }
 }
 
-fn is_stdin(path: &Path) -> bool {
+/// Whether standard input or output is meant.
+pub(crate) fn is_dash(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+fn open_member(path: &Path, member: &str) -> Result<Opened, SourceError> {
+    let archive = match is_dash(path) {
+        true => Archive::from_reader(io::stdin().lock()),
+        false => Archive::open(path),
+    };
+    let btf = archive.and_then(|archive| read_member(&archive, member)).map_err(SourceError::Archive)?;
+    Ok(Opened { btf, file: None, name: SourceName(format!("{}: {member}", path.display())) })
+}
+
+/// The BTF at a path of an archive, with the archive's own folder or without.
+fn read_member(archive: &Archive, member: &str) -> Result<Btf, btf_archive::Error> {
+    let is_meant =
+        |path: &str| path.strip_suffix(member).is_some_and(|before| before.is_empty() || before.ends_with('/'));
+    let listed = archive.list()?.into_iter().find(|listed| is_meant(listed.path()));
+    archive.read(listed.as_ref().map_or(member, btf_archive::Listed::file))
+}
+
 fn open_file(path: &Path) -> Result<BtfFile, SourceError> {
-    if !is_stdin(path) {
+    if !is_dash(path) {
         return Ok(BtfFile::open(path)?);
     }
     let limit = Limits::IMAGE.max_output();
@@ -243,6 +363,9 @@ pub(crate) enum SourceError {
         limit: u64,
     },
     Kernel(btf_kernel::Error),
+    Archive(btf_archive::Error),
+    /// A member was asked for, and of no archive.
+    NoArchive(String),
     /// Both a file and what says which kernel.
     FileAndKernel(PathBuf),
 }
@@ -301,8 +424,10 @@ impl fmt::Display for SourceError {
                 write!(f, "{error}; name a file to look at")
             }
             Self::Kernel(error) => write!(f, "{error}"),
+            Self::Archive(error) => write!(f, "{error}"),
+            Self::NoArchive(member) => write!(f, "name the archive that has {}", Escaped::new(member)),
             Self::FileAndKernel(path) => {
-                write!(f, "{}: a file, and --module, --root or --release: which?", SourceName::of(path))
+                write!(f, "{}: a file, and an option that says which kernel: which?", SourceName::of(path))
             }
         }
     }
@@ -316,7 +441,8 @@ impl std::error::Error for SourceError {
             Self::Btf(_, error) => Some(error),
             Self::Stdin(error) => Some(error),
             Self::Kernel(error) => error.source(),
-            Self::NotSplit(_) | Self::TooLong { .. } | Self::FileAndKernel(_) => None,
+            Self::Archive(error) => error.source(),
+            Self::NoArchive(_) | Self::NotSplit(_) | Self::TooLong { .. } | Self::FileAndKernel(_) => None,
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct Target {
     /// Relocate for the BTF of this file (raw, ELF, a module or a kernel image)
     /// instead of the running kernel and its modules.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "release", "module"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "release", "module", "id", "prog", "map"])]
     target: Option<PathBuf>,
     #[command(flatten)]
     options: Options,
@@ -32,7 +32,7 @@ pub(crate) struct Target {
 impl Target {
     /// Opens it.
     pub(crate) fn open(&self) -> Result<Targets> {
-        if self.target.is_some() || self.options.has_module() {
+        if self.target.is_some() || self.options.is_not_kernel() {
             let btf = Source::of(self.target.as_deref(), &self.options).open()?;
             return Ok(Targets::custom(&btf));
         }

@@ -57,7 +57,9 @@ fn names_that_are_shared_are_not_held() {
     let values = write(folder.path(), "values.btf", &shared(6, |name, index| vec![name, index]));
     let all = u64::from(PARTS) * NAME as u64;
     for file in [&members, &union, &values] {
-        for arguments in [&["show", "top"][..], &["show", "*"], &["dump"], &["dump", "--format", "json"]] {
+        for arguments in
+            [&["show", "top"][..], &["show", "--json", "top"], &["show", "*"], &["dump"], &["dump", "--format", "json"]]
+        {
             let mut arguments = arguments.to_vec();
             arguments.push(file);
             let (printed, said, code) = run(&arguments);

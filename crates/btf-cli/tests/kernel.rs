@@ -234,3 +234,30 @@ fn without_rights() {
     let output = nobody(&["kernel", "features"]).unwrap();
     assert!(!text(&output.stdout).contains(" no "), "unknown is not no: {}", text(&output.stdout));
 }
+
+#[test]
+fn modules_are_searched_or_hinted_at() {
+    let folder = system();
+    let root = folder.path().to_str().unwrap();
+    let run = |arguments: &[&str]| btf(&[arguments, &["--root", root]].concat());
+    for arguments in [["find", "tun_struct"], ["show", "tun_struct"]] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        assert!(said.contains(" tun_struct; module tun has it: --module tun"), "{said}");
+    }
+    let output = run(&["find", "--modules", "--kind", "struct", "tun_struct"]);
+    let found = text(&output.stdout);
+    assert!(found.ends_with(" tun_struct  (tun)\n") && found.lines().count() == 1, "{found}");
+    // What is in the kernel is found once.
+    let output = run(&["find", "--modules", "--json", "--kind", "struct", "sk_buff"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((found.as_array().unwrap().len(), &found[0]["object"]), (1, &"vmlinux".into()));
+    // Both the kernel's uses of its own type, and the module's.
+    let output = run(&["find", "--modules", "--json", "--uses", "tun_struct"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(!found.as_array().unwrap().is_empty());
+    assert!(found.as_array().unwrap().iter().all(|found| found["object"] == "tun"), "{found}");
+    assert_eq!(run(&["find", "--modules", "nosuch"]).status.code(), Some(1));
+    assert_eq!(run(&["find", "--modules", "nosuch", "./file"]).status.code(), Some(2));
+}

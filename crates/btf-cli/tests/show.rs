@@ -214,6 +214,53 @@ fn patterns_show_all_that_they_match() {
     assert!(shown.contains("/* size: 0x20, cachelines: 1, members: 5 */"), "{shown}");
 }
 
+#[test]
+fn an_offset_shows_the_members_that_hold_it() {
+    let mut blob = various();
+    let (whole, u, m, n) = (blob.string("whole"), blob.string("u"), blob.string("m"), blob.string("n"));
+    blob.record(0, 3, 0, false, 0, &[3, 1, 4]); // 13: struct { int x; } [4]
+    blob.record(0, 5, 2, false, 16, &[m, 13, 0, n, 2, 0]); // 14: union { ... m[4]; long n; }
+    blob.record(whole, 4, 2, false, 24, &[0, 14, 32, u, 1, 160]); // 15: whole
+    let at = |name: &str| with(&blob, &["show", name]);
+    assert_eq!(at("whole+0x6").0, "whole.m[0].x at offset 4 + 2: int\nwhole.n at offset 4 + 2: long\n");
+    assert_eq!(at("struct whole+12").0, "whole.m[2].x at offset 12: int\n");
+    assert_eq!(at("whole+20").0, "whole.u at offset 20: int\n");
+    assert_eq!(at("whole+2").0, "a hole or padding of struct whole\n");
+    assert_eq!(at("whole.m[1]+1").0, "whole.m[1].x at offset 0 + 1: int\n");
+    assert_eq!(at("top+1").0, "top.b at offset 0, bit 3, 9 bits: int\n");
+    assert_eq!(at("whole+24").1, "btf: whole+24: struct whole has only 24 bytes\n");
+    let (json, _) = with(&blob, &["show", "--json", "whole+0x6"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let expected = serde_json::json!(["", "m", 0, "x"]);
+    assert_eq!((&json[0]["members"][0]["path"], &json[0]["members"][1]["bit_offset"]), (&expected, &32.into()));
+}
+
+#[test]
+fn json_is_what_the_text_says() {
+    let (json, said) =
+        with(&various(), &["show", "--json", "top", "func", "alias_t", "tagged", "nosuch", "top->p", "var"]);
+    assert_eq!(said, "btf: no type is named nosuch\n");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let top = &json[0];
+    assert_eq!((&top["kind"], &top["size"], &top["padding_bits"]), (&"STRUCT".into(), &32.into(), &32.into()));
+    assert_eq!(top["holes"], serde_json::json!([{"bit_offset": 12, "bits": 52}]));
+    let [a, _, c, p, e] = top["members"].as_array().unwrap().as_slice() else { panic!("{top}") };
+    assert_eq!((&a["bitfield_size"], &a["bit_offset"], &a["type"]), (&3.into(), &0.into(), &"int".into()));
+    assert_eq!((&c["bitfield_size"], &c["size"]), (&serde_json::Value::Null, &8.into()));
+    assert_eq!((&p["members"][0]["name"], &e["values"][1]["name"]), (&"x".into(), &"TWO".into()));
+    assert_eq!((&json[1]["parameters"][0]["name"], &json[1]["linkage"]), (&"skb".into(), &"static".into()));
+    assert_eq!((&json[2]["kind"], &json[2]["type_id"]), (&"TYPEDEF".into(), &3.into()));
+    assert_eq!((&json[3]["component"], &json[4]["target"]["name"]), (&3.into(), &"func".into()));
+    assert_eq!((&json[5]["steps"][0]["bit_offset"], &json[6]["type"]), (&128.into(), &"struct {...}".into()));
+    assert_eq!(json.as_array().unwrap().len(), 7);
+    // Of itself, and by value.
+    let mut blob = Blob::new();
+    let name = blob.string("top");
+    blob.record(name, 4, 2, false, 8, &[0, 2, 0, 0, 2, 32]).record(0, 4, 2, false, 8, &[0, 2, 0, 0, 1, 32]);
+    let (json, _) = with(&blob, &["show", "--json", "--expand", "top"]);
+    assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
+}
+
 /// A file that is named like a type is not what is meant, if there is no BTF in
 /// it.
 #[test]

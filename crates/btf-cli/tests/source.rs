@@ -5,6 +5,7 @@
 mod command;
 
 use std::{
+    fs,
     io::Write,
     process::{Command, Stdio},
 };
@@ -36,6 +37,80 @@ fn a_base_is_for_split_btf() {
     let output = btf(&["info", &module]);
     assert_eq!(text(&output.stdout), format!("source       {module}\nfile         xz > BTF\n"));
     assert!(btf(&["info", &module, "--base", &vmlinux]).status.success());
+}
+
+#[test]
+fn what_is_extracted_is_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.btf");
+    let path = out.to_str().unwrap();
+    let extract = |arguments: &[&str]| {
+        let output = btf(&[&["extract"], arguments, &[path]].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty() && output.stderr.is_empty());
+        fs::read(&out).unwrap()
+    };
+    let release = fixtures::SORTED;
+    assert_eq!(extract(&[&fixture("vmlinux")]), fixtures::read(&format!("kernels/{release}/vmlinux.btf")));
+    // Split BTF without its base, and the other byte order.
+    assert_eq!(extract(&[&fixture("openvswitch")]), fixtures::read(&format!("kernels/{release}/openvswitch.btf")));
+    let foreign = fixtures::folder().join(format!("kernels/{}/vmlinux.btf.xz", fixtures::BIG_ENDIAN));
+    let bytes = fixtures::read(&format!("kernels/{}/vmlinux.btf", fixtures::BIG_ENDIAN));
+    assert_eq!(extract(&[foreign.to_str().unwrap()]), bytes);
+    let module = fixtures::folder().join(format!("modules/{release}/tun.ko.xz"));
+    let elf = btf_elf::BtfFile::open(&module).unwrap();
+    assert_eq!(extract(&[module.to_str().unwrap()]), elf.btf_bytes().unwrap());
+    let output = btf(&["extract", module.to_str().unwrap(), "-"]);
+    assert_eq!(output.stdout, elf.btf_bytes().unwrap());
+    // After an error, what was there is there.
+    let output = btf(&["extract", "/etc/passwd", path]);
+    assert_eq!((output.status.code(), fs::read(&out).unwrap()), (Some(1), elf.btf_bytes().unwrap().to_vec()));
+    assert_eq!(btf(&["extract"]).status.code(), Some(2));
+}
+
+/// A kernel in an archive is a source like any other.
+#[test]
+fn members_of_archives() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = "debian/13/x86_64/6.12.0-1-amd64.btf";
+    let path = folder.path().join(inside);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let raw = fixtures::read("bpf/pahole32/types32-mips.btf");
+    fs::write(&path, &raw).unwrap();
+    let bundle = folder.path().join("bundle.tar.gz");
+    let bundle = bundle.to_str().unwrap();
+    let output = btf(&["archive", "pack", "--full", folder.path().to_str().unwrap(), bundle]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let output = btf(&["extract", "--member", inside, bundle, "-"]);
+    assert!(output.stdout == raw, "{}", text(&output.stderr));
+    let output = btf(&["find", "--member", inside, "int", bundle]);
+    assert!(text(&output.stdout).contains(" INT "), "{}", text(&output.stderr));
+    assert!(btf(&["show", "int", "--member", inside, bundle]).status.success());
+    let output = btf(&["info", "--member", "debian/13/x86_64/nosuch.btf", bundle]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn loaded_btf_by_its_id() {
+    for arguments in [&["dump", "--id", "1", "--prog", "2"][..], &["info", "--map", "1", "./file"]] {
+        assert_eq!(btf(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    let btf_of = |bytes: Vec<u8>| btf_types::Btf::parse(bytes).unwrap();
+    let mut blob = btf_tests::blob::Blob::new();
+    blob.int();
+    let Ok(loaded) = btf_kernel::LoadedBtf::load(&btf_of(blob.build())) else {
+        return btf_tests::skip("needs the right to load BTF");
+    };
+    let id = loaded.info().unwrap().id.to_string();
+    let output = btf(&["dump", "--id", &id]);
+    assert_eq!(text(&output.stdout), "[1] INT 'int' size=4 bits_offset=0 nr_bits=32 encoding=SIGNED\n");
+    let output = btf(&["find", "int", "--id", &id]);
+    assert!(text(&output.stdout).contains("#1 INT"), "{}", text(&output.stderr));
+    assert_eq!(btf(&["extract", "--id", &id, "-"]).stdout, loaded.bytes().unwrap());
+    let output = btf(&["show", "int", "--prog", "4294967295"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("4294967295"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -1,17 +1,23 @@
 //! `btf find`: types and enumerators by name, exactly, by pattern, or by
 //! regular expression.
 
+mod contains;
 mod kinds;
+mod uses;
 
 use std::{
     io::{self, Write},
     path::PathBuf,
 };
 
-use btf_types::{Btf, EnumValue, EnumValues, Kind, Type, format::Escaped};
+use btf_types::{Btf, DeclTag, EnumValue, EnumValues, Kind, Members, Name, Type, format::Escaped};
 use clap::Args;
 
-use self::kinds::{What, parser};
+use self::{
+    contains::{Contains, Inside, Step},
+    kinds::{What, parser},
+    uses::{Part, Use, Uses},
+};
 use crate::{
     Result,
     json::Json,
@@ -25,7 +31,7 @@ use crate::{
 /// What `btf find` takes.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  btf find task_struct\n  btf find 'tcp_*' --kind func\n  btf find TCP_ESTABLISHED\n  btf find --regex '^bpf_.*_ops$' vmlinux.btf"
+    after_help = "Examples:\n  btf find task_struct\n  btf find 'tcp_*' --kind func\n  btf find TCP_ESTABLISHED\n  btf find --uses mm_struct\n  btf find --contains spinlock_t --kind typedef\n  btf find --modules nft_chain\n  btf find --regex '^bpf_.*_ops$' vmlinux.btf"
 )]
 pub(crate) struct Arguments {
     /// A name, in which `*` stands for anything and `?` for any one byte.
@@ -39,6 +45,17 @@ pub(crate) struct Arguments {
     /// Only types of these kinds; more than once, or with commas.
     #[arg(long, value_parser = parser(), ignore_case = true, value_delimiter = ',')]
     kind: Vec<What>,
+    /// Find what uses the type instead: members, functions that take or return
+    /// it, variables and typedefs, also by pointers and arrays.
+    #[arg(long, conflicts_with = "contains")]
+    uses: bool,
+    /// Find the structs and unions that have the type inside, by value, with the
+    /// way to it and its offset in bytes.
+    #[arg(long)]
+    contains: bool,
+    /// Search all modules of the kernel too.
+    #[arg(long, conflicts_with_all = ["base", "module", "member", "id", "prog", "map", "source"])]
+    modules: bool,
     /// Print JSON, one array of all that was found.
     #[arg(long)]
     json: bool,
@@ -54,32 +71,77 @@ impl Arguments {
     fn wants_type(&self, ty: Type<'_>) -> bool {
         self.kind.is_empty() || ty.kind().is_some_and(|kind| self.kind.contains(&What::Type(kind)))
     }
+
+    fn pattern(&self) -> Result<Pattern> {
+        if self.regex { Pattern::regex(&self.pattern) } else { Pattern::glob(&self.pattern) }
+    }
+
+    /// What is said where nothing was found.
+    fn nothing(&self) -> String {
+        let pattern = &self.pattern;
+        match (self.uses, self.contains) {
+            (true, _) => format!("nothing uses a type named {pattern}"),
+            (_, true) => format!("nothing contains a type named {pattern}"),
+            _ => format!("nothing is named {pattern}"),
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     let source = Source::of(arguments.source.as_deref(), &arguments.options);
-    let Opened { btf, name, .. } = source.open_file()?;
-    let pattern = match arguments.regex {
-        true => Pattern::regex(&arguments.pattern)?,
-        false => Pattern::glob(&arguments.pattern)?,
-    };
-    let object = Object { btf: &btf, name: &name };
-    let found = match arguments.json {
-        true => {
-            let mut json = Json::new(out);
-            json.begin_array()?;
-            let found = search(object, &pattern, arguments, |found| found.write_json(object, &mut json))?;
-            json.end_array()?;
-            json.end()?;
-            found
+    let pattern = arguments.pattern()?;
+    if arguments.modules {
+        let modules = source.open_modules()?;
+        let objects = modules.collection().objects();
+        let names: Vec<_> = objects.map(|object| (SourceName::from(object.name()), object.btf())).collect();
+        let found = search_all(&names, &pattern, arguments, out)?;
+        for (_, error) in modules.faults() {
+            crate::warn(error);
         }
-        false => search(object, &pattern, arguments, |found| found.write_text(object, out))?,
-    };
-    if found > 0 {
+        return match found {
+            0 => Err(format!("the kernel and its modules: {}", arguments.nothing()).into()),
+            _ => Ok(()),
+        };
+    }
+    let Opened { btf, name, .. } = source.open_file()?;
+    let objects = [(name, &btf)];
+    if search_all(&objects, &pattern, arguments, out)? > 0 {
         return Ok(());
     }
-    let hint = if pattern.is_exact() { similar::types(&btf, &arguments.pattern) } else { String::new() };
-    Err(format!("{name}: nothing is named {}{hint}", arguments.pattern).into())
+    // What nothing uses may be there all the same.
+    let is_unknown = pattern.is_exact() && pattern.types(&btf).next().is_none();
+    let hint = match is_unknown {
+        true => source.hint_to_modules(&arguments.pattern) + &similar::types(&btf, &arguments.pattern),
+        false => String::new(),
+    };
+    let [(name, _)] = objects;
+    Err(format!("{name}: {}{hint}", arguments.nothing()).into())
+}
+
+/// Prints all that is found; returns its number.
+fn search_all(
+    objects: &[(SourceName, &Btf)],
+    pattern: &Pattern,
+    arguments: &Arguments,
+    out: &mut Stdout,
+) -> io::Result<u64> {
+    // A module's base is an object of its own.
+    let is_whole = objects.len() == 1;
+    let objects = objects.iter().map(|(name, btf)| Object { btf, name, is_whole });
+    if !arguments.json {
+        return objects
+            .map(|object| object.search(pattern, arguments, |found| found.write_text(object, out)))
+            .try_fold(0, |sum, count| Ok(sum + count?));
+    }
+    let mut json = Json::new(out);
+    json.begin_array()?;
+    let mut count = 0;
+    for object in objects {
+        count += object.search(pattern, arguments, |found| found.write_json(object, &mut json))?;
+    }
+    json.end_array()?;
+    json.end()?;
+    Ok(count)
 }
 
 /// BTF that is searched, and what it is called.
@@ -87,15 +149,62 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
 struct Object<'btf> {
     btf: &'btf Btf,
     name: &'btf SourceName,
+    /// What is in its base is wanted too.
+    is_whole: bool,
 }
 
-impl Object<'_> {
+impl<'btf> Object<'btf> {
     /// Whose type it is: the source's, or its base's.
     fn of(&self, ty: Type<'_>) -> &str {
-        match self.btf.layer_of(ty) {
-            Some(layer) if !layer.is_same(self.btf) => "base",
-            _ => self.name.as_str(),
+        match self.is_own(ty) {
+            true => self.name.as_str(),
+            false => "base",
         }
+    }
+
+    fn is_own(&self, ty: Type<'_>) -> bool {
+        !self.btf.is_split() || self.btf.own_ids().contains(&ty.id())
+    }
+
+    fn is_wanted(&self, ty: Type<'_>) -> bool {
+        self.is_whole || self.is_own(ty)
+    }
+
+    fn types(self) -> impl Iterator<Item = Type<'btf>> {
+        let layers = if self.is_whole { usize::MAX } else { 1 };
+        self.btf.layers().take(layers).flat_map(Btf::types)
+    }
+
+    /// Hands out all that is wanted; returns its number.
+    fn search(
+        self,
+        pattern: &Pattern,
+        arguments: &Arguments,
+        mut each: impl FnMut(Found<'btf>) -> io::Result<()>,
+    ) -> io::Result<u64> {
+        let mut count = 0;
+        let mut found = |found| {
+            count += 1;
+            each(found)
+        };
+        let named = pattern.types(self.btf).filter(|ty| arguments.wants_type(*ty));
+        if arguments.uses {
+            let mut uses = Uses::of(named.map(Type::id).collect());
+            self.types().try_for_each(|ty| uses.each(ty, |part| found(Found::Use(part))))?;
+        } else if arguments.contains {
+            let mut contains = Contains::of(named.map(Type::id).collect());
+            let types = self.types().filter(|ty| !ty.is_anonymous());
+            types.into_iter().try_for_each(|ty| contains.each(ty, |inside| found(Found::Inside(inside))))?;
+        } else {
+            named.filter(|ty| self.is_wanted(*ty)).try_for_each(|ty| found(Found::Type(ty)))?;
+            if arguments.wants(What::Enumerator) {
+                for of in self.types() {
+                    let values = values(of).into_iter().flatten().filter(|value| pattern.matches(value.name()));
+                    values.into_iter().try_for_each(|value| found(Found::Enumerator { of, value }))?;
+                }
+            }
+        }
+        Ok(count)
     }
 }
 
@@ -103,30 +212,8 @@ impl Object<'_> {
 enum Found<'btf> {
     Type(Type<'btf>),
     Enumerator { of: Type<'btf>, value: EnumValue<'btf> },
-}
-
-/// Hands out all types and enumerators that are wanted; returns their number.
-fn search<'btf>(
-    object: Object<'btf>,
-    pattern: &Pattern,
-    arguments: &Arguments,
-    mut each: impl FnMut(Found<'btf>) -> io::Result<()>,
-) -> io::Result<u64> {
-    let mut count = 0;
-    for ty in pattern.types(object.btf).filter(|ty| arguments.wants_type(*ty)) {
-        each(Found::Type(ty))?;
-        count += 1;
-    }
-    if !arguments.wants(What::Enumerator) {
-        return Ok(count);
-    }
-    for ty in object.btf.layers().flat_map(Btf::types) {
-        for value in values(ty).into_iter().flatten().filter(|value| pattern.matches(value.name())) {
-            each(Found::Enumerator { of: ty, value })?;
-            count += 1;
-        }
-    }
-    Ok(count)
+    Use(Use<'btf>),
+    Inside(Inside<'btf>),
 }
 
 fn values(ty: Type<'_>) -> Option<EnumValues<'_>> {
@@ -137,25 +224,76 @@ fn values(ty: Type<'_>) -> Option<EnumValues<'_>> {
     }
 }
 
+/// The members of a struct or union.
+fn composite(ty: Type<'_>) -> Option<Members<'_>> {
+    match ty {
+        Type::Struct(s) => Some(s.members()),
+        Type::Union(u) => Some(u.members()),
+        _ => None,
+    }
+}
+
+fn kind(ty: Type<'_>) -> &'static str {
+    ty.kind().map_or("UNKNOWN", Kind::as_str)
+}
+
+/// A name, or a word for none.
+fn or_anonymous(name: Name<'_>) -> Name<'_> {
+    if name.is_empty() { "(anon)".into() } else { name }
+}
+
 impl Found<'_> {
+    /// The type that it is, or is in.
+    fn of(&self) -> Type<'_> {
+        match self {
+            Self::Type(ty) | Self::Enumerator { of: ty, .. } => *ty,
+            Self::Use(used) => used.of,
+            Self::Inside(inside) => inside.of,
+        }
+    }
+
+    /// Writes a line: id, kind, size in bytes (of what is inside the offset),
+    /// name and what else there is to say.
     fn write_text<W: Write>(&self, object: Object<'_>, out: &mut Output<W>) -> io::Result<()> {
-        let ty = match *self {
-            Self::Type(ty) => {
-                let kind = ty.kind().map_or("UNKNOWN", Kind::as_str);
-                let size = ty.size_of().map_or_else(|_| "-".into(), |size| size.to_string());
-                write!(out, "{:>8} {kind:<10} {size:>8} {}", format_args!("#{}", ty.id()).to_string(), ty.name())?;
-                if let Type::DeclTag(tag) = ty {
-                    write!(out, "  of {}", Tagged(tag))?;
-                }
-                ty
-            }
-            Self::Enumerator { of, value } => {
-                let (id, name, value) = (format_args!("#{}", of.id()).to_string(), value.name(), value.value());
-                write!(out, "{id:>8} ENUMERATOR        - {name} = {value}  of {of}")?;
-                of
-            }
+        let ty = self.of();
+        let id = format!("#{}", ty.id());
+        let number = match self {
+            Self::Type(ty) => ty.size_of().ok(),
+            Self::Use(Use { part: Part::Member(member), .. }) => Some(u64::from(member.bit_offset()) / 8),
+            Self::Inside(inside) => Some(inside.bit_offset / 8),
+            _ => None,
         };
-        match object.btf.is_split() {
+        let number = number.map_or_else(|| "-".into(), |number| number.to_string());
+        let kind = if matches!(self, Self::Enumerator { .. }) { "ENUMERATOR" } else { kind(ty) };
+        write!(out, "{id:>8} {kind:<10} {number:>8} ")?;
+        match self {
+            Self::Type(ty) => {
+                write!(out, "{}", ty.name())?;
+                if let Type::DeclTag(tag) = ty {
+                    write!(out, "  of {}", Tagged(*tag))?;
+                }
+            }
+            Self::Enumerator { of, value } => write!(out, "{} = {}  of {of}", value.name(), value.value())?,
+            Self::Use(Use { of, part, ty }) => {
+                let name = or_anonymous(of.name());
+                match part {
+                    Part::Member(member) => write!(out, "{name}.{}  {ty}", or_anonymous(member.name()))?,
+                    Part::Parameter { name: param, index } => {
+                        write!(out, "{name}  parameter {index}: {}", ty.declare(*param))?;
+                    }
+                    Part::Return => write!(out, "{name}  returns {ty}")?,
+                    Part::Whole => write!(out, "{name}  {ty}")?,
+                }
+            }
+            Self::Inside(inside) => {
+                write!(out, "{}", inside.of.name())?;
+                for Step { name, is_array } in inside.steps.iter().filter(|step| !step.name.is_empty()) {
+                    write!(out, ".{name}{}", if *is_array { "[]" } else { "" })?;
+                }
+                write!(out, "  {}", inside.ty)?;
+            }
+        }
+        match object.btf.is_split() || !object.is_whole {
             true => writeln!(out, "  ({})", Escaped::new(object.of(ty))),
             false => out.text("\n"),
         }
@@ -163,23 +301,14 @@ impl Found<'_> {
 
     fn write_json<W: Write>(&self, object: Object<'_>, json: &mut Json<'_, W>) -> io::Result<()> {
         json.begin_object()?;
-        let ty = match *self {
+        match self {
             Self::Type(ty) => {
-                write_type(ty, json)?;
+                write_type(*ty, json)?;
+                json.key("size")?;
+                json.maybe(ty.size_of().ok())?;
                 if let Type::DeclTag(tag) = ty {
-                    json.key("target")?;
-                    json.begin_object()?;
-                    write_type(tag.target(), json)?;
-                    json.end_object()?;
-                    json.key("component")?;
-                    json.maybe(tag.component_idx())?;
-                    json.key("component_name")?;
-                    match tag::component(tag) {
-                        Some(name) => json.name(name)?,
-                        None => json.null()?,
-                    }
+                    write_tagged(*tag, json)?;
                 }
-                ty
             }
             Self::Enumerator { of, value } => {
                 json.key("id")?;
@@ -192,14 +321,69 @@ impl Found<'_> {
                 json.number(value.value())?;
                 json.key("enum")?;
                 json.name(of.name())?;
-                of
+                json.key("size")?;
+                json.maybe(of.size_of().ok())?;
             }
-        };
-        json.key("size")?;
-        json.maybe(ty.size_of().ok())?;
+            Self::Use(used) => {
+                write_type(used.of, json)?;
+                json.key("use")?;
+                json.str(used.part.as_str())?;
+                match used.part {
+                    Part::Member(member) => {
+                        json.key("member")?;
+                        json.name(member.name())?;
+                        json.key("index")?;
+                        json.number(member.index())?;
+                        json.key("bit_offset")?;
+                        json.number(member.bit_offset())?;
+                    }
+                    Part::Parameter { index, name } => {
+                        json.key("parameter")?;
+                        json.name(name)?;
+                        json.key("index")?;
+                        json.number(index)?;
+                    }
+                    Part::Return | Part::Whole => {}
+                }
+                write_used(used.ty, json)?;
+            }
+            Self::Inside(inside) => {
+                write_type(inside.of, json)?;
+                json.key("path")?;
+                json.begin_array()?;
+                inside.steps.iter().try_for_each(|step| json.name(step.name))?;
+                json.end_array()?;
+                json.key("bit_offset")?;
+                json.number(inside.bit_offset)?;
+                write_used(inside.ty, json)?;
+            }
+        }
         json.key("object")?;
-        json.str(object.of(ty))?;
+        json.str(object.of(self.of()))?;
         json.end_object()
+    }
+}
+
+/// The type as it is used.
+fn write_used<W: Write>(ty: Type<'_>, json: &mut Json<'_, W>) -> io::Result<()> {
+    json.key("type")?;
+    json.display(ty)?;
+    json.key("type_id")?;
+    json.number(ty.id())
+}
+
+/// What a decl tag is put on.
+fn write_tagged<W: Write>(tag: DeclTag<'_>, json: &mut Json<'_, W>) -> io::Result<()> {
+    json.key("target")?;
+    json.begin_object()?;
+    write_type(tag.target(), json)?;
+    json.end_object()?;
+    json.key("component")?;
+    json.maybe(tag.component_idx())?;
+    json.key("component_name")?;
+    match tag::component(tag) {
+        Some(name) => json.name(name),
+        None => json.null(),
     }
 }
 
@@ -207,7 +391,7 @@ fn write_type<W: Write>(ty: Type<'_>, json: &mut Json<'_, W>) -> io::Result<()> 
     json.key("id")?;
     json.number(ty.id())?;
     json.key("kind")?;
-    json.str(ty.kind().map_or("UNKNOWN", Kind::as_str))?;
+    json.str(kind(ty))?;
     json.key("name")?;
     json.name(ty.name())
 }

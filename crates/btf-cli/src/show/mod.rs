@@ -1,35 +1,40 @@
 //! `btf show`: types as C declares them, and how they lie in memory.
 
+mod at;
 mod declare;
 mod gaps;
+mod json;
 mod layout;
 mod name;
+mod text;
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-use btf_types::{Btf, Error, Kind, Linkage, Name, Type, Typedef};
+use btf_types::{Btf, Error, Type};
 use clap::Args;
 
 use self::{
+    json::Show,
     layout::Style,
     name::{Query, Word},
+    text::Text,
 };
 use crate::{
     Result, failures,
+    json::Json,
     output::Stdout,
     pattern::Pattern,
     similar,
     source::{Options, Source},
-    tag::Tagged,
 };
 
 /// What `btf show` takes.
 #[derive(Args)]
 #[command(
-    after_help = "A NAME is one of\n  sk_buff, struct sk_buff    a type, of any kind or of this one\n  'tcp_*', 'struct *'        all types that a pattern matches\n  task_struct.mm->pgd        a member, through pointers and arrays\n  #1234                      the type with this id\n\nComments have offset and size of members in bytes, as pahole's do; of bitfields\nthe offset of the storage unit, the bit in it, and the size of the unit.\n\nExamples:\n  btf show sk_buff\n  btf show 'struct list_head' tcp_sendmsg\n  btf show task_struct.mm ./vmlinux.btf"
+    after_help = "A NAME is one of\n  sk_buff, struct sk_buff    a type, of any kind or of this one\n  'tcp_*', 'struct *'        all types that a pattern matches\n  task_struct.mm->pgd        a member, through pointers and arrays\n  task_struct+0x7a8          the members that hold this byte\n  #1234                      the type with this id\n\nComments have offset and size of members in bytes, as pahole's do; of bitfields\nthe offset of the storage unit, the bit in it, and the size of the unit.\n\nExamples:\n  btf show sk_buff\n  btf show 'struct list_head' tcp_sendmsg\n  btf show task_struct.mm ./vmlinux.btf"
 )]
 pub(crate) struct Arguments {
     /// Names of types; the last may be a file with BTF, if there is a `/` in it
@@ -42,24 +47,39 @@ pub(crate) struct Arguments {
     /// Print offsets and sizes in hexadecimal.
     #[arg(long)]
     hex: bool,
+    /// Print JSON, one array with an object for each type; offsets are in bits.
+    #[arg(long, conflicts_with = "hex")]
+    json: bool,
     #[command(flatten)]
     options: Options,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     let (names, file) = split_off_file(&arguments.names);
-    let btf = Source::of(file.as_deref(), &arguments.options).open()?;
+    let source = Source::of(file.as_deref(), &arguments.options);
+    let btf = source.open()?;
     let style = Style { expand: arguments.expand, hex: arguments.hex };
-    let mut failed = Vec::new();
-    for name in name::joined(names) {
-        match show(&btf, &name, style, out) {
-            Ok(()) => {}
-            Err(error) if crate::is_closed_pipe(&*error) => return Err(error),
-            // What else was asked for is shown all the same.
-            Err(error) => failed.push(error),
-        }
+    if !arguments.json {
+        return Lookup { source: &source, btf: &btf, form: Text::new(out, style) }.all(names);
     }
-    failures(failed)
+    let mut json = Json::new(out);
+    json.begin_array()?;
+    let result = Lookup { source: &source, btf: &btf, form: Show::new(&mut json, style) }.all(names);
+    json.end_array()?;
+    json.end()?;
+    result
+}
+
+/// A form of what is shown.
+trait Form {
+    /// Between types that a pattern matches.
+    fn separate(&mut self) -> io::Result<()>;
+    /// Before each of several types of a name.
+    fn id(&mut self, ty: Type<'_>) -> io::Result<()>;
+    fn ty(&mut self, btf: &Btf, ty: Type<'_>) -> io::Result<()>;
+    fn path(&mut self, btf: &Btf, text: &str, path: &btf_types::Path<'_>) -> io::Result<()>;
+    /// What holds a byte of a type.
+    fn at(&mut self, text: &str, ty: Type<'_>, offset: u64) -> io::Result<()>;
 }
 
 /// The names, and the file, if the last is one.
@@ -79,95 +99,113 @@ fn is_file(name: &str) -> bool {
         || Path::new(name).is_file() && (!could_be_type || btf_elf::BtfFile::open(name).is_ok())
 }
 
-/// Shows all that a name means.
-fn show(btf: &Btf, name: &str, style: Style, out: &mut Stdout) -> Result {
-    match Query::parse(name)? {
-        Query::Id(id) => Ok(show_type(btf, btf.type_by_id(id)?, style, out)?),
-        Query::Path(path) => show_path(btf, path, style, out),
-        Query::Name { word, name: bare } => {
-            let pattern = Pattern::glob(bare)?;
-            let mut first = None;
-            let mut count = 0u32;
-            for ty in pattern.types(btf).filter(|ty| word.is_before(*ty)) {
-                // That there are several is known with the second.
-                match (count, pattern.is_exact()) {
-                    (0, true) => first = Some(ty),
-                    (_, true) => {
-                        if let Some(first) = first.take() {
-                            show_with_id(btf, first, style, out)?;
-                        }
-                        show_with_id(btf, ty, style, out)?;
-                    }
-                    (_, false) => {
-                        if count > 0 {
-                            out.text("\n")?;
-                        }
-                        show_type(btf, ty, style, out)?;
-                    }
-                }
-                count += 1;
-            }
-            match (count, first) {
-                (0, _) => Err(not_found(btf, name, bare, word).into()),
-                (_, Some(ty)) => Ok(show_type(btf, ty, style, out)?),
-                _ => Ok(()),
+/// Shows what names mean.
+struct Lookup<'a, F> {
+    source: &'a Source,
+    btf: &'a Btf,
+    form: F,
+}
+
+impl<'a, F: Form> Lookup<'a, F> {
+    /// Shows all; what cannot be shown does not keep the rest from it.
+    fn all(&mut self, names: &[String]) -> Result {
+        let mut failed = Vec::new();
+        for name in name::joined(names) {
+            match self.show(&name) {
+                Ok(()) => {}
+                Err(error) if crate::is_closed_pipe(&*error) => return Err(error),
+                Err(error) => failed.push(error),
             }
         }
+        failures(failed)
     }
-}
 
-fn show_with_id(btf: &Btf, ty: Type<'_>, style: Style, out: &mut Stdout) -> io::Result<()> {
-    out.comment(format_args!("#{} {}", ty.id(), ty.kind().map_or("type", Kind::as_str)))?;
-    out.text("\n")?;
-    show_type(btf, ty, style, out)
-}
-
-/// The error for a name that nothing has, with those that are like it.
-fn not_found(btf: &Btf, name: &str, bare: &str, word: Word<'_>) -> String {
-    let others: Vec<_> = match word {
-        Word::Any => Vec::new(),
-        _ => btf.find_all::<Type<'_>>(bare).iter().map(ToString::to_string).take(3).collect(),
-    };
-    match others.as_slice() {
-        [] => format!("no type is named {name}{}", similar::types(btf, bare)),
-        others => format!("no type is named {name}; there is {}", others.join(", ")),
+    fn show(&mut self, name: &str) -> Result {
+        match Query::parse(name)? {
+            Query::Id(id) => Ok(self.form.ty(self.btf, self.btf.type_by_id(id)?)?),
+            Query::Path(path) => {
+                let found = self.path(path)?;
+                Ok(self.form.path(self.btf, path, &found)?)
+            }
+            Query::At { name: bare, offset } => self.at(name, bare, offset),
+            Query::Name { word, name: bare } => match Pattern::glob(bare)? {
+                pattern if pattern.is_exact() => self.exact(name, word, bare),
+                pattern => self.matching(name, word, &pattern),
+            },
+        }
     }
-}
 
-fn show_path(btf: &Btf, path: &str, style: Style, out: &mut Stdout) -> Result {
-    let found = btf.path(path).map_err(|error| path_error(btf, path, error))?;
-    out.comment(format_args!("{path}"))?;
-    out.text("\n")?;
-    for step in found.steps() {
-        write!(out, "{} at offset {}", step.to, style.number(step.bit_offset / 8))?;
-        if let Some(bits) = step.bitfield_size {
-            write!(out, ", bit {}, {bits} bits", step.bit_offset % 8)?;
+    /// Shows all types of a name.
+    fn exact(&mut self, name: &str, word: Word<'_>, bare: &str) -> Result {
+        let found = self.btf.find_all::<Type<'_>>(bare);
+        let mut found = found.into_iter().filter(|ty| word.is_before(*ty)).peekable();
+        let first = found.next().ok_or_else(|| self.not_found(name, bare, word))?;
+        let is_only = found.peek().is_none();
+        for ty in [first].into_iter().chain(found) {
+            if !is_only {
+                self.form.id(ty)?;
+            }
+            self.form.ty(self.btf, ty)?;
         }
-        writeln!(out, " of {}", step.from)?;
+        Ok(())
     }
-    match found.ty().peel_modifiers() {
-        ty @ (Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_)) => {
-            Ok(show_type(btf, ty, style, out)?)
-        }
-        _ => Ok(()),
-    }
-}
 
-/// Says of a path where it ends, and what could have been meant.
-fn path_error(btf: &Btf, path: &str, error: Error) -> String {
-    match error {
-        Error::NoSuchName { .. } => {
-            let root = path.split(['.', '[', '-']).next().unwrap_or(path);
-            not_found(btf, root, root, Word::Any)
+    /// Shows all types that a pattern matches.
+    fn matching(&mut self, name: &str, word: Word<'_>, pattern: &Pattern) -> Result {
+        let mut is_first = true;
+        for ty in pattern.types(self.btf).filter(|ty| word.is_before(*ty)) {
+            if !std::mem::replace(&mut is_first, false) {
+                self.form.separate()?;
+            }
+            self.form.ty(self.btf, ty)?;
         }
-        Error::NoSuchMember { id, rest, .. } => {
-            let rest = rest.as_name();
-            let ty = btf.type_by_id(id).unwrap_or(Type::Void);
-            let hint =
-                name::first_member(rest.as_bytes()).map_or_else(String::new, |member| similar_members(ty, member));
-            format!("{path}: {ty} has no {rest}{hint}")
+        if is_first { Err(format!("no type is named {name}").into()) } else { Ok(()) }
+    }
+
+    /// Shows what holds a byte of a type, or of what a path leads to.
+    fn at(&mut self, name: &str, bare: &str, offset: u64) -> Result {
+        let ty = self.path(bare)?.ty();
+        let size = ty.size_of()?;
+        if offset >= size {
+            return Err(format!("{name}: {ty} has only {size} bytes").into());
         }
-        error => format!("{path}: {error}"),
+        Ok(self.form.at(bare, ty, offset)?)
+    }
+
+    fn path(&self, path: &str) -> Result<btf_types::Path<'a>> {
+        Ok(self.btf.path(path).map_err(|error| self.path_error(path, error))?)
+    }
+
+    /// The error for a name that nothing has, with those that are like it, and
+    /// the modules that have it.
+    fn not_found(&self, name: &str, bare: &str, word: Word<'_>) -> String {
+        let others: Vec<_> = match word {
+            Word::Any => Vec::new(),
+            _ => self.btf.find_all::<Type<'_>>(bare).iter().map(ToString::to_string).take(3).collect(),
+        };
+        let hint = match others.as_slice() {
+            [] => self.source.hint_to_modules(bare) + &similar::types(self.btf, bare),
+            others => format!("; there is {}", others.join(", ")),
+        };
+        format!("no type is named {name}{hint}")
+    }
+
+    /// Says of a path where it ends, and what could have been meant.
+    fn path_error(&self, path: &str, error: Error) -> String {
+        match error {
+            Error::NoSuchName { .. } => {
+                let root = path.split(['.', '[', '-']).next().unwrap_or(path);
+                self.not_found(root, root, Word::Any)
+            }
+            Error::NoSuchMember { id, rest, .. } => {
+                let rest = rest.as_name();
+                let ty = self.btf.type_by_id(id).unwrap_or(Type::Void);
+                let member = name::first_member(rest.as_bytes());
+                let hint = member.map_or_else(String::new, |member| similar_members(ty, member));
+                format!("{path}: {ty} has no {rest}{hint}")
+            }
+            error => format!("{path}: {error}"),
+        }
     }
 }
 
@@ -176,45 +214,4 @@ fn similar_members(ty: Type<'_>, name: &str) -> String {
     let mut similar = similar::Similar::to(name);
     name::each_member(ty, |member| similar.add(member.name()));
     similar.hint()
-}
-
-fn show_type(btf: &Btf, ty: Type<'_>, style: Style, out: &mut Stdout) -> io::Result<()> {
-    match ty {
-        Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_) => layout::show(out, style, ty),
-        Type::Typedef(typedef) => show_typedef(typedef, style, out),
-        Type::Func(func) => {
-            for tag in btf.decl_tags_of(ty) {
-                out.comment(format_args!("{}", tag.name()))?;
-                out.text("\n")?;
-            }
-            write!(out, "{ty};")?;
-            // All functions of a kernel are static, whatever they were.
-            if func.linkage() != Linkage::Static {
-                out.text(" ")?;
-                out.comment(format_args!("{}", func.linkage()))?;
-            }
-            out.text("\n")
-        }
-        Type::Var(var) => layout::declaration(out, style, "", var.ty(), var.name()),
-        Type::Datasec(section) => layout::section(out, style, section),
-        Type::DeclTag(tag) => {
-            write!(out, "{ty}; ")?;
-            out.comment(format_args!("of {}", Tagged(tag)))?;
-            out.text("\n")
-        }
-        ty => layout::declaration(out, style, "", ty, Name::EMPTY),
-    }
-}
-
-/// Shows a typedef, and those that it is made of.
-fn show_typedef(typedef: Typedef<'_>, style: Style, out: &mut Stdout) -> io::Result<()> {
-    /// As many as the types of a chain that are followed.
-    const STEPS: usize = 64;
-    let mut next = Some(typedef);
-    for _ in 0..STEPS {
-        let Some(typedef) = next else { break };
-        layout::declaration(out, style, "typedef ", typedef.target(), typedef.name())?;
-        next = Typedef::try_from(typedef.target().peel_qualifiers()).ok();
-    }
-    Ok(())
 }

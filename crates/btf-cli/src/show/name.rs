@@ -9,8 +9,16 @@ use crate::Result;
 /// A name, read.
 pub(super) enum Query<'n> {
     Id(u32),
-    Name { word: Word<'n>, name: &'n str },
+    Name {
+        word: Word<'n>,
+        name: &'n str,
+    },
     Path(&'n str),
+    /// The byte at an offset of a type or of what a path leads to.
+    At {
+        name: &'n str,
+        offset: u64,
+    },
 }
 
 /// The word before a name.
@@ -43,16 +51,30 @@ impl<'n> Query<'n> {
         if let Some(id) = name.strip_prefix('#') {
             return Ok(Self::Id(id.parse().map_err(|_| format!("{name}: expected a number after #"))?));
         }
+        let without_word = |name: &'n str| match name.split_once(' ') {
+            Some((word, bare)) if WORDS.contains(&word) => bare,
+            _ => name,
+        };
+        if let Some((bare, offset)) = name.rsplit_once('+').and_then(|(bare, offset)| Some((bare, number(offset)?))) {
+            return Ok(Self::At { name: without_word(bare), offset });
+        }
         // A section's name begins with a dot, an operator's may have brackets.
         let is_path = !name.starts_with('.') && (name.contains(['.', '[']) || name.contains("->"));
         if is_path && !name.contains(['*', '?']) {
-            let bare = name.split_once(' ').filter(|(word, _)| WORDS.contains(word)).map_or(name, |(_, bare)| bare);
-            return Ok(Self::Path(bare));
+            return Ok(Self::Path(without_word(name)));
         }
         Ok(match name.split_once(' ') {
             Some((word, name)) if Word::is_one(word) => Self::Name { word: Word::Kind(word), name },
             _ => Self::Name { word: Word::Any, name },
         })
+    }
+}
+
+/// A number, decimal or hexadecimal.
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
     }
 }
 

@@ -1,0 +1,46 @@
+//! `btf extract`: the raw BTF of any source, as it is.
+
+use std::{io::IsTerminal, path::PathBuf};
+
+use btf_archive::OutputFile;
+use clap::Args;
+
+use crate::{
+    Result,
+    output::Stdout,
+    source::{Options, Source, is_dash},
+};
+
+/// What `btf extract` takes.
+#[derive(Args)]
+#[command(
+    override_usage = "btf extract [OPTIONS] [SOURCE] <OUT>",
+    after_help = "Examples:\n  btf extract vmlinux.btf\n  btf extract /boot/vmlinuz vmlinux.btf\n  btf extract veth.ko.xz veth.btf\n  btf extract --prog 42 - | bpftool btf dump file /dev/stdin\n  btf extract --member ubuntu/20.04/x86_64/5.4.0-42-generic.btf bundle.tar.gz vmlinux.btf"
+)]
+pub(crate) struct Arguments {
+    /// The source: a file with BTF (raw, ELF, a module or a kernel image, also
+    /// compressed), or `-` for standard input; without one, the running
+    /// kernel's. Then the file that is written, whole or not at all; `-` for
+    /// standard output.
+    #[arg(required = true, num_args = 1..=2, value_names = ["SOURCE", "OUT"])]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+}
+
+pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
+    let (source, to) = match arguments.paths.as_slice() {
+        [source, to] => (Some(source.as_path()), to),
+        [to] => (None, to),
+        _ => return Err("expected a source and a file to be written".into()),
+    };
+    // Split BTF is written as it is, too, and so its base is not needed.
+    let bytes = Source::of(source, &arguments.options).bytes()?;
+    if !is_dash(to) {
+        return Ok(OutputFile::write_bytes(to, &bytes)?);
+    }
+    if std::io::stdout().is_terminal() {
+        return Err("BTF is not for a terminal; name a file, or redirect the output".into());
+    }
+    Ok(out.bytes(&bytes)?)
+}

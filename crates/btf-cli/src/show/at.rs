@@ -1,0 +1,144 @@
+//! The members that hold a byte of a type: `task_struct+0x7a8`.
+
+use std::io::{self, Write};
+
+use btf_types::{Member, Members, Name, Type};
+
+use super::{layout::Style, name::members};
+use crate::output::Output;
+
+/// How many members are shown that hold the byte; unions have several.
+const SHOWN: usize = 64;
+/// How many members are looked at for them.
+const STEPS: u32 = 1_000_000;
+/// How deep members lie in each other.
+const DEPTH: usize = 64;
+
+/// A member or element, and the way to it.
+pub(super) struct Place<'btf> {
+    pub(super) path: Vec<Part<'btf>>,
+    pub(super) ty: Type<'btf>,
+    /// Offset in **bits** from the start of the whole.
+    pub(super) bit_offset: u64,
+    pub(super) bitfield_size: Option<u8>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Part<'btf> {
+    Member(Name<'btf>),
+    Element(u64),
+}
+
+/// What holds a byte of a type: the innermost members, in the order of their
+/// declaration, and whether there are more.
+pub(super) fn places(ty: Type<'_>, offset: u64) -> (Vec<Place<'_>>, bool) {
+    let mut search = Search { offset, found: Vec::new(), path: Vec::new(), open: Vec::new() };
+    search.enter(ty, 0, None);
+    let mut steps = STEPS;
+    while let Some(Open { members, start, path }) = search.open.last_mut() {
+        search.path.truncate(*path);
+        let Some(member) = members.next() else {
+            search.open.pop();
+            continue;
+        };
+        if steps == 0 || search.found.len() == SHOWN {
+            return (search.found, true);
+        }
+        steps -= 1;
+        let bit_offset = start.saturating_add(member.bit_offset().into());
+        if search.is_in(member, bit_offset) {
+            search.path.push(Part::Member(member.name()));
+            search.enter(member.ty(), bit_offset, member.bitfield_size());
+        }
+    }
+    (search.found, false)
+}
+
+/// A walk over the members that hold a byte.
+struct Search<'btf> {
+    offset: u64,
+    found: Vec<Place<'btf>>,
+    path: Vec<Part<'btf>>,
+    open: Vec<Open<'btf>>,
+}
+
+/// A struct or union whose members are looked at.
+struct Open<'btf> {
+    members: Members<'btf>,
+    /// Where it begins, in bits from the start of the whole.
+    start: u64,
+    /// How many parts the way to it has.
+    path: usize,
+}
+
+impl<'btf> Search<'btf> {
+    /// Whether a member holds the byte.
+    fn is_in(&self, member: Member<'_>, bit_offset: u64) -> bool {
+        let bits = match member.bitfield_size() {
+            Some(bits) => bits.into(),
+            None => member.ty().size_of().unwrap_or(0).saturating_mul(8),
+        };
+        let byte = self.offset.saturating_mul(8);
+        bit_offset < byte.saturating_add(8) && bit_offset.saturating_add(bits) > byte
+    }
+
+    /// Goes on inside of what the path leads to; or that is it.
+    fn enter(&mut self, ty: Type<'btf>, bit_offset: u64, bitfield_size: Option<u8>) {
+        let (mut ty, mut bit_offset) = (ty, bit_offset);
+        while let Type::Array(array) = ty.peel_modifiers()
+            && self.path.len() < DEPTH
+            && let Some(size) = array.element().size_of().ok().filter(|size| *size > 0)
+        {
+            let index = self.offset.saturating_sub(bit_offset / 8) / size;
+            bit_offset = bit_offset.saturating_add(index.saturating_mul(size).saturating_mul(8));
+            ty = array.element();
+            self.path.push(Part::Element(index));
+        }
+        let path = self.path.len();
+        match members(ty.peel_modifiers()).filter(|_| self.open.len() < DEPTH) {
+            Some(members) => self.open.push(Open { members, start: bit_offset, path }),
+            None if path == 0 => {}
+            None => self.found.push(Place { path: self.path.clone(), ty, bit_offset, bitfield_size }),
+        }
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn write_path<W: Write>(&self, out: &mut Output<W>) -> io::Result<()> {
+        for part in &self.path {
+            match part {
+                Part::Member(name) if name.is_empty() => {}
+                Part::Member(name) => write!(out, ".{name}")?,
+                Part::Element(index) => write!(out, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Shows what holds a byte of a type, which has this name.
+pub(super) fn show<W: Write>(
+    out: &mut Output<W>,
+    style: Style,
+    name: &str,
+    ty: Type<'_>,
+    offset: u64,
+) -> io::Result<()> {
+    let (places, more) = places(ty, offset);
+    for place in &places {
+        write!(out, "{}", Name::from(name))?;
+        place.write_path(out)?;
+        let byte = place.bit_offset / 8;
+        write!(out, " at offset {}", style.number(byte))?;
+        if let Some(bits) = place.bitfield_size {
+            write!(out, ", bit {}, {bits} bits", place.bit_offset % 8)?;
+        } else if offset > byte {
+            write!(out, " + {}", style.number(offset - byte))?;
+        }
+        writeln!(out, ": {}", place.ty)?;
+    }
+    if more {
+        return out.text("...\n");
+    }
+    if places.is_empty() { writeln!(out, "a hole or padding of {ty}") } else { Ok(()) }
+}
