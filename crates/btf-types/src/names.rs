@@ -17,7 +17,7 @@ use crate::{
     Kind,
     flavor::FlavorStrings,
     layer::Layer,
-    name_index::{Candidates, Keys, NameIndex},
+    name_index::{Keys, NameIndex},
     view::Handle,
 };
 
@@ -102,6 +102,7 @@ impl Layer {
     /// Calls `found` with each own type of this name, by rising id, until it
     /// breaks. Those that are of other kinds, if some are given, may be passed
     /// over.
+    #[inline]
     pub(crate) fn named<'btf>(
         &'btf self,
         sought: &mut Sought<'_>,
@@ -112,10 +113,30 @@ impl Layer {
         if name.is_empty() {
             return;
         }
-        let mut is_named = |handle: Handle<'_>| sought.is_name(self, handle.record().name_off());
-        let (functions, others) = self.candidates(name, kinds);
-        let (mut functions, mut others) =
-            (functions.into_iter().flatten().peekable(), others.into_iter().flatten().peekable());
+        // Few ask for both.
+        let (functions, others) = wanted(kinds);
+        let index = match (functions, others) {
+            (true, true) => return self.named_of_all(sought, kinds, found),
+            (true, false) => self.functions(),
+            _ => self.others(),
+        };
+        for own in index.candidates(name, kinds) {
+            let Some(handle) = self.own(own) else { return };
+            if sought.is_name(self, handle.record().name_off()) && found(handle).is_break() {
+                return;
+            }
+        }
+    }
+
+    /// The same for functions and everything else at once.
+    fn named_of_all<'btf>(
+        &'btf self,
+        sought: &mut Sought<'_>,
+        kinds: &[Kind],
+        mut found: impl FnMut(Handle<'btf>) -> ControlFlow<()>,
+    ) {
+        let mut functions = self.functions().candidates(sought.name, kinds).peekable();
+        let mut others = self.others().candidates(sought.name, kinds).peekable();
         loop {
             let next = match (functions.peek(), others.peek()) {
                 (Some(function), Some(other)) if function < other => functions.next(),
@@ -123,7 +144,7 @@ impl Layer {
                 _ => others.next(),
             };
             let Some(handle) = next.and_then(|own| self.own(own)) else { return };
-            if is_named(handle) && found(handle).is_break() {
+            if sought.is_name(self, handle.record().name_off()) && found(handle).is_break() {
                 return;
             }
         }
@@ -131,16 +152,9 @@ impl Layer {
 
     /// How many own types have this name, if they are many.
     pub(crate) fn many_named(&self, name: &[u8], kinds: &[Kind]) -> usize {
-        let (functions, others) = self.candidates(name, kinds);
-        [functions, others].iter().flatten().map(Candidates::crowd_len).sum()
-    }
-
-    /// The functions, and everything else, that may have this name.
-    fn candidates(&self, name: &[u8], kinds: &[Kind]) -> (Option<Candidates<'_>>, Option<Candidates<'_>>) {
-        let functions =
-            (kinds.is_empty() || kinds.contains(&Kind::Func)).then(|| self.functions().candidates(name, kinds));
-        let others = (kinds != [Kind::Func]).then(|| self.others().candidates(name, kinds));
-        (functions, others)
+        let (functions, others) = wanted(kinds);
+        let of = |index: &NameIndex| index.candidates(name, kinds).crowd_len();
+        (if functions { of(self.functions()) } else { 0 }) + (if others { of(self.others()) } else { 0 })
     }
 
     /// Calls `found` with each own type whose name is a flavor of this one, by
@@ -159,10 +173,12 @@ impl Layer {
         }
     }
 
+    #[inline]
     fn functions(&self) -> &NameIndex {
         self.names.functions.get_or_init(|| Box::new(NameIndex::new(self, Keys::Functions)))
     }
 
+    #[inline]
     fn others(&self) -> &NameIndex {
         self.names.others.get_or_init(|| Box::new(NameIndex::new(self, Keys::Others)))
     }
@@ -170,6 +186,12 @@ impl Layer {
     fn flavors(&self) -> &NameIndex {
         self.names.flavors.get_or_init(|| Box::new(NameIndex::new(self, Keys::Flavors)))
     }
+}
+
+/// Whether functions, and whether everything else, can be of these kinds.
+#[inline]
+fn wanted(kinds: &[Kind]) -> (bool, bool) {
+    (kinds.is_empty() || kinds.contains(&Kind::Func), kinds != [Kind::Func])
 }
 
 /// The order of the names that two texts begin with, each up to its first NUL,
