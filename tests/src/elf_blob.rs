@@ -1,6 +1,6 @@
 //! Writes small ELF files for tests, sound ones and others.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use btf_types::ByteOrder;
 
@@ -26,7 +26,7 @@ pub struct ElfBlob {
 #[derive(Debug, Clone, Default)]
 pub struct SectionBlob {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// `sh_type`.
     pub kind: u32,
     /// `sh_flags`.

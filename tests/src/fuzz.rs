@@ -13,7 +13,7 @@ use btf_format::{
 };
 use btf_types::{Btf, BtfExt, Collection, Error, Remap, Type};
 
-use crate::{blob::Blob, making, walk};
+use crate::{blob::Blob, described::Description, making, memory, walk};
 
 /// A fuzz target: its name, and what it does with its input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -40,6 +40,10 @@ pub const TARGETS: &[Target] = &[
     ("modules_dep", modules_dep),
     #[cfg(target_os = "linux")]
     ("archive", archive),
+    ("described_btf", described_btf),
+    ("described_object", described_object),
+    #[cfg(target_os = "linux")]
+    ("described_archive", described_archive),
 ];
 
 /// Opens the input as BTF that stands alone and as split BTF, and asks
@@ -424,5 +428,136 @@ pub fn archive(input: &[u8]) {
         if let Ok(selection) = archive.select_with(&host, &options) {
             assert!(selection.btf().type_count() > 0);
         }
+    }
+}
+
+/// How many times its input a call may allocate, in all, and some more.
+const MOST: (usize, u64) = (64, 1 << 20);
+
+/// Makes a call that is given so many bytes.
+///
+/// # Panics
+///
+/// If it allocates more than [`MOST`] allows. (That is counted if
+/// [`memory::CountingAllocator`] is the global allocator, for this thread.)
+fn bounded<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T {
+    let (result, heap) = memory::measure(call);
+    let most = (len * MOST.0) as u64 + MOST.1;
+    assert!(heap.bytes <= most && heap.peak <= most, "{what}: {heap:?} for {len} bytes");
+    result
+}
+
+/// Counts what is written to it.
+struct Sink(usize);
+
+impl std::fmt::Write for Sink {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0 += text.len();
+        Ok(())
+    }
+}
+
+/// How long a text is that is not kept.
+fn shown(text: impl std::fmt::Display) -> usize {
+    let mut sink = Sink(0);
+    let _ = std::fmt::write(&mut sink, format_args!("{text}"));
+    sink.0
+}
+
+/// Makes BTF of a description, and asks some of its types what may cost much.
+pub fn described_btf(input: &[u8]) {
+    let blob = Description::new(input).btf(0, 1);
+    let len = blob.len();
+    let Ok(btf) = bounded("parse", len, || Btf::parse(blob)) else { return };
+    let first = btf.types().take(16);
+    for ty in first.chain(btf.types().rev().take(16)) {
+        bounded("Display", len, || shown(ty));
+        bounded("Debug", len, || shown(format_args!("{ty:?}")));
+        bounded("sizes", len, || _ = (ty.size_of(), ty.align_of(), ty.resolve(), ty.chain().count()));
+        bounded("packed", len, || match ty {
+            Type::Struct(s) => _ = (s.is_packed(), s.holes().len(), s.padding()),
+            Type::Union(u) => _ = (u.is_packed(), u.padding()),
+            _ => {}
+        });
+        bounded("members", len, || _ = (ty.find_member("type"), ty.path("values.values.values"), ty.path("[0][0]")));
+        bounded("graph", len, || ty.post_order().count() + ty.references().count() + ty.decl_tags().count());
+        let name = ty.name();
+        bounded("find", len, || {
+            let all = btf.find_all::<Type<'_>>(name);
+            assert!(name.is_empty() || all.contains(&ty));
+            let _ = (btf.find::<Type<'_>>(name).is_ok(), btf.find_flavors::<Type<'_>>(name.essential()).len());
+        });
+    }
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        let converted = bounded("to_bytes", len, || btf.to_bytes(order)).expect("all kinds are known");
+        bounded("parse", len, || Btf::parse(converted)).expect("it was sound before");
+    }
+}
+
+/// Makes a BPF object of a description, and asks it everything.
+pub fn described_object(input: &[u8]) {
+    let file = Description::new(input).object();
+    let len = file.len();
+    let object = match bounded("parse", len, || BpfObject::parse(file.clone())) {
+        Ok(object) => object,
+        Err(error) => {
+            bounded("error", len, || shown(format_args!("{error} {error:?}")));
+            // It may be an ELF file all the same.
+            if let Ok(elf) = bounded("parse", len, || Elf::parse(file)) {
+                elf_within(&elf, len);
+            }
+            return;
+        }
+    };
+    elf_within(object.elf(), len);
+    bounded("maps", len, || _ = object.maps().map(|maps| maps.len()));
+    bounded("ext", len, || _ = object.btf_ext().is_ok());
+    bounded("faults", len, || object.fixup().faults().count());
+    for program in object.programs().take(16) {
+        bounded("functions", len, || _ = program.functions().map(|functions| functions.len()));
+        bounded("instructions", len, || _ = program.instructions().map(|instructions| instructions.len()));
+    }
+    for section in object.data_sections().take(16) {
+        bounded("contents", len, || _ = section.contents());
+        bounded("variables", len, || _ = section.variables().map(Iterator::count));
+    }
+}
+
+/// What an ELF file says in calls each of which may cost what its bytes allow.
+fn elf_within(elf: &Elf, len: usize) {
+    for section in elf.sections().take(16) {
+        bounded("data", len, || _ = section.data());
+        bounded("relocations", len, || _ = section.relocations().map(|relocations| relocations.len()));
+    }
+    bounded("symbols", len, || _ = elf.symbols().map(Iterator::count));
+    bounded("btf_ids", len, || _ = elf.btf_ids());
+    if let Ok(btf) = bounded("btf", len, || elf.btf()) {
+        bounded("fixup", len, || _ = elf.fixup(&btf).map(|fixup| fixup.btf_as_far().is_ok()));
+    }
+}
+
+/// Makes a tar of a description, lists it and selects from it.
+#[cfg(target_os = "linux")]
+pub fn described_archive(input: &[u8]) {
+    use btf_archive::Archive;
+    let tar = Description::new(input).tar();
+    let len = tar.len();
+    let Ok(archive) = Archive::parse(tar) else { return };
+    let listed = bounded("list", len, || archive.list()).unwrap_or_default();
+    for listed in &listed {
+        let path = listed.path();
+        assert!(!path.starts_with('/') && path.split('/').all(|part| part != ".."), "{listed:?}");
+    }
+    let releases: Vec<String> =
+        listed.iter().take(4).filter_map(|listed| Some(listed.entry()?.release.to_owned())).collect();
+    for release in releases.into_iter().chain(["1".to_owned()]) {
+        let host = btf_kernel::Host {
+            distribution: "debian".into(),
+            version: Some("10".into()),
+            machine: "x86_64".into(),
+            release,
+            ..btf_kernel::Host::default()
+        };
+        bounded("select", len, || _ = archive.select(&host).is_ok());
     }
 }

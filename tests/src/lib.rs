@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 pub mod blob;
+pub mod described;
 pub mod elf_blob;
 pub mod fixtures;
 pub mod fuzz;
@@ -14,6 +15,7 @@ pub mod rebuild;
 #[cfg(target_os = "linux")]
 pub mod seccomp;
 pub mod seeds;
+pub mod shapes;
 pub mod tars;
 pub mod walk;
 

@@ -16,12 +16,15 @@ pub struct CountingAllocator;
 pub struct Heap {
     /// Calls that made or grew an allocation.
     pub allocations: u64,
+    /// Bytes that those asked for, in all.
+    pub bytes: u64,
     /// Bytes that were alive at most at one time, beyond those alive before.
     pub peak: u64,
 }
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<u64> = const { Cell::new(0) };
     static LIVE: Cell<i64> = const { Cell::new(0) };
     static PEAK: Cell<i64> = const { Cell::new(0) };
 }
@@ -29,15 +32,20 @@ thread_local! {
 /// Runs `work`, and tells what it allocated on this thread. (Nothing is
 /// counted unless [`CountingAllocator`] is the global allocator.)
 pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Heap) {
-    let (allocations, live) = (ALLOCATIONS.get(), LIVE.get());
+    let (allocations, bytes, live) = (ALLOCATIONS.get(), BYTES.get(), LIVE.get());
     PEAK.set(live);
     let result = work();
-    let heap = Heap { allocations: ALLOCATIONS.get() - allocations, peak: (PEAK.get() - live).unsigned_abs() };
+    let heap = Heap {
+        allocations: ALLOCATIONS.get() - allocations,
+        bytes: BYTES.get() - bytes,
+        peak: (PEAK.get() - live).unsigned_abs(),
+    };
     (result, heap)
 }
 
 fn grown(size: usize) {
     ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    BYTES.set(BYTES.get() + size as u64);
     LIVE.set(LIVE.get() + size as i64);
     PEAK.set(PEAK.get().max(LIVE.get()));
 }

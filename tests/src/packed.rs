@@ -26,7 +26,13 @@ pub fn padded(compression: Compression, bytes: &[u8], zeros: u64) -> Vec<u8> {
     encode_reader(compression, bytes.chain(io::repeat(0).take(zeros)))
 }
 
-fn encode_reader(compression: Compression, mut reader: impl Read) -> Vec<u8> {
+/// Encodes what a reader gives.
+///
+/// # Panics
+///
+/// As [`encode`] does.
+#[must_use]
+pub fn encode_reader(compression: Compression, mut reader: impl Read) -> Vec<u8> {
     fn through<W: Write>(mut writer: W, reader: &mut impl Read) -> W {
         io::copy(reader, &mut writer).expect("memory can be written to");
         writer

@@ -9,6 +9,7 @@ use crate::{
     blob::Blob,
     elf_blob::{self, ElfBlob, SectionBlob},
     fixtures, fuzz, image, packed,
+    shapes::{self, Shape},
 };
 
 /// The seeds of a target, each with a name for a failing test to tell.
@@ -26,11 +27,13 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         return pairs();
     }
     match target {
+        "described_btf" | "described_object" | "described_archive" => return descriptions(),
         "elf" | "object" => return objects(),
         "image" => return images(),
         "decode" => return packed(),
-        "os_release" => return named(&OS_RELEASES),
-        "modules_dep" => return named(&MODULES_DEPS),
+        "os_release" => return [named(&OS_RELEASES), shaped(shapes::text::OS_RELEASE)].concat(),
+        "modules_dep" => return [named(&MODULES_DEPS), shaped(shapes::text::MODULES_DEP)].concat(),
+        #[cfg(target_os = "linux")]
         "archive" => return archives(),
         "builder" => return calls(),
         "rewrite" => {
@@ -49,6 +52,7 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         .flat_map(|folder| fixtures::files(folder))
         .filter(|name| is_seed(name))
         .map(|name| (name.clone(), fixtures::read(&name)))
+        .chain(if target == "ext" { Vec::new() } else { shaped(shapes::btf::ALONE) })
         .collect()
 }
 
@@ -60,6 +64,27 @@ pub fn ext_of_base() -> Vec<u8> {
     let lines = [16, 1, 1, 0, 3, 2, 1 << 10 | 3];
     let words = HEADER.iter().chain(&funcs).chain(&lines).flat_map(|word| word.to_ne_bytes());
     0xeb9fu16.to_ne_bytes().into_iter().chain([1, 0]).chain(words).collect()
+}
+
+/// Bytes of the seeds that are made by shapes.
+const SHAPED: usize = 2048;
+
+/// Small inputs of each shape.
+fn shaped(shapes: &[Shape]) -> Vec<(String, Vec<u8>)> {
+    shapes.iter().map(|shape| (shape.name.to_owned(), (shape.make)(SHAPED).concat())).collect()
+}
+
+/// Bytes that describe something: without a pattern, for the fuzzer to find one.
+fn descriptions() -> Vec<(String, Vec<u8>)> {
+    let describe = |seed: u32| {
+        let mut state = seed;
+        let step = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (format!("description {seed}"), (0..16 << (seed % 8)).map(step).collect())
+    };
+    (1..64).map(describe).collect()
 }
 
 /// os-release files, as distributions write them.
@@ -109,6 +134,7 @@ fn objects() -> Vec<(String, Vec<u8>)> {
         elf.variable("__BTF_ID__struct__one__2", ids, 12);
         objects.push((format!("compressed, {is_64} {order}"), elf.build()));
     }
+    objects.extend(shaped(shapes::elf::OBJECTS));
     objects
 }
 
@@ -127,6 +153,7 @@ fn images() -> Vec<(String, Vec<u8>)> {
 }
 
 /// Archives: tars with small BTF, plain and compressed, links, long names.
+#[cfg(target_os = "linux")]
 fn archives() -> Vec<(String, Vec<u8>)> {
     let btf = Blob::new().int().build();
     let mut builder = tar::Builder::new(Vec::new());
@@ -148,6 +175,7 @@ fn archives() -> Vec<(String, Vec<u8>)> {
     for compression in [Compression::Gzip, Compression::Xz, Compression::Zstd] {
         archives.push((compression.to_string(), packed::encode(compression, &tar)));
     }
+    archives.extend(shaped(shapes::tar::TARS));
     archives
 }
 
@@ -191,6 +219,10 @@ fn pairs() -> Vec<(String, Vec<u8>)> {
     let strings = btf_format::RawBtf::parse(&small).map_or(0, |raw| raw.strings().as_bytes().len() as u32);
     blob.record(strings + own, 4, 1, false, 4, &[1, 1, 0]).ptr(3).record(own, 8, 0, false, 1, &[]);
     pairs.push(("a struct".into(), fuzz::pair(&small, &blob.build())));
+    for shape in shapes::btf::REBASES {
+        let [distilled, split, _] = (shape.make)(SHAPED).try_into().expect("three blobs");
+        pairs.push((shape.name.into(), fuzz::pair(&distilled, &split)));
+    }
     pairs
 }
 

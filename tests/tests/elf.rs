@@ -394,7 +394,7 @@ fn files_that_were_made_to_hurt() {
         elf.variable("one", 2, 0);
         for _ in 0..30_000 {
             elf.add(SectionBlob {
-                name: String::new(),
+                name: "".into(),
                 kind: elf_blob::REL,
                 info: 2,
                 offset: Some(4096),

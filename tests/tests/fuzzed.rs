@@ -3,9 +3,12 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use btf_format::{ByteOrder, RawBtfExt, convert_ext};
-use btf_tests::{blob::Blob, fixtures, fuzz, seeds};
+use btf_tests::{blob::Blob, fixtures, fuzz, memory::CountingAllocator, seeds};
 use btf_types::{Btf, Kind};
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::Config};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
 fn seeds_pass_their_targets() {
@@ -209,6 +212,19 @@ proptest! {
         for (_, run) in fuzz::TARGETS {
             run(&bytes);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 60, failure_persistence: None, ..Config::default() })]
+
+    /// What is described is nearly sound, and costs what its bytes allow.
+    #[test]
+    fn described_inputs_cost_no_more_than_their_bytes_allow(bytes in vec(any::<u8>(), 0..200)) {
+        fuzz::described_btf(&bytes);
+        fuzz::described_object(&bytes);
+        #[cfg(target_os = "linux")]
+        fuzz::described_archive(&bytes);
     }
 }
 

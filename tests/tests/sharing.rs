@@ -273,7 +273,7 @@ fn blocks_of_one_name_in_ext() {
             elf.section(".BTF.ext", ext);
             let name = String::from_utf8(long_name(size)).unwrap();
             let data = vec![0; 8 * size];
-            let text = elf.add(SectionBlob { name, kind: 1, flags: 6, data, ..Default::default() });
+            let text = elf.add(SectionBlob { name: name.into(), kind: 1, flags: 6, data, ..Default::default() });
             for number in 0..size as u64 {
                 let value = 8 * number;
                 elf.symbol(SymbolBlob { name: "f", section: text, value, info: 0x12, other: 0 });

@@ -13,14 +13,31 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         // The seeds come from the fixtures, by way of the crate that knows
         // what each target reads.
         succeed(cargo().args(["run", "--quiet", "--package", "btf-tests", "--", &target]).arg(&corpus))?;
-        // Not the cargo that runs this, but rustup's, which knows `+nightly`.
-        let mut fuzz = Command::new("cargo");
-        fuzz.current_dir(&folder).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
-        fuzz.args(["+nightly", "fuzz", "run", "--fuzz-dir", ".", &target]).arg(&corpus);
+        let mut fuzz = nightly();
+        fuzz.current_dir(&folder).args(["fuzz", "run", "--fuzz-dir", ".", &target]).arg(&corpus);
         fuzz.args(["--", &format!("-max_total_time={seconds}"), "-max_len=65536", "-timeout=10"]);
         succeed(&mut fuzz)?;
     }
     Ok(())
+}
+
+/// A cargo that takes unstable flags, as cargo-fuzz gives them: that of a
+/// nightly toolchain, or else the stable one, told to.
+fn nightly() -> Command {
+    // Not the cargo that runs this, but rustup's, which knows `+nightly`.
+    let cargo = || {
+        let mut cargo = Command::new("cargo");
+        cargo.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+        cargo
+    };
+    let has_nightly = cargo().args(["+nightly", "--version"]).output().is_ok_and(|output| output.status.success());
+    let mut command = cargo();
+    if has_nightly {
+        command.arg("+nightly");
+    } else {
+        command.env("RUSTC_BOOTSTRAP", "1");
+    }
+    command
 }
 
 fn parse<'a>(arguments: &[&'a str]) -> Result<(Vec<&'a str>, u32)> {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod amplification;
 mod fetch;
 mod fuzz;
 mod golden;
@@ -20,11 +21,13 @@ use serde_json::Value;
 const HELP: &str = "\
 usage: cargo xtask CHORE
 
+    amplification [WORD]...         count what inputs of many shapes cost, of all sizes alike;
+                                    only the cases that have these words in their names
     fetch-fixtures                  fetch what fixtures/manifest.toml lists into fixtures/fetched
         [--only NAME]...            only these; [--list]: say what there is
     layers                          check that crates depend on each other only as Cargo.toml's table allows
     fuzz [TARGET] [--seconds N]     fuzz one target, or all of them, each for N seconds (default 60);
-                                    needs a nightly toolchain and cargo-fuzz
+                                    needs cargo-fuzz
     golden                          renew the golden files of what the btf command prints
     oldest                          check that the workspace compiles with Cargo-minimal.lock
     oldest --renew                  write that lockfile anew
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
         ["layers"] => layers::run(),
+        ["amplification", filter @ ..] => amplification::run(filter),
         ["fetch-fixtures", rest @ ..] => fetch::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["golden"] => golden::run(),

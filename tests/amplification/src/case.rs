@@ -1,0 +1,147 @@
+//! An entry point, the inputs that it is given, and what it costs.
+
+use std::{fmt, io};
+
+use btf_tests::shapes::Shape;
+
+/// What a call cost, or may cost for each byte that it reads or writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Cost {
+    /// Basic blocks, and 32 bytes copied, cleared or compared.
+    pub(crate) steps: u64,
+    /// Bytes allocated in all.
+    pub(crate) allocated: u64,
+    /// Bytes held at one time.
+    pub(crate) peak: u64,
+}
+
+/// Something that is called with bytes of somebody else's.
+pub(crate) struct Entry {
+    /// The function's name, as in the documentation.
+    pub(crate) name: &'static str,
+    /// The inputs that it is given.
+    pub(crate) shapes: &'static [&'static [Shape]],
+    /// Bytes of the smallest of the three inputs of each shape.
+    pub(crate) size: usize,
+    /// Calls it.
+    pub(crate) run: fn(&[Vec<u8>], &mut Meter),
+    /// What it may cost for each byte of input and output.
+    pub(crate) most: Cost,
+}
+
+/// An entry point and one of its shapes.
+#[derive(Clone, Copy)]
+pub(crate) struct Case {
+    pub(crate) entry: &'static Entry,
+    pub(crate) shape: &'static Shape,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.entry.name, self.shape.name)
+    }
+}
+
+/// Counts calls, and what goes in and comes out of them.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    calls: u64,
+    read: u64,
+    written: u64,
+    /// What another process cost, which was run in this one's place.
+    pub(crate) elsewhere: Option<Cost>,
+}
+
+impl Meter {
+    /// One call more, of which each may cost what the whole input allows.
+    pub(crate) fn call(&mut self) {
+        self.calls += 1;
+    }
+
+    /// Bytes more that were given to a call: a name, a path.
+    pub(crate) fn read(&mut self, bytes: usize) {
+        self.read += bytes as u64;
+    }
+
+    /// Bytes more that were returned.
+    pub(crate) fn write(&mut self, bytes: usize) {
+        self.written += bytes as u64;
+    }
+
+    /// Writes what shows itself.
+    pub(crate) fn show(&mut self, text: impl fmt::Display) {
+        self.call();
+        fmt::write(self, format_args!("{text}")).expect("a meter takes all");
+    }
+
+    /// Bytes in, given those of the input: what is packed counts unpacked.
+    pub(crate) fn bytes_in(&self, input: &[Vec<u8>], packed: usize) -> u64 {
+        let input: usize = packed + input.iter().map(Vec::len).sum::<usize>();
+        input as u64 * self.calls.max(1) + self.read
+    }
+
+    /// Bytes out.
+    pub(crate) fn bytes_out(&self) -> u64 {
+        self.written
+    }
+}
+
+impl fmt::Write for Meter {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write(text.len());
+        Ok(())
+    }
+}
+
+impl io::Write for Meter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What one run said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) read: u64,
+    pub(crate) written: u64,
+    pub(crate) cost: Cost,
+}
+
+impl Figures {
+    /// For each byte read or written, in thousandths.
+    pub(crate) fn each(&self, part: Part) -> u64 {
+        part(&self.cost) * 1000 / (self.read + self.written).max(1)
+    }
+}
+
+/// A part of a cost.
+pub(crate) type Part = fn(&Cost) -> u64;
+
+/// The parts of a cost, by name.
+pub(crate) const PARTS: [(&str, Part); 3] =
+    [("steps", |cost| cost.steps), ("allocated", |cost| cost.allocated), ("peak", |cost| cost.peak)];
+
+/// How much more a byte may cost when there are four times as many, in percent.
+const GROWTH: u64 = 150;
+
+/// What is wrong with three runs, each of twice the size; empty if nothing.
+pub(crate) fn faults(entry: &Entry, runs: &[Figures; 3]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let [first, _, last] = runs;
+    for (name, part) in PARTS {
+        let (before, after, most) = (first.each(part), last.each(part), part(&entry.most) * 1000);
+        // What begins with nothing may grow a little.
+        if after > (before * GROWTH / 100).max(1000) {
+            faults.push(format!("{name} grow"));
+        }
+        if let Some(worst) = runs.iter().map(|run| run.each(part)).filter(|&each| each > most).max() {
+            faults.push(format!("{name} {} > {}", worst / 1000, most / 1000));
+        }
+    }
+    faults
+}

@@ -1,0 +1,152 @@
+//! The `btf` command, as a process of its own.
+
+use std::{
+    env, fs,
+    io::{self, Read},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use btf_tests::shapes::{btf, elf, tar};
+
+use crate::{
+    case::{Cost, Entry, Meter},
+    counted,
+};
+
+const SIZE: usize = 32 << 10;
+
+/// Of all commands but those below: what the program itself takes to begin counts
+/// too.
+const MOST: Cost = Cost { steps: 32, allocated: 24, peak: 12 };
+/// Of a path, whose steps may each look at all members until a budget is spent.
+const PATH: Cost = Cost { steps: 2000, ..MOST };
+/// Of files so small that the program itself takes most.
+const SMALL: Cost = Cost { steps: 128, allocated: 600, peak: 300 };
+/// Of links in archives.
+const LIST: Cost = Cost { steps: 32, allocated: 48, peak: 32 };
+
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry { name: "btf show", shapes: &[btf::ALONE], size: SIZE, run: show, most: MOST },
+    Entry { name: "btf show --expand", shapes: &[btf::ALONE], size: SIZE, run: expand, most: MOST },
+    Entry { name: "btf show PATH", shapes: &[btf::ALONE], size: SIZE, run: show_path, most: PATH },
+    Entry { name: "btf show NAME (none)", shapes: &[btf::ALONE], size: SIZE, run: show_none, most: MOST },
+    Entry { name: "btf dump", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: dump, most: MOST },
+    Entry { name: "btf dump --format json", shapes: &[btf::ALONE], size: SIZE, run: dump_json, most: MOST },
+    Entry { name: "btf dump --fixup", shapes: &[elf::OBJECTS], size: SIZE, run: dump_fixup, most: MOST },
+    Entry { name: "btf find", shapes: &[btf::ALONE], size: SIZE, run: find, most: MOST },
+    Entry { name: "btf find --json", shapes: &[btf::ALONE], size: SIZE, run: find_json, most: MOST },
+    Entry { name: "btf info", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: info, most: MOST },
+    Entry { name: "btf info --json", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: info_json, most: MOST },
+    Entry { name: "btf dump --base", shapes: &[btf::STACKS], size: SIZE / 64, run: dump_base, most: SMALL },
+    Entry { name: "btf archive ls", shapes: &[tar::TARS], size: 4 * SIZE, run: archive_ls, most: LIST },
+    Entry { name: "btf archive select", shapes: &[tar::TARS], size: 4 * SIZE, run: archive_select, most: MOST },
+];
+
+/// Runs the command in a folder in which the input is `file0`, `file1` and so
+/// on.
+fn run(input: &[Vec<u8>], meter: &mut Meter, arguments: &[&str]) {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for (index, bytes) in input.iter().enumerate() {
+        fs::write(folder.path().join(format!("file{index}")), bytes).expect("it can be written");
+    }
+    let counted = folder.path().join("counted");
+    let program = env::current_exe().expect("this has a path").with_file_name("btf");
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder.path()).env("BTF_COUNTED", &counted).stdin(Stdio::null());
+    let errors = folder.path().join("errors");
+    command.stderr(fs::File::create(&errors).expect("it can be made"));
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("the command is built");
+    let mut output = child.stdout.take().expect("it is a pipe");
+    let written = io::copy(&mut output.by_ref(), &mut io::sink()).expect("a pipe can be read");
+    let status = child.wait().expect("it ends");
+    let errors = fs::read(errors).expect("it was made");
+    match status.code() {
+        Some(0 | 1) => {}
+        code => {
+            // As this process was to end: the one that started it knows why.
+            let known = code.filter(|&code| counted::reason(code).is_some());
+            eprintln!("btf {}: {status} {}", arguments.join(" "), String::from_utf8_lossy(&errors));
+            std::process::exit(known.unwrap_or(1));
+        }
+    }
+    meter.read(arguments.iter().map(|argument| argument.len()).sum());
+    meter.write(written as usize + errors.len());
+    meter.elsewhere = Some(cost(&counted));
+}
+
+/// What the command wrote as it ended.
+fn cost(path: &Path) -> Cost {
+    let bytes = fs::read(path).expect("the command counts");
+    let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("three words"));
+    Cost { steps: word(0), allocated: word(8), peak: word(16) }
+}
+
+/// The last type: most shapes have there what is looked at.
+fn last(input: &[Vec<u8>]) -> String {
+    let btf = btf_types::Btf::parse(input[0].clone()).expect("shapes are sound");
+    format!("#{}", btf.type_count() - 1)
+}
+
+fn show(input: &[Vec<u8>], meter: &mut Meter) {
+    run(input, meter, &["show", "#1", "#2", "#3", &last(input), "./file0"]);
+}
+
+fn expand(input: &[Vec<u8>], meter: &mut Meter) {
+    run(input, meter, &["show", "--expand", "#1", "#2", "#3", &last(input), "./file0"]);
+}
+
+fn show_path(input: &[Vec<u8>], meter: &mut Meter) {
+    let path = format!("s{}", ".n".repeat((input[0].len() / 16).min(50_000)));
+    run(input, meter, &["show", &path, "./file0"]);
+}
+
+fn show_none(input: &[Vec<u8>], meter: &mut Meter) {
+    let name = "n".repeat((input[0].len() / 2 - 1).min(100_000));
+    run(input, meter, &["show", &name, "./file0"]);
+}
+
+fn dump(input: &[Vec<u8>], meter: &mut Meter) {
+    run(input, meter, &["dump", "./file0"]);
+}
+
+fn dump_json(input: &[Vec<u8>], meter: &mut Meter) {
+    run(input, meter, &["dump", "--format", "json", "./file0"]);
+}
+
+fn dump_fixup(input: &[Vec<u8>], meter: &mut Meter) {
+    run(input, meter, &["dump", "--fixup", "./file0"]);
+}
+
+fn find(input: &[Vec<u8>], meter: &mut Meter) {
+    run(input, meter, &["find", "*", "./file0"]);
+}
+
+fn find_json(input: &[Vec<u8>], meter: &mut Meter) {
+    run(input, meter, &["find", "--json", "*", "./file0"]);
+}
+
+fn info(input: &[Vec<u8>], meter: &mut Meter) {
+    run(input, meter, &["info", "./file0"]);
+}
+
+fn info_json(input: &[Vec<u8>], meter: &mut Meter) {
+    run(input, meter, &["info", "--json", "./file0"]);
+}
+
+fn dump_base(input: &[Vec<u8>], meter: &mut Meter) {
+    let names: Vec<String> = (0..input.len()).map(|index| format!("./file{index}")).collect();
+    let Some((file, bases)) = names.split_last() else { return };
+    let bases = bases.iter().flat_map(|base| ["--base", base.as_str()]);
+    let arguments: Vec<&str> = ["dump"].into_iter().chain(bases).chain([file.as_str()]).collect();
+    run(input, meter, &arguments);
+}
+
+fn archive_ls(input: &[Vec<u8>], meter: &mut Meter) {
+    run(input, meter, &["archive", "ls", "./file0"]);
+}
+
+fn archive_select(input: &[Vec<u8>], meter: &mut Meter) {
+    let which = ["--distro", "debian", "--distro-version", "10", "--machine", "x86_64", "--release", "4.19.0-1"];
+    run(input, meter, &[&["archive", "select"], which.as_slice(), &["--out", "out.btf", "./file0"]].concat());
+}

@@ -1,0 +1,45 @@
+//! The counters of `steps.rs`, which only `cargo xtask amplification` links.
+
+use crate::case::Cost;
+
+/// Steps that one call may take, before the process is ended.
+const STEPS: u64 = 2_000_000_000;
+/// Bytes that it may hold.
+const LIVE: u64 = 400 << 20;
+
+/// Runs `work`, and says what it cost. A process that exceeds the limits ends.
+#[cfg(counted)]
+#[allow(unsafe_code, reason = "the counters are another program's")]
+pub(crate) fn count(work: impl FnOnce()) -> Cost {
+    #[repr(C)]
+    struct Counted {
+        steps: u64,
+        allocated: u64,
+        peak: u64,
+    }
+    unsafe extern "C" {
+        safe fn btf_count_from_here(steps: u64, live: u64);
+        safe fn btf_counted() -> Counted;
+    }
+    btf_count_from_here(STEPS, LIVE);
+    work();
+    let Counted { steps, allocated, peak } = btf_counted();
+    btf_count_from_here(u64::MAX, i64::MAX as u64);
+    Cost { steps, allocated, peak }
+}
+
+/// Without the counters.
+#[cfg(not(counted))]
+pub(crate) fn count(_: impl FnOnce()) -> Cost {
+    let _ = (STEPS, LIVE);
+    panic!("built without its counters: run `cargo xtask amplification`");
+}
+
+/// Why a process ended that `steps.rs` ended.
+pub(crate) fn reason(code: i32) -> Option<&'static str> {
+    match code {
+        90 => Some("too many steps"),
+        91 => Some("over 400 MiB"),
+        _ => None,
+    }
+}

@@ -1,0 +1,66 @@
+//! btf-format: what is done with bytes.
+
+use btf_format::{ByteOrder, RawBtf, RawBtfExt, convert, convert_ext};
+use btf_tests::shapes::{btf, ext};
+
+use crate::case::{Cost, Entry, Meter};
+
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "RawBtf::parse, records",
+        shapes: &[btf::ALONE],
+        size: 32 << 10,
+        run: walk,
+        most: Cost { steps: 8, allocated: 0, peak: 0 },
+    },
+    Entry {
+        name: "convert",
+        shapes: &[btf::ALONE],
+        size: 32 << 10,
+        run: swap,
+        most: Cost { steps: 2, allocated: 1, peak: 1 },
+    },
+    Entry {
+        name: "RawBtfExt::parse, convert_ext",
+        shapes: &[ext::PAIRS],
+        size: 32 << 10,
+        run: ext,
+        most: Cost { steps: 2, allocated: 1, peak: 1 },
+    },
+];
+
+fn walk(input: &[Vec<u8>], _: &mut Meter) {
+    let [blob] = input else { return };
+    let raw = RawBtf::parse(blob).expect("shapes are sound");
+    let mut fields = 0;
+    for record in raw.records() {
+        record.expect("shapes are sound").for_each_field(|_, _| fields += 1);
+    }
+    let strings: usize = raw.strings().iter().map(|(_, name)| name.as_bytes().len() + 1).sum();
+    assert!(fields > 0 && strings == raw.strings().as_bytes().len());
+}
+
+fn swap(input: &[Vec<u8>], meter: &mut Meter) {
+    let [blob] = input else { return };
+    let mut copy = blob.clone();
+    for order in [ByteOrder::NATIVE.swapped(), ByteOrder::NATIVE] {
+        convert(&mut copy, order).expect("shapes are sound");
+        meter.write(copy.len());
+    }
+    assert_eq!(&copy, blob);
+}
+
+fn ext(input: &[Vec<u8>], meter: &mut Meter) {
+    let [_, blob] = input else { return };
+    let raw = RawBtfExt::parse(blob).expect("shapes are sound");
+    let records = raw.func_infos().map(|block| block.records().len()).sum::<usize>()
+        + raw.line_infos().map(|block| block.records().len()).sum::<usize>()
+        + raw.core_relos().map(|block| block.records().len()).sum::<usize>();
+    assert!(records > 2);
+    let mut copy = blob.clone();
+    for order in [ByteOrder::NATIVE.swapped(), ByteOrder::NATIVE] {
+        convert_ext(&mut copy, order).expect("shapes are sound");
+        meter.write(copy.len());
+    }
+    assert_eq!(&copy, blob);
+}

@@ -1,0 +1,40 @@
+//! Proves that no input costs more than a constant times its size.
+//!
+//! Each entry point is given inputs of many shapes, each at three sizes, each
+//! twice the one before. What that costs is counted, in steps and in bytes
+//! (`steps.rs`), and may not grow faster than the bytes that go in and come out,
+//! nor be more than a stated multiple of them. Time is not looked at.
+//!
+//! `cargo xtask amplification` builds and runs it; a word after that runs only
+//! the cases that have it in their names.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+#[cfg(target_os = "linux")]
+mod archive;
+#[cfg(target_os = "linux")]
+mod case;
+#[cfg(target_os = "linux")]
+mod command;
+#[cfg(target_os = "linux")]
+mod counted;
+#[cfg(target_os = "linux")]
+mod elf;
+#[cfg(target_os = "linux")]
+mod format;
+#[cfg(target_os = "linux")]
+mod kernel;
+#[cfg(target_os = "linux")]
+mod run;
+#[cfg(target_os = "linux")]
+mod types;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    run::main()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    eprintln!("amplification: the counters are Linux's");
+}

@@ -1,0 +1,161 @@
+//! Runs all cases, each in a process of its own, and prints the table.
+
+use std::{
+    env,
+    process::{Command, ExitCode, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use crate::{
+    archive,
+    case::{Case, Cost, Entry, Figures, Meter, PARTS, faults},
+    command, counted, elf, format, kernel, types,
+};
+
+/// All entry points.
+const ENTRIES: [&[Entry]; 6] =
+    [format::ENTRIES, types::ENTRIES, elf::ENTRIES, kernel::ENTRIES, archive::ENTRIES, command::ENTRIES];
+
+/// The three sizes of each input.
+const TIMES: [usize; 3] = [1, 2, 4];
+
+/// Cases that are known to fail, until they are mended: entry point and shape.
+const UNMENDED: [(&str, &str); 5] = [
+    ("btf show PATH", "members_of_one_name"),
+    ("btf find", "enumerators_of_one_name"),
+    ("btf find", "wide_enumerators_of_one_name"),
+    ("btf find --json", "enumerators_of_one_name"),
+    ("btf find --json", "wide_enumerators_of_one_name"),
+];
+
+/// The argument that makes this process one case's.
+const CHILD: &str = "--case";
+
+pub(crate) fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.as_slice() {
+        [child, case] if child == CHILD => run_here(case),
+        filter => run_all(filter),
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let entries = ENTRIES.into_iter().flatten();
+    entries.flat_map(|entry| entry.shapes.iter().copied().flatten().map(move |shape| Case { entry, shape })).collect()
+}
+
+/// Runs one case, and prints its figures, for the process that started this.
+fn run_here(name: &str) -> ExitCode {
+    let Some(case) = cases().into_iter().find(|case| case.to_string() == name) else { return ExitCode::FAILURE };
+    for times in TIMES {
+        let size = case.entry.size * times;
+        let input = (case.shape.make)(size);
+        let mut meter = Meter::default();
+        let cost = thread::scope(|scope| {
+            // A thread's stack is smaller than the first's: recursion is found.
+            scope.spawn(|| counted::count(|| (case.entry.run)(&input, &mut meter))).join()
+        });
+        let Ok(cost) = cost else { return ExitCode::FAILURE };
+        let Cost { steps, allocated, peak } = meter.elsewhere.unwrap_or(cost);
+        println!(
+            "{} {} {steps} {allocated} {peak}",
+            meter.bytes_in(&input, size * case.shape.packed),
+            meter.bytes_out()
+        );
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs a case in another process.
+fn run_child(case: &Case) -> Result<[Figures; 3], String> {
+    let program = env::current_exe().map_err(|error| error.to_string())?;
+    let mut child = Command::new(program);
+    child.arg(CHILD).arg(case.to_string()).stdin(Stdio::null());
+    let output = child.output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let runs: Vec<Figures> = text.lines().filter_map(figures).collect();
+    let at = format!("at {} KiB", TIMES.get(runs.len()).unwrap_or(&0) * case.entry.size / 1024);
+    match (<[Figures; 3]>::try_from(runs), output.status.success()) {
+        (Ok(runs), true) => Ok(runs),
+        _ => match output.status.code().and_then(counted::reason) {
+            Some(reason) => Err(format!("{reason} {at}")),
+            None => {
+                let error = String::from_utf8_lossy(&output.stderr);
+                let line = error.lines().find(|line| !line.trim().is_empty() && !line.starts_with("thread"));
+                Err(format!("{} {at}: {}", output.status, line.unwrap_or_default()))
+            }
+        },
+    }
+}
+
+fn figures(line: &str) -> Option<Figures> {
+    let numbers: Vec<u64> = line.split(' ').map_while(|word| word.parse().ok()).collect();
+    let &[read, written, steps, allocated, peak] = numbers.as_slice() else { return None };
+    Some(Figures { read, written, cost: Cost { steps, allocated, peak } })
+}
+
+fn run_all(filter: &[String]) -> ExitCode {
+    let wanted = |case: &Case| filter.iter().all(|word| case.to_string().contains(word.as_str()));
+    let cases: Vec<Case> = cases().into_iter().filter(wanted).collect();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                while let Some((index, case)) = {
+                    let index = next.fetch_add(1, Relaxed);
+                    cases.get(index).map(|case| (index, case))
+                } {
+                    let result = run_child(case);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(index, _)| *index);
+    let failed = print(&cases, results.into_iter().map(|(_, result)| result));
+    println!("\n{} passed, {failed} failed", cases.len() - failed);
+    if failed == 0 && !cases.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints the table; returns how many cases failed.
+fn print(cases: &[Case], results: impl Iterator<Item = Result<[Figures; 3], String>>) -> usize {
+    println!("Per byte read and written, of inputs of n, 2n and 4n bytes; bytes as they were at 4n.\n");
+    let heads = PARTS.map(|(name, _)| format!("{:^23}", format!("{name} / byte")));
+    println!("{:78} {} {:>9} {:>9}  verdict", "entry point, shape", heads.join(" "), "in", "out");
+    let mut failed = 0;
+    for (case, result) in cases.iter().zip(results) {
+        let name = format!("{:26} {}", case.entry.name, case.shape.name);
+        let verdict = match &result {
+            Ok(runs) => faults(case.entry, runs).join(", "),
+            Err(error) => error.clone(),
+        };
+        let is_known = UNMENDED.contains(&(case.entry.name, case.shape.name));
+        let verdict = match (verdict.is_empty(), is_known) {
+            (true, false) => "ok".into(),
+            (false, true) => format!("known: {verdict}"),
+            (true, true) => "FAILED: this is mended, so it is to be struck from UNMENDED".into(),
+            (false, false) => format!("FAILED: {verdict}"),
+        };
+        failed += usize::from(verdict.starts_with("FAILED"));
+        match result {
+            Ok(runs) => {
+                let parts = PARTS.map(|(_, part)| {
+                    runs.iter()
+                        .map(|run| format!("{:>7.2}", run.each(part) as f64 / 1000.0))
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                });
+                let [.., last] = runs;
+                println!("{name:78} {} {:>9} {:>9}  {verdict}", parts.join(" "), last.read, last.written);
+            }
+            Err(_) => println!("{name:78} {:91}  {verdict}", ""),
+        }
+    }
+    failed
+}

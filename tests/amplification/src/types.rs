@@ -1,0 +1,281 @@
+//! btf-types: what is asked of BTF.
+
+use std::collections::BTreeSet;
+
+use btf_tests::shapes::{btf, ext};
+use btf_types::{Btf, BtfExt, ByteOrder, Collection, Error, Name, Type};
+
+use crate::case::{Cost, Entry, Meter};
+
+const SIZE: usize = 32 << 10;
+
+/// An entry point that is asked of BTF that stands alone.
+const fn alone(name: &'static str, run: fn(&[Vec<u8>], &mut Meter), most: Cost) -> Entry {
+    Entry { name, shapes: &[btf::ALONE], size: SIZE, run, most }
+}
+
+pub(crate) const ENTRIES: &[Entry] = &[
+    alone("Btf::parse", |input, _| drop(parse(input)), Cost { steps: 8, allocated: 4, peak: 2 }),
+    alone("Btf::to_bytes", to_bytes, Cost { steps: 4, allocated: 2, peak: 1 }),
+    alone(
+        "Btf Debug",
+        |input, meter| meter.show(format_args!("{:?}", parse(input))),
+        Cost { steps: 8, allocated: 4, peak: 2 },
+    ),
+    alone("Btf::find", find, Cost { steps: 40, allocated: 10, peak: 4 }),
+    alone("Btf::find_all", find_all, Cost { steps: 16, allocated: 4, peak: 2 }),
+    alone("Btf::find_flavors", find_flavors, Cost { steps: 8, allocated: 4, peak: 2 }),
+    alone("Btf::find_matching", find_matching, Cost { steps: 16, allocated: 10, peak: 8 }),
+    alone("Type Display", |input, meter| each(input, |ty| meter.show(ty)), Cost { steps: 16, allocated: 2, peak: 2 }),
+    alone(
+        "Type Debug",
+        |input, meter| each(input, |ty| meter.show(format_args!("{ty:?}"))),
+        Cost { steps: 8, allocated: 2, peak: 2 },
+    ),
+    alone(
+        "Type::declare",
+        |input, meter| each(input, |ty| meter.show(ty.declare("name"))),
+        Cost { steps: 16, allocated: 2, peak: 2 },
+    ),
+    alone("Type::size_of, align_of", sizes, Cost { steps: 8, allocated: 2, peak: 2 }),
+    alone("is_packed, holes", holes, Cost { steps: 10, allocated: 8, peak: 8 }),
+    alone("Type::find_member", find_member, Cost { steps: 20, allocated: 2, peak: 2 }),
+    alone("Type::path", path, Cost { steps: 400, allocated: 8, peak: 2 }),
+    alone("Type::references", references, Cost { steps: 16, allocated: 4, peak: 2 }),
+    alone("Type::post_order", post_order, Cost { steps: 10, allocated: 2, peak: 2 }),
+    alone("decl_tags", decl_tags, Cost { steps: 16, allocated: 4, peak: 2 }),
+    alone("Collection", collection, Cost { steps: 8, allocated: 4, peak: 2 }),
+    Entry {
+        name: "Btf::parse_split",
+        shapes: &[btf::STACKS],
+        size: SIZE,
+        run: layers,
+        most: Cost { steps: 48, allocated: 4, peak: 4 },
+    },
+    Entry {
+        name: "Btf::rebase",
+        shapes: &[btf::REBASES],
+        size: 4 * SIZE,
+        run: rebase,
+        most: Cost { steps: 32, allocated: 10, peak: 5 },
+    },
+    Entry {
+        name: "BtfExt",
+        shapes: &[ext::PAIRS],
+        size: SIZE,
+        run: ext_infos,
+        most: Cost { steps: 10, allocated: 2, peak: 2 },
+    },
+];
+
+fn parse(input: &[Vec<u8>]) -> Btf {
+    Btf::parse(input[0].clone()).expect("shapes are sound")
+}
+
+/// Some types, all over the BTF: the first and the last among them.
+fn some(btf: &Btf) -> impl Iterator<Item = Type<'_>> {
+    const STEPS: u64 = 6;
+    let ids: BTreeSet<u64> = (0..=STEPS).map(|step| (u64::from(btf.type_count() - 1) * step / STEPS).max(1)).collect();
+    ids.into_iter().filter_map(|id| btf.type_by_id(id as u32).ok())
+}
+
+fn each(input: &[Vec<u8>], mut ask: impl FnMut(Type<'_>)) {
+    let btf = parse(input);
+    some(&btf).for_each(&mut ask);
+}
+
+fn to_bytes(input: &[Vec<u8>], meter: &mut Meter) {
+    let btf = parse(input);
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        meter.write(btf.to_bytes(order).expect("all kinds are known").len());
+    }
+}
+
+/// All names, each once. To look at one is to go through it.
+fn names(btf: &Btf, meter: &mut Meter, mut ask: impl FnMut(Name<'_>, &mut Meter)) {
+    let mut seen = BTreeSet::new();
+    for ty in btf.types() {
+        let name = ty.name();
+        meter.write(name.as_bytes().len());
+        if !name.is_empty() && seen.insert(name.as_bytes().as_ptr()) {
+            meter.read(name.as_bytes().len());
+            ask(name, meter);
+        }
+    }
+}
+
+/// Finds each name, all in what one call may cost: to be asked for a great many
+/// names is what an index is for.
+fn find(input: &[Vec<u8>], meter: &mut Meter) {
+    let btf = parse(input);
+    names(&btf, meter, |name, meter| {
+        // The error has the ids of those of one name.
+        if let Err(Error::Ambiguous { ids, .. }) = btf.find::<Type<'_>>(name) {
+            meter.write(ids.len() * size_of::<u32>());
+        }
+        let _ = btf.find_first::<Type<'_>>(name.as_bytes().get(1..).unwrap_or_default());
+    });
+    let _ = btf.is_name_sorted();
+}
+
+fn find_all(input: &[Vec<u8>], meter: &mut Meter) {
+    let btf = parse(input);
+    names(&btf, meter, |name, meter| {
+        let found = btf.find_all::<Type<'_>>(name).len() + btf.find_own::<Type<'_>>(name).len();
+        meter.write(found * size_of::<Type<'_>>());
+    });
+}
+
+/// Of a few names: each answer may be all types.
+fn find_flavors(input: &[Vec<u8>], meter: &mut Meter) {
+    let btf = parse(input);
+    for ty in some(&btf) {
+        meter.call();
+        meter.read(ty.name().as_bytes().len());
+        meter.write(btf.find_flavors::<Type<'_>>(ty.name().essential()).len() * size_of::<Type<'_>>());
+    }
+}
+
+fn find_matching(input: &[Vec<u8>], meter: &mut Meter) {
+    let btf = parse(input);
+    for pattern in ["^a.*b$", "n+$"] {
+        meter.call();
+        let pattern = regex::bytes::Regex::new(pattern).expect("it is one");
+        let _ = btf.find_matching(&pattern).count();
+    }
+}
+
+fn sizes(input: &[Vec<u8>], meter: &mut Meter) {
+    each(input, |ty| {
+        meter.call();
+        let _ = (ty.size_of(), ty.align_of(), ty.resolve(), ty.chain().count());
+    });
+}
+
+fn holes(input: &[Vec<u8>], meter: &mut Meter) {
+    each(input, |ty| {
+        meter.call();
+        match ty {
+            Type::Struct(s) => {
+                let _ = (s.is_packed(), s.padding());
+                meter.write(s.holes().len());
+            }
+            Type::Union(u) => _ = (u.is_packed(), u.padding()),
+            _ => {}
+        }
+    });
+}
+
+fn find_member(input: &[Vec<u8>], meter: &mut Meter) {
+    each(input, |ty| {
+        meter.call();
+        let _ = (ty.find_member("n"), ty.find_member("none"), ty.find_member("m"));
+    });
+}
+
+/// Paths as long as the input.
+fn path(input: &[Vec<u8>], meter: &mut Meter) {
+    let len = input[0].len();
+    for part in ["n", "s", "m", "[0]"] {
+        let text = format!("{part}.").repeat(len / 4);
+        each(input, |ty| {
+            meter.call();
+            meter.read(text.len());
+            let _ = ty.path(&text);
+        });
+    }
+}
+
+fn references(input: &[Vec<u8>], meter: &mut Meter) {
+    let btf = parse(input);
+    assert!(btf.types().map(|ty| ty.references().count()).sum::<usize>() <= input[0].len());
+    meter.call();
+}
+
+fn post_order(input: &[Vec<u8>], meter: &mut Meter) {
+    each(input, |ty| {
+        meter.call();
+        assert!(ty.post_order().count() > 0);
+    });
+}
+
+/// Those of each type, and of its members and parameters.
+fn decl_tags(input: &[Vec<u8>], meter: &mut Meter) {
+    let btf = parse(input);
+    let mut tags = 0;
+    for ty in btf.types() {
+        tags += btf.decl_tags_of(ty).count() + btf.all_decl_tags_of(ty).count();
+        tags += match ty {
+            Type::Struct(s) => s.members().map(|member| member.decl_tags().count()).sum(),
+            _ => 0,
+        };
+    }
+    meter.write(tags);
+}
+
+fn collection(input: &[Vec<u8>], meter: &mut Meter) {
+    let base = parse(input);
+    let split = Btf::parse_split(btf_tests::blob::Blob::split().ptr(1).build(), &base).expect("it is sound");
+    let mut collection = Collection::new("base", base);
+    for name in ["a", "b", "c", "d"] {
+        collection.add(name, split.clone()).expect("it is of that base");
+    }
+    let ids = collection.base().type_count();
+    for id in [1, ids / 2, ids - 1] {
+        meter.call();
+        let Ok(ty) = collection.base().type_by_id(id) else { continue };
+        meter.write(collection.find_all::<Type<'_>>(ty.name()).len() * 2 * size_of::<Type<'_>>());
+        let _ = (collection.find::<Type<'_>>(ty.name()).is_ok(), collection.object_of(ty));
+    }
+}
+
+fn layers(input: &[Vec<u8>], meter: &mut Meter) {
+    let mut layers = input.iter().cloned();
+    let first = layers.next().expect("there is a base");
+    let mut top = Btf::parse(first).expect("shapes are sound");
+    for layer in layers {
+        top = Btf::parse_split(layer, &top).expect("shapes are sound");
+    }
+    meter.show(format_args!("{top:?}"));
+    assert_eq!(top.layers().count(), input.len());
+    for ty in some(&top) {
+        meter.show(ty);
+        let _ = (ty.size_of(), ty.align_of(), ty.post_order().count());
+        meter.write(top.find_all::<Type<'_>>(ty.name()).len() * size_of::<Type<'_>>());
+        let _ = (top.find_first::<Type<'_>>("none"), top.layer_of(ty));
+    }
+}
+
+fn rebase(input: &[Vec<u8>], meter: &mut Meter) {
+    let [distilled, split, base] = input else { return };
+    let distilled = Btf::parse(distilled.clone()).expect("shapes are sound");
+    let split = Btf::parse_split(split.clone(), &distilled).expect("shapes are sound");
+    let base = Btf::parse(base.clone()).expect("shapes are sound");
+    if let Ok(rebased) = split.rebase(&base) {
+        meter.write(rebased.as_bytes().len());
+    }
+}
+
+fn ext_infos(input: &[Vec<u8>], meter: &mut Meter) {
+    let [btf, ext] = input else { return };
+    let btf = Btf::parse(btf.clone()).expect("shapes are sound");
+    let ext = BtfExt::parse(ext.clone(), &btf).expect("shapes are sound");
+    for info in ext.func_infos() {
+        meter.write(info.func().name().as_bytes().len());
+    }
+    for info in ext.line_infos() {
+        meter.write(info.text().as_bytes().len() + info.file().as_bytes().len());
+    }
+    // The first numbers of an access string are enough for whoever looks at
+    // one; all of them are bytes that are read.
+    for info in ext.core_relos() {
+        meter.write(info.access_string().as_bytes().len() + info.access().take(64).count());
+    }
+    // Each of a program's section by its name, which is a look into an index.
+    for section in ext.sections() {
+        meter.read(section.name().as_bytes().len());
+        let section = ext.section(section.name()).expect("it is there");
+        meter.write(section.func_infos().len() + section.line_infos().len() + section.core_relos().len());
+    }
+    meter.show(format_args!("{ext:?}"));
+}

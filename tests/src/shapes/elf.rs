@@ -1,0 +1,524 @@
+//! Shapes of ELF files: BPF objects, and files with compressed sections.
+
+use std::sync::Arc;
+
+use btf_elf::Compression;
+use btf_format::ByteOrder;
+
+use super::{Shape, shapes};
+use crate::{
+    blob::Blob,
+    elf_blob::{COMPRESSED, EXECUTABLE, ElfBlob, PROGBITS, REL, SYMTAB, SectionBlob, SymbolBlob},
+    packed,
+    shapes::ext,
+};
+
+const PTR: u8 = 2;
+const ARRAY: u8 = 3;
+const STRUCT: u8 = 4;
+const VAR: u8 = 14;
+const DATASEC: u8 = 15;
+
+/// ELF files, most of them BPF objects.
+pub const OBJECTS: &[Shape] = shapes![
+    sections_of_one_name,
+    sections_of_names_that_end_alike,
+    datasecs_and_sections,
+    datasecs_of_one_section,
+    symbols_of_one_name,
+    symbols_of_one_section,
+    functions_of_many_programs,
+    functions_of_one_program,
+    variables_of_many_symbols,
+    variables_of_one_long_name,
+    entries_of_one_long_name,
+    externs,
+    many_datasecs_of_externs,
+    options_of_one_name,
+    ext_blocks_of_one_name,
+    ext_blocks_of_many_programs,
+    relocations_of_one_symbol,
+    relocation_tables_of_one_section,
+    relocation_tables_that_overlap,
+    relocation_tables_of_zeros * 128,
+    symbols_of_zeros * 64,
+    sections_of_zeros * 128,
+    sections_that_overlap,
+    btf_ids_that_overlap,
+    maps_of_no_size,
+    maps_of_one_definition,
+    maps_of_one_long_name,
+    maps_in_maps,
+    maps_of_many_values,
+    maps_of_one_key,
+    maps_of_large_keys,
+];
+
+fn bpf() -> ElfBlob {
+    ElfBlob::bpf(ByteOrder::NATIVE)
+}
+
+/// A BPF object of this BTF.
+fn object(blob: &Blob, fill: impl FnOnce(&mut ElfBlob)) -> Vec<u8> {
+    let mut elf = bpf();
+    elf.section(".BTF", blob.build());
+    fill(&mut elf);
+    elf.build()
+}
+
+fn int() -> Blob {
+    let mut blob = Blob::new();
+    blob.int();
+    blob
+}
+
+fn sections_of_one_name(size: usize) -> Vec<u8> {
+    let name: Arc<str> = "n".repeat(size / 2).into();
+    object(&int(), |elf| {
+        for _ in 0..size / 2 / 64 {
+            elf.add(SectionBlob { name: name.clone(), kind: PROGBITS, ..SectionBlob::default() });
+        }
+    })
+}
+
+/// Their names are tails of one name.
+fn sections_of_names_that_end_alike(size: usize) -> Vec<u8> {
+    let count = size / 64;
+    let mut file = object(&int(), |elf| {
+        (0..count).for_each(|_| _ = elf.section("a_name_of_sixteen_bytes", []));
+    });
+    let table = u64::from_ne_bytes(file[0x28..0x30].try_into().expect("a header")) as usize;
+    // After the first and `.BTF`.
+    for (at, section) in file[table..].chunks_exact_mut(64).skip(2).take(count).enumerate() {
+        let name = u32::from_ne_bytes(section[..4].try_into().expect("a section")) + at as u32 % 20;
+        section[..4].copy_from_slice(&name.to_ne_bytes());
+    }
+    file
+}
+
+fn datasecs_and_sections(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    for at in 0..size / 2 / 24 {
+        let name = blob.string(format!("d{at:08}"));
+        blob.record(name, DATASEC, 0, false, 0, &[]);
+    }
+    object(&blob, |elf| (0..size / 2 / 76).for_each(|at| _ = elf.section(&format!("s{at:08}"), [])))
+}
+
+fn datasecs_of_one_section(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    let (name, var) = (blob.string(".data.a"), blob.string("v"));
+    blob.record(var, VAR, 0, false, 1, &[1]);
+    (0..size / 2 / 24).for_each(|_| _ = blob.record(name, DATASEC, 1, false, 0, &[2, 0, 4]));
+    object(&blob, |elf| {
+        let section = elf.section(".data.a", vec![0; size / 2]);
+        elf.variable("v", section, 0);
+    })
+}
+
+fn symbols_of_one_name(size: usize) -> Vec<u8> {
+    let name: &'static str = "n".repeat(size / 2).leak();
+    object(&int(), |elf| {
+        let section = elf.section("kprobe", [0; 8]);
+        (0..size / 2 / 24).for_each(|_| _ = elf.variable(name, section, 0));
+    })
+}
+
+fn symbols_of_one_section(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    let (name, var) = (blob.string(".data"), blob.string("v"));
+    blob.record(var, VAR, 0, false, 1, &[1]).record(name, DATASEC, 1, false, 0, &[2, 0, 4]);
+    object(&blob, |elf| {
+        let section = elf.section(".data", [0; 8]);
+        (0..size / 24).for_each(|_| _ = elf.variable("v", section, 0));
+    })
+}
+
+fn function(name: &'static str, section: u16, value: u64) -> SymbolBlob {
+    SymbolBlob { name, section, value, info: 0x12, other: 0 }
+}
+
+fn program(elf: &mut ElfBlob, name: &str, len: usize) -> u16 {
+    let (name, data) = (name.into(), vec![0; len]);
+    elf.add(SectionBlob { name, kind: PROGBITS, flags: EXECUTABLE, data, ..SectionBlob::default() })
+}
+
+/// Half of it sections, half of it functions in the last of them.
+fn functions_of_many_programs(size: usize) -> Vec<u8> {
+    object(&int(), |elf| {
+        let mut last = 0;
+        (0..size / 2 / 84).for_each(|at| last = program(elf, &format!("kprobe/f{at:08}"), 8));
+        (0..size / 2 / 24).for_each(|_| _ = elf.symbol(function("f", last, 0)));
+    })
+}
+
+fn functions_of_one_program(size: usize) -> Vec<u8> {
+    object(&int(), |elf| {
+        let section = program(elf, "kprobe", size / 2);
+        (0..size / 2 / 24).for_each(|at| _ = elf.symbol(function("f", section, at as u64 * 8)));
+    })
+}
+
+/// Variables of one DATASEC, and a symbol for each, the other way round.
+fn variables_of_many_symbols(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    let count = size / 80;
+    let section = blob.string(".data");
+    let names: Vec<&'static str> = (0..count).map(|at| &*format!("v{at:08}").leak()).collect();
+    for name in &names {
+        let name = blob.string(name);
+        blob.record(name, VAR, 0, false, 1, &[1]);
+    }
+    let entries: Vec<u32> = (0..count as u32).flat_map(|at| [at + 2, 0, 4]).collect();
+    blob.record(section, DATASEC, count as u32, false, 0, &entries);
+    object(&blob, |elf| {
+        let section = elf.section(".data", vec![0; count * 4]);
+        for (at, name) in names.iter().enumerate().rev() {
+            elf.variable(name, section, at as u64 * 4);
+        }
+    })
+}
+
+/// Variables that share a name of a quarter of the file.
+fn variables_of_one_long_name(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    let name: &'static str = "n".repeat(size / 4).leak();
+    let (own, section) = (blob.string(name), blob.string(".data"));
+    let count = (size / 2 / 56) as u32;
+    (0..count).for_each(|_| _ = blob.record(own, VAR, 0, false, 1, &[1]));
+    let entries: Vec<u32> = (0..count).flat_map(|at| [at + 2, 0, 4]).collect();
+    blob.record(section, DATASEC, count, false, 0, &entries);
+    object(&blob, |elf| {
+        let section = elf.section(".data", vec![0; count as usize * 4]);
+        (0..count).for_each(|at| _ = elf.variable(name, section, u64::from(at) * 4));
+    })
+}
+
+fn entries_of_one_long_name(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    let name: &'static str = "n".repeat(size / 4).leak();
+    let (own, section) = (blob.string(name), blob.string(".data"));
+    let count = (size / 2 / 12) as u32;
+    blob.record(own, VAR, 0, false, 1, &[1]);
+    let entries: Vec<u32> = (0..count).flat_map(|_| [2, 0, 4]).collect();
+    blob.record(section, DATASEC, count, false, 0, &entries);
+    object(&blob, |elf| {
+        let section = elf.section(".data", [0; 8]);
+        elf.variable(name, section, 0);
+    })
+}
+
+fn externs(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    let count = size / 72;
+    let section = blob.string(".ksyms");
+    let names: Vec<&'static str> = (0..count).map(|at| &*format!("v{at:08}").leak()).collect();
+    for name in &names {
+        let name = blob.string(name);
+        blob.record(name, VAR, 0, false, 0, &[2]);
+    }
+    let entries: Vec<u32> = (0..count as u32).flat_map(|at| [at + 2, 0, 0]).collect();
+    blob.record(section, DATASEC, count as u32, false, 0, &entries);
+    object(&blob, |elf| names.iter().rev().for_each(|name| _ = elf.variable(name, 0, 0)))
+}
+
+/// DATASECs of the kernel's symbols, each of which needs an `int`, and that is
+/// the last type.
+fn many_datasecs_of_externs(size: usize) -> Vec<u8> {
+    let mut blob = Blob::new();
+    let (section, var) = (blob.string(".ksyms"), blob.string("v"));
+    let count = (size / 40) as u32;
+    for at in 0..count {
+        blob.record(var, VAR, 0, false, 2 * count + 1, &[2]);
+        blob.record(section, DATASEC, 1, false, 0, &[2 * at + 1, 0, 0]);
+    }
+    blob.int();
+    object(&blob, |elf| _ = elf.variable("v", 0, 0))
+}
+
+/// Options of the kernel's configuration, which are sorted by their names.
+fn options_of_one_name(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    let (section, var) = (blob.string(".kconfig"), blob.string("n".repeat(size / 2)));
+    let count = (size / 2 / 28) as u32;
+    (0..count).for_each(|_| _ = blob.record(var, VAR, 0, false, 1, &[2]));
+    let entries: Vec<u32> = (0..count).flat_map(|at| [at + 2, 0, 4]).collect();
+    blob.record(section, DATASEC, count, false, 0, &entries);
+    object(&blob, |_| ())
+}
+
+fn with_ext(blobs: &[Vec<u8>], fill: impl FnOnce(&mut ElfBlob)) -> Vec<u8> {
+    let mut elf = bpf();
+    for (name, blob) in [".BTF", ".BTF.ext"].iter().zip(blobs) {
+        elf.section(name, blob.clone());
+    }
+    fill(&mut elf);
+    elf.build()
+}
+
+fn ext_blocks_of_one_name(size: usize) -> Vec<u8> {
+    with_ext(&ext::blocks_of_one_name(size), |elf| {
+        let section = program(elf, "kprobe", 8);
+        elf.symbol(function("f", section, 0));
+    })
+}
+
+fn ext_blocks_of_many_programs(size: usize) -> Vec<u8> {
+    with_ext(&ext::blocks_of_one_name(size / 2), |elf| {
+        for at in 0..size / 2 / 120 {
+            let section = program(elf, &format!("kprobe/f{at:08}"), 8);
+            elf.symbol(function("f", section, 0));
+        }
+    })
+}
+
+/// A table of relocations.
+fn table(elf: &mut ElfBlob, of: u16, flags: u64, data: Vec<u8>) -> u16 {
+    let (name, link) = (".rel".into(), elf.sections.len() as u32 + 2);
+    elf.add(SectionBlob { name, kind: REL, flags, link, info: of.into(), data, ..SectionBlob::default() })
+}
+
+fn relocations_of_one_symbol(size: usize) -> Vec<u8> {
+    object(&int(), |elf| {
+        let section = program(elf, "kprobe", size / 4);
+        let name: &'static str = "n".repeat(size / 4).leak();
+        elf.symbol(function(name, section, 0));
+        let relocations = (0..size / 2 / 16).rev().flat_map(|at| elf.relocation(at as u64, 1, 1)).collect();
+        table(elf, section, 0, relocations);
+    })
+}
+
+fn relocation_tables_of_one_section(size: usize) -> Vec<u8> {
+    object(&int(), |elf| {
+        let section = program(elf, "kprobe", 8);
+        let symtab = (size / 88) as u32 + 3;
+        for _ in 0..size / 88 {
+            let data = elf.relocation(0, 1, 1);
+            let index = table(elf, section, 0, data);
+            elf.sections[usize::from(index) - 1].link = symtab;
+        }
+        elf.symbol(function("f", section, 0));
+    })
+}
+
+/// Sections, each with a table of relocations, all of which are in the same
+/// place.
+fn relocation_tables_that_overlap(size: usize) -> Vec<u8> {
+    let mut elf = ElfBlob { machine: 62, ..bpf() };
+    let data: Vec<u8> = (0..size / 2 / 16).flat_map(|at| elf.relocation(at as u64, 1, 1)).collect();
+    let len = data.len() as u64;
+    elf.section(".data", data);
+    elf.section(".BTF", int().build());
+    let pairs = size / 2 / 152;
+    let symtab = 2 * pairs as u32 + 3;
+    for _ in 0..pairs {
+        let section = program(&mut elf, ".text", 8);
+        let index = table(&mut elf, section, 0, Vec::new());
+        let table = &mut elf.sections[usize::from(index) - 1];
+        (table.link, table.offset, table.size) = (symtab, Some(64), Some(len));
+    }
+    elf.symbol(function("f", 1, 0));
+    elf.build()
+}
+
+/// Zeros that are packed as a section's contents are.
+fn packed_zeros(elf: &ElfBlob, len: usize) -> Vec<u8> {
+    [elf.compression_header(1, len as u64), packed::zeros(Compression::Zlib, len as u64)].concat()
+}
+
+/// Eight tables, each of half a thousand times its bytes when decoded.
+fn relocation_tables_of_zeros(size: usize) -> Vec<u8> {
+    object(&int(), |elf| {
+        let symtab = 8 * 2 + 2;
+        for _ in 0..8 {
+            let section = program(elf, ".text", 8);
+            let data = packed_zeros(elf, size * 16);
+            let index = table(elf, section, COMPRESSED, data);
+            elf.sections[usize::from(index) - 1].link = symtab;
+        }
+        let section = elf.section("other", vec![0; size]);
+        elf.symbol(function("f", section, 0));
+    })
+}
+
+fn symbols_of_zeros(size: usize) -> Vec<u8> {
+    object(&int(), |elf| {
+        let data = packed_zeros(elf, (size * 64).next_multiple_of(24));
+        let link = elf.section(".strtab", vec![0; size]).into();
+        let name = ".symtab".into();
+        elf.add(SectionBlob { name, kind: SYMTAB, flags: COMPRESSED, link, data, ..SectionBlob::default() });
+    })
+}
+
+/// Eight compressed sections, in the same place.
+fn sections_of_zeros(size: usize) -> Vec<u8> {
+    let mut elf = ElfBlob { machine: 62, ..bpf() };
+    let data = packed_zeros(&elf, size * 16);
+    let len = data.len() as u64;
+    elf.section("first", data);
+    for _ in 0..8 {
+        let (offset, size) = (Some(64), Some(len));
+        elf.add(SectionBlob { kind: PROGBITS, flags: COMPRESSED, offset, size, ..SectionBlob::default() });
+    }
+    elf.section("other", vec![0; size]);
+    elf.section(".BTF", int().build());
+    elf.build()
+}
+
+fn sections_that_overlap(size: usize) -> Vec<u8> {
+    let mut elf = ElfBlob { machine: 62, ..bpf() };
+    elf.section("first", vec![0; size / 2]);
+    elf.section(".BTF", int().build());
+    for _ in 0..size / 2 / 64 {
+        let (offset, size) = (Some(64), Some(size as u64 / 2));
+        elf.add(SectionBlob { kind: PROGBITS, offset, size, ..SectionBlob::default() });
+    }
+    elf.build()
+}
+
+/// Sets of ids, each of which begins within the one before.
+fn btf_ids_that_overlap(size: usize) -> Vec<u8> {
+    let mut elf = ElfBlob { machine: 62, ..bpf() };
+    elf.section(".BTF", int().build());
+    let words: Vec<u8> = (0..size / 2 / 4).flat_map(|at| elf.u32((size / 2 / 4 - at - 1) as u32)).collect();
+    let section = elf.section(".BTF_ids", words);
+    (0..size / 2 / 40).for_each(|at| {
+        let name = format!("__BTF_ID__set__s{at}").leak();
+        elf.variable(name, section, at as u64 * 4);
+    });
+    elf.build()
+}
+
+/// BTF of a map's definition, of id 4: an array of one element.
+fn definition() -> (Blob, u32) {
+    let mut blob = int();
+    let (own, name) = (blob.string("map"), blob.string("type"));
+    blob.record(0, ARRAY, 0, false, 0, &[1, 1, 2]).ptr(2).record(own, STRUCT, 1, false, 8, &[name, 3, 0]);
+    (blob, 4)
+}
+
+/// An object of maps of these types, each of so many bytes and with a name and a
+/// symbol of its own.
+fn maps(mut blob: Blob, types: &[u32], each: u32) -> Vec<u8> {
+    let first = btf_types::Btf::parse(blob.build()).expect("it is sound").type_count();
+    let count = types.len() as u32;
+    let names: Vec<&'static str> = (0..count).map(|at| &*format!("m{at:06}").leak()).collect();
+    for (name, ty) in names.iter().zip(types) {
+        let name = blob.string(name);
+        blob.record(name, VAR, 0, false, *ty, &[1]);
+    }
+    let section = blob.string(".maps");
+    let entries: Vec<u32> = (0..count).flat_map(|at| [first + at, 0, each]).collect();
+    blob.record(section, DATASEC, count, false, 0, &entries);
+    object(&blob, |elf| {
+        let section = elf.section(".maps", vec![0; (count * each) as usize]);
+        for (at, name) in names.iter().enumerate() {
+            elf.variable(name, section, at as u64 * u64::from(each));
+        }
+    })
+}
+
+/// An object of as many maps as one variable can be, all of no size.
+fn maps_of_one_variable(name: &str, count: u32) -> Vec<u8> {
+    let (mut blob, definition) = definition();
+    let name: &'static str = name.to_owned().leak();
+    let (own, section) = (blob.string(name), blob.string(".maps"));
+    blob.record(own, VAR, 0, false, definition, &[1]);
+    let entries: Vec<u32> = (0..count).flat_map(|_| [definition + 1, 0, 0]).collect();
+    blob.record(section, DATASEC, count, false, 0, &entries);
+    object(&blob, |elf| {
+        let section = elf.section(".maps", [0; 8]);
+        elf.variable(name, section, 0);
+    })
+}
+
+fn maps_of_no_size(size: usize) -> Vec<u8> {
+    maps_of_one_variable("m", (size / 12) as u32)
+}
+
+fn maps_of_one_definition(size: usize) -> Vec<u8> {
+    let (blob, definition) = definition();
+    maps(blob, &vec![definition; size / 76], 8)
+}
+
+fn maps_of_one_long_name(size: usize) -> Vec<u8> {
+    maps_of_one_variable(&"m".repeat(size / 4), (size / 2 / 12) as u32)
+}
+
+/// Each map holds maps of one definition.
+fn maps_in_maps(size: usize) -> Vec<u8> {
+    let (mut blob, inner) = definition();
+    let (kind, values) = (blob.string("type"), blob.string("values"));
+    // ARRAY_OF_MAPS.
+    blob.record(0, ARRAY, 0, false, 0, &[1, 1, 12]).ptr(5);
+    blob.ptr(inner).record(0, ARRAY, 0, false, 0, &[7, 1, 0]);
+    let count = (size / 120) as u32;
+    (0..count).for_each(|_| _ = blob.record(0, STRUCT, 2, false, 8, &[kind, 6, 0, values, 8, 64]));
+    maps(blob, &(0..count).map(|at| at + 9).collect::<Vec<_>>(), 8)
+}
+
+/// Maps of programs, whose values all relocations are.
+fn maps_of_many_values(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    let (kind, values, name, section) =
+        (blob.string("type"), blob.string("values"), blob.string("m"), blob.string(".maps"));
+    // PROG_ARRAY, with an array of pointers to functions.
+    blob.record(0, ARRAY, 0, false, 0, &[1, 1, 3]).ptr(2).record(0, 13, 0, false, 1, &[]).ptr(4);
+    blob.record(0, ARRAY, 0, false, 0, &[5, 1, 0]).record(0, STRUCT, 2, false, 8, &[kind, 3, 0, values, 6, 64]);
+    blob.record(name, VAR, 0, false, 7, &[1]);
+    let len = (size / 4) as u32;
+    blob.record(section, DATASEC, 1, false, len, &[8, 0, len]);
+    object(&blob, |elf| {
+        let section = elf.section(".maps", vec![0; len as usize]);
+        let relocations = (0..size / 2 / 16).flat_map(|_| elf.relocation(8, 1, 1)).collect();
+        table(elf, section, 0, relocations);
+        elf.variable("m", section, 0);
+    })
+}
+
+/// Definitions, each of a key that is the same struct of many members.
+fn maps_of_one_key(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    let count = (size / 2 / 12) as u32;
+    let (kind, key) = (blob.string("type"), blob.string("key"));
+    blob.record(0, STRUCT, count, false, 8, &[key, 1, 0].repeat(count as usize)).ptr(2);
+    blob.record(0, ARRAY, 0, false, 0, &[1, 1, 2]).ptr(4);
+    let definitions = (size / 2 / 120) as u32;
+    (0..definitions).for_each(|_| _ = blob.record(0, STRUCT, 2, false, 16, &[kind, 5, 0, key, 3, 64]));
+    maps(blob, &(0..definitions).map(|at| at + 6).collect::<Vec<_>>(), 16)
+}
+
+/// A key that is a chain of arrays, as long as one may be, for each definition.
+fn maps_of_large_keys(size: usize) -> Vec<u8> {
+    let mut blob = int();
+    let (kind, key) = (blob.string("type"), blob.string("key"));
+    (1..=60).for_each(|id| _ = blob.record(0, ARRAY, 0, false, 0, &[id, 1, 1]));
+    blob.record(0, PTR, 0, false, 61, &[]).record(0, ARRAY, 0, false, 0, &[1, 1, 2]).ptr(63);
+    let definitions = (size / 120) as u32;
+    (0..definitions).for_each(|_| _ = blob.record(0, STRUCT, 2, false, 16, &[kind, 64, 0, key, 62, 64]));
+    maps(blob, &(0..definitions).map(|at| at + 65).collect::<Vec<_>>(), 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use btf_elf::{BpfObject, Elf, Machine};
+
+    use super::*;
+
+    /// A shape that is refused at once proves nothing.
+    #[test]
+    fn objects_are_what_they_are_named_after() {
+        for shape in OBJECTS {
+            let file = (shape.make)(4096).remove(0);
+            let elf = Elf::parse(file.clone()).unwrap_or_else(|error| panic!("{}: {error}", shape.name));
+            let sections = elf.sections().filter(|section| section.relocations().is_ok_and(|list| !list.is_empty()));
+            assert_eq!(sections.count() > 0, shape.name.contains("relocation") || shape.name.contains("values"));
+            if elf.machine() != Machine::BPF {
+                continue;
+            }
+            let object = BpfObject::parse(file).unwrap_or_else(|error| panic!("{}: {error}", shape.name));
+            let maps = object.maps().unwrap_or_else(|error| panic!("{}: {error}", shape.name));
+            assert_eq!(!maps.is_empty(), shape.name.starts_with("maps"), "{}", shape.name);
+        }
+    }
+}
