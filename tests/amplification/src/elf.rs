@@ -101,7 +101,7 @@ fn relocations(input: &[Vec<u8>], meter: &mut Meter) {
     let Some(elf) = elf(input) else { return };
     for section in elf.sections() {
         let Ok(relocations) = section.relocations() else { continue };
-        if relocations.len() > 0 {
+        if !relocations.is_empty() {
             meter.call();
         }
         meter.write(relocations.iter().map(|relocation| relocation.name().as_bytes().len()).sum());

@@ -510,7 +510,12 @@ mod tests {
     fn objects_are_what_they_are_named_after() {
         for shape in OBJECTS {
             let file = (shape.make)(4096).remove(0);
-            let elf = Elf::parse(file.clone()).unwrap_or_else(|error| panic!("{}: {error}", shape.name));
+            let elf = match Elf::parse(file.clone()) {
+                Ok(elf) => elf,
+                // So much overlaps that it is refused as a whole.
+                Err(btf_elf::Error::SectionsOverlap { .. }) if shape.name.contains("overlap") => continue,
+                Err(error) => panic!("{}: {error}", shape.name),
+            };
             let sections = elf.sections().filter(|section| section.relocations().is_ok_and(|list| !list.is_empty()));
             assert_eq!(sections.count() > 0, shape.name.contains("relocation") || shape.name.contains("values"));
             if elf.machine() != Machine::BPF {
