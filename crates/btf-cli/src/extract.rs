@@ -1,14 +1,13 @@
 //! `btf extract`: the raw BTF of any source, as it is.
 
-use std::{io::IsTerminal, path::PathBuf};
+use std::path::PathBuf;
 
-use btf_archive::OutputFile;
 use clap::Args;
 
 use crate::{
     Result,
-    output::Stdout,
-    source::{Options, Source, is_dash},
+    output::write_file,
+    source::{Options, Source},
 };
 
 /// What `btf extract` takes.
@@ -28,19 +27,12 @@ pub(crate) struct Arguments {
     options: Options,
 }
 
-pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
+pub(crate) fn run(arguments: &Arguments) -> Result {
     let (source, to) = match arguments.paths.as_slice() {
         [source, to] => (Some(source.as_path()), to),
         [to] => (None, to),
         _ => return Err("expected a source and a file to be written".into()),
     };
     // Split BTF is written as it is, too, and so its base is not needed.
-    let bytes = Source::of(source, &arguments.options).bytes()?;
-    if !is_dash(to) {
-        return Ok(OutputFile::write_bytes(to, &bytes)?);
-    }
-    if std::io::stdout().is_terminal() {
-        return Err("BTF is not for a terminal; name a file, or redirect the output".into());
-    }
-    Ok(out.bytes(&bytes)?)
+    write_file(to, &Source::of(source, &arguments.options).bytes()?)
 }

@@ -106,12 +106,12 @@ fn run(command: Command, color: Color) -> Result {
     let mut out = Stdout::new(color);
     let result = match command {
         Command::Dump(arguments) => dump::run(&arguments, &mut out),
-        Command::Extract(arguments) => extract::run(&arguments, &mut out),
+        Command::Extract(arguments) => extract::run(&arguments),
         Command::Show(arguments) => show::run(&arguments, &mut out),
         Command::Find(arguments) => find::run(&arguments, &mut out),
         Command::Info(arguments) => info::run(&arguments, &mut out),
         Command::Relocs(arguments) => relocs::run(&arguments, &mut out),
-        Command::Relocate(arguments) => relocate::run(&arguments, &mut out),
+        Command::Relocate(arguments) => relocate::run(&arguments),
         Command::Kernel(arguments) => kernel::run(&arguments),
         Command::Merge(arguments) => write::merge::run(&arguments),
         Command::Sort(arguments) => write::sort::run(&arguments),

@@ -5,9 +5,13 @@ use std::{
     env,
     fmt::{self, Write as _},
     io::{self, BufWriter, IsTerminal, StdoutLock, Write},
+    path::Path,
 };
 
+use btf_archive::OutputFile;
 use clap::ValueEnum;
+
+use crate::Result;
 
 /// When output is in color: by itself on a terminal, unless NO_COLOR is set or
 /// TERM is "dumb"; elsewhere if CLICOLOR_FORCE is set.
@@ -36,6 +40,24 @@ impl Color {
             Self::Auto => is_terminal && env::var_os("TERM").is_none_or(|term| term != "dumb"),
         }
     }
+}
+
+/// Whether standard input or output is meant.
+pub(crate) fn is_dash(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Writes a file whole, or not at all; `-` is standard output.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result {
+    if !is_dash(path) {
+        return Ok(OutputFile::write_bytes(path, bytes)?);
+    }
+    let mut out = io::stdout().lock();
+    if out.is_terminal() {
+        return Err("binary output is not for a terminal; name a file, or redirect the output".into());
+    }
+    out.write_all(bytes)?;
+    Ok(out.flush()?)
 }
 
 /// Standard output.

@@ -1,11 +1,14 @@
 //! What is asked for by name: exactly, by pattern, or by regular expression.
 
+use std::collections::HashMap;
+
 use btf_types::{Btf, Name, Type};
 use regex::bytes::Regex;
 
 use crate::Result;
 
 /// Names that are asked for.
+#[derive(Clone)]
 pub(crate) enum Pattern {
     Exact(String),
     Regex(Regex),
@@ -36,30 +39,45 @@ impl Pattern {
     pub(crate) fn types<'btf>(&self, btf: &'btf Btf) -> Box<dyn Iterator<Item = Type<'btf>> + 'btf> {
         match self {
             Self::Exact(name) => Box::new(btf.find_all::<Type<'_>>(name).into_iter()),
-            // It is cheap to clone.
-            Self::Regex(regex) => Box::new(matching(btf, regex.clone())),
+            Self::Regex(_) => {
+                let mut matcher = self.matcher();
+                let types = btf.layers().flat_map(Btf::types);
+                Box::new(types.filter(move |ty| matcher.matches(|limit| ty.name_start(limit))))
+            }
         }
     }
 }
 
 impl Pattern {
-    /// Whether a name is asked for.
-    pub(crate) fn matches(&self, name: Name<'_>) -> bool {
-        match self {
-            Self::Exact(exact) => name == exact.as_str(),
-            Self::Regex(regex) => is_match(regex, name),
-        }
+    /// Says of names, one after the other, whether they are asked for.
+    pub(crate) fn matcher(&self) -> Matcher {
+        Matcher { pattern: self.clone(), long: HashMap::new() }
     }
 }
 
-fn is_match(regex: &Regex, name: Name<'_>) -> bool {
-    !name.is_empty() && name.as_bytes().len() <= NAME && regex.is_match(name.as_bytes())
+/// Matches names, long ones once, however many share them.
+pub(crate) struct Matcher {
+    pattern: Pattern,
+    /// Whether long names are asked for, by where they are.
+    long: HashMap<*const u8, bool>,
 }
 
-fn matching(btf: &Btf, regex: Regex) -> impl Iterator<Item = Type<'_>> {
-    btf.layers().flat_map(Btf::types).filter(move |ty| is_match(&regex, ty.name_start(NAME + 1)))
+impl Matcher {
+    /// Whether a name is asked for. It gets no more of it than the limit that it
+    /// gives.
+    pub(crate) fn matches<'n>(&mut self, name_start: impl FnOnce(usize) -> Name<'n>) -> bool {
+        let regex = match &self.pattern {
+            Pattern::Exact(exact) => return name_start(exact.len() + 1) == exact.as_str(),
+            Pattern::Regex(regex) => regex,
+        };
+        let name = name_start(NAME + 1).as_bytes();
+        let is_match = || !name.is_empty() && name.len() <= NAME && regex.is_match(name);
+        if name.len() <= SHORT { is_match() } else { *self.long.entry(name.as_ptr()).or_insert_with(is_match) }
+    }
 }
 
+/// Bytes of names that are matched each time.
+const SHORT: usize = 128;
 /// Bytes of the longest names that patterns are matched with; kernels allow
 /// 511. Millions of types may share a longer one.
 const NAME: usize = 4096;

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use btf_archive::OutputFile;
 use btf_relocate::Relocator;
 use clap::Args;
 
 use crate::{
     Result,
-    output::Stdout,
+    output::write_file,
     target::{Target, in_object, read_object},
 };
 
@@ -26,14 +25,9 @@ pub(crate) struct Arguments {
     target: Target,
 }
 
-pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
+pub(crate) fn run(arguments: &Arguments) -> Result {
     let object = read_object(&arguments.object)?;
     let relocator = Relocator::new(arguments.target.open()?);
     let relocated = relocator.relocate_object(object).map_err(|error| in_object(&arguments.object, &error))?;
-    if arguments.out.as_os_str() == "-" {
-        out.bytes(&relocated)?;
-    } else {
-        OutputFile::write_bytes(&arguments.out, &relocated)?;
-    }
-    Ok(())
+    write_file(&arguments.out, &relocated)
 }

@@ -4,7 +4,7 @@ use btf_types::{Btf, Name, Type};
 
 /// Bytes of names that are compared: nobody mistypes a longer one. Comparing
 /// costs the product of both lengths.
-const LENGTH: usize = 64;
+pub(crate) const LENGTH: usize = 64;
 /// By how many bytes names differ at most.
 const DIFFERENCE: usize = 3;
 /// How like a name must be, of 1.
@@ -24,18 +24,21 @@ pub(crate) struct Similar<'n> {
     /// The best, the likest first.
     best: Vec<(f64, String)>,
     left: u32,
+    /// Where the name that was compared last is: many types may share it.
+    last: (*const u8, usize),
 }
 
 impl<'n> Similar<'n> {
     pub(crate) fn to(name: &'n str) -> Self {
         let left = if name.len() > LENGTH { 0 } else { COMPARED };
-        Self { name, bytes: count(name.as_bytes()), best: Vec::new(), left }
+        Self { name, bytes: count(name.as_bytes()), best: Vec::new(), left, last: (std::ptr::null(), 0) }
     }
 
     /// Looks at another name, of which the first bytes are enough.
     pub(crate) fn add(&mut self, other: Name<'_>) {
         let bytes = other.as_bytes();
         if self.left == 0
+            || self.last == (bytes.as_ptr(), bytes.len())
             || bytes.len().abs_diff(self.name.len()) > DIFFERENCE
             || bytes.len() > LENGTH
             || !self.may_be_like(bytes)
@@ -43,6 +46,7 @@ impl<'n> Similar<'n> {
             return;
         }
         self.left -= 1;
+        self.last = (bytes.as_ptr(), bytes.len());
         let other = other.to_string();
         let likeness = match strsim::osa_distance(self.name, &other) {
             1 if self.name.len() > 1 => ONE_OFF,

@@ -12,6 +12,8 @@ use btf_kernel::{Kernel, LoadedBtf, Modules, Root};
 use btf_types::{Btf, format::Escaped};
 use clap::{Args, ValueHint};
 
+use crate::output::is_dash;
+
 /// How many modules a hint names.
 const MODULES: usize = 3;
 
@@ -299,11 +301,6 @@ pub(crate) fn open_any_on(path: &Path, base: Option<&Btf>) -> Result<Btf, Source
         (_, Ok(btf)) => Ok(btf),
         (base, Err(_)) => open_btf(&file, path, base),
     }
-}
-
-/// Whether standard input or output is meant.
-pub(crate) fn is_dash(path: &Path) -> bool {
-    path == Path::new("-")
 }
 
 fn open_member(path: &Path, member: &str) -> Result<Opened, SourceError> {

@@ -14,6 +14,7 @@ use clap::Args;
 
 use crate::{
     Result,
+    output::is_dash,
     source::{Options, Source, SourceName},
     with_causes,
 };
@@ -50,7 +51,7 @@ impl Target {
 
 /// Reads an object file; `-` is standard input.
 pub(crate) fn read_object(path: &Path) -> Result<Vec<u8>> {
-    if path.as_os_str() == "-" {
+    if is_dash(path) {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes)?;
         return Ok(bytes);

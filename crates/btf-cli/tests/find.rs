@@ -124,6 +124,28 @@ fn what_contains_a_type_says_where() {
     assert!(lines[0].starts_with("#1 STRUCT 0 top struct leaf"), "{}", lines[0]);
 }
 
+#[test]
+fn kfuncs_are_tagged() {
+    let mut blob = locks();
+    let (tag, other) = (blob.string("bpf_kfunc"), blob.string("other"));
+    blob.record(tag, 17, 0, false, 13, &[u32::MAX]).record(other, 17, 0, false, 11, &[u32::MAX]);
+    assert_eq!(find(&blob, &["--kfuncs", "*"]).0, ["#13 FUNC - make"]);
+    assert_eq!(find(&blob, &["--kfuncs", "take"]).1, "btf: FILE: nothing is named take\n");
+}
+
+/// Enumerators that share a long name are matched once.
+#[test]
+fn names_that_are_shared_are_matched_once() {
+    const COUNT: u32 = 100_000;
+    let mut blob = Blob::new();
+    let (long, short) = (blob.string(vec![b'n'; 1 << 20]), blob.string("a".repeat(4000)));
+    let values: Vec<u32> = (0..COUNT).flat_map(|index| [if index % 2 == 0 { long } else { short }, index]).collect();
+    blob.record(0, 6, COUNT, false, 4, &values);
+    assert_eq!(find(&blob, &["--regex", "(a|b|n)*z"]).0.len(), 0);
+    assert_eq!(find(&blob, &["x*"]).0.len(), 0);
+    assert_eq!(find(&blob, &["nnn"]).0.len(), 0);
+}
+
 /// Many members of one type, whose prototype has many parameters of another.
 #[test]
 fn what_is_shared_is_looked_at_once() {

@@ -173,6 +173,13 @@ impl<'btf> EnumValue<'btf> {
         self.owner.btf.name_at(self.name_off)
     }
 
+    /// The name, or no more than its first bytes, as many as `limit`: see
+    /// [`Type::name_start`](crate::Type::name_start).
+    #[must_use]
+    pub fn name_start(self, limit: usize) -> Name<'btf> {
+        self.owner.btf.name_start(self.name_off, limit)
+    }
+
     /// The value, signed or unsigned as its enumeration is: in the range of
     /// `i32` or `u32` for ENUM, of `i64` or `u64` for ENUM64.
     #[must_use]

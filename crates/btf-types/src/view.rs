@@ -408,6 +408,13 @@ macro_rules! named {
                 self.owner.btf.name_at(self.raw.name_off())
             }
 
+            /// The name, or no more than its first bytes, as many as `limit`:
+            /// see [`Type::name_start`](crate::Type::name_start).
+            #[must_use]
+            pub fn name_start(self, limit: usize) -> $crate::Name<'btf> {
+                self.owner.btf.name_start(self.raw.name_off(), limit)
+            }
+
             #[doc = concat!("The type", $type, ".")]
             #[must_use]
             #[inline]

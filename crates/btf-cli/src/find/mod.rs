@@ -31,7 +31,7 @@ use crate::{
 /// What `btf find` takes.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  btf find task_struct\n  btf find 'tcp_*' --kind func\n  btf find TCP_ESTABLISHED\n  btf find --uses mm_struct\n  btf find --contains spinlock_t --kind typedef\n  btf find --modules nft_chain\n  btf find --regex '^bpf_.*_ops$' vmlinux.btf"
+    after_help = "Examples:\n  btf find task_struct\n  btf find 'tcp_*' --kind func\n  btf find TCP_ESTABLISHED\n  btf find --uses mm_struct\n  btf find --contains spinlock_t --kind typedef\n  btf find --kfuncs 'bpf_*'\n  btf find --modules nft_chain\n  btf find --regex '^bpf_.*_ops$' vmlinux.btf"
 )]
 pub(crate) struct Arguments {
     /// A name, in which `*` stands for anything and `?` for any one byte.
@@ -53,6 +53,9 @@ pub(crate) struct Arguments {
     /// way to it and its offset in bytes.
     #[arg(long)]
     contains: bool,
+    /// Only kernel functions that BPF programs may call: those tagged bpf_kfunc.
+    #[arg(long, conflicts_with_all = ["uses", "contains", "kind"])]
+    kfuncs: bool,
     /// Search all modules of the kernel too.
     #[arg(long, conflicts_with_all = ["base", "module", "member", "id", "prog", "map", "source"])]
     modules: bool,
@@ -65,10 +68,13 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     fn wants(&self, what: What) -> bool {
-        self.kind.is_empty() || self.kind.contains(&what)
+        !self.kfuncs && (self.kind.is_empty() || self.kind.contains(&what))
     }
 
     fn wants_type(&self, ty: Type<'_>) -> bool {
+        if self.kfuncs {
+            return matches!(ty, Type::Func(_)) && ty.decl_tags().any(|tag| tag.name() == "bpf_kfunc");
+        }
         self.kind.is_empty() || ty.kind().is_some_and(|kind| self.kind.contains(&What::Type(kind)))
     }
 
@@ -198,8 +204,10 @@ impl<'btf> Object<'btf> {
         } else {
             named.filter(|ty| self.is_wanted(*ty)).try_for_each(|ty| found(Found::Type(ty)))?;
             if arguments.wants(What::Enumerator) {
+                let mut matcher = pattern.matcher();
                 for of in self.types() {
-                    let values = values(of).into_iter().flatten().filter(|value| pattern.matches(value.name()));
+                    let is_wanted = |value: &EnumValue<'_>| matcher.matches(|limit| value.name_start(limit));
+                    let values = values(of).into_iter().flatten().filter(is_wanted);
                     values.into_iter().try_for_each(|value| found(Found::Enumerator { of, value }))?;
                 }
             }

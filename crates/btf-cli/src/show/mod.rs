@@ -212,6 +212,6 @@ impl<'a, F: Form> Lookup<'a, F> {
 /// A hint to the members that are named like this.
 fn similar_members(ty: Type<'_>, name: &str) -> String {
     let mut similar = similar::Similar::to(name);
-    name::each_member(ty, |member| similar.add(member.name()));
+    name::each_member(ty, |member| similar.add(member.name_start(similar::LENGTH + 1)));
     similar.hint()
 }

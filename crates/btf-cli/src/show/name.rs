@@ -111,7 +111,7 @@ pub(super) fn each_member<'btf>(ty: Type<'btf>, mut each: impl FnMut(Member<'btf
         let Some(members) = members(ty).filter(|_| seen.insert(ty.id())) else { continue };
         for member in members {
             each(member);
-            if member.name().is_empty() {
+            if member.name_start(1).is_empty() {
                 open.push(member.ty());
             }
         }

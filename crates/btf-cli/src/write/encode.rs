@@ -43,5 +43,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     if let Some(version) = arguments.kernel {
         encode = encode.for_kernel(version);
     }
-    super::write_bytes(&arguments.out, &encode.encode(&arguments.input.open()?)?)
+    crate::output::write_file(&arguments.out, &encode.encode(&arguments.input.open()?)?)
 }

@@ -6,18 +6,15 @@ pub(crate) mod merge;
 pub(crate) mod rebase;
 pub(crate) mod sort;
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use btf_archive::OutputFile;
 use btf_build::Encode;
 use btf_types::Btf;
 use clap::Args;
 
 use crate::{
     Result,
+    output::write_file,
     source::{SourceError, open_bases, open_on},
 };
 
@@ -41,15 +38,5 @@ impl Input {
 
 /// Writes a BTF in the byte order that it is for.
 fn write(path: &Path, btf: &Btf) -> Result {
-    write_bytes(path, &Encode::new().encode(btf)?)
-}
-
-/// Writes a file whole, or not at all; `-` is standard output.
-fn write_bytes(path: &Path, bytes: &[u8]) -> Result {
-    if path == Path::new("-") {
-        let mut out = io::stdout().lock();
-        out.write_all(bytes)?;
-        return Ok(out.flush()?);
-    }
-    Ok(OutputFile::write_bytes(path, bytes)?)
+    write_file(path, &Encode::new().encode(btf)?)
 }
