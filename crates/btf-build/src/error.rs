@@ -268,7 +268,16 @@ pub enum Error {
     Format(#[from] btf_types::format::Error),
     /// The result, or what it is made of, is not BTF that can be opened.
     #[error(transparent)]
-    Btf(#[from] btf_types::Error),
+    Btf(btf_types::Error),
+}
+
+impl From<btf_types::Error> for Error {
+    fn from(error: btf_types::Error) -> Self {
+        match error {
+            btf_types::Error::Format(error) => Self::Format(error),
+            error => Self::Btf(error),
+        }
+    }
 }
 
 fn kind_or_void(kind: &Option<Kind>) -> &'static str {

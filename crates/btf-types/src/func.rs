@@ -87,7 +87,7 @@ impl<'btf> Param<'btf> {
     /// that only of the last parameter.)
     #[must_use]
     pub fn is_vararg(self) -> bool {
-        self.raw.name_off() == 0 && self.raw.type_id() == 0
+        self.raw.type_id() == 0 && self.owner.btf.string_at(self.raw.name_off()).first() == Some(&0)
     }
 }
 
