@@ -28,7 +28,7 @@ pub fn size_of_task_struct(archive: &Archive, host: &Host, object: &[u8]) -> Res
 ///
 /// If the program cannot be loaded.
 pub fn results_of_relocated(object: &[u8]) -> Result<Vec<u64>> {
-    run(&mut EbpfLoader::new().btf(None), object)
+    run(EbpfLoader::new().btf(None), object)
 }
 
 fn run(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Vec<u64>> {
