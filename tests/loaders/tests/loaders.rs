@@ -52,7 +52,7 @@ fn run(name: &str, size_of: impl Fn(&Archive, &Host, &[u8]) -> btf_loaders::Resu
         assert_eq!(found, size + u64::from(by), "{name}");
     }
     let (_folder, other) = archive(&Host { release: "1.2.3".into(), ..host.clone() }, own.as_bytes());
-    assert!(size_of(&other, &host, &object).unwrap_err().to_string().starts_with("no BTF of kernel "), "{name}");
+    assert!(size_of(&other, &host, &object).unwrap_err().to_string().starts_with("no BTF for kernel "), "{name}");
 }
 
 #[cfg(feature = "aya")]
