@@ -16,6 +16,28 @@ use crate::{
 /// As large may be what is described.
 const LEN: usize = 1 << 16;
 
+/// `.BTF.ext` with CO-RE relocations of one section, by four words each.
+#[must_use]
+pub fn core_relos(section: u32, records: &[u32]) -> Vec<u8> {
+    let words = records.len() as u32;
+    let header = [32, 0, 0, 0, 0, 0, 12 + 4 * words, 16, section, words / 4];
+    let words = header.iter().chain(records).flat_map(|word| word.to_ne_bytes());
+    0xeb9fu16.to_ne_bytes().into_iter().chain([1, 0]).chain(words).collect()
+}
+
+/// A program with relocations, and a kernel's types.
+#[derive(Debug)]
+pub struct Program {
+    /// Its `.BTF`.
+    pub local: Vec<u8>,
+    /// Its `.BTF.ext`.
+    pub ext: Vec<u8>,
+    /// The kernel's BTF.
+    pub target: Vec<u8>,
+    /// Its instructions.
+    pub code: Vec<u8>,
+}
+
 /// A description, as far as it is not used up.
 #[derive(Debug, Clone, Copy)]
 pub struct Description<'a>(&'a [u8]);
@@ -63,7 +85,13 @@ impl<'a> Description<'a> {
 
     /// BTF: each record may be there many times, and names are shared.
     pub fn btf(&mut self, strings_before: u32, types_before: u32) -> Vec<u8> {
-        let mut blob = if types_before == 1 { Blob::new() } else { Blob::split() };
+        let blob = if types_before == 1 { Blob::new() } else { Blob::split() };
+        self.types(blob, strings_before, types_before).0.build()
+    }
+
+    /// Adds types to a blob until the description is used up; returns their
+    /// number, too.
+    fn types(&mut self, mut blob: Blob, strings_before: u32, types_before: u32) -> (Blob, u32) {
         let mut names = vec![0];
         for name in [".maps", ".data", ".ksyms", ".kconfig", "type", "values", "a___b"] {
             names.push(strings_before + blob.string(name));
@@ -95,7 +123,39 @@ impl<'a> Description<'a> {
             }
         }
         blob.int();
-        blob.build()
+        (blob, count + 1)
+    }
+
+    /// A program with CO-RE relocations, and a kernel's types: often its own.
+    pub fn program(&mut self) -> Program {
+        let (relocations, types) = self.0.split_at(self.0.len() / 4);
+        let (local, target) = types.split_at(types.len() / 2);
+        let mut relocations = Description(relocations);
+        let is_own = relocations.byte() < 128;
+        let mut blob = Blob::new();
+        let section = blob.string("section");
+        let access: Vec<u32> = (0..8).map(|_| blob.string(relocations.access())).collect();
+        let (blob, count) = Description(local).types(blob, 0, 1);
+        let (mut records, mut code) = (Vec::new(), Vec::new());
+        while !relocations.is_used_up() && records.len() < LEN / 4 {
+            let (ty, kind) = (relocations.id(count), relocations.below(14));
+            let access = relocations.pick(&access).unwrap_or(0);
+            let insn = [relocations.byte(), 1, relocations.byte(), 0, relocations.byte(), 0, 0, 0];
+            for _ in 0..relocations.times().min(512) {
+                records.extend([code.len() as u32, ty, access, kind]);
+                code.extend([insn, [0; 8]].concat());
+            }
+        }
+        let local = blob.build();
+        let target = if is_own { local.clone() } else { Description(target).btf(0, 1) };
+        Program { local, ext: core_relos(section, &records), target, code }
+    }
+
+    /// An access string: sound, most often.
+    fn access(&mut self) -> String {
+        let len = self.times().min(64);
+        let numbers: Vec<String> = (0..len).map(|_| (self.byte() % 5).to_string()).collect();
+        if self.byte() < 250 { numbers.join(":") } else { self.text() }
     }
 
     /// A size, or the id of a type: near, most often the next or the one before.

@@ -13,7 +13,7 @@ use btf_format::{
 };
 use btf_types::{Btf, BtfExt, Collection, Error, Remap, Type};
 
-use crate::{blob::Blob, described::Description, making, memory, walk};
+use crate::{blob::Blob, described::Description, making, memory, relocating, walk};
 
 /// A fuzz target: its name, and what it does with its input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("image", image),
     ("decode", decode),
     ("object", object),
+    ("relocate", relocating::relocate),
     #[cfg(target_os = "linux")]
     ("os_release", os_release),
     #[cfg(target_os = "linux")]
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     ("archive", archive),
     ("described_btf", described_btf),
     ("described_object", described_object),
+    ("described_relocations", relocating::described_relocations),
     #[cfg(target_os = "linux")]
     ("described_archive", described_archive),
 ];
@@ -300,7 +302,7 @@ pub fn rebase(input: &[u8]) {
 }
 
 /// Two inputs in one: the first two bytes say where the second begins.
-fn halves(input: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn halves(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let (at, rest) = input.split_first_chunk()?;
     rest.split_at_checked(u16::from_le_bytes(*at).into())
 }
@@ -440,7 +442,7 @@ const MOST: (usize, u64) = (64, 1 << 20);
 ///
 /// If it allocates more than [`MOST`] allows. (That is counted if
 /// [`memory::CountingAllocator`] is the global allocator, for this thread.)
-fn bounded<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T {
+pub(crate) fn bounded<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T {
     let (result, heap) = memory::measure(call);
     let most = (len * MOST.0) as u64 + MOST.1;
     assert!(heap.bytes <= most && heap.peak <= most, "{what}: {heap:?} for {len} bytes");
@@ -448,7 +450,7 @@ fn bounded<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T {
 }
 
 /// Counts what is written to it.
-struct Sink(usize);
+pub(crate) struct Sink(pub(crate) usize);
 
 impl std::fmt::Write for Sink {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {

@@ -12,6 +12,7 @@ pub mod making;
 pub mod memory;
 pub mod packed;
 pub mod rebuild;
+pub mod relocating;
 #[cfg(target_os = "linux")]
 pub mod seccomp;
 pub mod seeds;

@@ -8,7 +8,7 @@ use btf_format::ByteOrder;
 use crate::{
     blob::Blob,
     elf_blob::{self, ElfBlob, SectionBlob},
-    fixtures, fuzz, image, packed,
+    fixtures, fuzz, image, packed, relocating,
     shapes::{self, Shape},
 };
 
@@ -27,8 +27,9 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         return pairs();
     }
     match target {
-        "described_btf" | "described_object" | "described_archive" => return descriptions(),
+        "described_btf" | "described_object" | "described_relocations" | "described_archive" => return descriptions(),
         "elf" | "object" => return objects(),
+        "relocate" => return [objects(), programs()].concat(),
         "image" => return images(),
         "decode" => return packed(),
         "os_release" => return [named(&OS_RELEASES), shaped(shapes::text::OS_RELEASE)].concat(),
@@ -136,6 +137,24 @@ fn objects() -> Vec<(String, Vec<u8>)> {
     }
     objects.extend(shaped(shapes::elf::OBJECTS));
     objects
+}
+
+/// `.BTF` and `.BTF.ext` of objects, each with types that it is relocated for.
+fn programs() -> Vec<(String, Vec<u8>)> {
+    let mut programs = Vec::new();
+    for folder in ["bpf/clang-14", "bpf/clang-22"] {
+        for name in fixtures::files(folder).into_iter().filter(|name| name.ends_with(".bpf.o")) {
+            let section = |section| fixtures::section(&name, section);
+            let (Some(btf), Some(ext)) = (section(".BTF"), section(".BTF.ext")) else { continue };
+            let stem = name.rsplit('/').next().and_then(|file| file.split('-').next()).unwrap_or_default();
+            let order = if name.contains("-eb") { "eb" } else { "el" };
+            let target = format!("golden/core/{stem}_tgt1-{order}.btf");
+            let target =
+                if fixtures::files("golden/core").contains(&target) { fixtures::read(&target) } else { btf.clone() };
+            programs.push((format!("program of {name}"), relocating::triple(&btf, &ext, &target)));
+        }
+    }
+    programs
 }
 
 /// Kernel images, as small as they can be.

@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use btf_format::{ByteOrder, RawBtfExt, convert_ext};
-use btf_tests::{blob::Blob, fixtures, fuzz, memory::CountingAllocator, seeds};
+use btf_tests::{blob::Blob, fixtures, fuzz, memory::CountingAllocator, relocating, seeds};
 use btf_types::{Btf, Kind};
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::Config};
 
@@ -167,6 +167,11 @@ proptest! {
     }
 
     #[test]
+    fn mutated_programs_fail_or_are_relocated(bytes in seed("relocate"), mutations in vec(mutation(), 1..6)) {
+        relocating::relocate(&mutate(bytes, &mutations));
+    }
+
+    #[test]
     fn mutated_images_fail_or_can_be_read(bytes in seed("image"), mutations in vec(mutation(), 1..6)) {
         fuzz::image(&mutate(bytes, &mutations));
     }
@@ -223,6 +228,7 @@ proptest! {
     fn described_inputs_cost_no_more_than_their_bytes_allow(bytes in vec(any::<u8>(), 0..200)) {
         fuzz::described_btf(&bytes);
         fuzz::described_object(&bytes);
+        relocating::described_relocations(&bytes);
         #[cfg(target_os = "linux")]
         fuzz::described_archive(&bytes);
     }
