@@ -44,7 +44,7 @@ impl Index {
     /// Adds a file, if it is a kernel's.
     pub(crate) fn file(&mut self, path: &str, size: u64) {
         // (What it is named after is looked at when it matters.)
-        if path.contains(".btf") {
+        if path.contains(".btf") || path.contains("vmlinux-") {
             self.bytes += path.len() + PLACE;
             self.files.push((path.into(), size));
         }

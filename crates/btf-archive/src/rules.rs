@@ -8,6 +8,9 @@
 //! | unique release | machine and release, and no other kernel has them; among several those that the release's name speaks for |
 //! | nearest | only if asked for: distribution, version, machine and flavor |
 //!
+//! In a folder of kernels without folders of distributions, the machine is
+//! whatever the host's is, and so are distribution and version for the last rule.
+//!
 //! Several files with equal contents are one. `ID_LIKE` chooses among kernels of
 //! the same release, and never alone: Oracle's is `fedora`.
 
@@ -126,6 +129,7 @@ impl<'a> Query<'a> {
                 }
             }
         }
+        tried.push(self.host.release.clone());
         tried
     }
 
@@ -142,6 +146,7 @@ impl<'a> Query<'a> {
     fn machine(&self, entry: &Entry<'_>) -> Option<usize> {
         match entry.machine {
             Some(machine) => self.machines.iter().position(|name| *name == machine),
+            None if entry.is_bare() => Some(self.machines.len()),
             // Of before there were machines; all were x86-64's.
             None => self.machines.contains(&"x86_64").then_some(self.machines.len()),
         }
@@ -203,7 +208,8 @@ impl<'a> Query<'a> {
     /// nearest first.
     fn near<'p>(&self, entries: &[(Entry<'_>, &'p Place)]) -> Vec<&'p Place> {
         let wanted = Release::parse(&self.host.release);
-        let is_like = |entry: &Entry<'_>| self.rank(entry).is_some() && wanted.is_like(&Release::parse(entry.release));
+        let may_be = |entry: &Entry<'_>| self.rank(entry).is_some() || entry.is_bare() && self.machine(entry).is_some();
+        let is_like = |entry: &Entry<'_>| may_be(entry) && wanted.is_like(&Release::parse(entry.release));
         let mut near: Vec<_> = entries.iter().filter(|(entry, _)| is_like(entry)).collect();
         near.sort_by_cached_key(|(entry, place)| {
             let found = Release::parse(entry.release);

@@ -21,7 +21,7 @@ pub enum Error {
         kind: Kind,
     },
     /// There is no type with this id that could be referred to.
-    #[error("no type {id} in the builder, there are {count} (0 to {})", .count.saturating_sub(1))]
+    #[error("no type {id} in the builder: ids are 0 to {}", .count.saturating_sub(1))]
     #[non_exhaustive]
     NoSuchId {
         /// The id.

@@ -124,7 +124,7 @@ fn info(options: &Options, out: &mut impl Write) -> Result {
             "version": host.as_ref().and_then(|host| host.version.as_ref()),
             "source": source.path().display().to_string(),
             "way": way(source),
-            "types": btf.type_count(),
+            "types": btf.types().len(),
             "bytes": btf.as_bytes().len(),
             "byte_order": btf.byte_order().to_string(),
             "name_sorted": btf.is_name_sorted(),
@@ -140,7 +140,7 @@ fn info(options: &Options, out: &mut impl Write) -> Result {
         writeln!(out, "system       {}", Escaped::new(system.trim()))?;
     }
     writeln!(out, "BTF          {} ({})", shown(source.path()), way(source))?;
-    writeln!(out, "types        {}, {} bytes, {}", btf.type_count(), btf.as_bytes().len(), btf.byte_order())?;
+    writeln!(out, "types        {}, {} bytes, {}", btf.types().len(), btf.as_bytes().len(), btf.byte_order())?;
     writeln!(out, "name-sorted  {}", if btf.is_name_sorted() { "yes" } else { "no" })?;
     let number = |count: Option<usize>| count.map_or("unknown".into(), |count| count.to_string());
     writeln!(out, "modules      {} with BTF in sysfs, {} on disk", number(in_sysfs), number(on_disk))?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use btf_types::{Btf, Name, Type};
+use btf_types::{AnyEnum, Btf, EnumValue, Name, Type, View};
 use regex::bytes::Regex;
 
 use crate::Result;
@@ -10,6 +10,8 @@ use crate::Result;
 /// Names that are asked for.
 #[derive(Clone)]
 pub(crate) enum Pattern {
+    /// Whatever has one, or none.
+    All,
     Exact(String),
     Regex(Regex),
 }
@@ -38,6 +40,7 @@ impl Pattern {
     /// rising id.
     pub(crate) fn types<'btf>(&self, btf: &'btf Btf) -> Box<dyn Iterator<Item = Type<'btf>> + 'btf> {
         match self {
+            Self::All => Box::new(btf.layers().flat_map(Btf::types)),
             Self::Exact(name) => Box::new(btf.find_all::<Type<'_>>(name).into_iter()),
             Self::Regex(_) => {
                 let mut matcher = self.matcher();
@@ -46,9 +49,24 @@ impl Pattern {
             }
         }
     }
-}
 
-impl Pattern {
+    /// The enumerators with such a name, of this many layers.
+    pub(crate) fn enumerators<'btf>(
+        &self,
+        btf: &'btf Btf,
+        layers: usize,
+    ) -> Box<dyn Iterator<Item = EnumValue<'btf>> + 'btf> {
+        match self {
+            Self::Exact(name) if layers >= btf.layers().count() => Box::new(btf.find_all_enumerators(name).into_iter()),
+            _ => {
+                let mut matcher = self.matcher();
+                let enums = btf.layers().take(layers).flat_map(Btf::types).filter_map(AnyEnum::of);
+                let values = enums.flat_map(AnyEnum::values);
+                Box::new(values.filter(move |value| matcher.matches(|limit| value.name_start(limit))))
+            }
+        }
+    }
+
     /// Says of names, one after the other, whether they are asked for.
     pub(crate) fn matcher(&self) -> Matcher {
         Matcher { pattern: self.clone(), long: HashMap::new() }
@@ -67,6 +85,7 @@ impl Matcher {
     /// gives.
     pub(crate) fn matches<'n>(&mut self, name_start: impl FnOnce(usize) -> Name<'n>) -> bool {
         let regex = match &self.pattern {
+            Pattern::All => return true,
             Pattern::Exact(exact) => return name_start(exact.len() + 1) == exact.as_str(),
             Pattern::Regex(regex) => regex,
         };

@@ -14,7 +14,7 @@ use crate::{
 /// Arguments of `btf relocate`.
 #[derive(Args)]
 #[command(
-    after_help = "The instructions are patched where they are, and .BTF.ext has no CO-RE relocations any\nmore; nothing else changes. Any loader takes the object, on that kernel.\n\nExamples:\n  btf relocate prog.bpf.o prog.here.o\n  btf relocate prog.bpf.o --target vmlinux-5.4.btf prog.5.4.o"
+    after_help = "The instructions are patched where they are, and .BTF.ext has no CO-RE relocations any more; nothing else changes. Any loader takes the object, on that kernel.\n\nExamples:\n  btf relocate prog.bpf.o prog.here.o\n  btf relocate prog.bpf.o --target vmlinux-5.4.btf prog.5.4.o"
 )]
 pub(crate) struct Arguments {
     /// A BPF object file; `-` for standard input.

@@ -19,7 +19,7 @@ use crate::{
 /// Arguments of `btf relocs`.
 #[derive(Args)]
 #[command(
-    after_help = "Columns, separated by tabs: section, byte offset of the instruction, kind, local type,\naccess string, number of candidates, ok|poison|error N, local value, target value,\ntype of the field in the target.\n\nExamples:\n  btf relocs prog.bpf.o\n  btf relocs prog.bpf.o --target vmlinux-5.4.btf --explain"
+    after_help = "Columns, separated by tabs: section, byte offset of the instruction, kind, local type, access string, number of candidates, ok|poison|error N, local value, target value, type of the field in the target.\n\nExamples:\n  btf relocs prog.bpf.o\n  btf relocs prog.bpf.o --target vmlinux-5.4.btf --explain"
 )]
 pub(crate) struct Arguments {
     /// A BPF object file.

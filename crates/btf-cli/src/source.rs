@@ -303,6 +303,13 @@ pub(crate) fn open_any_on(path: &Path, base: Option<&Btf>) -> Result<Btf, Source
     }
 }
 
+/// Whether a file is meant, where a name could be. A file that is named like a
+/// type is one only if there is BTF in it.
+pub(crate) fn is_file(name: &str) -> bool {
+    let could_be_type = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    name == "-" || name.contains('/') || Path::new(name).is_file() && (!could_be_type || BtfFile::open(name).is_ok())
+}
+
 fn open_member(path: &Path, member: &str) -> Result<Opened, SourceError> {
     let archive = match is_dash(path) {
         true => Archive::from_reader(io::stdin().lock()),

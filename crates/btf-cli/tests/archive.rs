@@ -276,6 +276,42 @@ fn a_system_without_proc_says_its_distribution() {
     assert!(text(&output.stderr).contains("4.18.0-2.el8.x86_64"), "they are named: {}", text(&output.stderr));
 }
 
+/// Who collects kernels has no folders of distributions.
+#[test]
+fn a_folder_of_kernels_that_are_named_after_their_releases() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("5.4.0-42-generic.btf"), tars::btf("one")).unwrap();
+    fs::write(at("vmlinux-6.1.0-9-arm64"), tars::btf("other")).unwrap();
+    fs::write(at("vmlinux.btf"), tars::btf("whose")).unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let output = btf(&["archive", "ls", folder]);
+    let rows: Vec<String> =
+        text(&output.stdout).lines().map(|row| row.split_whitespace().collect::<String>()).collect();
+    let size = tars::btf("one").len();
+    assert_eq!(rows, [format!("---5.4.0-42-generic{size}"), format!("---6.1.0-9-arm64{}", size + 2)]);
+    let tar = at("bundle.tar");
+    assert!(btf(&["archive", "pack", folder, &tar]).status.success());
+    for archive in [folder, &tar] {
+        let select = |release: &str, more: &[&str]| {
+            let host =
+                ["--distro", "ubuntu", "--distro-version", "20.04", "--machine", "aarch64", "--release", release];
+            btf(&[&["archive", "select", "--json", archive], &host[..], more].concat())
+        };
+        for (release, name) in [("5.4.0-42-generic", "one"), ("6.1.0-9-arm64", "other")] {
+            let output = select(release, &["--with-type", name]);
+            let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(document["rule"], "unique_release", "{}", text(&output.stderr));
+        }
+        let output = select("5.4.0-43-generic", &[]);
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["tried"].as_array().unwrap().last().unwrap(), "5.4.0-43-generic");
+        assert!(document["nearest"][0].as_str().unwrap().ends_with("5.4.0-42-generic.btf"), "{document}");
+        let output = select("5.4.0-43-generic", &["--nearest"]);
+        assert!(text(&output.stdout).contains("nearest"), "{}", text(&output.stderr));
+    }
+}
+
 fn git(folder: &Path, arguments: &[&str]) {
     let identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"];
     let output = Command::new("git").args(identity).args(arguments).current_dir(folder).output().unwrap();

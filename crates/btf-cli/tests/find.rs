@@ -78,6 +78,24 @@ fn kinds_are_listed_and_may_be_several() {
     assert!(text(&output.stdout).contains("datasec float decl_tag type_tag enum64 enumerator"));
 }
 
+/// Without a name, all of a kind; those too that have none.
+#[test]
+fn all_of_a_kind_are_found_without_a_name() {
+    let blob = locks();
+    assert_eq!(
+        find(&blob, &["--kind", "struct"]).0,
+        ["#2 STRUCT 4 lock", "#8 STRUCT 24 struct {...}", "#9 STRUCT 28 holder", "#10 STRUCT 32 outer"]
+    );
+    assert_eq!(find(&blob, &["--kind", "ptr"]).0, ["#4 PTR 8 lock_t *", "#7 PTR 8 void (*)(lock_t *l)"]);
+    assert_eq!(find(&blob, &["--kind", "enum"]).1, "btf: FILE: there is nothing of this kind\n");
+    assert_eq!(find(&blob, &["--kfuncs"]).1, "btf: FILE: there are no kfuncs\n");
+    for arguments in [&["find"][..], &["find", "--uses"], &["find", "--kind", "int", "--regex"]] {
+        let output = btf(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains("<PATTERN>"), "{}", text(&output.stderr));
+    }
+}
+
 #[test]
 fn uses_are_members_functions_variables_and_typedefs() {
     let expected = [

@@ -50,7 +50,7 @@ fn another_system_by_its_root() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let expected = format!(
         "release      {release} (does not run)\nmachine      x86_64\nsystem       debian 13\n\
-        BTF          {root}/boot/vmlinuz-{release} (file)\ntypes        121185, 5293890 bytes, little-endian\n\
+        BTF          {root}/boot/vmlinuz-{release} (file)\ntypes        121184, 5293890 bytes, little-endian\n\
         name-sorted  yes\nmodules      unknown with BTF in sysfs, 1 on disk\n",
         release = fixtures::SORTED
     );

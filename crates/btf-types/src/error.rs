@@ -181,7 +181,7 @@ pub enum Error {
         objects: Vec<Box<str>>,
     },
     /// There is no type with this id.
-    #[error("no type {id}, there are {count} (0 to {})", .count.saturating_sub(1))]
+    #[error("no type {id}: ids are 0 to {}", .count.saturating_sub(1))]
     NoSuchId {
         /// The id that was asked for.
         id: u32,

@@ -2,9 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use btf_types::{Member, Members, Name, Type};
-
-use super::composite;
+use btf_types::{Composite, Member, Members, Name, Type, View};
 
 /// How many types of a chain are followed, and how deep types lie in each other.
 const HOPS: usize = 64;
@@ -50,7 +48,7 @@ impl<'btf> Contains<'btf> {
         if self.first_member(of).is_none() {
             return Ok(());
         }
-        for member in composite(of).into_iter().flatten() {
+        for member in Composite::of(of).into_iter().flat_map(Composite::members) {
             let (inner, _) = by_value(member.ty());
             if self.is_target(member.ty(), inner) || self.first_member(inner).is_some() {
                 each(self.way(of, member))?;
@@ -90,7 +88,10 @@ impl<'btf> Contains<'btf> {
 
     /// Opens a struct or union, if it was not looked at before.
     fn open(&mut self, ty: Type<'btf>, open: &mut Vec<Open<'btf>>) -> bool {
-        let Some(members) = composite(ty).filter(|_| !self.first.contains_key(&ty.id())) else { return false };
+        let Some(members) = Composite::of(ty).map(Composite::members).filter(|_| !self.first.contains_key(&ty.id()))
+        else {
+            return false;
+        };
         self.first.insert(ty.id(), None);
         open.push(Open { ty, members, current: None });
         true

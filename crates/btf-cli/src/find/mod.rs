@@ -7,10 +7,10 @@ mod uses;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use btf_types::{Btf, DeclTag, EnumValue, EnumValues, Kind, Members, Name, Type, format::Escaped};
+use btf_types::{Btf, DeclTag, EnumValue, Kind, Name, Type, format::Escaped};
 use clap::Args;
 
 use self::{
@@ -24,34 +24,38 @@ use crate::{
     output::{Output, Stdout},
     pattern::Pattern,
     similar,
-    source::{Opened, Options, Source, SourceName},
+    source::{Options, Source, SourceName, is_file},
     tag::{self, Tagged},
 };
 
 /// What `btf find` takes.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  btf find task_struct\n  btf find 'tcp_*' --kind func\n  btf find TCP_ESTABLISHED\n  btf find --uses mm_struct\n  btf find --contains spinlock_t --kind typedef\n  btf find --kfuncs 'bpf_*'\n  btf find --modules nft_chain\n  btf find --regex '^bpf_.*_ops$' vmlinux.btf"
+    after_help = "Examples:\n  btf find task_struct\n  btf find 'tcp_*' --kind func\n  btf find TCP_ESTABLISHED\n  btf find --uses mm_struct\n  btf find --contains spinlock_t --kind typedef\n  btf find --kind decl_tag\n  btf find --kfuncs 'bpf_*'\n  btf find --modules nft_chain\n  btf find --regex '^bpf_.*_ops$' vmlinux.btf"
 )]
 pub(crate) struct Arguments {
-    /// A name, in which `*` stands for anything and `?` for any one byte.
-    pattern: String,
+    /// A name, in which `*` stands for anything and `?` for any one byte. With
+    /// --kind or --kfuncs it may be left out, for all of them; then the only
+    /// argument is the file, if there is a `/` in it or it is the name of a file
+    /// with BTF.
+    #[arg(required_unless_present_any = ["kind", "kfuncs"])]
+    pattern: Option<String>,
     /// A file with BTF: raw, ELF, a module or a kernel image, also compressed;
     /// `-` for standard input; without one, the running kernel's.
     source: Option<PathBuf>,
     /// The pattern is a regular expression, to be found anywhere in a name.
-    #[arg(long)]
+    #[arg(long, requires = "pattern")]
     regex: bool,
     /// Only types of these kinds; more than once, or with commas.
     #[arg(long, value_parser = parser(), ignore_case = true, value_delimiter = ',')]
     kind: Vec<What>,
     /// Find what uses the type instead: members, functions that take or return
     /// it, variables and typedefs, also by pointers and arrays.
-    #[arg(long, conflicts_with = "contains")]
+    #[arg(long, requires = "pattern", conflicts_with = "contains")]
     uses: bool,
     /// Find the structs and unions that have the type inside, by value, with the
     /// way to it and its offset in bytes.
-    #[arg(long)]
+    #[arg(long, requires = "pattern")]
     contains: bool,
     /// Only kernel functions that BPF programs may call: those tagged bpf_kfunc.
     #[arg(long, conflicts_with_all = ["uses", "contains", "kind"])]
@@ -78,24 +82,42 @@ impl Arguments {
         self.kind.is_empty() || ty.kind().is_some_and(|kind| self.kind.contains(&What::Type(kind)))
     }
 
-    fn pattern(&self) -> Result<Pattern> {
-        if self.regex { Pattern::regex(&self.pattern) } else { Pattern::glob(&self.pattern) }
+    /// The name and the file. What could be either is the file where a name may be
+    /// left out.
+    fn name_and_file(&self) -> (Option<&str>, Option<&Path>) {
+        let needs_name = self.regex || self.uses || self.contains || self.modules;
+        match (self.pattern.as_deref(), self.source.as_deref()) {
+            (Some(file), None) if !needs_name && (self.kfuncs || !self.kind.is_empty()) && is_file(file) => {
+                (None, Some(file.as_ref()))
+            }
+            given => given,
+        }
+    }
+
+    fn pattern(&self, name: Option<&str>) -> Result<Pattern> {
+        match name {
+            None => Ok(Pattern::All),
+            Some(name) if self.regex => Pattern::regex(name),
+            Some(name) => Pattern::glob(name),
+        }
     }
 
     /// What is said where nothing was found.
-    fn nothing(&self) -> String {
-        let pattern = &self.pattern;
-        match (self.uses, self.contains) {
-            (true, _) => format!("nothing uses a type named {pattern}"),
-            (_, true) => format!("nothing contains a type named {pattern}"),
-            _ => format!("nothing is named {pattern}"),
+    fn nothing(&self, name: Option<&str>) -> String {
+        match (name, self.uses, self.contains) {
+            (None, ..) if self.kfuncs => "there are no kfuncs".into(),
+            (None, ..) => "there is nothing of this kind".into(),
+            (Some(name), true, _) => format!("nothing uses a type named {name}"),
+            (Some(name), _, true) => format!("nothing contains a type named {name}"),
+            (Some(name), ..) => format!("nothing is named {name}"),
         }
     }
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
-    let source = Source::of(arguments.source.as_deref(), &arguments.options);
-    let pattern = arguments.pattern()?;
+    let (name, file) = arguments.name_and_file();
+    let source = Source::of(file, &arguments.options);
+    let pattern = arguments.pattern(name)?;
     if arguments.modules {
         let modules = source.open_modules()?;
         let objects = modules.collection().objects();
@@ -105,23 +127,20 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
             crate::warn(error);
         }
         return match found {
-            0 => Err(format!("the kernel and its modules: {}", arguments.nothing()).into()),
+            0 => Err(format!("the kernel and its modules: {}", arguments.nothing(name)).into()),
             _ => Ok(()),
         };
     }
-    let Opened { btf, name, .. } = source.open_file()?;
-    let objects = [(name, &btf)];
+    let opened = source.open_file()?;
+    let (btf, objects) = (&opened.btf, [(opened.name, &opened.btf)]);
     if search_all(&objects, &pattern, arguments, out)? > 0 {
         return Ok(());
     }
     // What nothing uses may be there all the same.
-    let is_unknown = pattern.is_exact() && pattern.types(&btf).next().is_none();
-    let hint = match is_unknown {
-        true => source.hint_to_modules(&arguments.pattern) + &similar::types(&btf, &arguments.pattern),
-        false => String::new(),
-    };
-    let [(name, _)] = objects;
-    Err(format!("{name}: {}{hint}", arguments.nothing()).into())
+    let unknown = name.filter(|_| pattern.is_exact() && pattern.types(btf).next().is_none());
+    let hint = unknown.map_or_else(String::new, |name| source.hint_to_modules(name) + &similar::types(btf, name));
+    let [(source, _)] = objects;
+    Err(format!("{source}: {}{hint}", arguments.nothing(name)).into())
 }
 
 /// Prints all that is found; returns its number.
@@ -176,9 +195,13 @@ impl<'btf> Object<'btf> {
         self.is_whole || self.is_own(ty)
     }
 
+    /// How many layers of it are searched: without its base, one.
+    fn layers(self) -> usize {
+        if self.is_whole { usize::MAX } else { 1 }
+    }
+
     fn types(self) -> impl Iterator<Item = Type<'btf>> {
-        let layers = if self.is_whole { usize::MAX } else { 1 };
-        self.btf.layers().take(layers).flat_map(Btf::types)
+        self.btf.layers().take(self.layers()).flat_map(Btf::types)
     }
 
     /// Hands out all that is wanted; returns its number.
@@ -204,12 +227,8 @@ impl<'btf> Object<'btf> {
         } else {
             named.filter(|ty| self.is_wanted(*ty)).try_for_each(|ty| found(Found::Type(ty)))?;
             if arguments.wants(What::Enumerator) {
-                let mut matcher = pattern.matcher();
-                for of in self.types() {
-                    let is_wanted = |value: &EnumValue<'_>| matcher.matches(|limit| value.name_start(limit));
-                    let values = values(of).into_iter().flatten().filter(is_wanted);
-                    values.into_iter().try_for_each(|value| found(Found::Enumerator { of, value }))?;
-                }
+                let mut values = pattern.enumerators(self.btf, self.layers());
+                values.try_for_each(|value| found(Found::Enumerator(value)))?;
             }
         }
         Ok(count)
@@ -219,26 +238,9 @@ impl<'btf> Object<'btf> {
 /// Something that was found.
 enum Found<'btf> {
     Type(Type<'btf>),
-    Enumerator { of: Type<'btf>, value: EnumValue<'btf> },
+    Enumerator(EnumValue<'btf>),
     Use(Use<'btf>),
     Inside(Inside<'btf>),
-}
-
-fn values(ty: Type<'_>) -> Option<EnumValues<'_>> {
-    match ty {
-        Type::Enum(e) => Some(e.values()),
-        Type::Enum64(e) => Some(e.values()),
-        _ => None,
-    }
-}
-
-/// The members of a struct or union.
-fn composite(ty: Type<'_>) -> Option<Members<'_>> {
-    match ty {
-        Type::Struct(s) => Some(s.members()),
-        Type::Union(u) => Some(u.members()),
-        _ => None,
-    }
 }
 
 fn kind(ty: Type<'_>) -> &'static str {
@@ -254,7 +256,8 @@ impl Found<'_> {
     /// The type that it is, or is in.
     fn of(&self) -> Type<'_> {
         match self {
-            Self::Type(ty) | Self::Enumerator { of: ty, .. } => *ty,
+            Self::Type(ty) => *ty,
+            Self::Enumerator(value) => value.enumeration().into(),
             Self::Use(used) => used.of,
             Self::Inside(inside) => inside.of,
         }
@@ -272,16 +275,19 @@ impl Found<'_> {
             _ => None,
         };
         let number = number.map_or_else(|| "-".into(), |number| number.to_string());
-        let kind = if matches!(self, Self::Enumerator { .. }) { "ENUMERATOR" } else { kind(ty) };
+        let kind = if matches!(self, Self::Enumerator(_)) { "ENUMERATOR" } else { kind(ty) };
         write!(out, "{id:>8} {kind:<10} {number:>8} ")?;
         match self {
             Self::Type(ty) => {
-                write!(out, "{}", ty.name())?;
+                match ty.is_anonymous() {
+                    true => write!(out, "{ty}")?,
+                    false => write!(out, "{}", ty.name())?,
+                }
                 if let Type::DeclTag(tag) = ty {
                     write!(out, "  of {}", Tagged(*tag))?;
                 }
             }
-            Self::Enumerator { of, value } => write!(out, "{} = {}  of {of}", value.name(), value.value())?,
+            Self::Enumerator(value) => write!(out, "{} = {}  of {ty}", value.name(), value.value())?,
             Self::Use(Use { of, part, ty }) => {
                 let name = or_anonymous(of.name());
                 match part {
@@ -318,7 +324,8 @@ impl Found<'_> {
                     write_tagged(*tag, json)?;
                 }
             }
-            Self::Enumerator { of, value } => {
+            Self::Enumerator(value) => {
+                let of = value.enumeration();
                 json.key("id")?;
                 json.number(of.id())?;
                 json.key("kind")?;

@@ -3,9 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use btf_types::{FuncProto, Member, Name, Type};
-
-use super::composite;
+use btf_types::{Composite, FuncProto, Member, Name, Type, View};
 
 /// How many types of a chain are followed: pointers, arrays, qualifiers,
 /// typedefs.
@@ -65,7 +63,11 @@ impl Uses {
     ) -> Result<(), E> {
         match of {
             Type::Struct(_) | Type::Union(_) => {
-                for member in composite(of).into_iter().flatten().filter(|member| self.is_used_by(member.ty())) {
+                for member in Composite::of(of)
+                    .into_iter()
+                    .flat_map(Composite::members)
+                    .filter(|member| self.is_used_by(member.ty()))
+                {
                     each(Use { of, part: Part::Member(member), ty: member.ty() })?;
                 }
                 Ok(())

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use btf_types::{Member, Members, Name, Type};
+use btf_types::{Composite, Member, Members, Name, Type, View};
 
-use super::{layout::Style, name::members};
+use super::layout::Style;
 use crate::output::Output;
 
 /// How many members are shown that hold the byte; unions have several.
@@ -95,7 +95,7 @@ impl<'btf> Search<'btf> {
             self.path.push(Part::Element(index));
         }
         let path = self.path.len();
-        match members(ty.peel_modifiers()).filter(|_| self.open.len() < DEPTH) {
+        match Composite::of(ty.peel_modifiers()).map(Composite::members).filter(|_| self.open.len() < DEPTH) {
             Some(members) => self.open.push(Open { members, start: bit_offset, path }),
             None if path == 0 => {}
             None => self.found.push(Place { path: self.path.clone(), ty, bit_offset, bitfield_size }),

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use btf_types::{Btf, EnumValues, Hole, Members, Path, Type};
+use btf_types::{Btf, Composite, EnumValues, Hole, Members, Path, Type, View};
 
-use super::{Form, at, declare, layout::Style, name::members as members_of};
+use super::{Form, at, declare, layout::Style};
 use crate::{json::Json, tag};
 
 /// How deep members are shown inside of each other.
@@ -83,7 +83,7 @@ impl<'j, 'o, W: Write> Show<'j, 'o, W> {
                     Type::Enum64(e) => self.values(e.is_signed(), e.values())?,
                     inner => {
                         open.push(inner);
-                        members_of(inner).map_or(Ok(()), |members| self.members(members, open))?;
+                        Composite::of(inner).map_or(Ok(()), |composite| self.members(composite.members(), open))?;
                         open.pop();
                     }
                 }
@@ -99,7 +99,7 @@ impl<'j, 'o, W: Write> Show<'j, 'o, W> {
         let expands = self.style.expand && !is_behind_pointer;
         let inner = if expands { base.peel_modifiers() } else { base };
         let count = match inner {
-            Type::Struct(_) | Type::Union(_) => members_of(inner)?.len(),
+            Type::Struct(_) | Type::Union(_) => Composite::of(inner)?.members().len(),
             Type::Enum(e) if inner.is_anonymous() => e.values().len(),
             Type::Enum64(e) if inner.is_anonymous() => e.values().len(),
             _ => return None,

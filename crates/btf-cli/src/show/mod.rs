@@ -8,10 +8,7 @@ mod layout;
 mod name;
 mod text;
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
 use btf_types::{Btf, Error, Type};
 use clap::Args;
@@ -28,7 +25,7 @@ use crate::{
     output::Stdout,
     pattern::Pattern,
     similar,
-    source::{Options, Source},
+    source::{Options, Source, is_file},
 };
 
 /// What `btf show` takes.
@@ -88,15 +85,6 @@ fn split_off_file(names: &[String]) -> (&[String], Option<PathBuf>) {
         [names @ .., last] if !names.is_empty() && is_file(last) => (names, Some(last.into())),
         names => (names, None),
     }
-}
-
-/// Whether a file is meant. A file that is named like a type is one only if
-/// there is BTF in it.
-fn is_file(name: &str) -> bool {
-    let could_be_type = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    name == "-"
-        || name.contains('/')
-        || Path::new(name).is_file() && (!could_be_type || btf_elf::BtfFile::open(name).is_ok())
 }
 
 /// Shows what names mean.

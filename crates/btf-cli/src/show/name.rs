@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use btf_types::{Kind, Member, Members, Type};
+use btf_types::{Composite, Kind, Member, Type, View};
 
 use crate::Result;
 
@@ -108,21 +108,12 @@ pub(super) fn each_member<'btf>(ty: Type<'btf>, mut each: impl FnMut(Member<'btf
     let (mut seen, mut open) = (BTreeSet::new(), vec![ty]);
     while let Some(ty) = open.pop() {
         let ty = ty.peel_modifiers();
-        let Some(members) = members(ty).filter(|_| seen.insert(ty.id())) else { continue };
-        for member in members {
+        let Some(composite) = Composite::of(ty).filter(|_| seen.insert(ty.id())) else { continue };
+        for member in composite.members() {
             each(member);
             if member.name_start(1).is_empty() {
                 open.push(member.ty());
             }
         }
-    }
-}
-
-/// The members of a struct or union.
-pub(super) fn members(ty: Type<'_>) -> Option<Members<'_>> {
-    match ty {
-        Type::Struct(s) => Some(s.members()),
-        Type::Union(u) => Some(u.members()),
-        _ => None,
     }
 }
