@@ -289,10 +289,9 @@ fn list_json(listed: &[Listed], out: &mut impl Write) -> Result {
 fn list_text(listed: &[Listed], out: &mut impl Write) -> Result {
     for listed in listed {
         let Some(entry) = listed.entry() else { continue };
-        let or_dash = |text| if text == "" { "-" } else { text };
         let [distribution, version, machine, release] =
             [entry.distribution, entry.version, entry.machine.unwrap_or_default(), entry.release]
-                .map(|text| shown(or_dash(text)));
+                .map(|text| shown(if text.is_empty() { "-" } else { text }));
         let link = if listed.is_link() { format!(" -> {}", shown(listed.file())) } else { String::new() };
         writeln!(out, "{distribution:<10} {version:<10} {machine:<8} {release:<48} {:>9}{link}", listed.size())?;
     }
