@@ -13,7 +13,7 @@ use btf_format::{
 };
 use btf_types::{Btf, BtfExt, Collection, Error, Remap, Type};
 
-use crate::{blob::Blob, described::Description, making, memory, relocating, walk};
+use crate::{blob::Blob, described::Description, making, memory, relocating, trimming, walk};
 
 /// A fuzz target: its name, and what it does with its input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -35,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("decode", decode),
     ("object", object),
     ("relocate", relocating::relocate),
+    ("trim", trimming::trim),
     #[cfg(target_os = "linux")]
     ("os_release", os_release),
     #[cfg(target_os = "linux")]

@@ -18,6 +18,7 @@ pub mod seccomp;
 pub mod seeds;
 pub mod shapes;
 pub mod tars;
+pub mod trimming;
 pub mod walk;
 
 /// For a test of what this machine lacks: says that it is skipped, and why.

@@ -30,6 +30,7 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         "described_btf" | "described_object" | "described_relocations" | "described_archive" => return descriptions(),
         "elf" | "object" => return objects(),
         "relocate" => return [objects(), programs()].concat(),
+        "trim" => return [descriptions(), programs()].concat(),
         "image" => return images(),
         "decode" => return packed(),
         "os_release" => return [named(&OS_RELEASES), shaped(shapes::text::OS_RELEASE)].concat(),

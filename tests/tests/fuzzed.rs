@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use btf_format::{ByteOrder, RawBtfExt, convert_ext};
-use btf_tests::{blob::Blob, fixtures, fuzz, memory::CountingAllocator, relocating, seeds};
+use btf_tests::{blob::Blob, fixtures, fuzz, memory::CountingAllocator, relocating, seeds, trimming};
 use btf_types::{Btf, Kind};
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::Config};
 
@@ -168,7 +168,9 @@ proptest! {
 
     #[test]
     fn mutated_programs_fail_or_are_relocated(bytes in seed("relocate"), mutations in vec(mutation(), 1..6)) {
-        relocating::relocate(&mutate(bytes, &mutations));
+        let bytes = mutate(bytes, &mutations);
+        relocating::relocate(&bytes);
+        trimming::trim(&bytes);
     }
 
     #[test]
@@ -229,6 +231,7 @@ proptest! {
         fuzz::described_btf(&bytes);
         fuzz::described_object(&bytes);
         relocating::described_relocations(&bytes);
+        trimming::trim(&bytes);
         #[cfg(target_os = "linux")]
         fuzz::described_archive(&bytes);
     }

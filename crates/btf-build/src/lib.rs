@@ -28,6 +28,7 @@
 //! * out of other BTF: [`Builder::copy_reachable`] a type and all that it refers
 //!   to, [`Builder::copy_shallow`] with forward declarations where a pointer is
 //!   all that is needed, [`Builder::copy`] of one type;
+//! * of a part of it: [`Subset`], types and members as they are chosen;
 //! * of many: [`Builder::append`] whole BTF, [`Merge`] a kernel and its modules;
 //! * in another form: [`sort`] by name as kernels since 7.0 are, [`permute`],
 //!   [`distill`] the base of a module;
@@ -72,6 +73,7 @@ mod permute;
 mod source_strings;
 mod string_map;
 mod string_table;
+mod subset;
 
 pub use append::Merge;
 pub use btf_types::IntEncoding;
@@ -85,3 +87,4 @@ pub use enumeration::EnumBuilder;
 pub use error::Error;
 pub use func_proto::FuncProtoBuilder;
 pub use permute::{permute, sort};
+pub use subset::Subset;

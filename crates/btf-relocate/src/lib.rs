@@ -12,6 +12,7 @@
 //! | why it does, or does not | [`Relocation::explain`], [`Relocation::candidates`] |
 //! | the instructions for this kernel | [`Relocated::apply`] |
 //! | an object file for this kernel (feature `elf`) | `Relocator::relocate_object` |
+//! | the part of a kernel's BTF that programs need | [`Trim`] |
 //!
 //! # Damaged input
 //!
@@ -36,6 +37,7 @@ mod relocator;
 mod search;
 mod spec;
 mod targets;
+mod trim;
 mod value;
 
 #[cfg(feature = "elf")]
@@ -50,3 +52,4 @@ pub use patch::{PatchError, PatchFault};
 pub use relocated::{Candidate, Outcome, Relocated, Relocation, Relocations, Verdict};
 pub use relocator::Relocator;
 pub use targets::Targets;
+pub use trim::{Trim, TrimError};

@@ -27,6 +27,8 @@ pub(crate) struct Record {
     /// Candidates that remain for the local type after this relocation.
     pub(crate) candidate_count: u32,
     pub(crate) considered: Box<[Considered]>,
+    /// The first candidate that matches.
+    pub(crate) chosen: Option<CandidateId>,
     pub(crate) result: Result<Value, Box<Fault>>,
 }
 
@@ -219,6 +221,11 @@ pub struct Relocation<'a> {
 }
 
 impl<'a> Relocation<'a> {
+    /// The `.BTF.ext` that has it.
+    pub(crate) fn ext(self) -> &'a BtfExt {
+        &self.owner.ext
+    }
+
     /// The relocation as `.BTF.ext` has it.
     #[must_use]
     pub fn core_relo(self) -> CoreRelo<'a> {

@@ -47,8 +47,8 @@ const CONSIDERED: usize = 32;
 /// ```
 #[derive(Debug)]
 pub struct Relocator {
-    targets: Targets,
-    cache: CandidateCache,
+    pub(crate) targets: Targets,
+    pub(crate) cache: CandidateCache,
 }
 
 impl Relocator {
@@ -126,7 +126,8 @@ impl<'l, 't> Session<'l, 't> {
     }
 
     fn resolve(&mut self, request: Request<'l>) -> Record {
-        let mut record = Record { candidate_count: 0, considered: Box::default(), result: Ok(Value::default()) };
+        let mut record =
+            Record { candidate_count: 0, considered: Box::default(), chosen: None, result: Ok(Value::default()) };
         if let Err(fault) = self.resolve_into(request, &mut record) {
             record.result = Err(Box::new(fault));
         }
@@ -172,6 +173,7 @@ impl<'l, 't> Session<'l, 't> {
             }
         }
         record.considered = considered.into();
+        record.chosen = matched.first().copied();
         record.result = Ok(match first {
             Some((_, value)) => {
                 record.candidate_count = matched.len() as u32;

@@ -75,6 +75,18 @@ impl Targets {
         self.layers.first().map(|target| &target.btf)
     }
 
+    /// The BTF of each layer.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &Btf> {
+        self.layers.iter().map(|target| &target.btf)
+    }
+
+    /// The same layers with other BTF.
+    pub(crate) fn replaced(&self, with: &[Btf]) -> Self {
+        let layers = self.layers.iter().zip(with);
+        let layers = layers.map(|(target, btf)| Target { btf: btf.clone(), ..target.clone() }).collect();
+        Self { layers, ..*self }
+    }
+
     /// The type of a candidate.
     pub(crate) fn type_of(&self, candidate: CandidateId) -> Type<'_> {
         let layer = self.layers.get(candidate.layer as usize);
@@ -108,7 +120,7 @@ impl Targets {
 }
 
 /// Type of a target that a local one may stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct CandidateId {
     pub(crate) layer: u32,
     pub(crate) id: u32,

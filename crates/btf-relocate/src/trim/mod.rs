@@ -1,0 +1,255 @@
+//! Trimming: of a kernel's BTF the part that programs need.
+//!
+//! Source: `btfgen_record_obj` and its neighbors in `tools/bpf/bpftool/gen.c`.
+
+mod error;
+mod marking;
+
+use std::collections::HashSet;
+
+use btf_build::Builder;
+use btf_types::{Btf, BtfExt, Collection, CoreReloKind, Type};
+
+use crate::{
+    Fault, Relocated, Relocation, Relocator, Targets,
+    budget::Budget,
+    relocated::{Record, Value},
+    targets::CandidateId,
+};
+
+pub use error::TrimError;
+use marking::Marking;
+
+/// Trims a kernel's BTF to what BPF programs need to be relocated: a few
+/// kilobytes of five megabytes.
+///
+/// The result has the types and members that `bpftool gen min_core_btf` keeps,
+/// and loaders take it in place of the kernel's BTF (libbpf's `btf_custom_path`,
+/// aya's `EbpfLoader::btf`).
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let object: &'static [u8] = include_bytes!("../../doc/fields.bpf.o");
+/// # let kernel: &'static [u8] = include_bytes!("../../doc/fields.btf");
+/// use btf_elf::BpfObject;
+/// use btf_relocate::Trim;
+/// use btf_types::Btf;
+///
+/// let vmlinux = Btf::parse(kernel)?;
+/// let trim = Trim::new().object(&BpfObject::parse(object)?)?;
+/// let small = trim.trim(&vmlinux)?;
+/// assert!(small.types().len() < vmlinux.types().len());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What is kept
+///
+/// * For a field: the struct that it is read from, with the members on the way to
+///   it and their types. What a member points to is not kept: it becomes
+///   `void *`.
+/// * For a type: the type by name, kind and size, and what it points to. If it is
+///   to match ([`CoreReloKind::TypeMatches`]), all of its members as well.
+/// * For an enumerator: the whole enum.
+///
+/// Of several candidates that fit, the first is kept. Each relocation is then
+/// resolved for the result, and if it has another value than for the kernel
+/// (with duplicate types, or where less than the whole type matches what the
+/// whole does not), all candidates are kept with all of their members. bpftool
+/// does not do that, nor does it keep types behind TYPE_TAGs and FWDs, which it
+/// refuses.
+///
+/// # Modules
+///
+/// A loader that takes BTF in place of the kernel's looks for types in that one
+/// file. Whoever looks into modules as well needs their BTF with the base that it
+/// was trimmed with: split BTF refers to its base by numbers, which trimming
+/// changes. So a trimmed module is always split from a trimmed kernel, in which
+/// the types are kept that it refers to. [`Trim::trim_modules`] trims a kernel
+/// with any number of modules; [`Trim::trim`] of a module gives the module's,
+/// and its [`base`](Btf::base). Types are looked for as libbpf does it: in the
+/// kernel, and only where that has none of the name, in modules.
+///
+/// # If nothing is needed
+///
+/// Then the result has no types. It can be written and read; but the kernel
+/// refuses to load BTF without types.
+#[derive(Debug, Clone, Default)]
+pub struct Trim {
+    programs: Vec<BtfExt>,
+    names: Vec<Box<[u8]>>,
+}
+
+/// Number of times that candidates are added of those local types alone whose
+/// relocations differ; then they are of all.
+const ROUNDS: u32 = 4;
+
+impl Trim {
+    /// Begins with nothing that is needed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps what the programs of an object need.
+    ///
+    /// # Errors
+    ///
+    /// [`TrimError::Elf`], [`TrimError::NoExt`] if there is no sound
+    /// `.BTF.ext`; [`TrimError::Relocation`] and [`TrimError::Instruction`] if a
+    /// relocation is damaged, so that no kernel would take the program.
+    #[cfg(feature = "elf")]
+    pub fn object(self, object: &btf_elf::BpfObject) -> Result<Self, TrimError> {
+        let ext = object.btf_ext()?.ok_or(TrimError::NoExt)?;
+        let mut relocated = relocate_for_nothing(ext)?;
+        for value in relocated.records.iter_mut().filter_map(|record| record.result.as_mut().ok()) {
+            // (clang 14 cuts off values of 64 bits in its types, and not in the code.)
+            *value = Value { target: value.local, is_poison: false, is_exact: false, ..*value };
+        }
+        for program in object.programs() {
+            let mut code = program.section().data()?.to_vec();
+            relocated.apply(program.name(), &mut code).map_err(|reason| TrimError::instruction(ext, reason))?;
+        }
+        Ok(self.with(ext))
+    }
+
+    /// Keeps what the relocations of `.BTF.ext` need.
+    ///
+    /// # Errors
+    ///
+    /// [`TrimError::Relocation`] if one is damaged, whatever the kernel.
+    pub fn ext(self, ext: &BtfExt) -> Result<Self, TrimError> {
+        relocate_for_nothing(ext)?;
+        Ok(self.with(ext))
+    }
+
+    fn with(mut self, ext: &BtfExt) -> Self {
+        self.programs.push(ext.clone());
+        self
+    }
+
+    /// Keeps the types of a name whole, of whatever kinds: with all members, and
+    /// all that those consist of. What they point to is kept by name and size.
+    ///
+    /// A name that a kernel does not have is passed over.
+    #[must_use]
+    pub fn keep(mut self, name: impl AsRef<[u8]>) -> Self {
+        self.names.push(name.as_ref().into());
+        self
+    }
+
+    /// Trims the BTF of a kernel, or of a module and its base.
+    ///
+    /// # Errors
+    ///
+    /// [`TrimError::Relocation`] if a relocation is ambiguous for this kernel;
+    /// [`TrimError::Build`] if what is kept has a type of an unknown kind.
+    pub fn trim(&self, btf: &Btf) -> Result<Btf, TrimError> {
+        let Some(base) = btf.base() else {
+            return self.made(&Targets::kernel(btf)).map(|mut made| made.swap_remove(0));
+        };
+        let mut collection = Collection::new("", base.clone());
+        collection.add("module", btf.clone())?;
+        self.made(&Targets::kernel(base).modules(&collection)).map(|mut made| made.swap_remove(1))
+    }
+
+    /// Trims the BTF of a kernel and of its modules. Modules of which nothing is
+    /// needed are left out.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trim::trim`].
+    pub fn trim_modules(&self, kernel: &Collection) -> Result<Collection, TrimError> {
+        let made = self.made(&Targets::kernel(kernel.base()).modules(kernel))?;
+        let mut trimmed: Option<Collection> = None;
+        for (object, btf) in kernel.objects().zip(made) {
+            match &mut trimmed {
+                None => trimmed = Some(Collection::new(object.name(), btf)),
+                Some(_) if btf.types().len() == 0 => {}
+                Some(trimmed) => trimmed.add(object.name(), btf)?,
+            }
+        }
+        Ok(trimmed.unwrap_or_else(|| kernel.clone()))
+    }
+
+    /// Trims each layer of the targets.
+    fn made(&self, targets: &Targets) -> Result<Vec<Btf>, TrimError> {
+        let relocator = Relocator::new(targets.clone());
+        let whole = self.relocate(&relocator);
+        if let Some((relocation, fault)) = whole.iter().flatten().find_map(faulty) {
+            return Err(TrimError::relocation(relocation, fault.clone()));
+        }
+        let mut marking = Marking::new(targets);
+        self.names.iter().for_each(|name| marking.keep_named(name));
+        let relocations: usize = whole.iter().map(|relocated| relocated.iter().len()).sum();
+        let budget = Budget::new(relocations);
+        for relocation in whole.iter().flatten() {
+            marking.keep_for(relocation, &budget).map_err(|fault| TrimError::relocation(relocation, fault))?;
+        }
+        let mut round = 0;
+        loop {
+            let made = marking.finish()?;
+            let trimmed = self.relocate(&Relocator::new(targets.replaced(&made)));
+            let pairs = whole.iter().flatten().zip(trimmed.iter().flatten());
+            let mut differing: Vec<_> = pairs.filter(|(whole, trimmed)| !agree(*whole, *trimmed)).collect();
+            if differing.is_empty() {
+                return Ok(made);
+            }
+            debug_assert!(round <= ROUNDS, "with all candidates whole, results cannot differ: {differing:?}");
+            if round > ROUNDS {
+                return Ok(made);
+            }
+            if round == ROUNDS {
+                differing = whole.iter().flatten().zip(trimmed.iter().flatten()).collect();
+            }
+            round += 1;
+            // Of each local type of a program, once.
+            let mut done = HashSet::new();
+            for (relocation, _) in differing {
+                let local = relocation.local_type();
+                if done.insert((std::ptr::from_ref(relocation.ext()), local.id())) {
+                    let candidates = relocator.candidates(local, &budget);
+                    let candidates = candidates.map_err(|fault| TrimError::relocation(relocation, fault))?;
+                    candidates.into_iter().for_each(|candidate| marking.keep_whole(candidate));
+                }
+            }
+        }
+    }
+
+    fn relocate(&self, relocator: &Relocator) -> Vec<Relocated> {
+        self.programs.iter().map(|ext| relocator.relocate(ext)).collect()
+    }
+}
+
+/// Resolves relocations for BTF without types: what fails is damaged.
+fn relocate_for_nothing(ext: &BtfExt) -> Result<Relocated, TrimError> {
+    let nothing = Builder::new().finish()?;
+    let relocated = Relocator::new(Targets::custom(&nothing)).relocate(ext);
+    match relocated.iter().find_map(faulty) {
+        Some((relocation, fault)) => Err(TrimError::relocation(relocation, fault.clone())),
+        None => Ok(relocated),
+    }
+}
+
+fn faulty(relocation: Relocation<'_>) -> Option<(Relocation<'_>, &Fault)> {
+    relocation.record.result.as_ref().err().map(|fault| (relocation, &**fault))
+}
+
+/// Returns whether a relocation has the same result for two kernels, but for the
+/// ids of types.
+fn agree(whole: Relocation<'_>, trimmed: Relocation<'_>) -> bool {
+    let without_ids = |record: &Record| {
+        let value = record.result.as_ref().ok()?;
+        let is_id = whole.kind() == CoreReloKind::TypeIdTarget;
+        let target = if is_id { u64::from(value.target != 0) } else { value.target };
+        Some((Value { target, target_type: None, ..*value }, value.target_type.is_some()))
+    };
+    without_ids(whole.record) == without_ids(trimmed.record)
+}
+
+impl Relocator {
+    /// All candidates of a local type.
+    fn candidates(&self, local: Type<'_>, budget: &Budget) -> Result<Vec<CandidateId>, Fault> {
+        self.cache.candidates(&self.targets, local, budget)
+    }
+}
