@@ -680,8 +680,14 @@ fn limits_on_members_bytes_and_paths() {
     let (result, heap) = memory::measure(|| archive.select(&host("ID=a\nVERSION_ID=1\n", "x86_64", "1")));
     assert!(matches!(result, Err(Error::Decode { .. })), "{result:?}");
     assert!(heap.peak < 8 << 20, "{} bytes of heap", heap.peak);
-    let endless = Archive::from_reader_within(std::io::repeat(b'x'), Limits::default().bytes(1 << 20));
+    let within = Limits::default().bytes(1 << 20);
+    let endless = std::io::Read::chain(&[0x1f, 0x8b, 8, 0][..], std::io::repeat(b'x'));
+    let endless = Archive::from_reader_within(endless, within);
     assert!(matches!(endless, Err(Error::Limit { limit: 1_048_576, .. })));
+    // What is none is not read on, and neither is what is behind its end.
+    let none = Archive::from_reader_within(std::io::repeat(b'x'), within);
+    assert!(matches!(none, Err(Error::NotAnArchive { .. })));
+    assert!(Archive::from_reader_within(std::io::repeat(0), within).unwrap().list().unwrap().is_empty());
 }
 
 #[test]

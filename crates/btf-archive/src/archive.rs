@@ -87,7 +87,7 @@ impl Archive {
         }
         let mut file = std::fs::File::open(path).map_err(error)?;
         if !metadata.is_file() {
-            return Ok(Self { name, ..Self::from_reader(file)? });
+            return Self::spool(file, name, limits);
         }
         let source = Source::File(path.into());
         Self { source, name, limits }.checked(&mut file)
@@ -136,27 +136,31 @@ impl Archive {
     ///
     /// Those of [`Archive::from_reader`].
     pub fn from_reader_within(reader: impl Read, limits: Limits) -> Result<Self, Error> {
+        Self::spool(reader, "the archive from a reader".into(), limits)
+    }
+
+    /// Puts what a reader has into a temporary file, if it begins like an archive,
+    /// and as far as that goes.
+    fn spool(reader: impl Read, name: String, limits: Limits) -> Result<Self, Error> {
+        let mut reader = reader.take(limits.bytes.saturating_add(1));
+        let start = start(&name, &mut reader)?;
         let error = |reason| Error::Io { operation: "write", path: std::env::temp_dir(), reason };
         let mut file = tempfile::tempfile().map_err(error)?;
-        let len = io::copy(&mut reader.take(limits.bytes.saturating_add(1)), &mut file).map_err(error)?;
-        if len > limits.bytes {
-            return Err(Error::Limit { what: "bytes in the archive", limit: limits.bytes });
+        file.write_all(&start).map_err(error)?;
+        // (A block of zeros is a tar's end.)
+        if start.iter().any(|byte| *byte != 0) {
+            let len = io::copy(&mut reader, &mut file).map_err(error)?;
+            if len.saturating_add(start.len() as u64) > limits.bytes {
+                return Err(Error::Limit { what: "bytes in the archive", limit: limits.bytes });
+            }
         }
         file.flush().and_then(|()| file.rewind()).map_err(error)?;
-        let mut start = file.try_clone().map_err(error)?;
-        let name = "the archive from a reader".into();
-        Self { source: Source::Spooled(file), name, limits }.checked(&mut start)
+        Ok(Self { source: Source::Spooled(file), name, limits })
     }
 
     /// Unless it begins like something else.
     fn checked(self, reader: &mut dyn Read) -> Result<Self, Error> {
-        let mut start = Vec::new();
-        let read = reader.take(START as u64).read_to_end(&mut start);
-        read.map_err(|reason| Error::Io { operation: "read", path: self.name.clone().into(), reason })?;
-        match source::why_not(&start) {
-            Some(found) => Err(Error::NotAnArchive { archive: self.name, found }),
-            None => Ok(self),
-        }
+        start(&self.name, reader).map(|_| self)
     }
 
     /// Sets other limits.
@@ -285,5 +289,16 @@ impl Archive {
     #[cfg(feature = "pack")]
     pub(crate) fn is_folder(&self) -> bool {
         matches!(self.source, Source::Folder(_))
+    }
+}
+
+/// The first bytes of an archive, if they are an archive's.
+fn start(name: &str, reader: &mut dyn Read) -> Result<Vec<u8>, Error> {
+    let mut start = Vec::new();
+    let read = reader.take(START as u64).read_to_end(&mut start);
+    read.map_err(|reason| Error::Io { operation: "read", path: name.into(), reason })?;
+    match source::why_not(&start) {
+        Some(found) => Err(Error::NotAnArchive { archive: name.into(), found }),
+        None => Ok(start),
     }
 }

@@ -1,13 +1,13 @@
 //! `btf extract`: the raw BTF of any source, as it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::{
     Result,
-    output::write_file,
-    source::{Options, Source},
+    output::{is_dash, write_file},
+    source::{Options, Source, SourceName},
 };
 
 /// What `btf extract` takes.
@@ -30,9 +30,25 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let (source, to) = match arguments.paths.as_slice() {
         [source, to] => (Some(source.as_path()), to),
-        [to] => (None, to),
+        [to] => {
+            refuse_source(to, &arguments.options)?;
+            (None, to)
+        }
         _ => return Err("expected a source and a file to be written".into()),
     };
     // Split BTF is written as it is, too, and so its base is not needed.
     write_file(to, &Source::of(source, &arguments.options).bytes()?)
+}
+
+/// Who names a single file that is not one of raw BTF already, and nothing else,
+/// has forgotten the other: it is not to be overwritten with the kernel's.
+fn refuse_source(to: &Path, options: &Options) -> Result {
+    let may_be_replaced = |file: &btf_elf::BtfFile| matches!(file.layers(), [btf_elf::Layer::Btf { .. }]);
+    let is_new = is_dash(to) || !to.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0);
+    if is_new || options.is_given() || btf_elf::BtfFile::open(to).is_ok_and(|file| may_be_replaced(&file)) {
+        return Ok(());
+    }
+    let name = SourceName::of(to);
+    Err(format!("{name} exists, and is not raw BTF: for its BTF, name the file to write too: btf extract {name} OUT")
+        .into())
 }

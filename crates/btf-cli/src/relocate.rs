@@ -8,7 +8,8 @@ use clap::Args;
 use crate::{
     Result,
     output::write_file,
-    target::{Target, in_object, read_object},
+    source,
+    target::{Target, in_object},
 };
 
 /// Arguments of `btf relocate`.
@@ -26,7 +27,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
-    let object = read_object(&arguments.object)?;
+    let object = source::read(&arguments.object)?;
     let relocator = Relocator::new(arguments.target.open()?);
     let relocated = relocator.relocate_object(object).map_err(|error| in_object(&arguments.object, &error))?;
     write_file(&arguments.out, &relocated)

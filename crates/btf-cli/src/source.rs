@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -53,6 +54,11 @@ impl Options {
     /// loaded.
     pub(crate) fn is_not_kernel(&self) -> bool {
         self.module.is_some() || self.loaded.is_given()
+    }
+
+    /// Whether anything says which BTF is meant.
+    pub(crate) fn is_given(&self) -> bool {
+        self.is_not_kernel() || self.member.is_some() || self.system.root.is_some() || self.system.release.is_some()
     }
 
     /// The system whose kernel is asked for.
@@ -331,13 +337,23 @@ fn open_file(path: &Path) -> Result<BtfFile, SourceError> {
     if !is_dash(path) {
         return Ok(BtfFile::open(path)?);
     }
+    BtfFile::parse(read(path)?).map_err(|error| SourceError::Btf(path.into(), error))
+}
+
+/// All of a file; `-` is standard input.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
+    let error = |error| SourceError::Read(path.into(), error);
     let limit = Limits::IMAGE.max_output();
     let mut bytes = Vec::new();
-    io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(SourceError::Stdin)?;
-    if bytes.len() as u64 > limit {
-        return Err(SourceError::TooLong { limit });
+    match is_dash(path) {
+        true => io::stdin().lock().take(limit + 1).read_to_end(&mut bytes),
+        false => File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)),
     }
-    BtfFile::parse(bytes).map_err(|error| SourceError::Btf(path.into(), error))
+    .map_err(error)?;
+    if bytes.len() as u64 > limit {
+        return Err(SourceError::TooLong { path: path.into(), limit });
+    }
+    Ok(bytes)
 }
 
 fn open_btf(file: &BtfFile, path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
@@ -360,10 +376,11 @@ pub(crate) enum SourceError {
     Btf(PathBuf, btf_elf::Error),
     /// A base was given for what has none.
     NotSplit(PathBuf),
-    /// Standard input cannot be read.
-    Stdin(io::Error),
-    /// There is more of standard input than of any kernel.
+    /// A file, or standard input, cannot be read.
+    Read(PathBuf, io::Error),
+    /// There is more of it than of any kernel.
     TooLong {
+        path: PathBuf,
         limit: u64,
     },
     Kernel(btf_kernel::Error),
@@ -422,8 +439,8 @@ impl fmt::Display for SourceError {
             Self::NotSplit(path) => {
                 write!(f, "{}: this is not split BTF, and has no base; leave out --base", SourceName::of(path))
             }
-            Self::Stdin(_) => f.write_str("cannot read standard input"),
-            Self::TooLong { limit } => write!(f, "standard input has more than {limit} bytes"),
+            Self::Read(path, _) => write!(f, "cannot read {}", SourceName::of(path)),
+            Self::TooLong { path, limit } => write!(f, "{} has more than {limit} bytes", SourceName::of(path)),
             Self::Kernel(error @ btf_kernel::Error::NoKernelBtf { .. }) => {
                 write!(f, "{error}; name a file to look at")
             }
@@ -443,7 +460,7 @@ impl std::error::Error for SourceError {
             Self::File(error) => error.source(),
             Self::Btf(_, error) if lacks_base(error) => None,
             Self::Btf(_, error) => Some(error),
-            Self::Stdin(error) => Some(error),
+            Self::Read(_, error) => Some(error),
             Self::Kernel(error) => error.source(),
             Self::Archive(error) => error.source(),
             Self::NoArchive(_) | Self::NotSplit(_) | Self::TooLong { .. } | Self::FileAndKernel(_) => None,

@@ -3,8 +3,6 @@
 
 use std::{
     error::Error,
-    fs,
-    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -14,8 +12,7 @@ use clap::Args;
 
 use crate::{
     Result,
-    output::is_dash,
-    source::{Options, Source, SourceName},
+    source::{self, Options, Source, SourceName},
     with_causes,
 };
 
@@ -49,19 +46,9 @@ impl Target {
     }
 }
 
-/// Reads an object file; `-` is standard input.
-pub(crate) fn read_object(path: &Path) -> Result<Vec<u8>> {
-    if is_dash(path) {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
-    }
-    fs::read(path).map_err(|error| format!("cannot read {}: {error}", SourceName::of(path)).into())
-}
-
 /// Opens a BPF object; `-` is standard input.
 pub(crate) fn open_object(path: &Path) -> Result<BpfObject> {
-    BpfObject::parse(read_object(path)?).map_err(|error| in_object(path, &error))
+    BpfObject::parse(source::read(path)?).map_err(|error| in_object(path, &error))
 }
 
 /// An error in an object file, with its path.

@@ -66,6 +66,24 @@ fn what_is_extracted_is_as_it_was() {
     let output = btf(&["extract", "/etc/passwd", path]);
     assert_eq!((output.status.code(), fs::read(&out).unwrap()), (Some(1), elf.btf_bytes().unwrap().to_vec()));
     assert_eq!(btf(&["extract"]).status.code(), Some(2));
+    // Nor is a source overwritten, where no other file is named.
+    let source = folder.path().join("tun.ko.xz");
+    fs::copy(&module, &source).unwrap();
+    let output = btf(&["extract", source.to_str().unwrap()]);
+    assert_eq!((output.status.code(), fs::read(&source).unwrap()), (Some(1), fs::read(&module).unwrap()));
+    let said = text(&output.stderr);
+    assert!(said.contains("exists, and is not raw BTF") && said.ends_with("tun.ko.xz OUT\n"), "{said}");
+}
+
+/// Files that do not end.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_more_is_read_than_of_any_kernel() {
+    for arguments in [["relocs", "/dev/zero", "--explain"], ["relocate", "/dev/zero", "out.o"]] {
+        let output = btf(&arguments);
+        let said = text(&output.stderr);
+        assert!(said.starts_with("btf: /dev/zero has more than ") && said.ends_with(" bytes\n"), "{said}");
+    }
 }
 
 /// A kernel in an archive is a source like any other.
