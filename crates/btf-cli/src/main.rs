@@ -13,6 +13,7 @@ mod find;
 mod info;
 mod json;
 mod kernel;
+mod kernel_error;
 mod output;
 mod pattern;
 mod relocate;
@@ -131,15 +132,18 @@ fn run(command: Command, color: Color) -> Result {
 
 /// Prints an error. Texts of files may be in it: no control character gets to
 /// the terminal but the ends of its lines.
-fn report(error: &dyn Error) {
-    let text = with_causes(error);
-    let lines: Vec<_> = text.split('\n').map(|line| Escaped::new(line).to_string()).collect();
-    eprintln!("btf: {}", lines.join("\n"));
+fn report(error: &(dyn Error + 'static)) {
+    eprintln!("btf: {}", escaped_lines(&with_causes(error)));
 }
 
 /// Prints an error that is none of the command's.
-fn warn(error: &dyn Error) {
-    eprintln!("btf: (passed over) {}", Escaped::new(&with_causes(error)));
+fn warn(error: &(dyn Error + 'static)) {
+    eprintln!("btf: (passed over) {}", escaped_lines(&with_causes(error)));
+}
+
+fn escaped_lines(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(|line| Escaped::new(line).to_string()).collect();
+    lines.join("\n")
 }
 
 /// One error of several, on a line each.
@@ -159,9 +163,13 @@ fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// An error and what caused it, on one line.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
+/// An error and what caused it, on one line; but for the places where a kernel's
+/// BTF was looked for.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = match error.downcast_ref() {
+        Some(error) => kernel_error::KernelError::new(error).to_string(),
+        None => error.to_string(),
+    };
     let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(": ");

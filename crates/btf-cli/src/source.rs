@@ -13,7 +13,10 @@ use btf_kernel::{Kernel, LoadedBtf, Modules, Root};
 use btf_types::{Btf, format::Escaped};
 use clap::{Args, ValueHint};
 
-use crate::output::is_dash;
+use crate::{
+    kernel_error::{KernelError, similar_modules},
+    output::is_dash,
+};
 
 /// How many modules a hint names.
 const MODULES: usize = 3;
@@ -222,7 +225,10 @@ impl Source {
         }
         let (btf, name) = match &self.options.module {
             None => (kernel.btf()?, kernel.source()?.path().display().to_string()),
-            Some(module) => (kernel.module(module)?, format!("module {module}")),
+            Some(module) => {
+                let error = |error| SourceError::Module(error, similar_modules(&kernel, module));
+                (kernel.module(module).map_err(error)?, format!("module {module}"))
+            }
         };
         Ok(Opened { btf, file: None, name: SourceName(name) })
     }
@@ -384,6 +390,9 @@ pub(crate) enum SourceError {
         limit: u64,
     },
     Kernel(btf_kernel::Error),
+    /// The kernel has no such module, or no BTF for it; and what could have been
+    /// meant.
+    Module(btf_kernel::Error, String),
     Archive(btf_archive::Error),
     /// A member was asked for, and of no archive.
     NoArchive(String),
@@ -441,10 +450,8 @@ impl fmt::Display for SourceError {
             }
             Self::Read(path, _) => write!(f, "cannot read {}", SourceName::of(path)),
             Self::TooLong { path, limit } => write!(f, "{} has more than {limit} bytes", SourceName::of(path)),
-            Self::Kernel(error @ btf_kernel::Error::NoKernelBtf { .. }) => {
-                write!(f, "{error}; name a file to look at")
-            }
-            Self::Kernel(error) => write!(f, "{error}"),
+            Self::Kernel(error) => KernelError::new(error).fmt(f),
+            Self::Module(error, hint) => KernelError::new(error).with_hint(hint).fmt(f),
             Self::Archive(error) => write!(f, "{error}"),
             Self::NoArchive(member) => write!(f, "name the archive that has {}", Escaped::new(member)),
             Self::FileAndKernel(path) => {
@@ -461,7 +468,7 @@ impl std::error::Error for SourceError {
             Self::Btf(_, error) if lacks_base(error) => None,
             Self::Btf(_, error) => Some(error),
             Self::Read(_, error) => Some(error),
-            Self::Kernel(error) => error.source(),
+            Self::Kernel(error) | Self::Module(error, _) => error.source(),
             Self::Archive(error) => error.source(),
             Self::NoArchive(_) | Self::NotSplit(_) | Self::TooLong { .. } | Self::FileAndKernel(_) => None,
         }

@@ -52,6 +52,6 @@ pub(crate) fn open_object(path: &Path) -> Result<BpfObject> {
 }
 
 /// An error in an object file, with its path.
-pub(crate) fn in_object(path: &Path, error: &dyn Error) -> Box<dyn Error> {
+pub(crate) fn in_object(path: &Path, error: &(dyn Error + 'static)) -> Box<dyn Error> {
     format!("{}: {}", SourceName::of(path), with_causes(error)).into()
 }

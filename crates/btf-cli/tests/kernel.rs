@@ -72,7 +72,17 @@ fn another_system_by_its_root() {
     assert!(text(&output.stdout).starts_with("[121185] "), "{}", text(&output.stderr));
     let output = btf(&["info", "--root", root, "--release", "1.2.3"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).starts_with("btf: no BTF for kernel 1.2.3; not there: "), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    let expected = format!(
+        "btf: no BTF for kernel 1.2.3; name a file to look at\n  not there: {root}/boot/vmlinux-1.2.3\n  not there: {root}/"
+    );
+    assert!(said.starts_with(&expected), "{said}");
+    let output = btf(&["info", "--root", root, "--module", "tunn"]);
+    assert_eq!(text(&output.stderr), "btf: no BTF for module tunn; there is tun\n");
+    for command in ["kernel", "info"] {
+        let output = btf(&[command, "--root", "/no/such"]);
+        assert_eq!(text(&output.stderr), "btf: /no/such: no such directory\n");
+    }
     let output = btf(&["show", "tun_struct", "--module", "tun", "--root", root, "./file.btf"]);
     assert!(text(&output.stderr).contains("which?"));
     assert_eq!(btf(&["info", "--root", root, "./file.btf"]).status.code(), Some(2));
@@ -167,7 +177,7 @@ fn a_tree_with_one_kernel_and_no_modules() {
     let output = btf(&["kernel", "--root", root]);
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
-    assert!(error.contains(": 5.4.0-1, 6.1.0-9-amd64; give the release"), "{error}");
+    assert!(error.contains(": 5.4.0-1, 6.1.0-9-amd64; give the release with --release"), "{error}");
     // This machine's own modules, be they any or none.
     assert!(btf(&["kernel", "modules"]).status.success());
 }

@@ -39,6 +39,10 @@ impl Btf {
     /// # }
     /// ```
     ///
+    /// What has no name, as many enumerations and structs, is not found by an
+    /// empty one: [`Btf::types`] has it, and [`Btf::find_enumerator`] finds an
+    /// enumeration by what it declares.
+    ///
     /// Cost: some tens of nanoseconds, after the first question by name: that
     /// one makes an index and keeps it, one for functions and one for everything
     /// else. Of a kernel's BTF both together take less than a millisecond and half

@@ -1,0 +1,66 @@
+//! Errors of looking for a kernel's BTF, with the options that would help, and
+//! each place that was tried on a line of its own.
+
+use std::{fmt, path::Path};
+
+use btf_kernel::{Attempt, Error, Kernel};
+use btf_types::format::Escaped;
+
+use crate::similar::Similar;
+
+/// An error, as the command says it.
+pub(crate) struct KernelError<'e> {
+    error: &'e Error,
+    hint: &'e str,
+}
+
+impl<'e> KernelError<'e> {
+    pub(crate) fn new(error: &'e Error) -> Self {
+        Self { error, hint: "" }
+    }
+
+    /// With a hint, for a module that there is not.
+    pub(crate) fn with_hint(self, hint: &'e str) -> Self {
+        Self { hint, ..self }
+    }
+}
+
+impl fmt::Display for KernelError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.error {
+            Error::NoRelease { root, .. } if !root.is_dir() => write!(f, "{}: no such directory", shown(root)),
+            error @ Error::NoRelease { .. } => write!(f, "{error} with --release"),
+            error @ Error::NoMachine { .. } => write!(f, "{error} with --machine"),
+            Error::NoKernelBtf { release, tried, .. } => {
+                write!(f, "no BTF for kernel {}; name a file to look at", Escaped::new(release))?;
+                write_tried(f, tried)
+            }
+            Error::NoModuleBtf { name, tried, .. } => {
+                write!(f, "no BTF for module {}{}", Escaped::new(name), Escaped::new(self.hint))?;
+                write_tried(f, tried)
+            }
+            error => error.fmt(f),
+        }
+    }
+}
+
+fn write_tried(f: &mut fmt::Formatter<'_>, tried: &[Attempt]) -> fmt::Result {
+    let (missing, others): (Vec<_>, Vec<_>) = tried.iter().partition(|attempt| attempt.is_missing());
+    others.into_iter().try_for_each(|attempt| write!(f, "\n  {}", attempt.error()))?;
+    missing.into_iter().try_for_each(|attempt| write!(f, "\n  not there: {}", shown(attempt.path())))
+}
+
+fn shown(path: &Path) -> Escaped<'_> {
+    Escaped::new(path.as_os_str().as_encoded_bytes())
+}
+
+/// A hint to the modules that are named like one that there is not.
+pub(crate) fn similar_modules(kernel: &Kernel, name: &str) -> String {
+    let Ok(names) = kernel.module_names() else { return String::new() };
+    if names.is_empty() {
+        return "; the kernel has no modules".into();
+    }
+    let mut similar = Similar::to(name);
+    names.iter().filter(|other| *other != name).for_each(|other| similar.add(other.as_str().into()));
+    similar.hint()
+}
