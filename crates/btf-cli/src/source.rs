@@ -226,7 +226,7 @@ impl Source {
         let (btf, name) = match &self.options.module {
             None => (kernel.btf()?, kernel.source()?.path().display().to_string()),
             Some(module) => {
-                let error = |error| SourceError::Module(error, similar_modules(&kernel, module));
+                let error = |error| SourceError::Module(Box::new(error), similar_modules(&kernel, module));
                 (kernel.module(module).map_err(error)?, format!("module {module}"))
             }
         };
@@ -392,7 +392,7 @@ pub(crate) enum SourceError {
     Kernel(btf_kernel::Error),
     /// The kernel has no such module, or no BTF for it; and what could have been
     /// meant.
-    Module(btf_kernel::Error, String),
+    Module(Box<btf_kernel::Error>, String),
     Archive(btf_archive::Error),
     /// A member was asked for, and of no archive.
     NoArchive(String),
@@ -468,7 +468,8 @@ impl std::error::Error for SourceError {
             Self::Btf(_, error) if lacks_base(error) => None,
             Self::Btf(_, error) => Some(error),
             Self::Read(_, error) => Some(error),
-            Self::Kernel(error) | Self::Module(error, _) => error.source(),
+            Self::Kernel(error) => error.source(),
+            Self::Module(error, _) => error.source(),
             Self::Archive(error) => error.source(),
             Self::NoArchive(_) | Self::NotSplit(_) | Self::TooLong { .. } | Self::FileAndKernel(_) => None,
         }
