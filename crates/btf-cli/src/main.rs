@@ -66,6 +66,8 @@ enum Command {
     Relocs(relocs::Arguments),
     /// Writes a BPF object whose instructions are patched for a kernel.
     Relocate(relocate::Arguments),
+    /// Writes the part of a kernel's BTF that BPF programs need.
+    Min(write::min::Arguments),
     /// Says where the kernel's BTF is, which modules there are, what the kernel
     /// knows, and what is loaded.
     Kernel(kernel::Arguments),
@@ -113,6 +115,7 @@ fn run(command: Command, color: Color) -> Result {
         Command::Info(arguments) => info::run(&arguments, &mut out),
         Command::Relocs(arguments) => relocs::run(&arguments, &mut out),
         Command::Relocate(arguments) => relocate::run(&arguments),
+        Command::Min(arguments) => write::min::run(&arguments),
         Command::Kernel(arguments) => kernel::run(&arguments),
         Command::Merge(arguments) => write::merge::run(&arguments),
         Command::Sort(arguments) => write::sort::run(&arguments),

@@ -1,8 +1,10 @@
-//! The commands that write BTF: `merge`, `sort`, `distill`, `rebase`, `encode`.
+//! The commands that write BTF: `merge`, `min`, `sort`, `distill`, `rebase`,
+//! `encode`.
 
 pub(crate) mod distill;
 pub(crate) mod encode;
 pub(crate) mod merge;
+pub(crate) mod min;
 pub(crate) mod rebase;
 pub(crate) mod sort;
 
