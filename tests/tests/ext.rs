@@ -3,13 +3,14 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+use btf_build::{Builder, Error as BuildError, Merge};
 use btf_format::{ByteOrder, Layout, RawBtf, RecordsMut, Word, convert, convert_ext};
 use btf_tests::{
     blob::Blob,
     fixtures,
     memory::{self, CountingAllocator},
 };
-use btf_types::{Btf, BtfExt, CoreReloKind, Error, Kind, Remap};
+use btf_types::{Btf, BtfExt, CoreReloKind, Error, Kind, Linkage, Remap};
 use proptest::prelude::*;
 
 #[global_allocator]
@@ -251,6 +252,14 @@ fn access_strings_are_looked_at_as_far_as_they_can_go() {
     assert_eq!(open(offsets[6]).unwrap().core_relos().next().unwrap().access().collect::<Vec<_>>(), [0, 1]);
 }
 
+/// All that it says, but for ids and offsets.
+fn said(ext: &BtfExt) -> Vec<String> {
+    let funcs = ext.func_infos().map(|info| format!("{info:?} {:?}", info.section()));
+    let lines = ext.line_infos().map(|info| format!("{info:?} {}", info.text()));
+    let relos = ext.core_relos().map(|relo| format!("{relo:?} {:?}", relo.section()));
+    funcs.chain(lines).chain(relos).collect()
+}
+
 /// Moved to other ids and offsets and back, `.BTF.ext` is what it was, and says
 /// in between what it said before.
 #[test]
@@ -287,18 +296,78 @@ fn remapped_there_and_back() {
         }
         let moved = Btf::from_native(blob, Some(&base), btf.byte_order(), btf.known_pointer_size()).unwrap();
         let moved_ext = there.remap_ext(&ext, &moved).unwrap();
-        let said = |ext: &BtfExt| {
-            let funcs = ext.func_infos().map(|info| format!("{info:?} {:?}", info.section()));
-            let lines = ext.line_infos().map(|info| format!("{info:?} {}", info.text()));
-            let relos = ext.core_relos().map(|relo| format!("{relo:?} {:?}", relo.section()));
-            funcs.chain(lines).chain(relos).collect::<Vec<_>>()
-        };
         assert_eq!(said(&moved_ext), said(&ext), "{object}");
         assert_ne!(moved_ext.as_bytes(), ext.as_bytes(), "{object}");
         assert_eq!(back.remap_ext(&moved_ext, btf).unwrap().as_bytes(), ext.as_bytes(), "{object}");
         let nothing = Remap::builder(0, 0).finish();
         assert!(matches!(nothing.remap_ext(&ext, btf), Err(Error::NotMapped { .. })), "{object}");
     }
+}
+
+/// The BTF of many objects in one: the `.BTF.ext` of each says what it said.
+#[test]
+fn remapped_into_the_merger_of_all_objects() {
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        let objects: Vec<BtfExt> = objects().iter().map(|object| open(object)).collect();
+        let objects: Vec<&BtfExt> = objects.iter().filter(|ext| ext.btf().byte_order() == order).collect();
+        assert!(objects.len() > 5);
+        let (mut merge, mut bare) = (Merge::new(), Merge::new());
+        let mut add = |ext: &&BtfExt| (merge.add_with_ext(ext.btf(), ext).unwrap(), bare.add(ext.btf()).unwrap());
+        let remaps: Vec<(Remap, Remap)> = objects.iter().map(&mut add).collect();
+        let (all, bare) = (merge.finish().unwrap(), bare.finish().unwrap());
+        assert_eq!(all.type_count(), bare.type_count());
+        let mut lost = 0;
+        for (ext, (remap, without)) in objects.iter().zip(remaps) {
+            let moved = remap.remap_ext(ext, &all).unwrap();
+            assert_eq!(said(&moved), said(ext));
+            lost += usize::from(matches!(without.remap_ext(ext, &bare), Err(Error::NotMapped { .. })));
+        }
+        assert!(lost > 5, "their strings are not those of types: {lost}");
+        // One as it is appended to a builder.
+        let mut b = Builder::new().byte_order(order);
+        b.float("double", 8).unwrap();
+        let remap = b.append_with_ext(objects[0].btf(), objects[0]).unwrap();
+        assert_eq!(said(&remap.remap_ext(objects[0], &b.finish().unwrap()).unwrap()), said(objects[0]));
+    }
+}
+
+/// The same where it refers to types and strings of a base that moves as well,
+/// and of a base that stays.
+#[test]
+fn remapped_with_a_base() {
+    let mut b = Builder::new();
+    let proto = b.func_proto(0).finish().unwrap();
+    let f = b.func("f", Linkage::Global, proto).unwrap();
+    let [tc, line] = ["tc", "return 0;"].map(|text| b.string(text).unwrap());
+    let base = b.finish().unwrap();
+    let mut b = Builder::on(&base);
+    let g = b.func("g", Linkage::Static, proto).unwrap();
+    let file = b.string("file.c").unwrap();
+    let split = b.finish().unwrap();
+    let bytes = ext_of([&[8, tc, 2, 0, f, 8, g], &[16, tc, 1, 0, file, line, 1 << 10], &[]]);
+    let ext = BtfExt::parse(bytes, &split).unwrap();
+    assert_eq!((ext.func_infos().len(), ext.line_infos().len()), (2, 1));
+    let mut other = Builder::new();
+    other.float("double", 8).unwrap();
+    let other = other.finish().unwrap();
+    let mut merge = Merge::new();
+    merge.add(&other).unwrap();
+    merge.add_with_ext(&base, &BtfExt::parse(ext_of([&[8, tc, 1, 0, f], &[], &[]]), &base).unwrap()).unwrap();
+    assert!(matches!(merge.add_with_ext(&base, &ext), Err(BuildError::OtherExt)));
+    let remap = merge.add_with_ext(&split, &ext).unwrap();
+    let all = merge.finish().unwrap();
+    assert_eq!([f, g, proto].map(|id| remap.id(id).unwrap()), [3, 4, 2]);
+    assert_eq!(remap.id(0), Some(0));
+    assert_eq!(said(&remap.remap_ext(&ext, &all).unwrap()), said(&ext));
+
+    let mut merge = Merge::on(&base);
+    merge.add(&split).unwrap();
+    let remap = merge.add_with_ext(&split, &ext).unwrap();
+    let twice = merge.finish().unwrap();
+    assert_eq!([f, g].map(|id| remap.id(id).unwrap()), [2, 4]);
+    let moved = remap.remap_ext(&ext, &twice).unwrap();
+    assert_eq!(said(&moved), said(&ext));
+    assert_eq!(twice.as_bytes()[twice.string_section()], *b"g\0file.c\0");
 }
 
 /// Bytes of the strings of BTF that is not split.

@@ -91,7 +91,7 @@ fn unknown_kinds_need_a_layout_section_their_own_or_their_bases() {
     assert_eq!(btf.type_by_id(2).unwrap().name(), "int");
     assert!(matches!(
         btf.to_bytes(ByteOrder::NATIVE.swapped()),
-        Err(Error::Format(Format::UnknownKind { kind: 30, .. }))
+        Err(Error::Format(Format::OpaqueKind { kind: 30, .. }))
     ));
 
     let mut split = Blob::split();

@@ -1,9 +1,6 @@
 //! One BTF appended to another, and many merged into one.
 
-use btf_types::{
-    Btf, Remap,
-    format::{Field, Word},
-};
+use btf_types::{Btf, BtfExt, Remap, RemapBuilder, format::Word};
 
 use crate::{
     Builder, Error,
@@ -47,9 +44,46 @@ impl Builder {
     /// [`Error::ByteOrder`]; [`Error::Format`] if it has a type of an unknown
     /// kind; [`Error::TooLarge`].
     pub fn append(&mut self, btf: &Btf) -> Result<Remap, Error> {
-        let mut below = Below::new(self, btf, &mut [])?;
-        let appended = append_layer(self, btf, &mut below)?;
-        Ok(appended.remap(btf))
+        append(self, btf, None, &mut []).map(|(_, remap)| remap)
+    }
+
+    /// Appends the own types of the BTF of an object, as [`Builder::append`], and
+    /// the strings that its `.BTF.ext` refers to: names of sections and files,
+    /// source lines, access strings. With the result [`Remap::remap_ext`]
+    /// rewrites the `.BTF.ext`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// use btf_build::{Builder, IntEncoding};
+    /// use btf_types::BtfExt;
+    ///
+    /// # // A function `f` in the section "tc", and nothing else.
+    /// # let mut b = Builder::new();
+    /// # let proto = b.func_proto(0).finish()?;
+    /// # let f = b.func("f", btf_types::Linkage::Global, proto)?;
+    /// # let tc = b.string("tc")?;
+    /// # let btf = b.finish()?;
+    /// # let words = [0x1_eb9f, 24, 0, 20, 20, 0, 8, tc, 1, 0, f];
+    /// # let words = words.map(|word: u32| word.to_le_bytes());
+    /// # let ext = BtfExt::parse(words.concat(), &btf)?;
+    /// # let mut b = Builder::new().byte_order(btf_types::ByteOrder::Little);
+    /// # if cfg!(target_endian = "big") { return Ok(()) }
+    /// b.int("int", 4, IntEncoding::SIGNED)?;
+    /// let remap = b.append_with_ext(&btf, &ext)?;
+    /// let all = b.finish()?;
+    /// let ext = remap.remap_ext(&ext, &all)?;
+    /// assert_eq!(ext.func_infos().next().unwrap().func().name(), "f");
+    /// assert!(ext.section("tc").is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Builder::append`]; [`Error::OtherExt`] if the `.BTF.ext` was not
+    /// opened with this BTF.
+    pub fn append_with_ext(&mut self, btf: &Btf, ext: &BtfExt) -> Result<Remap, Error> {
+        append(self, btf, Some(ext), &mut []).map(|(_, remap)| remap)
     }
 }
 
@@ -124,10 +158,23 @@ impl Merge {
     /// As for [`Builder::append`]; [`Error::OtherBase`] if its base was not
     /// added before, and is not what this merges on.
     pub fn add(&mut self, btf: &Btf) -> Result<Remap, Error> {
+        self.append(btf, None)
+    }
+
+    /// Appends the own types of the BTF of an object, and the strings that its
+    /// `.BTF.ext` refers to, as [`Builder::append_with_ext`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Merge::add`]; [`Error::OtherExt`] if the `.BTF.ext` was not opened
+    /// with this BTF.
+    pub fn add_with_ext(&mut self, btf: &Btf, ext: &BtfExt) -> Result<Remap, Error> {
+        self.append(btf, Some(ext))
+    }
+
+    fn append(&mut self, btf: &Btf, ext: Option<&BtfExt>) -> Result<Remap, Error> {
         let builder = self.builder.get_or_insert_with(|| Builder::new().byte_order(btf.byte_order()));
-        let mut below = Below::new(builder, btf, &mut self.added)?;
-        let map = append_layer(builder, btf, &mut below)?;
-        let remap = map.remap(btf);
+        let (map, remap) = append(builder, btf, ext, &mut self.added)?;
         self.added.push(Added { btf: btf.clone(), map });
         Ok(remap)
     }
@@ -156,14 +203,10 @@ impl LayerMap {
         id - self.first_id + self.new_first_id
     }
 
-    /// The map of the own ids and strings of the layer.
-    fn remap(&self, layer: &Btf) -> Remap {
-        let mut remap = Remap::builder(self.first_id, self.strings.first());
-        for id in layer.own_ids() {
-            remap.push_id(Some(self.id(id)));
-        }
+    /// Adds where the own ids and strings of the layer go.
+    fn add_to(&self, layer: &Btf, remap: &mut RemapBuilder) {
+        remap.push_ids(layer.own_ids(), self.new_first_id);
         self.strings.for_each(layer, |old, new| remap.push_strings(old, new));
-        remap.finish()
     }
 }
 
@@ -222,22 +265,59 @@ impl<'a> Below<'a> {
     }
 }
 
-/// Appends the own types of a BTF.
-fn append_layer(builder: &mut Builder, btf: &Btf, below: &mut Below<'_>) -> Result<LayerMap, Error> {
+/// Appends the own types of a BTF, and the strings of its `.BTF.ext`: everything,
+/// or nothing.
+fn append(
+    builder: &mut Builder,
+    btf: &Btf,
+    ext: Option<&BtfExt>,
+    added: &mut [Added],
+) -> Result<(LayerMap, Remap), Error> {
+    if ext.is_some_and(|ext| !ext.btf().is_same(btf)) {
+        return Err(Error::OtherExt);
+    }
+    let mut below = Below::new(builder, btf, added)?;
+    let before = builder.checkpoint();
+    let result = append_layer(builder, btf, ext, &mut below);
+    if result.is_err() {
+        let strings = builder.roll_back(before);
+        below.added.iter_mut().for_each(|added| added.map.strings.forget(strings));
+    }
+    let map = result?;
+    let mut remap = Remap::builder(below.first_id, below.first_string);
+    for added in below.chain.iter().filter_map(|&place| below.added.get(place)) {
+        added.map.add_to(&added.btf, &mut remap);
+    }
+    map.add_to(btf, &mut remap);
+    Ok((map, remap.finish()))
+}
+
+fn append_layer(
+    builder: &mut Builder,
+    btf: &Btf,
+    ext: Option<&BtfExt>,
+    below: &mut Below<'_>,
+) -> Result<LayerMap, Error> {
     let first_id = btf.own_ids().start;
     let new_first_id = builder.type_count();
     let last_id = u64::from(new_first_id) + btf.own_ids().len() as u64;
     if last_id > u64::from(u32::MAX) {
         return Err(Error::TooLarge { what: "types" });
     }
-    let first_string = btf.base().map_or(0, |base| Layers::new(base).strings_len());
+    let first_string = btf.base().map_or(0, Btf::string_len);
     let mut map = LayerMap { first_id, new_first_id, strings: StringMap::new(btf, first_string) };
-    builder.strings.reserve(own_strings(btf).len());
-    builder.append_section(btf, |table, field: Field, value| match field.holds {
+    // At most one name each, of an element of 8 bytes or what is longer.
+    let names = btf.type_section().len() / 8;
+    builder.strings.reserve(map.strings.len().min(names), own_strings(btf).len());
+    let mut change = |table: &mut StringTable, holds, value| match holds {
         Word::Id if value >= first_id => Ok(value - first_id + new_first_id),
         Word::Id => Ok(below.id(value)),
         _ if value >= first_string => map.strings.map(btf, value, table),
         _ => below.string(value, table),
-    })?;
+    };
+    builder.append_section(btf, |table, field, value| change(table, field.holds, value))?;
+    if let Some(ext) = ext {
+        builder.add_strings(ext, |table, value| change(table, Word::Name, value))?;
+    }
     Ok(map)
 }

@@ -1,11 +1,11 @@
 //! The BTF in the making: records, ids, and the strings that records share.
 
 use btf_types::{
-    Btf, ByteOrder, Kind,
-    format::{Assembly, Field, Info, Layout, RecordMut, Records, RecordsMut, TypeRecord},
+    Btf, BtfExt, ByteOrder, Kind,
+    format::{Assembly, Field, Header, Info, Layout, RawBtfExt, RecordMut, Records, RecordsMut, TypeRecord, Word},
 };
 
-use crate::{Error, copy::Copies, define::Definition, layers::layout, string_table::StringTable};
+use crate::{Error, copy::Copies, define::Definition, string_table::StringTable};
 
 /// A BTF in the making.
 ///
@@ -48,12 +48,12 @@ pub struct Builder {
     byte_order: ByteOrder,
     pointer_size: Option<u8>,
     pub(crate) strings: StringTable,
-    /// Records, in the order of their definition.
+    /// Room for the header, and the records in the order of their definition.
     types: Vec<u8>,
     /// Where in `types` the record of each own id begins, or [`UNDEFINED`].
     slots: Vec<u32>,
     first_id: u32,
-    /// The least size of the header.
+    /// The size of the header.
     hdr_len: u32,
     /// What is finished of `types`, and of the strings.
     done: Mark,
@@ -67,6 +67,13 @@ const UNDEFINED: u32 = u32::MAX;
 struct Mark {
     types: usize,
     strings: usize,
+}
+
+/// What a builder can be rolled back to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checkpoint {
+    done: Mark,
+    slots: usize,
 }
 
 impl Default for Builder {
@@ -96,13 +103,13 @@ impl Builder {
             base: base.cloned(),
             byte_order: base.map_or(ByteOrder::NATIVE, Btf::byte_order),
             pointer_size: None,
-            done: Mark { types: 0, strings: strings.as_bytes().len() },
+            done: Mark { types: Header::SIZE as usize, strings: strings.as_bytes().len() },
             copies: Copies::default(),
             strings,
-            types: Vec::new(),
+            types: vec![0; Header::SIZE as usize],
             slots: Vec::new(),
             first_id: base.map_or(1, Btf::type_count),
-            hdr_len: 0,
+            hdr_len: Header::SIZE,
         }
     }
 
@@ -123,10 +130,15 @@ impl Builder {
         Self { pointer_size: Some(bytes), ..self }
     }
 
-    /// Takes byte order, size of pointers and length of the header from a BTF.
-    pub(crate) fn like(self, btf: &Btf) -> Self {
-        let (byte_order, pointer_size) = (btf.byte_order(), btf.known_pointer_size());
-        Self { byte_order, pointer_size, hdr_len: btf.hdr_len(), ..self }
+    /// Begins one with the byte order, size of pointers and length of the header
+    /// of another BTF.
+    pub(crate) fn like(btf: &Btf, base: Option<&Btf>) -> Self {
+        let mut builder = Self::with_base(base);
+        (builder.byte_order, builder.pointer_size) = (btf.byte_order(), btf.known_pointer_size());
+        builder.hdr_len = btf.hdr_len();
+        builder.types.resize(builder.hdr_len as usize, 0);
+        builder.finished();
+        builder
     }
 
     /// The BTF that this continues.
@@ -191,16 +203,21 @@ impl Builder {
         if !self.slots.is_sorted() {
             self.types = self.in_order_of_ids();
         }
-        drop(self.copies);
-        let strings = self.strings.into_bytes();
-        let mut blob = Vec::with_capacity(32 + self.types.len() + strings.len());
-        Assembly::new(&self.types, &strings).hdr_len(self.hdr_len).write(|part| blob.extend_from_slice(part))?;
-        drop((self.types, self.slots, strings));
+        drop((self.copies, self.slots));
+        let (mut blob, strings) = (self.types, self.strings.into_bytes());
+        let mut header = Vec::with_capacity(self.hdr_len as usize);
+        let (room, types) = blob.split_at_mut_checked(self.hdr_len as usize).unwrap_or_default();
+        Assembly::new(types, &strings).hdr_len(self.hdr_len).write_header(|part| header.extend_from_slice(part))?;
+        room.iter_mut().zip(header).for_each(|(to, from)| *to = from);
+        blob.reserve_exact(strings.len());
+        blob.extend_from_slice(&strings);
+        drop(strings);
         Ok(Btf::from_native(blob, self.base.as_ref(), self.byte_order, self.pointer_size)?)
     }
 
     fn in_order_of_ids(&self) -> Vec<u8> {
-        let mut types = Vec::with_capacity(self.types.len());
+        let mut types = Vec::with_capacity(self.types.len() + self.strings.as_bytes().len());
+        types.resize(self.hdr_len as usize, 0);
         for &slot in &self.slots {
             let rest = self.types.get(slot as usize..).unwrap_or_default();
             if let Some(Ok(record)) = Records::new(rest, 0, Layout::NONE).next() {
@@ -218,6 +235,21 @@ impl Builder {
     pub(crate) fn undo(&mut self) {
         self.types.truncate(self.done.types);
         self.strings.truncate(self.done.strings);
+    }
+
+    /// Where the builder is now.
+    pub(crate) fn checkpoint(&mut self) -> Checkpoint {
+        self.undo();
+        Checkpoint { done: self.done, slots: self.slots.len() }
+    }
+
+    /// Takes back all types and strings since, of which no declared ones were
+    /// defined. Returns the first string offset that is gone.
+    pub(crate) fn roll_back(&mut self, to: Checkpoint) -> u32 {
+        self.slots.truncate(to.slots);
+        self.done = to.done;
+        self.undo();
+        self.strings.end()
     }
 
     /// Checks that `void`, the base, or this has a type of this id.
@@ -288,8 +320,9 @@ impl Builder {
         btf: &Btf,
         mut change: impl FnMut(&mut StringTable, Field, u32) -> Result<u32, Error>,
     ) -> Result<(), Error> {
-        self.undo();
-        let (start, slots) = (self.types.len(), self.slots.len());
+        btf.check_known_kinds()?;
+        let before = self.checkpoint();
+        let start = self.types.len();
         let section = btf.as_bytes().get(btf.type_section()).unwrap_or_default();
         if (start + section.len()) as u64 >= u64::from(UNDEFINED) {
             return Err(Error::TooLarge { what: "types" });
@@ -297,19 +330,30 @@ impl Builder {
         self.types.extend_from_slice(section);
         self.slots.reserve(btf.own_ids().len());
         let section = self.types.get_mut(start..).unwrap_or_default();
-        let result = RecordsMut::new(section, start as u64, layout(btf)).try_for_each(|record| {
+        let result = RecordsMut::new(section, start as u64, Layout::NONE).try_for_each(|record| {
             let mut record = record?;
             self.slots.push(record.offset() as u32);
             rewrite(&mut record, |field, value| change(&mut self.strings, field, value))
         });
         match result {
             Ok(()) => self.finished(),
-            Err(_) => {
-                self.slots.truncate(slots);
-                self.undo();
-            }
+            Err(_) => _ = self.roll_back(before),
         }
         result
+    }
+
+    /// Adds each string that `.BTF.ext` refers to, by `add`.
+    pub(crate) fn add_strings(
+        &mut self,
+        ext: &BtfExt,
+        mut add: impl FnMut(&mut StringTable, u32) -> Result<u32, Error>,
+    ) -> Result<(), Error> {
+        RawBtfExt::parse(ext.as_bytes())?.try_for_each_field(|field, value| match field.holds {
+            Word::Name => add(&mut self.strings, value).map(drop),
+            _ => Ok(()),
+        })?;
+        self.finished();
+        Ok(())
     }
 
     /// Adds a record whose ids and names `change` rewrites, and gives it the next
@@ -371,7 +415,6 @@ impl Builder {
 /// Replaces the ids and names of a record.
 #[inline]
 fn rewrite(record: &mut RecordMut<'_>, mut change: impl FnMut(Field, u32) -> Result<u32, Error>) -> Result<(), Error> {
-    record.check_roles()?;
     record.try_for_each_field(|field, value| {
         *value = change(field, *value)?;
         Ok(())

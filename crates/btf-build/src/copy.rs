@@ -269,6 +269,8 @@ impl Copying<'_> {
         let result = self.put(&mut items);
         if result.is_err() {
             self.builder.undo();
+            let gone = self.builder.strings.end();
+            self.copies.sources.iter_mut().for_each(|source| source.strings.forget(gone));
             for item in items.iter().rev() {
                 *self.copied(item.old) = item.before;
             }

@@ -6,13 +6,15 @@
 
 use btf_types::{
     Btf, Kind, Remap,
-    format::{Info, Record, TypeRecord, Word},
+    format::{Field, Info, Record, TypeRecord, Word},
 };
 
 use crate::{
     Builder, Error,
-    layers::{name_of, own_records},
-    source_strings::SourceStrings,
+    id_set::IdSet,
+    layers::{Layers, name_of, own_records},
+    source_strings::{FewStrings, SourceStrings},
+    string_table::StringTable,
 };
 
 /// Split BTF on a distilled base, see [`distill`].
@@ -67,48 +69,62 @@ pub struct Distilled {
 /// [`Error::Format`] if it has types of unknown kinds.
 pub fn distill(split: &Btf) -> Result<Distilled, Error> {
     let base = split.base().ok_or(Error::NotSplit)?;
-    let (first_id, mut strings) = (split.own_ids().start, SourceStrings::new(split));
+    split.check_known_kinds()?;
     let wanted = Wanted::new(split, base)?;
+    let mut new_ids = vec![0; wanted.ids.len()];
 
-    let mut new_ids = vec![0; first_id as usize];
-    let mut set_new_id = |old: u32, new| {
-        if let Some(id) = new_ids.get_mut(old as usize) {
-            *id = new;
-        }
-    };
-    let mut builder = Builder::new().like(split);
-    for (id, record) in wanted.records(true) {
-        set_new_id(id, builder.type_count());
-        keep(&mut builder, &record, &mut strings)?;
+    let (layers, mut names) = (Layers::new(base), FewStrings::default());
+    let mut builder = Builder::like(split, None);
+    for (record, new_id) in wanted.records().zip(&mut new_ids).filter(|(record, _)| is_kept(record)) {
+        *new_id = builder.type_count();
+        keep(&mut builder, &record, |offset, table| names.map(&layers, offset, table))?;
     }
     let new_base = builder.finish()?;
 
-    let first_new_id = new_base.type_count();
-    for ((id, _), new) in wanted.records(false).zip(first_new_id + split.own_ids().len() as u32..) {
-        set_new_id(id, new);
-    }
+    let (first_id, first_new_id) = (split.own_ids().start, new_base.type_count());
+    // There are no more types than there were.
+    let first_moved = first_new_id + split.own_ids().len() as u32;
+    let moved = wanted.records().zip(&mut new_ids).filter(|(record, _)| !is_kept(record));
+    let moved: Vec<Record<'_>> = (first_moved..)
+        .zip(moved)
+        .map(|(id, (record, new_id))| {
+            *new_id = id;
+            record
+        })
+        .collect();
     let new_id = |id: u32| match id.checked_sub(first_id) {
         Some(own) => first_new_id + own,
-        None => new_ids.get(id as usize).copied().unwrap_or(0),
+        None => wanted.set.number_of(id).and_then(|number| new_ids.get(number)).copied().unwrap_or(0),
     };
-    let mut builder = Builder::on(&new_base).like(split);
+    let mut builder = Builder::like(split, Some(&new_base));
     // The strings that the new base has are there, all others in the split BTF.
     let mut strings = SourceStrings::new(split);
-    let own = own_records(split).map(|(_, record)| record);
-    for record in own.chain(wanted.records(false).map(|(_, record)| record)) {
-        builder.add_rewritten(record.as_bytes(), |table, field, value| match field.holds {
-            Word::Id => Ok(new_id(value)),
-            _ => strings.map(value, table),
-        })?;
+    let mut change = |table: &mut StringTable, field: Field, value| match field.holds {
+        Word::Id => Ok(new_id(value)),
+        _ => strings.map(split, value, table),
+    };
+    builder.append_section(split, &mut change)?;
+    for record in moved {
+        builder.add_rewritten(record.as_bytes(), &mut change)?;
     }
     let new_split = builder.finish()?;
-    let remap = remap(split, &new_ids, new_id, &strings);
-    Ok(Distilled { base: new_base, split: new_split, remap })
+
+    let mut remap = Remap::builder(0, 0);
+    remap.push_ids(0..1, 0);
+    for (&old, &new) in wanted.ids.iter().zip(&new_ids) {
+        remap.push_ids(old..old + 1, new);
+    }
+    remap.push_ids(split.own_ids(), first_new_id);
+    // The empty string is where it always is.
+    remap.push_strings(0..1, 0);
+    strings.for_each(split, |old, new| remap.push_strings(old, new));
+    Ok(Distilled { base: new_base, split: new_split, remap: remap.finish() })
 }
 
 /// The types of a base that a split BTF refers to, and what those consist of.
 struct Wanted<'btf> {
     base: &'btf Btf,
+    set: IdSet,
     /// Their ids, rising.
     ids: Vec<u32>,
 }
@@ -116,52 +132,43 @@ struct Wanted<'btf> {
 impl<'btf> Wanted<'btf> {
     fn new(split: &Btf, base: &'btf Btf) -> Result<Self, Error> {
         let first_id = split.own_ids().start;
-        let mut wanted = Self { base, ids: Vec::new() };
-        let mut seen = vec![false; first_id as usize];
+        let mut set = IdSet::new(first_id);
         let mut pending = Vec::new();
         for (_, record) in own_records(split) {
-            record.check_roles()?;
             references(&record, |id| {
-                if id < first_id {
+                if id < first_id && id != 0 && set.insert(id) {
                     pending.push(id);
                 }
             });
-            while let Some(id) = pending.pop() {
-                match seen.get_mut(id as usize) {
-                    Some(seen) if !*seen && id != 0 => *seen = true,
-                    _ => continue,
-                }
-                wanted.ids.push(id);
-                let record = wanted.record(id)?;
-                wanted.check(id, &record)?;
-                if !is_named_composite(&record) {
-                    references(&record, |id| pending.push(id));
-                }
+        }
+        while let Some(id) = pending.pop() {
+            let record = base.record(id).ok_or_else(|| Error::NoSuchId { id, count: base.type_count() })?;
+            check(base, id, &record)?;
+            if !is_named_composite(&record) {
+                references(&record, |id| {
+                    if id != 0 && set.insert(id) {
+                        pending.push(id);
+                    }
+                });
             }
         }
-        wanted.ids.sort_unstable();
-        Ok(wanted)
+        let ids = set.number();
+        Ok(Self { base, set, ids })
     }
 
-    fn record(&self, id: u32) -> Result<Record<'btf>, Error> {
-        let missing = || Error::NoSuchId { id, count: self.base.type_count() };
-        self.base.record(id).ok_or_else(missing)
+    /// Their records, by rising id.
+    fn records(&self) -> impl Iterator<Item = Record<'btf>> {
+        self.ids.iter().filter_map(|&id| self.base.record(id))
     }
+}
 
-    /// The records of the types that the distilled base keeps, or of those that
-    /// it does not, each with its id.
-    fn records(&self, kept: bool) -> impl Iterator<Item = (u32, Record<'btf>)> {
-        let records = self.ids.iter().filter_map(|&id| Some((id, self.base.record(id)?)));
-        records.filter(move |(_, record)| is_kept(record) == kept)
-    }
-
-    fn check(&self, id: u32, record: &Record<'_>) -> Result<(), Error> {
-        match record.kind() {
-            None | Some(Kind::Func | Kind::Var | Kind::Datasec | Kind::DeclTag) => {
-                Err(Error::NotDistillable { id, kind: record.kind(), name: name_of(self.base, id) })
-            }
-            _ => Ok(()),
+/// Checks that a type of the base can be distilled.
+fn check(base: &Btf, id: u32, record: &Record<'_>) -> Result<(), Error> {
+    match record.kind() {
+        None | Some(Kind::Func | Kind::Var | Kind::Datasec | Kind::DeclTag) => {
+            Err(Error::NotDistillable { id, kind: record.kind(), name: name_of(base, id) })
         }
+        _ => Ok(()),
     }
 }
 
@@ -193,7 +200,11 @@ fn is_kept(record: &Record<'_>) -> bool {
 
 /// Adds a type of the base to the distilled base: INT, FLOAT and FWD as they are;
 /// structs, unions and enums without what they consist of, ENUM64 as ENUM.
-fn keep(builder: &mut Builder, record: &Record<'_>, strings: &mut SourceStrings) -> Result<(), Error> {
+fn keep(
+    builder: &mut Builder,
+    record: &Record<'_>,
+    mut string: impl FnMut(u32, &mut StringTable) -> Result<u32, Error>,
+) -> Result<(), Error> {
     let head = record.head();
     let kind = match record.kind() {
         Some(Kind::Enum64) => Some(Kind::Enum),
@@ -204,19 +215,6 @@ fn keep(builder: &mut Builder, record: &Record<'_>, strings: &mut SourceStrings)
     let bytes = emptied.as_ref().map_or(record.as_bytes(), TypeRecord::as_bytes);
     builder.add_rewritten(bytes, |table, field, value| match field.holds {
         Word::Id => Ok(value),
-        _ => strings.map(value, table),
+        _ => string(value, table),
     })
-}
-
-/// The new ids and strings of the split BTF.
-fn remap(split: &Btf, new_ids: &[u32], own: impl Fn(u32) -> u32, strings: &SourceStrings) -> Remap {
-    let mut remap = Remap::builder(0, 0);
-    for (old, &new) in (0..).zip(new_ids) {
-        remap.push_id(Some(new).filter(|&new| new != 0 || old == 0));
-    }
-    split.own_ids().for_each(|id| remap.push_id(Some(own(id))));
-    for (layer, map) in strings.maps() {
-        map.for_each(layer, |old, new| remap.push_strings(old, new));
-    }
-    remap.finish()
 }

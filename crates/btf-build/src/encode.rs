@@ -2,7 +2,7 @@
 
 use btf_types::{
     Btf, ByteOrder, Kind,
-    format::{Assembly, Feature, FeatureSet, Header, Info, KernelVersion, LayoutEntry, Record, Shape, convert},
+    format::{Assembly, Feature, FeatureSet, Header, Info, KernelVersion, LayoutEntry, Record, Shape},
 };
 
 use crate::{
@@ -106,20 +106,21 @@ impl Encode {
     pub fn encode(&self, btf: &Btf) -> Result<Vec<u8>, Error> {
         let byte_order = self.byte_order.unwrap_or(btf.byte_order());
         if self.header_size.is_none() && self.layout.is_none() && self.target.is_none() {
-            let mut bytes = btf.as_bytes().to_vec();
-            convert(&mut bytes, byte_order)?;
-            return Ok(bytes);
+            return Ok(btf.to_bytes(byte_order)?);
         }
         if let Some(target) = &self.target {
             target.check(btf)?;
         }
         btf.check_known_header()?;
+        if !byte_order.is_native() {
+            btf.check_known_kinds()?;
+        }
         let layout = self.layout_section(btf)?;
         let types = btf.as_bytes().get(btf.type_section()).unwrap_or_default();
-        let assembly = Assembly::new(types, own_strings(btf)).layout(&layout).hdr_len(self.hdr_len(btf, &layout)?);
+        let hdr_len = self.hdr_len(btf, &layout)?;
+        let assembly = Assembly::new(types, own_strings(btf)).layout(&layout).hdr_len(hdr_len).byte_order(byte_order);
         let mut bytes = Vec::with_capacity(btf.as_bytes().len() + layout.len() + 8);
         assembly.write(|part| bytes.extend_from_slice(part))?;
-        convert(&mut bytes, byte_order)?;
         Ok(bytes)
     }
 

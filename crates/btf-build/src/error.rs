@@ -167,6 +167,9 @@ pub enum Error {
     /// Split BTF was given whose base is not the one that is needed.
     #[error("the BTF is split from another base than the one it is added to; merge its base first")]
     OtherBase,
+    /// A `.BTF.ext` was given that was opened with another BTF.
+    #[error("the .BTF.ext was opened with another BTF than the one it is added with")]
+    OtherExt,
     /// BTF of two byte orders was to become one.
     #[error("cannot add {found} BTF to {expected} BTF")]
     #[non_exhaustive]

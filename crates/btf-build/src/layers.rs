@@ -2,7 +2,7 @@
 
 use btf_types::{
     Btf, Bytes, OwnedName,
-    format::{Assembly, Layout, Record, Records},
+    format::{Layout, Record, Records},
 };
 
 use crate::Error;
@@ -96,17 +96,6 @@ pub(crate) fn own_records(btf: &Btf) -> impl Iterator<Item = (u32, Record<'_>)> 
 /// The name of a type, for an error.
 pub(crate) fn name_of(btf: &Btf, id: u32) -> OwnedName {
     btf.type_by_id(id).map_or_else(|_| OwnedName::default(), |ty| ty.name().into())
-}
-
-/// A BTF like another, of the same base and header, with other types and
-/// strings.
-pub(crate) fn rewritten(like: &Btf, base: Option<&Btf>, types: &[u8], strings: &[u8]) -> Result<Btf, Error> {
-    let mut blob = Vec::with_capacity(32 + types.len() + own_layout(like).len() + strings.len());
-    Assembly::new(types, strings)
-        .layout(own_layout(like))
-        .hdr_len(like.hdr_len())
-        .write(|part| blob.extend_from_slice(part))?;
-    open(blob, base, like)
 }
 
 /// Opens what was written in native byte order, as of the byte order and the

@@ -68,6 +68,7 @@ mod encode;
 mod enumeration;
 mod error;
 mod func_proto;
+mod id_set;
 mod layers;
 mod permute;
 mod source_strings;

@@ -2,12 +2,12 @@
 
 use btf_types::{
     Btf, Remap,
-    format::{RecordMut, RecordsMut, Word},
+    format::{Assembly, Word},
 };
 
 use crate::{
     Error,
-    layers::{Layers, layout, own_records, own_strings, rewritten},
+    layers::{Layers, open, own_layout, own_records, own_strings},
 };
 
 /// Gives the own types of a BTF other ids.
@@ -36,45 +36,63 @@ use crate::{
 /// order; [`Error::Format`] if there is a type of a kind, or data in the header,
 /// that is unknown.
 pub fn permute(btf: &Btf, new_ids: &[u32]) -> Result<(Btf, Remap), Error> {
-    let records = in_new_order(btf, new_ids)?;
-    let first = btf.own_ids().start;
     btf.check_known_header()?;
-    let mut types = Vec::with_capacity(btf.type_section().len());
-    for record in records {
-        types.extend_from_slice(record);
+    btf.check_known_kinds()?;
+    let first = btf.own_ids().start;
+    let starts = starts(btf, new_ids)?;
+    let section = btf.as_bytes().get(btf.type_section()).unwrap_or_default();
+    let mut blob = Vec::with_capacity(btf.as_bytes().len());
+    let assembly = Assembly::new(section, own_strings(btf)).layout(own_layout(btf)).hdr_len(btf.hdr_len());
+    assembly.write_header(|part| blob.extend_from_slice(part))?;
+    let types = blob.len();
+    for part in [section, own_layout(btf), own_strings(btf)] {
+        blob.extend_from_slice(part);
     }
     let new_id = |id: u32| match id.checked_sub(first) {
         Some(own) => new_ids.get(own as usize).copied().unwrap_or(id),
         None => id,
     };
-    for record in RecordsMut::new(&mut types, 0, layout(btf)) {
-        let mut record: RecordMut<'_> = record?;
-        record.check_roles()?;
-        record.for_each_field(|field, value| if field.holds == Word::Id { new_id(value) } else { value });
+    for ((_, record), &new) in own_records(btf).zip(new_ids) {
+        let start = starts.get((new - first) as usize).map_or(0, |&start| types + start as usize);
+        let Some(to) = blob.get_mut(start..start + record.as_bytes().len()) else { continue };
+        to.copy_from_slice(record.as_bytes());
+        record.for_each_field(|field, value| {
+            if field.holds == Word::Id
+                && let Some(word) = to.get_mut(field.at..).and_then(<[u8]>::first_chunk_mut)
+            {
+                *word = new_id(value).to_ne_bytes();
+            }
+        });
     }
-    let new = rewritten(btf, btf.base(), &types, own_strings(btf))?;
+    drop(starts);
+    let new = open(blob, btf.base(), btf)?;
     let mut remap = Remap::builder(first, u32::MAX);
     new_ids.iter().for_each(|&id| remap.push_id(Some(id)));
     Ok((new, remap.finish()))
 }
 
-/// The records of a BTF in the order of their new ids.
-fn in_new_order<'btf>(btf: &'btf Btf, new_ids: &[u32]) -> Result<Vec<&'btf [u8]>, Error> {
+/// Where in the type section each record is to begin, by new id.
+fn starts(btf: &Btf, new_ids: &[u32]) -> Result<Vec<u32>, Error> {
     let ids = btf.own_ids();
     let not = |reason| Error::NotPermutation { first: ids.start, count: ids.len() as u32, reason };
     if new_ids.len() != ids.len() {
         return Err(not("another number of ids"));
     }
-    let mut records: Vec<&[u8]> = vec![&[]; new_ids.len()];
+    // First how long each is, which is never 0.
+    let mut starts = vec![0; new_ids.len()];
     for ((_, record), &new) in own_records(btf).zip(new_ids) {
-        let place = new.checked_sub(ids.start).and_then(|index| records.get_mut(index as usize));
+        let place = new.checked_sub(ids.start).and_then(|index| starts.get_mut(index as usize));
         let place = place.ok_or_else(|| not("an id is none of them"))?;
-        if !place.is_empty() {
+        if *place != 0 {
             return Err(not("an id occurs twice"));
         }
-        *place = record.as_bytes();
+        *place = record.as_bytes().len() as u32;
     }
-    Ok(records)
+    let mut end = 0;
+    for start in &mut starts {
+        end += std::mem::replace(start, end);
+    }
+    Ok(starts)
 }
 
 /// Sorts the own types of a BTF by name, as the build of Linux 7.0 does: types
@@ -106,14 +124,7 @@ fn in_new_order<'btf>(btf: &'btf Btf, new_ids: &[u32]) -> Result<Vec<&'btf [u8]>
 /// is unknown; [`Error::TooManySteps`] if names are megabytes long and
 /// alike.
 pub fn sort(btf: &Btf) -> Result<(Btf, Remap), Error> {
-    let first = btf.own_ids().start;
-    let mut new_ids = vec![0; btf.own_ids().len()];
-    for (new, named) in (first..).zip(sorted(btf)?) {
-        if let Some(id) = new_ids.get_mut(named.own as usize) {
-            *id = new;
-        }
-    }
-    permute(btf, &new_ids)
+    permute(btf, &sorted_ids(btf)?)
 }
 
 /// A type that is to be sorted by its name.
@@ -127,40 +138,83 @@ struct Named {
     name_off: u32,
 }
 
-/// The own types by name.
+/// The new id of each own type, when they are in the order of their names.
 ///
 /// Eight bytes of all names are compared, then the next eight of those that are
 /// equal so far, and so on: each byte of a name is looked at once.
-fn sorted(btf: &Btf) -> Result<Vec<Named>, Error> {
-    let layers = Layers::new(btf);
-    let named = |(own, name_off)| Named { key: 0, own, name_off };
-    let name_offs = own_records(btf).map(|(_, record)| record.head().name_off());
-    let mut types: Vec<Named> = (0..).zip(name_offs).map(named).collect();
-    let limit = 16 * (types.len() as u64 + u64::from(layers.strings_len()));
+fn sorted_ids(btf: &Btf) -> Result<Vec<u32>, Error> {
+    let names = Names::new(btf);
+    let first = btf.own_ids().start;
+    let (mut new_ids, mut next) = (vec![0; btf.own_ids().len()], first);
+    let mut types = Vec::new();
+    for ((own, (_, record)), new_id) in (0..).zip(own_records(btf)).zip(&mut new_ids) {
+        let name_off = record.head().name_off();
+        match names.key(name_off, 0) {
+            0 => {
+                *new_id = next;
+                next += 1;
+            }
+            key => types.push(Named { key, own, name_off }),
+        }
+    }
+    let limit = 16 * (new_ids.len() as u64 + u64::from(btf.string_len()));
     let mut steps = limit;
     let mut unsorted = vec![(0..types.len(), 0)];
     while let Some((range, depth)) = unsorted.pop() {
         let group = types.get_mut(range.clone()).unwrap_or_default();
         steps = steps.checked_sub(group.len() as u64).ok_or(Error::TooManySteps { limit })?;
-        for named in &mut *group {
-            named.key = key(layers.tail(named.name_off), depth);
+        if depth > 0 {
+            group.iter_mut().for_each(|named| named.key = names.key(named.name_off, depth));
         }
         group.sort_unstable_by_key(|named| (named.key, named.own));
         let mut start = range.start;
         for equal in group.chunk_by(|a, b| a.key == b.key) {
-            let goes_on = equal.first().is_some_and(|named| named.key as u8 != 0);
-            let is_one_name = equal.iter().all(|named| Some(named.name_off) == equal.first().map(|n| n.name_off));
-            if goes_on && !is_one_name {
-                unsorted.push((start..start + equal.len(), depth + 8));
+            let end = start + equal.len();
+            if let [one, .., _] = equal
+                // The names go on, and are not one.
+                && one.key as u8 != 0
+                && equal.iter().any(|named| named.name_off != one.name_off)
+            {
+                unsorted.push((start..end, depth + 8));
             }
-            start += equal.len();
+            start = end;
         }
     }
-    Ok(types)
+    for (new, named) in (next..).zip(types) {
+        if let Some(id) = new_ids.get_mut(named.own as usize) {
+            *id = new;
+        }
+    }
+    Ok(new_ids)
+}
+
+/// The names of a BTF, eight bytes at a time.
+struct Names<'btf> {
+    own: &'btf [u8],
+    /// The offset of the first own string.
+    first: u32,
+    layers: Layers,
+}
+
+impl<'btf> Names<'btf> {
+    fn new(btf: &'btf Btf) -> Self {
+        Self { own: own_strings(btf), first: btf.base().map_or(0, Btf::string_len), layers: Layers::new(btf) }
+    }
+
+    /// Eight bytes of a name, as a number that compares as they do.
+    #[inline]
+    fn key(&self, name_off: u32, depth: usize) -> u64 {
+        let tail = match name_off.checked_sub(self.first) {
+            Some(own) => self.own.get(own as usize..).unwrap_or_default(),
+            None => self.layers.tail(name_off),
+        };
+        key(tail, depth)
+    }
 }
 
 /// Eight bytes of the name that `tail` begins with, as a number that compares as
 /// they do.
+#[inline]
 fn key(tail: &[u8], depth: usize) -> u64 {
     let tail = tail.get(depth..).unwrap_or_default();
     let word = match tail.first_chunk() {
@@ -171,10 +225,12 @@ fn key(tail: &[u8], depth: usize) -> u64 {
             word
         }
     };
-    let key = u64::from_be_bytes(word);
-    // Bytes after the first NUL are none of the name.
-    let nul = word.iter().position(|&byte| byte == 0).unwrap_or(8) as u32;
-    key & !u64::MAX.checked_shr(8 * nul).unwrap_or(0)
+    // The high bit of the first byte that is NUL: bytes after it are none of the
+    // name.
+    let low = u64::from_le_bytes(word);
+    let nuls = low.wrapping_sub(u64::from_ne_bytes([1; 8])) & !low & u64::from_ne_bytes([0x80; 8]);
+    let bits = nuls.trailing_zeros() & !7;
+    u64::from_be_bytes(word) & !u64::MAX.checked_shr(bits).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -41,6 +41,11 @@ impl StringMap {
         Self { first, blocks, to: vec![0; before as usize] }
     }
 
+    /// The number of own strings.
+    pub(crate) fn len(&self) -> usize {
+        self.to.len()
+    }
+
     /// The offset of the first own string.
     pub(crate) fn first(&self) -> u32 {
         self.first
@@ -49,38 +54,73 @@ impl StringMap {
     /// The new offset of an own string of `layer`, of which this was made.
     #[inline]
     pub(crate) fn map(&mut self, layer: &Btf, offset: u32, table: &mut StringTable) -> Result<u32, Error> {
+        if offset == 0 {
+            // Most types, members and parameters without a name.
+            return Ok(0);
+        }
         let own = offset.wrapping_sub(self.first);
         let (number, start) = self.string_at(own);
-        match self.to.get_mut(number) {
-            Some(to) if *to != 0 => Ok(*to + (own - start)),
-            Some(to) => {
-                *to = intern(own_strings(layer), start, table)?;
-                // An empty string has no middle.
-                Ok(*to + (own - start))
-            }
+        match self.to.get(number) {
+            Some(&to) if to != 0 => Ok(to + (own - start)),
+            Some(_) => Ok(self.add(layer, number, start, table)? + (own - start)),
             None => Ok(0),
         }
     }
 
-    /// Calls `mapped` with each string that was asked for, as the range of its
-    /// old offsets with the NUL, and its new offset.
+    /// Looks a string up that was not asked for before.
+    #[inline(never)]
+    fn add(&mut self, layer: &Btf, number: usize, start: u32, table: &mut StringTable) -> Result<u32, Error> {
+        let tail = own_strings(layer).get(start as usize..).unwrap_or_default();
+        let len = self.len_at(start).unwrap_or_else(|| terminated(tail).len());
+        let new = table.intern_checked(tail.get(..len).unwrap_or_default())?;
+        if let Some(to) = self.to.get_mut(number) {
+            *to = new;
+        }
+        Ok(new)
+    }
+
+    /// The length of the string that begins at a byte, if the next one begins in
+    /// the same block.
+    #[inline]
+    fn len_at(&self, start: u32) -> Option<usize> {
+        let block = self.blocks.get(start as usize / 64)?;
+        let after = block.starts & (u64::MAX - 1) << (start % 64);
+        (after != 0).then(|| (after.trailing_zeros() - start % 64 - 1) as usize)
+    }
+
+    /// Forgets the strings that went to an offset from `first` on: they are not
+    /// there any more.
+    pub(crate) fn forget(&mut self, first: u32) {
+        self.to.iter_mut().filter(|to| **to >= first).for_each(|to| *to = 0);
+    }
+
+    /// Calls `mapped` with the strings that were asked for, those that moved
+    /// together as one: with the range of their old offsets, the NUL included, and
+    /// the first new one.
     pub(crate) fn for_each(&self, layer: &Btf, mut mapped: impl FnMut(Range<u32>, u32)) {
-        let mut starts =
-            self.blocks.iter().enumerate().flat_map(|(index, block)| bits(block.starts, index as u32 * 64));
-        let end = own_strings(layer).len() as u32;
-        let mut start = starts.next().unwrap_or(end);
-        for &to in &self.to {
-            let next = starts.next().unwrap_or(end).min(end);
+        let strings = own_strings(layer);
+        let starts = self.blocks.iter().zip(0..).flat_map(|(block, index)| bits(block.starts, index * 64));
+        let mut run: Option<(u32, u32)> = None;
+        for (start, &to) in starts.zip(&self.to) {
             // The empty string, asked for or not, is where it always is.
-            if to != 0 || next == start + 1 {
-                mapped(self.first + start..self.first + next, to);
+            let is_mapped = to != 0 || strings.get(start as usize) == Some(&0);
+            if let Some((first, new)) = run
+                && !(is_mapped && new + (start - first) == to)
+            {
+                mapped(self.first + first..self.first + start, new);
+                run = None;
             }
-            start = next;
+            if is_mapped {
+                run = run.or(Some((start, to)));
+            }
+        }
+        if let Some((first, new)) = run {
+            mapped(self.first + first..self.first + strings.len() as u32, new);
         }
     }
 
     /// The number of the string that a byte belongs to, and where it begins.
-    #[inline]
+    #[inline(always)]
     fn string_at(&self, own: u32) -> (usize, u32) {
         let index = own / 64;
         let Some(block) = self.blocks.get(index as usize) else {
@@ -128,12 +168,6 @@ fn bits(mut word: u64, first: u32) -> impl Iterator<Item = u32> {
         word &= word - 1;
         Some(first + bit)
     })
-}
-
-#[inline(never)]
-fn intern(strings: &[u8], start: u32, table: &mut StringTable) -> Result<u32, Error> {
-    let tail = strings.get(start as usize..).unwrap_or_default();
-    table.intern_checked(terminated(tail))
 }
 
 #[cfg(test)]

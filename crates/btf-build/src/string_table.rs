@@ -47,9 +47,15 @@ impl StringTable {
         }
     }
 
-    /// Makes room for strings of `bytes` bytes.
-    pub(crate) fn reserve(&mut self, bytes: usize) {
+    /// The offset of the next string.
+    pub(crate) fn end(&self) -> u32 {
+        self.first.saturating_add(self.bytes.len() as u32)
+    }
+
+    /// Makes room for `count` more strings of `bytes` bytes.
+    pub(crate) fn reserve(&mut self, count: usize, bytes: usize) {
         self.bytes.reserve(bytes);
+        self.own.reserve(count);
     }
 
     /// The offset of a string, which is added if it is not there.
@@ -74,7 +80,7 @@ impl StringTable {
         {
             return Ok(offset);
         }
-        self.own.reserve_one();
+        self.own.reserve(1);
         let (bytes, first) = (&self.bytes, self.first);
         let slot = match self
             .own
@@ -138,7 +144,7 @@ impl BaseStrings {
                     continue;
                 }
                 let hash = hasher.of(string);
-                table.reserve_one();
+                table.reserve(1);
                 if let Err(slot) = table.find(hash, |offset| begins_with(layers.tail(offset), string)) {
                     table.insert(slot, hash, first + offset);
                 }
@@ -193,12 +199,18 @@ impl Table {
         }
     }
 
-    /// Makes room for one more entry.
-    fn reserve_one(&mut self) {
-        if (self.used + 1) * 4 <= self.slots.len() * 3 {
-            return;
+    /// Makes room for `count` more entries.
+    #[inline]
+    fn reserve(&mut self, count: usize) {
+        if (self.used + count) * 4 > self.slots.len() * 3 {
+            self.grow(self.used + count);
         }
-        let larger = vec![Slot::default(); (self.slots.len() * 2).max(16)];
+    }
+
+    /// Makes room for `count` entries: a quarter of the slots stays empty.
+    #[cold]
+    fn grow(&mut self, count: usize) {
+        let larger = vec![Slot::default(); (count * 4).div_ceil(3).next_power_of_two().max(16)];
         let entries = std::mem::replace(&mut self.slots, larger);
         for slot in entries.into_iter().filter(|slot| slot.offset != 0) {
             if let Err(at) = self.find(slot.hash, |_| false) {

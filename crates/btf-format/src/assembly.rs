@@ -1,8 +1,11 @@
 //! The way back: a header, and the order of the sections after it.
 
-use crate::{Error, Header, HeaderRecord, LayoutHeader, MAGIC, Preamble, Section, VERSION};
+use crate::{
+    ByteOrder, Error, Header, HeaderRecord, LayoutHeader, MAGIC, Preamble, Section, VERSION,
+    convert::{Swap, put_swapped, swap_header, swap_layout, swap_words},
+};
 
-/// Assembles a `.BTF` blob of native byte order from its sections.
+/// Assembles a `.BTF` blob from its sections.
 ///
 /// The sections follow each other without gaps, as the kernel wants them:
 /// types, layout if there is one, strings. Without a layout section the header
@@ -28,13 +31,15 @@ pub struct Assembly<'a> {
     layout: &'a [u8],
     strings: &'a [u8],
     hdr_len: u32,
+    byte_order: ByteOrder,
 }
 
 impl<'a> Assembly<'a> {
-    /// Takes the contents of the type section and of the string section.
+    /// Takes the contents of the type section and of the string section, in
+    /// native byte order.
     #[must_use]
     pub const fn new(types: &'a [u8], strings: &'a [u8]) -> Self {
-        Self { types, layout: &[], strings, hdr_len: 0 }
+        Self { types, layout: &[], strings, hdr_len: 0, byte_order: ByteOrder::NATIVE }
     }
 
     /// Takes the contents of a layout section too; there is none if it is
@@ -51,8 +56,18 @@ impl<'a> Assembly<'a> {
         Self { hdr_len, ..self }
     }
 
+    /// Sets the byte order of the blob, by default native: sections are swapped
+    /// on their way.
+    ///
+    /// All types must be of kinds that [`Shape::of`](crate::Shape::of) knows:
+    /// nobody knows of what fields others consist.
+    #[must_use]
+    pub const fn byte_order(self, byte_order: ByteOrder) -> Self {
+        Self { byte_order, ..self }
+    }
+
     /// Calls `put` with one part of the blob after the other: the header and
-    /// the sections.
+    /// the sections, in pieces.
     ///
     /// # Errors
     ///
@@ -61,6 +76,21 @@ impl<'a> Assembly<'a> {
     /// followed by a layout section, or that, are not a multiple of 4 bytes.
     /// Nothing is put then.
     pub fn write(self, mut put: impl FnMut(&[u8])) -> Result<(), Error> {
+        self.write_header(&mut put)?;
+        self.part(self.types, swap_words, &mut put);
+        self.part(self.layout, swap_layout, &mut put);
+        put(self.strings);
+        Ok(())
+    }
+
+    /// Calls `put` with one part of the header after the other: what
+    /// [`Assembly::write`] puts before the sections, for those who have laid them
+    /// out already.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Assembly::write`].
+    pub fn write_header(self, mut put: impl FnMut(&[u8])) -> Result<(), Error> {
         let type_len = end_of(Section::Types, 0, self.types)?;
         let layout_end = end_of(Section::Layout, type_len, self.layout)?;
         let str_end = end_of(Section::Strings, layout_end, self.strings)?;
@@ -75,9 +105,10 @@ impl<'a> Assembly<'a> {
             return Err(Error::LayoutLength { len: layout_len });
         }
         let preamble = Preamble::new(MAGIC, VERSION, 0, hdr_len);
-        put(HeaderRecord::new(preamble, 0, type_len, layout_end, str_end - layout_end).as_bytes());
+        let record = HeaderRecord::new(preamble, 0, type_len, layout_end, str_end - layout_end);
+        self.part(record.as_bytes(), swap_header, &mut put);
         if has_layout {
-            put(LayoutHeader::new(type_len, layout_len).as_bytes());
+            self.part(LayoutHeader::new(type_len, layout_len).as_bytes(), swap_words, &mut put);
         }
         let mut unneeded = (hdr_len - needed) as usize;
         while unneeded > 0 {
@@ -85,10 +116,15 @@ impl<'a> Assembly<'a> {
             put(zeros);
             unneeded -= zeros.len();
         }
-        put(self.types);
-        put(self.layout);
-        put(self.strings);
         Ok(())
+    }
+
+    /// Calls `put` with a part, which `swap` swaps.
+    fn part(self, bytes: &[u8], swap: Swap, put: &mut impl FnMut(&[u8])) {
+        match self.byte_order.is_native() {
+            true => put(bytes),
+            false => put_swapped(bytes, swap, put),
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 //!
 //! Source: `btf_bswap_hdr` and `btf_bswap_type_rest` in `tools/lib/bpf/btf.c`.
 
+use core::ops::Range;
+
 use crate::{ByteOrder, Error, ExtHeader, Header, Layout, Preamble, ext, record};
 
 /// Converts a `.BTF` blob in place to the byte order `to`; nothing happens if
@@ -34,14 +36,46 @@ pub fn convert(blob: &mut [u8], to: ByteOrder) -> Result<(), Error> {
         rest = rest.get(size..).unwrap_or_default();
         offset += size as u64;
     }
-    swap_header(blob, hdr_len);
+    swap_header(blob.get_mut(..hdr_len as usize).unwrap_or_default());
     swap_words(blob.get_mut(types).unwrap_or_default());
-    for entry in blob.get_mut(header.layout()).unwrap_or_default().chunks_exact_mut(4) {
-        if let [_, _, flags @ ..] = entry {
-            flags.reverse();
-        }
-    }
+    swap_layout(blob.get_mut(header.layout()).unwrap_or_default());
     Ok(())
+}
+
+/// Calls `put` with one part after the other of what [`convert`] makes of a blob
+/// in native byte order: so that a copy in the other order takes one pass.
+///
+/// The header must have passed [`Header::check_known`], and all kinds must be 1
+/// to 22, as words of others cannot be told from other fields.
+#[doc(hidden)]
+pub fn put_converted(blob: &[u8], header: &Header, mut put: impl FnMut(&[u8])) {
+    // What follows in the header is zero.
+    let header_end = Header::SIZE_WITH_LAYOUT.min(header.hdr_len());
+    let mut sections: [(Range<usize>, Swap); 3] =
+        [(0..header_end as usize, swap_header), (header.types(), swap_words), (header.layout(), swap_layout)];
+    sections.sort_unstable_by_key(|(section, _)| section.start);
+    let mut done = 0;
+    for (section, swap) in sections.into_iter().filter(|(section, _)| !section.is_empty()) {
+        put(blob.get(done..section.start).unwrap_or_default());
+        done = section.end;
+        put_swapped(blob.get(section).unwrap_or_default(), swap, &mut put);
+    }
+    put(blob.get(done..).unwrap_or_default());
+}
+
+/// What swaps the fields of a part of a blob.
+pub(crate) type Swap = fn(&mut [u8]);
+
+/// Calls `put` with one piece of `bytes` after the other, each swapped: the pieces
+/// are whole words.
+pub(crate) fn put_swapped(bytes: &[u8], swap: Swap, put: &mut impl FnMut(&[u8])) {
+    let mut buffer = [0; 4096];
+    for piece in bytes.chunks(buffer.len()) {
+        let Some(swapped) = buffer.get_mut(..piece.len()) else { continue };
+        swapped.copy_from_slice(piece);
+        swap(swapped);
+        put(swapped);
+    }
 }
 
 /// Converts a `.BTF.ext` blob in place to the byte order `to`; nothing
@@ -72,7 +106,7 @@ pub fn convert_ext(blob: &mut [u8], to: ByteOrder) -> Result<(), Error> {
             }
         })?;
     }
-    swap_header(blob, hdr_len);
+    swap_header(blob.get_mut(..hdr_len as usize).unwrap_or_default());
     for extent in header.extents {
         swap_words(extent.of_mut(blob, hdr_len));
     }
@@ -80,11 +114,10 @@ pub fn convert_ext(blob: &mut [u8], to: ByteOrder) -> Result<(), Error> {
 }
 
 /// Swaps the magic and all words of a header.
-fn swap_header(blob: &mut [u8], hdr_len: u32) {
-    let Some(header) = blob.get_mut(..hdr_len as usize) else {
+pub(crate) fn swap_header(header: &mut [u8]) {
+    let Some((start, words)) = header.split_at_mut_checked(size_of::<Preamble>()) else {
         return;
     };
-    let (start, words) = header.split_at_mut(size_of::<Preamble>());
     if let [magic_0, magic_1, _version, _flags, hdr_len @ ..] = start {
         core::mem::swap(magic_0, magic_1);
         hdr_len.reverse();
@@ -93,8 +126,66 @@ fn swap_header(blob: &mut [u8], hdr_len: u32) {
     swap_words(words);
 }
 
-fn swap_words(bytes: &mut [u8]) {
-    for word in bytes.chunks_exact_mut(4) {
-        word.reverse();
+pub(crate) fn swap_words(bytes: &mut [u8]) {
+    for word in bytes.chunks_exact_mut(4).filter_map(<[u8]>::first_chunk_mut) {
+        *word = u32::from_ne_bytes(*word).swap_bytes().to_ne_bytes();
+    }
+}
+
+/// Swaps the flags of each entry of a layout section.
+pub(crate) fn swap_layout(entries: &mut [u8]) {
+    for entry in entries.chunks_exact_mut(4) {
+        if let [_, _, flags @ ..] = entry {
+            flags.reverse();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Assembly, Info, LayoutEntry, TypeRecord};
+
+    #[test]
+    fn what_is_put_is_what_is_converted_in_place() {
+        let types: Vec<u8> = (0..2500u32)
+            .flat_map(|id| TypeRecord::new(id, Info::of(crate::Kind::Ptr).word(), id).as_bytes().to_vec())
+            .collect();
+        let layout: Vec<u8> = LayoutEntry::known().flat_map(|entry| entry.as_bytes().to_vec()).collect();
+        for (layout, hdr_len) in [(&[][..], 24), (&[], 27), (&layout, 32), (&layout, 9000)] {
+            let assembly = Assembly::new(&types, b"\0int\0odd").layout(layout).hdr_len(hdr_len);
+            let mut blob = Vec::new();
+            assembly.write(|part| blob.extend_from_slice(part)).unwrap();
+            // Something behind all sections stays.
+            blob.extend(b"trailing");
+            let (mut put, order) = (Vec::new(), ByteOrder::NATIVE.swapped());
+            put_converted(&blob, &Header::parse(&blob).unwrap(), |part| put.extend_from_slice(part));
+            let mut converted = blob.clone();
+            convert(&mut converted, order).unwrap();
+            assert!(put == converted && put != blob, "{hdr_len}");
+            let mut assembled = Vec::new();
+            assembly.byte_order(order).write(|part| assembled.extend_from_slice(part)).unwrap();
+            assert!(assembled == converted[..blob.len() - 8], "{hdr_len}");
+        }
+    }
+
+    #[test]
+    fn sections_in_another_order_and_gaps_are_put_too() {
+        // Strings, a gap, the layout, types.
+        let words = [0x0001_eb9f, 32, 16, 12, 0, 3, 8, 4];
+        let mut blob: Vec<u8> = words.iter().flat_map(|word: &u32| word.to_ne_bytes()).collect();
+        blob[..4]
+            .copy_from_slice(Preamble::new(crate::MAGIC, crate::VERSION, 0, 32).as_bytes().first_chunk::<4>().unwrap());
+        blob.extend(b"\0a\0gap!?");
+        blob.truncate(32 + 8);
+        blob.extend(LayoutEntry::new(0, 0, 0x1234).as_bytes());
+        blob.extend(b"more");
+        blob.extend(TypeRecord::new(1, Info::of(crate::Kind::Ptr).word(), 0x0102_0304).as_bytes());
+        let header = Header::parse(&blob).unwrap();
+        let mut put = Vec::new();
+        put_converted(&blob, &header, |part| put.extend_from_slice(part));
+        let mut converted = blob.clone();
+        convert(&mut converted, ByteOrder::NATIVE.swapped()).unwrap();
+        assert_eq!(put, converted);
     }
 }

@@ -104,6 +104,8 @@ mod uapi;
 
 pub use assembly::Assembly;
 pub use byte_order::ByteOrder;
+#[doc(hidden)]
+pub use convert::put_converted;
 pub use convert::{convert, convert_ext};
 pub use error::Error;
 pub use escaped::Escaped;

@@ -314,9 +314,19 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, Error>;
 
+    /// By the table of sizes, as all that depends on the kind here is the size.
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_visited(&mut |_: Field, _| {})
+        if self.rest.is_empty() {
+            return None;
+        }
+        let offset = self.offset;
+        let record = measure(self.rest, offset, ByteOrder::NATIVE, self.layout).map(|(head, size)| {
+            let (bytes, rest) = self.rest.split_at(size);
+            (self.rest, self.offset) = (rest, offset + size as u64);
+            Record { head, bytes, offset }
+        });
+        Some(record.inspect_err(|_| self.rest = &[]))
     }
 }
 

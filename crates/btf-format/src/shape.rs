@@ -124,7 +124,7 @@ impl<F: FnMut(Field, u32)> Visitor for F {
 }
 
 /// Expands the table below into [`Shape::of`], and for the modelled kinds into
-/// the walk. In each arm of that all that depends on the kind is a constant, and
+/// the walks. In each arm of those all that depends on the kind is a constant, and
 /// so are the loops over it.
 macro_rules! shapes {
     (
@@ -176,6 +176,26 @@ macro_rules! shapes {
                     vlen,
                     bytes,
                     visit,
+                ),)*
+            }
+        }
+
+        /// The same for a whole record, whose words `change` changes; ends at the
+        /// first error.
+        #[inline]
+        fn walk_kind_mut<E>(
+            kind: Kind,
+            record: &mut [u8],
+            change: &mut impl FnMut(Field, &mut u32) -> Result<(), E>,
+        ) -> Result<(), E> {
+            match kind {
+                $(Kind::$kind => each_mut(
+                    Kind::$kind,
+                    Word::$third,
+                    [$(Word::$fixed),*],
+                    [$(Word::$element),*],
+                    record,
+                    change,
                 ),)*
             }
         }
@@ -264,18 +284,73 @@ pub(crate) fn walk_any(kind_number: u8, record: &[u8], mut visit: impl FnMut(Fie
 
 /// The walk over a whole record of any kind that changes its fields in place;
 /// ends at the first error.
+#[inline]
 pub(crate) fn walk_mut<E>(
     kind_number: u8,
     record: &mut [u8],
     mut change: impl FnMut(Field, &mut u32) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (kind, shape) = (Kind::from_number(kind_number), Shape::of(kind_number));
+    match Kind::from_number(kind_number) {
+        Some(kind) => walk_kind_mut(kind, record, &mut change),
+        None => walk_other_mut(kind_number, record, &mut change),
+    }
+}
+
+/// The walk over a record of a kind that this library does not model, by the
+/// table alone.
+#[cold]
+fn walk_other_mut<E>(
+    kind_number: u8,
+    record: &mut [u8],
+    change: &mut impl FnMut(Field, &mut u32) -> Result<(), E>,
+) -> Result<(), E> {
+    let shape = Shape::of(kind_number);
     for (index, word) in record.chunks_exact_mut(4).enumerate() {
-        let holds = role(shape.as_ref(), index);
-        if let (Word::Id | Word::Name, Some(word)) = (holds, word.first_chunk_mut()) {
-            let mut value = u32::from_ne_bytes(*word);
-            change(Field { kind, holds, at: index * 4 }, &mut value)?;
-            *word = value.to_ne_bytes();
+        change_word(word, Field { kind: None, holds: role(shape.as_ref(), index), at: index * 4 }, change)?;
+    }
+    Ok(())
+}
+
+/// Lets `change` change a word if it is an id or a name.
+#[inline(always)]
+fn change_word<E>(
+    word: &mut [u8],
+    field: Field,
+    change: &mut impl FnMut(Field, &mut u32) -> Result<(), E>,
+) -> Result<(), E> {
+    if let (Word::Id | Word::Name, Some(word)) = (field.holds, word.first_chunk_mut()) {
+        let mut value = u32::from_ne_bytes(*word);
+        change(field, &mut value)?;
+        *word = value.to_ne_bytes();
+    }
+    Ok(())
+}
+
+/// The walk over one record that changes its fields, unrolled for its kind.
+#[inline(always)]
+fn each_mut<const FIXED: usize, const ELEMENT: usize, E>(
+    kind: Kind,
+    third: Word,
+    fixed: [Word; FIXED],
+    element: [Word; ELEMENT],
+    record: &mut [u8],
+    change: &mut impl FnMut(Field, &mut u32) -> Result<(), E>,
+) -> Result<(), E> {
+    let elements_at = HEAD * 4 + FIXED * 4;
+    let Some((head, elements)) = record.split_at_mut_checked(elements_at) else {
+        return Ok(());
+    };
+    let roles = [Word::Name, Word::Data, third].into_iter().chain(fixed);
+    for ((index, word), holds) in head.chunks_exact_mut(4).enumerate().zip(roles) {
+        change_word(word, Field { kind: Some(kind), holds, at: index * 4 }, change)?;
+    }
+    if ELEMENT > 0 {
+        let mut at = elements_at;
+        for words in elements.chunks_exact_mut(ELEMENT * 4) {
+            for (word, holds) in words.chunks_exact_mut(4).zip(element) {
+                change_word(word, Field { kind: Some(kind), holds, at }, change)?;
+                at += 4;
+            }
         }
     }
     Ok(())

@@ -238,6 +238,16 @@ impl Btf {
         Ok(self.0.header.check_known()?)
     }
 
+    /// Checks that all own types are of kinds of which every word is known, 1 to
+    /// 22, so that ids and names can be rewritten, and the byte order converted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if there is one of another kind.
+    pub fn check_known_kinds(&self) -> Result<(), Error> {
+        self.0.check_roles()
+    }
+
     /// Position of the type section in [`Btf::as_bytes`].
     #[must_use]
     pub fn type_section(&self) -> Range<usize> {
@@ -283,11 +293,16 @@ impl Btf {
     ///
     /// # Errors
     ///
-    /// Those of [`btf_format::convert`]: if there is a type of a kind, or data
-    /// in the header, of which nobody knows how to convert it.
+    /// [`Error::Format`] if there is a type of a kind, or data in the header, of
+    /// which nobody knows how to convert it.
     pub fn to_bytes(&self, byte_order: ByteOrder) -> Result<Vec<u8>, Error> {
-        let mut bytes = self.0.blob.to_vec();
-        btf_format::convert(&mut bytes, byte_order)?;
+        if byte_order.is_native() {
+            return Ok(self.0.blob.to_vec());
+        }
+        self.check_known_header()?;
+        self.check_known_kinds()?;
+        let mut bytes = Vec::with_capacity(self.0.blob.len());
+        btf_format::put_converted(&self.0.blob, &self.0.header, |part| bytes.extend_from_slice(part));
         Ok(bytes)
     }
 }

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, sync::Weak};
 use core::ops::Range;
 
-use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, TypeRecord};
+use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, Records, TypeRecord};
 use bytes::Bytes;
 use once_cell::race::OnceBox;
 
@@ -38,6 +38,8 @@ pub(crate) struct Layer {
     pub(crate) pointer_size: Option<u8>,
     /// Whether there is an INT, here or below, that does not fill its bytes.
     irregular_ints: bool,
+    /// Whether all own types are of kinds 1 to 19.
+    only_kinds: bool,
     /// Made on the first question for it.
     pub(crate) names: Names,
     pub(crate) wide_align: WideAlign,
@@ -116,6 +118,7 @@ impl Layer {
             first_id: below.map_or(1, Self::type_count),
             first_string: below.map_or(0, Self::strings_len),
             pointer_size: pointer_size.or(below.and_then(|below| below.pointer_size)).or(index.pointer_size),
+            only_kinds: index.only_kinds,
             irregular_ints: index.irregular_ints || below.is_some_and(|below| below.irregular_ints),
             below: base.map(Below::new),
             names: Names::default(),
@@ -203,6 +206,21 @@ impl Layer {
 
     fn tag_table(&self) -> &TagTable {
         self.tags.get_or_init(|| Box::new(TagTable::new(self.types())))
+    }
+
+    /// Checks that of each own type the role of each word is known.
+    #[inline]
+    pub(crate) fn check_roles(&self) -> Result<(), Error> {
+        if self.only_kinds { Ok(()) } else { self.check_each_role() }
+    }
+
+    #[cold]
+    fn check_each_role(&self) -> Result<(), Error> {
+        let records = Records::new(&self.types, self.header.types().start as u64, self.layout());
+        for record in records {
+            record?.check_roles()?;
+        }
+        Ok(())
     }
 
     /// The type with this id, in this layer or the one that owns it.

@@ -9,7 +9,8 @@
 //! * each FUNC refers to a FUNC_PROTO.
 //!
 //! Besides, it notes the INTs, which tell the size of a pointer and whether
-//! there are bitfields of the old style.
+//! there are bitfields of the old style, and whether there are kinds that are
+//! not modelled.
 //!
 //! The walk only takes the largest id and name offset; which record is at
 //! fault is found out in a second walk, if one is.
@@ -28,6 +29,8 @@ pub(crate) struct Index {
     pub(crate) pointer_size: Option<u8>,
     /// Whether there is an INT that does not fill its bytes.
     pub(crate) irregular_ints: bool,
+    /// Whether all types are of kinds 1 to 19.
+    pub(crate) only_kinds: bool,
 }
 
 /// Checks a blob.
@@ -51,7 +54,7 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Layer>) -> Result<Index, Err
         offsets.push((record?.offset() - start) as u32);
         seen.records += 1;
     }
-    let Seen { largest, protos, ints, .. } = seen;
+    let Seen { largest, protos, ints, only_kinds, .. } = seen;
     let count = u64::from(first_id) + offsets.len() as u64;
     let count = u32::try_from(count).map_err(|_| Error::TooLarge { what: "types" })?;
     let sound = largest.id < count && largest.name < strings_len && protos.all_there();
@@ -72,7 +75,7 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Layer>) -> Result<Index, Err
         pointer_size = pointer_size.or_else(|| int.pointer_size(string_at));
         irregular_ints |= !int.data.is_regular(int.size);
     }
-    Ok(Index { offsets: offsets.into_boxed_slice(), pointer_size, irregular_ints })
+    Ok(Index { offsets: offsets.into_boxed_slice(), pointer_size, irregular_ints, only_kinds })
 }
 
 /// An INT, as it can be seen before there is a [`Btf`](crate::Btf).
@@ -125,11 +128,13 @@ struct Seen<'a> {
     protos: Protos<'a>,
     /// Which records are INTs.
     ints: Vec<usize>,
+    /// Whether all records are of kinds 1 to 19.
+    only_kinds: bool,
 }
 
 impl<'a> Seen<'a> {
     fn new(protos: Protos<'a>) -> Self {
-        Self { records: 0, largest: Largest::default(), protos, ints: Vec::new() }
+        Self { records: 0, largest: Largest::default(), protos, ints: Vec::new(), only_kinds: true }
     }
 }
 
@@ -141,6 +146,7 @@ impl Visitor for Seen<'_> {
             (Some(Kind::Func), Word::Id) => self.protos.is_wanted(value),
             (Some(Kind::FuncProto), Word::Name) if field.at == 0 => self.protos.is_one(self.records),
             (Some(Kind::Int), Word::Name) => self.ints.push(self.records),
+            (None, _) => self.only_kinds = false,
             _ => {}
         }
     }

@@ -13,26 +13,63 @@ use crate::{Btf, BtfExt, Error};
 /// With it, data that refers to the old BTF by number is brought up to date:
 /// the `.BTF.ext` of the object ([`Remap::remap_ext`]), ids in `.BTF_ids` or of
 /// one's own ([`Remap::id`]).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Remap {
     /// Ids below this one stay.
     first_id: u32,
     /// The new id of each id from there on; [`NO_ID`] for none.
     ids: Vec<u32>,
+    /// Where those go that are not among these.
+    id_runs: Runs,
     /// String offsets below this one stay.
     first_string: u32,
-    /// Ranges of old offsets, rising.
-    strings: Vec<Run>,
+    strings: Runs,
 }
 
 /// New id of a type that has none. (All ids are below a count of 32 bits.)
 const NO_ID: u32 = u32::MAX;
 
-/// String offsets that move by the same distance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Ranges of numbers, each of which moves as a whole, by rising old numbers.
+#[derive(Debug, Clone, Default)]
+struct Runs(Vec<Run>);
+
+/// Numbers that move by the same distance.
+#[derive(Debug, Clone)]
 struct Run {
     old: Range<u32>,
     new: u32,
+}
+
+impl Runs {
+    fn push(&mut self, old: Range<u32>, new: u32) {
+        match self.0.last_mut() {
+            _ if old.is_empty() => {}
+            Some(last) if last.old.end == old.start && new.checked_sub(last.old.len() as u32) == Some(last.new) => {
+                last.old.end = old.end;
+            }
+            _ => self.0.push(Run { old, new }),
+        }
+    }
+
+    /// Puts them in order. Where they overlap, the one that begins first counts,
+    /// and of those that begin alike the one that was pushed first.
+    fn finish(&mut self) {
+        self.0.sort_by_key(|run| run.old.start);
+        let mut end = 0;
+        for run in &mut self.0 {
+            let start = run.old.start.max(end).min(run.old.end);
+            run.new = run.new.saturating_add(start - run.old.start);
+            run.old.start = start;
+            end = end.max(run.old.end);
+        }
+        self.0.retain(|run| !run.old.is_empty());
+    }
+
+    fn get(&self, old: u32) -> Option<u32> {
+        let place = self.0.partition_point(|run| run.old.end <= old);
+        let run = self.0.get(place)?;
+        run.new.checked_add(old.checked_sub(run.old.start)?)
+    }
 }
 
 impl Remap {
@@ -40,16 +77,25 @@ impl Remap {
     /// `first_string` stay as they are: those of the base of split BTF, or
     /// with 0 none.
     pub fn builder(first_id: u32, first_string: u32) -> RemapBuilder {
-        RemapBuilder(Self { first_id, ids: Vec::new(), first_string, strings: Vec::new() })
+        RemapBuilder(Self {
+            first_id,
+            ids: Vec::new(),
+            id_runs: Runs::default(),
+            first_string,
+            strings: Runs::default(),
+        })
     }
 
     /// The new id of a type; `None` if there is none in the new BTF, or `old`
     /// is not an id of the old one.
     #[must_use]
     pub fn id(&self, old: u32) -> Option<u32> {
-        match old.checked_sub(self.first_id) {
-            Some(place) => self.ids.get(place as usize).copied().filter(|&id| id != NO_ID),
-            None => Some(old),
+        let Some(place) = old.checked_sub(self.first_id) else {
+            return Some(old);
+        };
+        match self.ids.get(place as usize) {
+            Some(&id) => Some(id).filter(|&id| id != NO_ID),
+            None => self.id_runs.get(old),
         }
     }
 
@@ -57,12 +103,7 @@ impl Remap {
     /// BTF, or `old` is not an offset of the old one.
     #[must_use]
     pub fn string(&self, old: u32) -> Option<u32> {
-        if old < self.first_string {
-            return Some(old);
-        }
-        let place = self.strings.partition_point(|run| run.old.end <= old);
-        let run = self.strings.get(place)?;
-        run.new.checked_add(old.checked_sub(run.old.start)?)
+        if old < self.first_string { Some(old) } else { self.strings.get(old) }
     }
 
     /// Rewrites `.BTF.ext` for the new BTF, `btf`, whose byte order it takes.
@@ -99,8 +140,20 @@ impl RemapBuilder {
     /// Says where the next id goes; `None` if the new BTF does not have the
     /// type. The ids are taken one after the other, from the first one that
     /// does not stay.
+    #[inline]
     pub fn push_id(&mut self, new: Option<u32>) {
         self.0.ids.push(new.unwrap_or(NO_ID));
+    }
+
+    /// Says where several ids go that follow each other, in the same order from
+    /// `new` on: the shorter way where many move together, or few are mapped at
+    /// all.
+    ///
+    /// Ranges may be pushed in any order; where they overlap, the one that begins
+    /// first takes precedence, and over all of them what
+    /// [`push_id`](Self::push_id) said.
+    pub fn push_ids(&mut self, old: Range<u32>, new: u32) {
+        self.0.id_runs.push(old, new);
     }
 
     /// Says where a string, or several that lie one after the other, goes:
@@ -111,29 +164,15 @@ impl RemapBuilder {
     /// begins first takes precedence, and of those that begin alike the one that
     /// was pushed first.
     pub fn push_strings(&mut self, old: Range<u32>, new: u32) {
-        let strings = &mut self.0.strings;
-        match strings.last_mut() {
-            _ if old.is_empty() => {}
-            Some(last) if last.old.end == old.start && new.checked_sub(last.old.len() as u32) == Some(last.new) => {
-                last.old.end = old.end;
-            }
-            _ => strings.push(Run { old, new }),
-        }
+        self.0.strings.push(old, new);
     }
 
     /// Makes the map.
     #[must_use]
     pub fn finish(self) -> Remap {
         let mut remap = self.0;
-        remap.strings.sort_by_key(|run| run.old.start);
-        let mut end = 0;
-        for run in &mut remap.strings {
-            let start = run.old.start.max(end).min(run.old.end);
-            run.new = run.new.saturating_add(start - run.old.start);
-            run.old.start = start;
-            end = end.max(run.old.end);
-        }
-        remap.strings.retain(|run| !run.old.is_empty());
+        remap.id_runs.finish();
+        remap.strings.finish();
         remap
     }
 }
@@ -158,7 +197,22 @@ mod tests {
         let strings: Vec<_> = [0, 9, 10, 12, 14, 15, 19, 20, 23, 25, 26].map(|at| remap.string(at)).into();
         let expected = [0, 9, 40, 42, 44].map(Some).into_iter().chain([None, None]);
         assert_eq!(strings, expected.chain([10, 13, 15].map(Some)).chain([None]).collect::<Vec<_>>());
-        assert_eq!(remap.strings.len(), 2, "neighbors that move alike are one");
+        assert_eq!(remap.strings.0.len(), 2, "neighbors that move alike are one");
+    }
+
+    #[test]
+    fn ranges_of_ids_go_together_and_single_ones_come_first() {
+        let mut builder = Remap::builder(3, 0);
+        builder.push_id(Some(90));
+        builder.push_id(None);
+        builder.push_ids(20..30, 5);
+        builder.push_ids(30..31, 15);
+        builder.push_ids(2..8, 100);
+        let remap = builder.finish();
+        let ids: Vec<_> = [0, 2, 3, 4, 5, 7, 8, 19, 20, 29, 30, 31].map(|id| remap.id(id)).into();
+        let expected = [Some(0), Some(2), Some(90), None, Some(103), Some(105), None, None];
+        assert_eq!(ids, expected.into_iter().chain([5, 14, 15].map(Some)).chain([None]).collect::<Vec<_>>());
+        assert_eq!(remap.id_runs.0.len(), 2, "neighbors that move alike are one");
     }
 
     #[test]
