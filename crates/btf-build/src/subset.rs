@@ -7,7 +7,7 @@ use btf_types::{
     format::{Data, Info, Record, TypeRecord, Word},
 };
 
-use crate::{Builder, Error, source_strings::SourceStrings};
+use crate::{Builder, Error, layers::Layers, source_strings::FewStrings};
 
 /// Selection of types out of BTF, and of members of its structs and unions.
 ///
@@ -43,8 +43,8 @@ use crate::{Builder, Error, source_strings::SourceStrings};
 /// # }
 /// ```
 ///
-/// Cost: keeping a type takes constant time; finishing is linear in what is kept
-/// and in the strings of the BTF.
+/// Cost: keeping a type takes constant time; finishing takes time in proportion to
+/// what is kept, and to the logarithm of the number of its names.
 #[derive(Debug, Default)]
 pub struct Subset {
     /// A base comes before what is split from it.
@@ -184,8 +184,8 @@ fn new_id(ids: &[NewIds], id: u32) -> u32 {
 impl Part {
     /// Makes the BTF; `ids` ends with those of this part.
     fn make(&self, base: Option<&Btf>, ids: &[NewIds]) -> Result<Btf, Error> {
-        let mut builder = base.map_or_else(Builder::new, Builder::on).like(&self.btf);
-        let mut strings = SourceStrings::new(&self.btf);
+        let mut builder = Builder::like(&self.btf, base);
+        let (layers, mut strings) = (Layers::new(&self.btf), FewStrings::default());
         let mut shortened = Vec::new();
         for &id in ids.last().map_or(&[][..], |own| &own.old) {
             let Some(record) = self.btf.record(id) else { continue };
@@ -199,7 +199,7 @@ impl Part {
             };
             builder.add_rewritten(bytes, |table, field, value| match field.holds {
                 Word::Id => Ok(new_id(ids, value)),
-                _ => strings.map(value, table),
+                _ => strings.map(&layers, value, table),
             })?;
         }
         builder.finish()
