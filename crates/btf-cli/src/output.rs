@@ -124,19 +124,14 @@ impl<W: Write> Output<W> {
     }
 
     fn count(&mut self, text: &str) {
-        let line = match text.rfind('\n') {
-            None => text,
-            Some(end) => {
-                self.column = 0;
-                text.get(end + 1..).unwrap_or_default()
+        for byte in text.bytes() {
+            match byte {
+                b'\n' => self.column = 0,
+                b'\t' => self.column += TAB - self.column % TAB,
+                // Of a character, its first byte.
+                0x80..=0xbf => {}
+                _ => self.column += 1,
             }
-        };
-        if line.is_ascii() && !line.contains('\t') {
-            self.column += line.len();
-            return;
-        }
-        for c in line.chars() {
-            self.column += if c == '\t' { TAB - self.column % TAB } else { 1 };
         }
     }
 

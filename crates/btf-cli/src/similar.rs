@@ -11,6 +11,8 @@ const DIFFERENCE: usize = 3;
 const LIKENESS: f64 = 0.9;
 /// How like are names with one letter too many, too few, or other.
 const ONE_OFF: f64 = 0.91;
+/// How like are names that differ in the case of their letters.
+const OTHER_CASE: f64 = 0.99;
 /// How many are suggested.
 const COUNT: usize = 3;
 /// How many are compared at most; those that cannot be like are not counted.
@@ -41,7 +43,7 @@ impl<'n> Similar<'n> {
             || self.last == (bytes.as_ptr(), bytes.len())
             || bytes.len().abs_diff(self.name.len()) > DIFFERENCE
             || bytes.len() > LENGTH
-            || !self.may_be_like(bytes)
+            || !(self.may_be_like(bytes) || self.name.as_bytes().eq_ignore_ascii_case(bytes))
         {
             return;
         }
@@ -49,6 +51,7 @@ impl<'n> Similar<'n> {
         self.last = (bytes.as_ptr(), bytes.len());
         let other = other.to_string();
         let likeness = match strsim::osa_distance(self.name, &other) {
+            _ if self.name.eq_ignore_ascii_case(&other) => OTHER_CASE,
             1 if self.name.len() > 1 => ONE_OFF,
             _ => 0.0,
         };

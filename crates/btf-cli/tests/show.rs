@@ -197,6 +197,18 @@ fn members_are_suggested() {
     assert_eq!(said("tpo.mm"), "btf: no type is named tpo; there is top\n");
 }
 
+/// A name that is one of something else says of what.
+#[test]
+fn what_is_no_type_or_has_no_members_is_said() {
+    let said = |arguments: &[&str]| with(&various(), &[&["show"], arguments].concat()).1;
+    assert_eq!(said(&["TWO"]), "btf: no type is named TWO; there is an enumerator of enum {...}, '#5'\n");
+    assert_eq!(said(&["6"]), "btf: no type is named 6; the type with this id is '#6'\n");
+    assert_eq!(said(&["TOP"]), "btf: no type is named TOP; there is top\n");
+    assert_eq!(said(&["func.skb"]), "btf: func.skb: func is of kind FUNC, which has no members\n");
+    assert_eq!(said(&["top."]), "btf: top.: expected the name of a member of struct top at the end\n");
+    assert_eq!(said(&["top", "struct"]), "btf: struct: expected the name of a type after it\n");
+}
+
 #[test]
 fn patterns_show_all_that_they_match() {
     let (shown, _) = with(&various(), &["show", "l*"]);

@@ -52,6 +52,11 @@ fn escape(c: char) -> impl Iterator<Item = char> {
     plain.into_iter().chain(escaped.into_iter().flatten())
 }
 
+/// Whether text is all printable ASCII: quick to see.
+fn is_printable(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'))
+}
+
 /// Whether a character acts on a terminal, hides, or turns the text around it.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
@@ -64,7 +69,7 @@ impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Most text is printable as it is.
         if let Ok(text) = str::from_utf8(self.0)
-            && !text.chars().any(is_unsafe)
+            && (is_printable(self.0) || !text.chars().any(is_unsafe))
         {
             return f.pad(text);
         }

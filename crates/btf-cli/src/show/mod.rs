@@ -10,7 +10,7 @@ mod text;
 
 use std::{io, path::PathBuf};
 
-use btf_types::{Btf, Error, Type};
+use btf_types::{Btf, Error, Kind, Type};
 use clap::Args;
 
 use self::{
@@ -172,10 +172,23 @@ impl<'a, F: Form> Lookup<'a, F> {
             _ => self.btf.find_all::<Type<'_>>(bare).iter().map(ToString::to_string).take(3).collect(),
         };
         let hint = match others.as_slice() {
-            [] => self.source.hint_to_modules(bare) + &similar::types(self.btf, bare),
+            [] => self.what_else(bare),
             others => format!("; there is {}", others.join(", ")),
         };
         format!("no type is named {name}{hint}")
+    }
+
+    /// A hint to what is no type and has this name, or is a type and has one like
+    /// it.
+    fn what_else(&self, name: &str) -> String {
+        if let Some(value) = self.btf.find_all_enumerators(name).first() {
+            let of = value.enumeration();
+            return format!("; there is an enumerator of {of}, '#{}'", of.id());
+        }
+        if name.parse().is_ok_and(|id| self.btf.type_by_id(id).is_ok()) {
+            return format!("; the type with this id is '#{name}'");
+        }
+        self.source.hint_to_modules(name) + &similar::types(self.btf, name)
     }
 
     /// Says of a path where it ends, and what could have been meant.
@@ -183,11 +196,17 @@ impl<'a, F: Form> Lookup<'a, F> {
         match error {
             Error::NoSuchName { .. } => {
                 let root = path.split(['.', '[', '-']).next().unwrap_or(path);
-                self.not_found(root, root, Word::Any)
+                match self.btf.find_first::<Type<'_>>(root) {
+                    Some(ty) => format!("{path}: {root} is of kind {}, which has no members", kind(ty)),
+                    None => self.not_found(root, root, Word::Any),
+                }
             }
             Error::NoSuchMember { id, rest, .. } => {
                 let rest = rest.as_name();
                 let ty = self.btf.type_by_id(id).unwrap_or(Type::Void);
+                if matches!(rest.as_bytes(), b"." | b"->") {
+                    return format!("{path}: expected the name of a member of {ty} at the end");
+                }
                 let member = name::first_member(rest.as_bytes());
                 let hint = member.map_or_else(String::new, |member| similar_members(ty, member));
                 format!("{path}: {ty} has no {rest}{hint}")
@@ -195,6 +214,11 @@ impl<'a, F: Form> Lookup<'a, F> {
             error => format!("{path}: {error}"),
         }
     }
+}
+
+/// The name of a type's kind.
+fn kind(ty: Type<'_>) -> &'static str {
+    ty.kind().map_or("UNKNOWN", Kind::as_str)
 }
 
 /// A hint to the members that are named like this.

@@ -51,6 +51,9 @@ impl<'n> Query<'n> {
         if let Some(id) = name.strip_prefix('#') {
             return Ok(Self::Id(id.parse().map_err(|_| format!("{name}: expected a number after #"))?));
         }
+        if WORDS.contains(&name) {
+            return Err(format!("{name}: expected the name of a type after it").into());
+        }
         let without_word = |name: &'n str| match name.split_once(' ') {
             Some((word, bare)) if WORDS.contains(&word) => bare,
             _ => name,
