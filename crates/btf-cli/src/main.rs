@@ -23,6 +23,7 @@ mod similar;
 mod source;
 mod tag;
 mod target;
+mod word;
 mod write;
 
 use std::{error::Error, io, process::ExitCode};

@@ -54,7 +54,7 @@ fn enumerators_are_found_with_value_and_enum() {
     assert_eq!(find(&blob, &["--regex", "^B"]).0, ["#2 ENUMERATOR - BIG = 4294967297 of enum {...}"]);
     assert_eq!(find(&blob, &["*", "--kind", "enum,enum64"]).0, ["#1 ENUM 4 state"]);
     let (lines, said) = find(&blob, &["UP", "--kind", "struct"]);
-    assert_eq!((lines.len(), said.as_str()), (0, "btf: FILE: nothing is named UP\n"));
+    assert_eq!((lines.len(), said.as_str()), (0, "btf: FILE: nothing of this kind is named UP\n"));
     let json: serde_json::Value = serde_json::from_str(&find(&blob, &["--json", "*"]).0.join("\n")).unwrap();
     assert_eq!(json.as_array().unwrap().len(), 4);
     assert_eq!(
@@ -96,6 +96,20 @@ fn all_of_a_kind_are_found_without_a_name() {
     }
 }
 
+/// As in C, and as a shell splits it.
+#[test]
+fn a_word_before_a_name_says_which_is_meant() {
+    assert_eq!(find(&locks(), &["struct lock"]).0, ["#2 STRUCT 4 lock"]);
+    assert_eq!(find(&locks(), &["typedef *"]).0, ["#3 TYPEDEF 4 lock_t"]);
+    let (_, said) = find(&locks(), &["union lock"]);
+    assert_eq!(said, "btf: FILE: nothing is named union lock; there is STRUCT lock\n");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("types.btf");
+    std::fs::write(&path, locks().build()).unwrap();
+    let output = btf(&["find", "struct", path.to_str().unwrap()]);
+    assert!(text(&output.stderr).ends_with("types.btf: nothing is named struct\n"), "{}", text(&output.stderr));
+}
+
 #[test]
 fn uses_are_members_functions_variables_and_typedefs() {
     let expected = [
@@ -109,7 +123,11 @@ fn uses_are_members_functions_variables_and_typedefs() {
     ];
     assert_eq!(find(&locks(), &["--uses", "lock"]).0, expected);
     assert_eq!(find(&locks(), &["--uses", "lock_t"]).0, expected[1..]);
-    assert_eq!(find(&locks(), &["--uses", "lock*", "--kind", "typedef"]).0, expected[1..]);
+    assert_eq!(find(&locks(), &["--uses", "typedef lock*"]).0, expected[1..]);
+    // The kind is that of what is found.
+    assert_eq!(find(&locks(), &["--uses", "lock", "--kind", "func,var"]).0, expected[4..]);
+    let (_, said) = find(&locks(), &["--uses", "lock", "--kind", "union"]);
+    assert_eq!(said, "btf: FILE: nothing of this kind uses a type named lock\n");
     let (lines, said) = find(&locks(), &["--uses", "outer"]);
     assert_eq!((lines.len(), said.as_str()), (0, "btf: FILE: nothing uses a type named outer\n"));
     let json: serde_json::Value =
@@ -148,7 +166,7 @@ fn kfuncs_are_tagged() {
     let (tag, other) = (blob.string("bpf_kfunc"), blob.string("other"));
     blob.record(tag, 17, 0, false, 13, &[u32::MAX]).record(other, 17, 0, false, 11, &[u32::MAX]);
     assert_eq!(find(&blob, &["--kfuncs", "*"]).0, ["#13 FUNC - make"]);
-    assert_eq!(find(&blob, &["--kfuncs", "take"]).1, "btf: FILE: nothing is named take\n");
+    assert_eq!(find(&blob, &["--kfuncs", "take"]).1, "btf: FILE: no kfunc is named take; there is FUNC take\n");
 }
 
 /// Enumerators that share a long name are matched once.

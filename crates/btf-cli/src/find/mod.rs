@@ -6,6 +6,7 @@ mod kinds;
 mod uses;
 
 use std::{
+    borrow::Cow,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -26,16 +27,17 @@ use crate::{
     similar,
     source::{Options, Source, SourceName, is_file},
     tag::{self, Tagged},
+    word::{Word, is_keyword},
 };
 
 /// What `btf find` takes.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  btf find task_struct\n  btf find 'tcp_*' --kind func\n  btf find TCP_ESTABLISHED\n  btf find --uses mm_struct\n  btf find --contains spinlock_t --kind typedef\n  btf find --kind decl_tag\n  btf find --kfuncs 'bpf_*'\n  btf find --modules nft_chain\n  btf find --regex '^bpf_.*_ops$' vmlinux.btf"
+    after_help = "Examples:\n  btf find task_struct\n  btf find 'tcp_*' --kind func\n  btf find TCP_ESTABLISHED\n  btf find --uses mm_struct\n  btf find --uses sk_buff --kind func\n  btf find --contains spinlock_t\n  btf find --kind decl_tag\n  btf find --kfuncs 'bpf_*'\n  btf find --modules nft_chain\n  btf find --regex '^bpf_.*_ops$' vmlinux.btf"
 )]
 pub(crate) struct Arguments {
-    /// A name, in which `*` stands for anything and `?` for any one byte. With
-    /// --kind or --kfuncs it may be left out, for all of them; then the only
+    /// A name, in which `*` stands for anything and `?` for any one byte; `struct`
+    /// or the like before it says which of several is meant. With --kind or --kfuncs it may be left out, for all of them; then the only
     /// argument is the file, if there is a `/` in it or it is the name of a file
     /// with BTF.
     #[arg(required_unless_present_any = ["kind", "kfuncs"])]
@@ -72,57 +74,98 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     fn wants(&self, what: What) -> bool {
-        !self.kfuncs && (self.kind.is_empty() || self.kind.contains(&what))
+        self.kind.is_empty() || self.kind.contains(&what)
     }
 
     fn wants_type(&self, ty: Type<'_>) -> bool {
         if self.kfuncs {
             return matches!(ty, Type::Func(_)) && ty.decl_tags().any(|tag| tag.name() == "bpf_kfunc");
         }
-        self.kind.is_empty() || ty.kind().is_some_and(|kind| self.kind.contains(&What::Type(kind)))
+        self.kind.is_empty() || ty.kind().is_some_and(|kind| self.wants(What::Type(kind)))
     }
 
     /// The name and the file. What could be either is the file where a name may be
     /// left out.
-    fn name_and_file(&self) -> (Option<&str>, Option<&Path>) {
+    fn name_and_file(&self) -> (Option<Cow<'_, str>>, Option<&Path>) {
         let needs_name = self.regex || self.uses || self.contains || self.modules;
         match (self.pattern.as_deref(), self.source.as_deref()) {
             (Some(file), None) if !needs_name && (self.kfuncs || !self.kind.is_empty()) && is_file(file) => {
                 (None, Some(file.as_ref()))
             }
-            given => given,
-        }
-    }
-
-    fn pattern(&self, name: Option<&str>) -> Result<Pattern> {
-        match name {
-            None => Ok(Pattern::All),
-            Some(name) if self.regex => Pattern::regex(name),
-            Some(name) => Pattern::glob(name),
+            // As a shell splits `struct sk_buff`.
+            (Some(word), Some(name)) if is_keyword(word) && !name.to_str().is_none_or(is_file) => {
+                (Some(format!("{word} {}", name.display()).into()), None)
+            }
+            (name, file) => (name.map(Cow::Borrowed), file),
         }
     }
 
     /// What is said where nothing was found.
     fn nothing(&self, name: Option<&str>) -> String {
+        let nothing = if self.kind.is_empty() { "nothing" } else { "nothing of this kind" };
         match (name, self.uses, self.contains) {
             (None, ..) if self.kfuncs => "there are no kfuncs".into(),
             (None, ..) => "there is nothing of this kind".into(),
-            (Some(name), true, _) => format!("nothing uses a type named {name}"),
-            (Some(name), _, true) => format!("nothing contains a type named {name}"),
-            (Some(name), ..) => format!("nothing is named {name}"),
+            (Some(name), true, _) => format!("{nothing} uses a type named {name}"),
+            (Some(name), _, true) => format!("{nothing} contains a type named {name}"),
+            (Some(name), ..) if self.kfuncs => format!("no kfunc is named {name}"),
+            (Some(name), ..) => format!("{nothing} is named {name}"),
         }
     }
 }
 
+/// Types that are asked for by name.
+struct Named<'n> {
+    word: Word<'n>,
+    bare: &'n str,
+    pattern: Pattern,
+}
+
+impl<'n> Named<'n> {
+    fn parse(name: Option<&'n str>, is_regex: bool) -> Result<Self> {
+        let (word, bare) = match name {
+            Some(name) if !is_regex => Word::split(name),
+            name => (Word::Any, name.unwrap_or_default()),
+        };
+        let pattern = match name {
+            None => Pattern::All,
+            Some(_) if is_regex => Pattern::regex(bare)?,
+            Some(_) => Pattern::glob(bare)?,
+        };
+        Ok(Self { word, bare, pattern })
+    }
+
+    fn types<'btf>(&self, btf: &'btf Btf) -> impl Iterator<Item = Type<'btf>> + use<'_, 'n, 'btf> {
+        self.pattern.types(btf).filter(|ty| self.word.is_before(*ty))
+    }
+
+    /// A hint where nothing was found: what else has this name, or has one like
+    /// it.
+    fn hint(&self, btf: &Btf, source: &Source) -> String {
+        if !self.pattern.is_exact() {
+            return String::new();
+        }
+        let others = btf.find_all::<Type<'_>>(self.bare);
+        let others: Vec<_> = others.into_iter().take(OTHERS).map(|ty| format!("{} {}", kind(ty), ty.name())).collect();
+        match others.as_slice() {
+            [] => source.hint_to_modules(self.bare) + &similar::types(btf, self.bare),
+            others => format!("; there is {}", others.join(", ")),
+        }
+    }
+}
+
+/// How many types a hint names.
+const OTHERS: usize = 3;
+
 pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     let (name, file) = arguments.name_and_file();
-    let source = Source::of(file, &arguments.options);
-    let pattern = arguments.pattern(name)?;
+    let (name, source) = (name.as_deref(), Source::of(file, &arguments.options));
+    let named = Named::parse(name, arguments.regex)?;
     if arguments.modules {
         let modules = source.open_modules()?;
         let objects = modules.collection().objects();
         let names: Vec<_> = objects.map(|object| (SourceName::from(object.name()), object.btf())).collect();
-        let found = search_all(&names, &pattern, arguments, out)?;
+        let found = search_all(&names, &named, arguments, out)?;
         for (_, error) in modules.faults() {
             crate::warn(error);
         }
@@ -133,12 +176,12 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     }
     let opened = source.open_file()?;
     let (btf, objects) = (&opened.btf, [(opened.name, &opened.btf)]);
-    if search_all(&objects, &pattern, arguments, out)? > 0 {
+    if search_all(&objects, &named, arguments, out)? > 0 {
         return Ok(());
     }
     // What nothing uses may be there all the same.
-    let unknown = name.filter(|_| pattern.is_exact() && pattern.types(btf).next().is_none());
-    let hint = unknown.map_or_else(String::new, |name| source.hint_to_modules(name) + &similar::types(btf, name));
+    let is_there = (arguments.uses || arguments.contains) && named.types(btf).next().is_some();
+    let hint = if is_there { String::new() } else { named.hint(btf, &source) };
     let [(source, _)] = objects;
     Err(format!("{source}: {}{hint}", arguments.nothing(name)).into())
 }
@@ -146,7 +189,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
 /// Prints all that is found; returns its number.
 fn search_all(
     objects: &[(SourceName, &Btf)],
-    pattern: &Pattern,
+    named: &Named<'_>,
     arguments: &Arguments,
     out: &mut Stdout,
 ) -> io::Result<u64> {
@@ -155,14 +198,14 @@ fn search_all(
     let objects = objects.iter().map(|(name, btf)| Object { btf, name, is_whole });
     if !arguments.json {
         return objects
-            .map(|object| object.search(pattern, arguments, |found| found.write_text(object, out)))
+            .map(|object| object.search(named, arguments, |found| found.write_text(object, out)))
             .try_fold(0, |sum, count| Ok(sum + count?));
     }
     let mut json = Json::new(out);
     json.begin_array()?;
     let mut count = 0;
     for object in objects {
-        count += object.search(pattern, arguments, |found| found.write_json(object, &mut json))?;
+        count += object.search(named, arguments, |found| found.write_json(object, &mut json))?;
     }
     json.end_array()?;
     json.end()?;
@@ -207,7 +250,7 @@ impl<'btf> Object<'btf> {
     /// Hands out all that is wanted; returns its number.
     fn search(
         self,
-        pattern: &Pattern,
+        named: &Named<'_>,
         arguments: &Arguments,
         mut each: impl FnMut(Found<'btf>) -> io::Result<()>,
     ) -> io::Result<u64> {
@@ -216,18 +259,20 @@ impl<'btf> Object<'btf> {
             count += 1;
             each(found)
         };
-        let named = pattern.types(self.btf).filter(|ty| arguments.wants_type(*ty));
+        let types = named.types(self.btf);
+        let wanted = self.types().filter(|ty| arguments.wants_type(*ty));
         if arguments.uses {
-            let mut uses = Uses::of(named.map(Type::id).collect());
-            self.types().try_for_each(|ty| uses.each(ty, |part| found(Found::Use(part))))?;
+            let mut uses = Uses::of(types.map(Type::id).collect());
+            wanted.into_iter().try_for_each(|ty| uses.each(ty, |part| found(Found::Use(part))))?;
         } else if arguments.contains {
-            let mut contains = Contains::of(named.map(Type::id).collect());
-            let types = self.types().filter(|ty| !ty.is_anonymous());
-            types.into_iter().try_for_each(|ty| contains.each(ty, |inside| found(Found::Inside(inside))))?;
+            let mut contains = Contains::of(types.map(Type::id).collect());
+            let wanted = wanted.filter(|ty| !ty.is_anonymous());
+            wanted.into_iter().try_for_each(|ty| contains.each(ty, |inside| found(Found::Inside(inside))))?;
         } else {
-            named.filter(|ty| self.is_wanted(*ty)).try_for_each(|ty| found(Found::Type(ty)))?;
-            if arguments.wants(What::Enumerator) {
-                let mut values = pattern.enumerators(self.btf, self.layers());
+            let wanted = types.filter(|ty| self.is_wanted(*ty) && arguments.wants_type(*ty));
+            wanted.into_iter().try_for_each(|ty| found(Found::Type(ty)))?;
+            if matches!(named.word, Word::Any) && !arguments.kfuncs && arguments.wants(What::Enumerator) {
+                let mut values = named.pattern.enumerators(self.btf, self.layers());
                 values.try_for_each(|value| found(Found::Enumerator(value)))?;
             }
         }

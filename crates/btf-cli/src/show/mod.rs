@@ -13,12 +13,7 @@ use std::{io, path::PathBuf};
 use btf_types::{Btf, Error, Kind, Type};
 use clap::Args;
 
-use self::{
-    json::Show,
-    layout::Style,
-    name::{Query, Word},
-    text::Text,
-};
+use self::{json::Show, layout::Style, name::Query, text::Text};
 use crate::{
     Result, failures,
     json::Json,
@@ -26,6 +21,7 @@ use crate::{
     pattern::Pattern,
     similar,
     source::{Options, Source, is_file},
+    word::Word,
 };
 
 /// What `btf show` takes.

@@ -2,9 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use btf_types::{Composite, Kind, Member, Type, View};
+use btf_types::{Composite, Member, Type, View};
 
-use crate::Result;
+use crate::{
+    Result,
+    word::{Word, is_keyword},
+};
 
 /// A name, read.
 pub(super) enum Query<'n> {
@@ -21,23 +24,13 @@ pub(super) enum Query<'n> {
     },
 }
 
-/// The word before a name.
-#[derive(Clone, Copy)]
-pub(super) enum Word<'n> {
-    Any,
-    /// `struct`, or the name of a kind.
-    Kind(&'n str),
-}
-
-const WORDS: [&str; 4] = ["struct", "union", "enum", "typedef"];
-
 /// The names, with `struct` and the like joined to what follows it, as a shell
 /// splits them.
 pub(super) fn joined(names: &[String]) -> Vec<Cow<'_, str>> {
     let mut joined = Vec::new();
     let mut names = names.iter();
     while let Some(name) = names.next() {
-        let is_word = WORDS.contains(&name.as_str());
+        let is_word = is_keyword(name);
         joined.push(match is_word.then(|| names.next()).flatten() {
             Some(bare) => Cow::Owned(format!("{name} {bare}")),
             None => Cow::Borrowed(name.as_str()),
@@ -51,11 +44,11 @@ impl<'n> Query<'n> {
         if let Some(id) = name.strip_prefix('#') {
             return Ok(Self::Id(id.parse().map_err(|_| format!("{name}: expected a number after #"))?));
         }
-        if WORDS.contains(&name) {
+        if is_keyword(name) {
             return Err(format!("{name}: expected the name of a type after it").into());
         }
         let without_word = |name: &'n str| match name.split_once(' ') {
-            Some((word, bare)) if WORDS.contains(&word) => bare,
+            Some((word, bare)) if is_keyword(word) => bare,
             _ => name,
         };
         if let Some((bare, offset)) = name.rsplit_once('+').and_then(|(bare, offset)| Some((bare, number(offset)?))) {
@@ -66,10 +59,8 @@ impl<'n> Query<'n> {
         if is_path && !name.contains(['*', '?']) {
             return Ok(Self::Path(without_word(name)));
         }
-        Ok(match name.split_once(' ') {
-            Some((word, name)) if Word::is_one(word) => Self::Name { word: Word::Kind(word), name },
-            _ => Self::Name { word: Word::Any, name },
-        })
+        let (word, name) = Word::split(name);
+        Ok(Self::Name { word, name })
     }
 }
 
@@ -78,23 +69,6 @@ fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
-    }
-}
-
-impl Word<'_> {
-    fn is_one(word: &str) -> bool {
-        WORDS.contains(&word) || word.parse::<Kind>().is_ok()
-    }
-
-    /// Whether a type is declared with this word before its name.
-    pub(super) fn is_before(self, ty: Type<'_>) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Kind("struct") => matches!(ty, Type::Struct(_) | Type::Fwd(_)),
-            Self::Kind("union") => matches!(ty, Type::Union(_) | Type::Fwd(_)),
-            Self::Kind("enum") => matches!(ty, Type::Enum(_) | Type::Enum64(_)),
-            Self::Kind(word) => ty.kind().is_some_and(|kind| word.parse() == Ok(kind)),
-        }
     }
 }
 
