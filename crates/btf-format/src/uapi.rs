@@ -63,7 +63,7 @@ macro_rules! records {
             pub fn list(bytes: &[u8], count: u32) -> &[Self] {
                 match <[Self]>::ref_from_prefix_with_elems(bytes, count as usize) {
                     Ok((records, _)) => records,
-                    Err(_) => &[],
+                    Err(_) => too_few(),
                 }
             }
 
@@ -74,6 +74,13 @@ macro_rules! records {
             }
         }
     )*};
+}
+
+/// No records: a call, for the choice to be a branch. Lists are mostly there.
+#[cold]
+#[inline(never)]
+fn too_few<T>() -> &'static [T] {
+    &[]
 }
 
 records! {

@@ -9,7 +9,8 @@ use core::fmt;
 use btf_format as raw;
 
 use crate::{
-    DeclTags, Int, Kind, LeafMembers, Type, View,
+    DeclTags, Kind, LeafMembers, Type, View,
+    layer::Layer,
     names::Sought,
     peel::HOPS,
     view::{ShortName, converting, elements, named, sized, views},
@@ -117,10 +118,7 @@ impl<'btf> Member<'btf> {
     #[inline]
     pub fn bit_offset(self) -> u32 {
         let offset = self.raw.bit_offset(self.kind_flag);
-        match self.legacy_bitfield() {
-            Some(int) => offset.saturating_add(int.bit_offset().into()),
-            None => offset,
-        }
+        if self.may_be_legacy() { offset.saturating_add(self.legacy_bitfield().0) } else { offset }
     }
 
     /// Width in **bits** if the member is a bitfield, by either encoding.
@@ -128,7 +126,8 @@ impl<'btf> Member<'btf> {
     #[inline]
     pub fn bitfield_size(self) -> Option<u8> {
         match self.raw.bitfield_size(self.kind_flag) {
-            0 => self.legacy_bitfield().map(Int::bits),
+            0 if self.may_be_legacy() => self.legacy_bitfield().1,
+            0 => None,
             size => Some(size),
         }
     }
@@ -146,20 +145,32 @@ impl<'btf> Member<'btf> {
         self.owner.btf.decl_tags(self.owner.id, Some(self.index))
     }
 
-    /// The integer that makes this member a bitfield, as it was before
-    /// `kind_flag`: one that does not fill its bytes. Few BTF has any such
+    /// Whether an integer type of its own may make this member a bitfield, as
+    /// before `kind_flag`: one that does not fill its bytes. Few BTF has any such
     /// integer, and that is known from opening.
     #[inline]
-    fn legacy_bitfield(self) -> Option<Int<'btf>> {
-        if self.kind_flag || !self.owner.btf.has_irregular_ints() { None } else { self.irregular_int() }
+    fn may_be_legacy(self) -> bool {
+        !self.kind_flag && self.owner.btf.has_irregular_ints()
     }
 
-    #[cold]
-    fn irregular_int(self) -> Option<Int<'btf>> {
-        match self.ty().peel_modifiers() {
-            Type::Int(int) if !int.is_regular() => Some(int),
-            _ => None,
-        }
+    /// What that integer adds to the offset, and the width if there is one.
+    #[inline]
+    fn legacy_bitfield(self) -> (u32, Option<u8>) {
+        legacy_bitfield(self.owner.btf, self.raw.type_id())
+    }
+}
+
+/// The bits that an integer type adds to the offset of a member, and its width,
+/// if it does not fill its bytes.
+///
+/// Not a method: a member would have to be in memory, and be put there before
+/// each question, for a call that hardly ever comes.
+#[cold]
+#[inline(never)]
+fn legacy_bitfield(btf: &Layer, type_id: u32) -> (u32, Option<u8>) {
+    match btf.type_of(type_id).peel_modifiers() {
+        Type::Int(int) if !int.is_regular() => (int.bit_offset().into(), Some(int.bits())),
+        _ => (0, None),
     }
 }
 

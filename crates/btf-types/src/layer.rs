@@ -159,7 +159,7 @@ impl Layer {
     /// Own types, as [`Btf::types`].
     #[inline]
     pub(crate) fn types(&self) -> Types<'_> {
-        Types::new(self, &self.offsets, self.first_id)
+        Types::new(self, &self.types, &self.offsets, self.first_id)
     }
 
     /// The number of own types.
@@ -180,8 +180,9 @@ impl Layer {
     }
 
     /// The record of each own type.
-    pub(crate) fn own_records(&self) -> impl Iterator<Item = &TypeRecord> {
-        self.offsets.iter().map(|&offset| self.record(offset))
+    pub(crate) fn own_records(&self) -> impl ExactSizeIterator<Item = &TypeRecord> {
+        let types: &[u8] = &self.types;
+        self.offsets.iter().map(|&offset| record_in(types, offset))
     }
 
     /// Bytes of a pointer, known or not.
@@ -271,11 +272,7 @@ impl Layer {
     /// The record at an offset of the index.
     #[inline(always)]
     pub(crate) fn record(&self, offset: u32) -> &TypeRecord {
-        static ZERO: TypeRecord = TypeRecord::ZERO;
-        let start = offset as usize;
-        let record = self.types.get(start..start + size_of::<TypeRecord>()).and_then(TypeRecord::first);
-        debug_assert!(record.is_some(), "the index holds offsets of records");
-        record.unwrap_or(&ZERO)
+        record_in(&self.types, offset)
     }
 
     /// The record at `offset`, and what follows it up to the end of the type
@@ -294,7 +291,10 @@ impl Layer {
     /// the type section.
     #[inline]
     pub(crate) fn rest_at(&self, offset: u32) -> &[u8] {
-        self.types.get(offset as usize + size_of::<TypeRecord>()..).unwrap_or_default()
+        match self.types.get(offset as usize + size_of::<TypeRecord>()..) {
+            Some(rest) => rest,
+            None => no_rest(),
+        }
     }
 
     /// The name at an offset that was checked at opening.
@@ -327,6 +327,11 @@ impl Layer {
     fn string_elsewhere(&self, offset: u32) -> &[u8] {
         let owner = self.owner(|layer| layer.first_string <= offset);
         owner.and_then(|owner| owner.strings.get((offset - owner.first_string) as usize..)).unwrap_or_default()
+    }
+
+    /// The first own string offset, and the own strings.
+    pub(crate) fn own_strings(&self) -> (u32, &[u8]) {
+        (self.first_string, &self.strings)
     }
 
     /// Where the essential name of the name at an offset ends, if that has a
@@ -363,4 +368,33 @@ impl Layer {
     pub(crate) fn layout(&self) -> Layout<'_> {
         Layout::new(&self.layout)
     }
+}
+
+/// The record at an offset of the index, in the type section.
+#[inline(always)]
+pub(crate) fn record_in(types: &[u8], offset: u32) -> &TypeRecord {
+    let start = offset as usize;
+    match types.get(start..start + size_of::<TypeRecord>()) {
+        Some(bytes) => TypeRecord::first(bytes).unwrap_or_else(|| no_record()),
+        None => no_record(),
+    }
+}
+
+/// What cannot be, as the index holds offsets of records: a call, so that
+/// whoever reads a record has a branch that is never taken, and no choice
+/// between two addresses before each read.
+#[cold]
+#[inline(never)]
+fn no_record() -> &'static TypeRecord {
+    static ZERO: TypeRecord = TypeRecord::ZERO;
+    debug_assert!(false, "the index holds offsets of records");
+    &ZERO
+}
+
+/// Likewise.
+#[cold]
+#[inline(never)]
+fn no_rest() -> &'static [u8] {
+    debug_assert!(false, "the index holds offsets of records");
+    &[]
 }

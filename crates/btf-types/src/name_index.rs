@@ -34,31 +34,21 @@ pub(crate) enum Keys {
 impl Keys {
     /// The numbers of the own types, rising, each with the hash of its key.
     fn hashed(self, layer: &Layer) -> Vec<(u32, u32)> {
-        if self == Self::Flavors {
-            let hashed = |own: usize, offset| {
-                let end = layer.flavor_at(offset)?;
-                let text = layer.string_at(offset);
-                Some((own as u32, hash(text.get(..(end - offset) as usize)?)))
-            };
-            let records = layer.own_records().enumerate();
-            return records.filter_map(|(own, record)| hashed(own, record.name_off())).collect();
-        }
-        // Most are not wanted, and no branch could foresee which: all are
-        // written, and the next over those that are not.
-        let mut named = vec![(0, 0); layer.own_count() as usize + 1];
-        let mut count = 0;
-        for (own, record) in layer.own_records().enumerate() {
-            if let Some(place) = named.get_mut(count) {
-                *place = (own as u32, record.name_off());
+        let mut keyed = match self {
+            Self::Functions => named::<true>(layer),
+            Self::Others => named::<false>(layer),
+            Self::Flavors => {
+                let hashed = |own: usize, offset| {
+                    let end = layer.flavor_at(offset)?;
+                    let text = layer.string_at(offset);
+                    Some((own as u32, hash(text.get(..(end - offset) as usize)?)))
+                };
+                let records = layer.own_records().enumerate();
+                return records.filter_map(|(own, record)| hashed(own, record.name_off())).collect();
             }
-            let is_function = record.info().kind_number() == Kind::Func.number();
-            count += usize::from((record.name_off() != 0) & (is_function == (self == Self::Functions)));
-        }
-        named.truncate(count);
-        for (_, name) in &mut named {
-            *name = hash_terminated(layer.string_at(*name));
-        }
-        named
+        };
+        hash_each(layer, &mut keyed);
+        keyed
     }
 
     /// The length of the key at an offset, if it is less than `limit`.
@@ -71,6 +61,37 @@ impl Keys {
             }
         };
         (len < limit).then_some(len)
+    }
+}
+
+/// The numbers of the own types that have a name, functions or all others, each
+/// with the offset of its name.
+///
+/// A function of its own, like [`hash_each`], for the loop to have all registers.
+#[inline(never)]
+fn named<const FUNCTIONS: bool>(layer: &Layer) -> Vec<(u32, u32)> {
+    // Most are not wanted, and no branch could foresee which: all are written,
+    // and the next over those that are not.
+    let mut named = vec![(0, 0); layer.own_count() as usize + 1];
+    let mut count = 0;
+    for (own, record) in layer.own_records().enumerate() {
+        if let Some(place) = named.get_mut(count) {
+            *place = (own as u32, record.name_off());
+        }
+        let is_function = record.info().kind_number() == Kind::Func.number();
+        count += usize::from((record.name_off() != 0) & (is_function == FUNCTIONS));
+    }
+    named.truncate(count);
+    named
+}
+
+/// Puts the hash of each name in the place of its offset.
+#[inline(never)]
+fn hash_each(layer: &Layer, named: &mut [(u32, u32)]) {
+    let (first, own) = layer.own_strings();
+    for (_, name) in named {
+        let text = own.get(name.wrapping_sub(first) as usize..);
+        *name = hash_terminated(text.unwrap_or_else(|| layer.string_at(*name)));
     }
 }
 
@@ -89,11 +110,15 @@ pub(crate) struct NameIndex {
 /// Up to how many types share a bucket.
 const FULL: u32 = 64;
 
+/// Marks where a bucket begins that more types share, while an index is made. (No
+/// BTF has so many types.)
+const CROWDED: u32 = 1 << 31;
+
 impl NameIndex {
     pub(crate) fn new(layer: &Layer, keys: Keys) -> Self {
         let count = layer.own_count();
         let number_bits = (u32::BITS - count.leading_zeros()).clamp(1, u32::BITS - 1);
-        let mut named = keys.hashed(layer);
+        let named = keys.hashed(layer);
         let buckets = (named.len() / 4).next_power_of_two();
         let mask = buckets - 1;
         let mut starts = vec![0u32; buckets + 1];
@@ -102,28 +127,30 @@ impl NameIndex {
                 *start += 1;
             }
         }
-        let mut crowded = Vec::new();
-        if starts.iter().any(|&count| count > FULL) {
-            let is_crowded = |hash| starts.get(bucket(hash, mask)).is_some_and(|&count| count > FULL);
-            crowded = named.iter().filter(|(_, hash)| is_crowded(*hash)).map(|&(own, _)| own).collect();
-            named.retain(|(_, hash)| !is_crowded(*hash));
-            starts.iter_mut().filter(|count| **count > FULL).for_each(|count| *count = 0);
-        }
         let mut end = 0;
         for start in &mut starts {
-            end += *start;
-            *start = end;
-        }
-        // Each start is an end now; filled backwards, it becomes a start.
-        let mut entries = vec![0u32; named.len()];
-        for &(own, hash) in named.iter().rev() {
-            if let Some(start) = starts.get_mut(bucket(hash, mask)) {
-                *start -= 1;
-                if let Some(entry) = entries.get_mut(*start as usize) {
-                    *entry = own | tag(hash, number_bits);
-                }
+            if *start > FULL {
+                *start = end | CROWDED;
+            } else {
+                end += *start;
+                *start = end;
             }
         }
+        // Each start is an end now; filled backwards, it becomes a start.
+        let mut entries = vec![0u32; end as usize];
+        let mut crowded = Vec::new();
+        for &(own, hash) in named.iter().rev() {
+            let Some(start) = starts.get_mut(bucket(hash, mask)) else { continue };
+            if *start & CROWDED != 0 {
+                crowded.push(own);
+                continue;
+            }
+            *start -= 1;
+            if let Some(entry) = entries.get_mut(*start as usize) {
+                *entry = own | tag(hash, number_bits);
+            }
+        }
+        starts.iter_mut().for_each(|start| *start &= !CROWDED);
         drop(named);
         let crowd = (!crowded.is_empty()).then(|| Crowd::new(layer, keys, crowded));
         Self { starts: starts.into_boxed_slice(), entries: entries.into_boxed_slice(), number_bits, crowd }
@@ -320,13 +347,32 @@ const WORDS: usize = 4;
 /// no harm: see [`Crowd`].)
 fn hash(name: &[u8]) -> u32 {
     let mut words = [0; WORDS];
-    for (word, bytes) in words.iter_mut().zip(name.chunks(8)) {
-        *word = match bytes.try_into() {
-            Ok(bytes) => u64::from_le_bytes(bytes),
-            Err(_) => bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    let mut rest = name;
+    for word in &mut words {
+        let Some((bytes, after)) = rest.split_first_chunk() else {
+            *word = last_bytes(name, rest.len());
+            break;
         };
+        *word = u64::from_le_bytes(*bytes);
+        rest = after;
     }
     mix(words)
+}
+
+/// The last bytes of a name, fewer than 8, as the first ones of a word. Not one
+/// by one: most names end within a word.
+fn last_bytes(name: &[u8], count: usize) -> u64 {
+    let bits = 8 * count as u32;
+    if let Some(bytes) = name.last_chunk() {
+        return u64::from_le_bytes(*bytes).checked_shr(u64::BITS - bits).unwrap_or(0);
+    }
+    // These are all that there are.
+    match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (bits - u32::BITS)
+        }
+        _ => name.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    }
 }
 
 /// The hash of the name that `text` begins with, which ends with its first NUL.

@@ -37,7 +37,8 @@ pub(crate) struct Names {
 /// strings.
 pub(crate) struct Sought<'n> {
     pub(crate) name: &'n [u8],
-    compared: BTreeMap<u32, bool>,
+    /// Made for a long name alone.
+    compared: Option<BTreeMap<u32, bool>>,
 }
 
 /// Up to how many bytes a name is short: cheaper to compare than to remember.
@@ -45,7 +46,7 @@ const SHORT: usize = 64;
 
 impl<'n> Sought<'n> {
     pub(crate) fn new(name: &'n [u8]) -> Self {
-        Self { name, compared: BTreeMap::new() }
+        Self { name, compared: None }
     }
 
     /// Whether this is the name at an offset of the strings.
@@ -66,7 +67,10 @@ impl<'n> Sought<'n> {
     fn is_start(&mut self, text: &[u8], offset: u32) -> bool {
         // That no name has a NUL in it is looked at last, as few ask for one.
         let compare = || text.get(..self.name.len()) == Some(self.name) && !self.name.contains(&0);
-        if self.name.len() <= SHORT { compare() } else { *self.compared.entry(offset).or_insert_with(compare) }
+        if self.name.len() <= SHORT {
+            return compare();
+        }
+        *self.compared.get_or_insert_default().entry(offset).or_insert_with(compare)
     }
 }
 

@@ -33,11 +33,27 @@ macro_rules! types {
         impl<'btf> Type<'btf> {
             #[inline(always)]
             pub(crate) fn of(handle: Handle<'btf>) -> Self {
+                Self::of_kind(handle, handle.record().info().kind_number())
+            }
+
+            /// The type whose record has this number of a kind.
+            #[inline(always)]
+            pub(crate) fn of_kind(handle: Handle<'btf>, number: u8) -> Self {
                 #[allow(non_upper_case_globals)]
                 mod number { $(pub(super) const $kind: u8 = super::Kind::$kind.number();)* }
-                match handle.record().info().kind_number() {
+                match number {
                     $(number::$kind => Self::$kind($kind(handle)),)*
                     _ => Self::Unknown(Unknown(handle)),
+                }
+            }
+
+            /// The kind; `None` for `void` and kinds that this library does not model.
+            #[must_use]
+            #[inline]
+            pub fn kind(self) -> Option<Kind> {
+                match self {
+                    $(Self::$kind(_) => Some(Kind::$kind),)*
+                    Self::Void | Self::Unknown(_) => None,
                 }
             }
 
@@ -155,13 +171,6 @@ impl<'btf> Type<'btf> {
     #[inline]
     pub fn id(self) -> u32 {
         self.handle().map_or(0, |handle| handle.id)
-    }
-
-    /// The kind; `None` for `void` and kinds that this library does not model.
-    #[must_use]
-    #[inline]
-    pub fn kind(self) -> Option<Kind> {
-        self.handle().and_then(|handle| handle.record().info().kind())
     }
 
     /// The record in the type section; `None` for `void`, which has none.

@@ -4,7 +4,7 @@ use core::{fmt, iter::FusedIterator, ops::Range, slice};
 
 use crate::{
     Type,
-    layer::Layer,
+    layer::{Layer, record_in},
     view::{Handle, debug_first},
 };
 
@@ -13,6 +13,8 @@ use crate::{
 #[must_use = "iterators are lazy"]
 pub struct Types<'btf> {
     btf: &'btf Layer,
+    /// The type section, which need not be looked up for each type.
+    section: &'btf [u8],
     /// The records that are left.
     offsets: slice::Iter<'btf, u32>,
     /// The id of the first of them.
@@ -22,8 +24,14 @@ pub struct Types<'btf> {
 impl<'btf> Types<'btf> {
     /// The types whose records begin at these offsets, by rising id.
     #[inline]
-    pub(crate) fn new(btf: &'btf Layer, offsets: &'btf [u32], first_id: u32) -> Self {
-        Self { btf, offsets: offsets.iter(), id: first_id }
+    pub(crate) fn new(btf: &'btf Layer, section: &'btf [u8], offsets: &'btf [u32], first_id: u32) -> Self {
+        Self { btf, section, offsets: offsets.iter(), id: first_id }
+    }
+
+    #[inline(always)]
+    fn type_at(&self, offset: u32, id: u32) -> Type<'btf> {
+        let kind = record_in(self.section, offset).info().kind_number();
+        Type::of_kind(Handle { btf: self.btf, offset, id }, kind)
     }
 }
 
@@ -35,7 +43,7 @@ impl<'btf> Iterator for Types<'btf> {
         let &offset = self.offsets.next()?;
         let id = self.id;
         self.id += 1;
-        Some(Type::of(Handle { btf: self.btf, offset, id }))
+        Some(self.type_at(offset, id))
     }
 
     #[inline]
@@ -49,7 +57,7 @@ impl DoubleEndedIterator for Types<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
         let &offset = self.offsets.next_back()?;
         let id = self.id + self.offsets.len() as u32;
-        Some(Type::of(Handle { btf: self.btf, offset, id }))
+        Some(self.type_at(offset, id))
     }
 }
 
