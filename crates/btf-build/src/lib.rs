@@ -75,6 +75,7 @@ mod source_strings;
 mod string_map;
 mod string_table;
 mod subset;
+mod verify;
 
 pub use append::Merge;
 pub use btf_types::IntEncoding;
@@ -89,3 +90,4 @@ pub use error::Error;
 pub use func_proto::FuncProtoBuilder;
 pub use permute::{permute, sort};
 pub use subset::Subset;
+pub use verify::{Errno, Reject, Rule, Verify, verify, verify_module};

@@ -1,0 +1,180 @@
+//! The bytes as a kernel reads them: header, sections, words, strings.
+
+use btf_types::{Btf, Name, format::Info};
+
+use super::{limits::Limits, reject::Rule};
+
+/// Maximum size of a BTF in bytes, `BTF_MAX_SIZE`.
+const MAX_SIZE: usize = 16 << 20;
+const MAGIC: u16 = 0xeb9f;
+
+/// A BTF whose header and sections a kernel accepts.
+pub(super) struct Blob<'a> {
+    base: Option<&'a Btf>,
+    /// First string offset that is an own one.
+    first_string: u32,
+    types: &'a [u8],
+    strings: &'a [u8],
+    is_swapped: bool,
+}
+
+impl<'a> Blob<'a> {
+    /// Checks header and sections.
+    pub(super) fn new(bytes: &'a [u8], base: Option<&'a Btf>, is_swapped: bool, limits: &Limits) -> Result<Self, Rule> {
+        if base.is_none() && bytes.len() > MAX_SIZE {
+            return Err(Rule::BlobSize);
+        }
+        let word = |bytes: &[u8], at| word(bytes, at, is_swapped);
+        if bytes.len() < 8 {
+            return Err(Rule::HdrLenPresent);
+        }
+        let hdr_len = word(bytes, 4) as usize;
+        let Some((header, data)) = bytes.split_at_checked(hdr_len) else { return Err(Rule::HeaderPresent) };
+        let known = limits.header_size();
+        if header.get(known..).is_some_and(|rest| rest.iter().any(|&byte| byte != 0)) {
+            return Err(Rule::HeaderKnown);
+        }
+        // What a short header lacks is 0.
+        let mut fields = [0; 32];
+        fields.iter_mut().zip(header.iter().take(known)).for_each(|(field, byte)| *field = *byte);
+        let magic = u16::from_ne_bytes([fields[0], fields[1]]);
+        if magic != if is_swapped { MAGIC.swap_bytes() } else { MAGIC } {
+            return Err(Rule::Magic);
+        }
+        if fields[2] != 1 {
+            return Err(Rule::Version);
+        }
+        if fields[3] != 0 {
+            return Err(Rule::HeaderFlags);
+        }
+        if base.is_none() && data.is_empty() {
+            return Err(Rule::DataPresent);
+        }
+        let section = |at| Section { off: u64::from(word(&fields, at)), len: u64::from(word(&fields, at + 4)) };
+        let (types, strings, layout) = (section(8), section(16), section(24));
+        let mut sections = vec![types, strings];
+        if layout.len != 0 || layout.off != 0 {
+            sections.push(layout);
+        }
+        check_sections(sections, data.len() as u64)?;
+        if layout.len != 0 && (layout.off % 4 != 0 || layout.len % 4 != 0) {
+            return Err(Rule::LayoutSection);
+        }
+        if strings.end() != data.len() as u64 {
+            return Err(Rule::StringsLast);
+        }
+        let strings = strings.of(data);
+        let is_terminated = match (strings, base) {
+            ([], Some(_)) => true,
+            ([0], None) => true,
+            ([first, .., last], _) => *last == 0 && (base.is_some() || *first == 0),
+            _ => strings == [0],
+        };
+        if !is_terminated || strings.len() > limits.max_name_off as usize + 1 {
+            return Err(Rule::StringSection);
+        }
+        if types.off % 4 != 0 {
+            return Err(Rule::TypesAligned);
+        }
+        if base.is_none() && types.len == 0 {
+            return Err(Rule::TypesPresent);
+        }
+        let first_string = base.map_or(0, Btf::string_len);
+        Ok(Self { base, first_string, types: types.of(data), strings, is_swapped })
+    }
+
+    pub(super) fn base(&self) -> Option<&'a Btf> {
+        self.base
+    }
+
+    /// Bytes of the type section.
+    pub(super) fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    /// The word at a position of the type section; 0 beyond its end.
+    pub(super) fn word(&self, at: usize) -> u32 {
+        word(self.types, at, self.is_swapped)
+    }
+
+    /// The info word of the record at a position.
+    pub(super) fn info(&self, at: usize) -> Info {
+        Info::from_word(self.word(at + 4))
+    }
+
+    /// Returns whether there is a string at an offset.
+    pub(super) fn has_string(&self, offset: u32, limits: &Limits) -> bool {
+        offset <= limits.max_name_off
+            && match offset.checked_sub(self.first_string) {
+                Some(own) => (own as usize) < self.strings.len(),
+                None => true,
+            }
+    }
+
+    /// The string at an offset; empty if there is none.
+    pub(super) fn string(&self, offset: u32) -> Name<'a> {
+        match (offset.checked_sub(self.first_string), self.base) {
+            (Some(own), _) => {
+                let rest = self.strings.get(own as usize..).unwrap_or_default();
+                let len = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
+                Name::new(rest.get(..len).unwrap_or_default())
+            }
+            (None, Some(base)) => base.string_at(offset).unwrap_or_default(),
+            (None, None) => Name::EMPTY,
+        }
+    }
+
+    /// The bytes from a string's first one on, to its end at a NUL or beyond.
+    pub(super) fn string_bytes(&self, offset: u32) -> &'a [u8] {
+        match offset.checked_sub(self.first_string) {
+            Some(own) => self.strings.get(own as usize..).unwrap_or_default(),
+            None => self.string(offset).as_bytes(),
+        }
+    }
+}
+
+/// A section of a header, in bytes from the end of the header.
+#[derive(Clone, Copy)]
+struct Section {
+    off: u64,
+    len: u64,
+}
+
+impl Section {
+    fn end(self) -> u64 {
+        self.off + self.len
+    }
+
+    fn of(self, data: &[u8]) -> &[u8] {
+        data.get(self.off as usize..self.end() as usize).unwrap_or_default()
+    }
+}
+
+/// Checks that sections cover the data, `total` bytes, without gap and overlap.
+fn check_sections(mut sections: Vec<Section>, total: u64) -> Result<(), Rule> {
+    sections.sort_by_key(|section| section.off);
+    let mut end = 0;
+    for section in sections {
+        if section.off > total {
+            return Err(Rule::SectionOffset);
+        }
+        if end < section.off {
+            return Err(Rule::SectionsAdjacent);
+        }
+        if end > section.off {
+            return Err(Rule::SectionsApart);
+        }
+        if total - end < section.len {
+            return Err(Rule::SectionLength);
+        }
+        end += section.len;
+    }
+    if end == total { Ok(()) } else { Err(Rule::SectionsAdjacent) }
+}
+
+/// The word at a position of bytes; 0 beyond their end.
+fn word(bytes: &[u8], at: usize, is_swapped: bool) -> u32 {
+    let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+    let word = u32::from_ne_bytes(bytes);
+    if is_swapped { word.swap_bytes() } else { word }
+}

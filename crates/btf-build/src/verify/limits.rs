@@ -1,0 +1,109 @@
+//! What kernels of each version accept.
+//!
+//! Source: the history of `kernel/bpf/btf.c`. The rules of Linux 6.18 are
+//! compared with that kernel; those of other versions are not proved.
+
+use btf_types::{
+    Kind,
+    format::{Feature, FeatureSet, KernelVersion},
+};
+
+/// The rules that differ between kernels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) features: FeatureSet,
+    /// The bits of the info word that may be set.
+    pub(super) info_mask: u32,
+    /// The largest kind that is known.
+    pub(super) max_kind: u8,
+    /// Largest id of a type, and largest offset of a name.
+    pub(super) max_type_id: u32,
+    pub(super) max_name_off: u32,
+    /// Maximum length of a name in bytes.
+    pub(super) name_len: usize,
+    /// Whether names are checked at all.
+    pub(super) checks_names: bool,
+    /// Whether identifiers may contain dots.
+    pub(super) dots: bool,
+    /// Maximum number of bits of an INT.
+    pub(super) int_bits: u32,
+    /// Whether enums may have other sizes than 4 bytes.
+    pub(super) enum_sizes: bool,
+    /// Whether type tags must precede modifiers.
+    pub(super) tag_order: bool,
+    /// Whether `bpf_spin_lock` and the like are looked for in structs.
+    pub(super) special_fields: bool,
+    /// The special types that are known, by age.
+    pub(super) rb_tree: bool,
+    pub(super) refcount: bool,
+    pub(super) res_spin_lock: bool,
+    pub(super) kptr: bool,
+}
+
+/// The version whose rules are compared with a real kernel in the tests.
+pub(super) const PROVED: KernelVersion = KernelVersion::new(6, 18);
+
+impl Limits {
+    /// The rules of a version that has these features, which may be more than
+    /// the version came with.
+    pub(super) fn new(version: KernelVersion, features: FeatureSet) -> Self {
+        let since = |major, minor| version >= KernelVersion::new(major, minor);
+        let has = |feature| features.contains(feature);
+        let max_kind = if since(7, 4) {
+            22
+        } else if has(Feature::Enum64) {
+            Kind::Enum64.number()
+        } else if has(Feature::TypeTag) {
+            Kind::TypeTag.number()
+        } else if has(Feature::DeclTag) {
+            Kind::DeclTag.number()
+        } else if has(Feature::Float) {
+            Kind::Float.number()
+        } else if has(Feature::Datasec) {
+            Kind::Datasec.number()
+        } else if has(Feature::Func) {
+            Kind::FuncProto.number()
+        } else {
+            Kind::Restrict.number()
+        };
+        let info_mask = match () {
+            () if has(Feature::LargeVlen) => u32::MAX,
+            () if has(Feature::Float) => 0x9f00_ffff,
+            () if has(Feature::Func) => 0x8f00_ffff,
+            () => 0x0f00_ffff,
+        };
+        // "bpf: Fix BTF limits", for BTF of the kernel itself.
+        let is_large = since(5, 5);
+        Self {
+            features,
+            info_mask,
+            max_kind,
+            max_type_id: if is_large { 0x000f_ffff } else { 0xffff },
+            max_name_off: if is_large { 0x00ff_ffff } else { 0xffff },
+            // "kallsyms: increase maximum kernel symbol length to 512".
+            name_len: if since(6, 1) { 512 } else { 128 },
+            // "bpf: btf: check name validity for various types".
+            checks_names: has(Feature::Func),
+            // "bpf/btf: Accept function names that contain dots".
+            dots: since(6, 4),
+            // "bpf: btf: support 128 bit integer type".
+            int_bits: if since(5, 0) { 128 } else { 64 },
+            // "bpf: Fix BTF verification of enums with 1, 2 and 8 bytes".
+            enum_sizes: is_large,
+            // "bpf: Ensure type tags precede modifiers in BTF"; newer trees
+            // check the length of the chain alone.
+            tag_order: since(5, 18) && !since(7, 2),
+            // "bpf: Recognize lock and list fields in allocated objects".
+            special_fields: since(6, 2),
+            rb_tree: since(6, 3),
+            refcount: since(6, 4),
+            res_spin_lock: since(6, 15),
+            kptr: since(6, 12),
+        }
+    }
+
+    /// Bytes of the header that the kernel knows.
+    pub(super) fn header_size(&self) -> usize {
+        if self.features.contains(Feature::Layout) { 32 } else { 24 }
+    }
+}

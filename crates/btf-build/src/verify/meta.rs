@@ -1,0 +1,308 @@
+//! The meta pass: each record by itself, in the order of the ids.
+
+use btf_types::{
+    Kind,
+    format::{Feature, IntEncoding},
+};
+
+use super::{
+    blob::Blob,
+    limits::Limits,
+    names,
+    reject::{Reject, Rule},
+    types::Types,
+};
+
+/// Bytes that all records begin with.
+const HEAD: usize = 12;
+
+/// Checks each record; `first_id` is the id of the first one.
+pub(super) fn check<'a>(blob: Blob<'a>, limits: &'a Limits, first_id: u32) -> Result<Types<'a>, Reject> {
+    let mut types = Types::new(blob, limits, first_id);
+    let (mut at, mut id) = (0, first_id);
+    while at < types.blob.len() {
+        let record = Record { blob: &types.blob, limits, at, left: types.blob.len() - at };
+        let size = record.check().map_err(|(rule, element)| types.reject_record(at, id, rule, element))?;
+        types.push(at);
+        at += size;
+        id = id.saturating_add(1);
+    }
+    Ok(types)
+}
+
+/// A rule, and the index of the element that violates it.
+type Violation = (Rule, Option<u32>);
+
+/// A record at its position in the type section.
+struct Record<'r, 'a> {
+    blob: &'r Blob<'a>,
+    limits: &'r Limits,
+    at: usize,
+    /// Bytes from there to the end of the section.
+    left: usize,
+}
+
+impl Record<'_, '_> {
+    /// Checks the record; returns its size in bytes.
+    fn check(&self) -> Result<usize, Violation> {
+        if self.left < HEAD {
+            return fail(Rule::RecordFits);
+        }
+        if self.word(1) & !self.limits.info_mask != 0 {
+            return fail(Rule::InfoBits);
+        }
+        let info = self.blob.info(self.at);
+        let number = info.kind_number();
+        if number == 0 || number > self.limits.max_kind {
+            return fail(Rule::KindKnown);
+        }
+        if !self.blob.has_string(self.name_off(), self.limits) {
+            return fail(Rule::NameOffset);
+        }
+        let Some(kind) = info.kind() else { return fail(Rule::KindKnown) };
+        let shape = kind.shape();
+        let elements = if shape.element_size() == 0 { 0 } else { info.vlen() as usize };
+        let size = HEAD as u64 + shape.fixed_size() as u64 + elements as u64 * shape.element_size() as u64;
+        if (self.left as u64) < size {
+            return fail(Rule::RecordFits);
+        }
+        match kind {
+            Kind::Int => self.check_int(),
+            Kind::Ptr | Kind::Const | Kind::Volatile | Kind::Restrict | Kind::Typedef | Kind::TypeTag => {
+                self.check_reference(kind)
+            }
+            Kind::Array => self.check_array(),
+            Kind::Struct | Kind::Union => return self.check_composite(kind).map(|()| size as usize),
+            Kind::Enum | Kind::Enum64 => return self.check_enum(kind).map(|()| size as usize),
+            Kind::Fwd => self.check_fwd(),
+            Kind::FuncProto => self.check_func_proto(),
+            Kind::Func => self.check_func(),
+            Kind::Var => self.check_var(),
+            Kind::Datasec => return self.check_datasec().map(|()| size as usize),
+            Kind::Float => self.check_float(),
+            Kind::DeclTag => self.check_decl_tag(),
+            // Of kinds 20 to 22 no kernel's rules are known.
+            _ => Ok(()),
+        }
+        .map_err(|rule| (rule, None))?;
+        Ok(size as usize)
+    }
+
+    fn word(&self, index: usize) -> u32 {
+        self.blob.word(self.at + 4 * index)
+    }
+
+    fn name_off(&self) -> u32 {
+        self.word(0)
+    }
+
+    fn size_or_type(&self) -> u32 {
+        self.word(2)
+    }
+
+    fn vlen(&self) -> u32 {
+        self.blob.info(self.at).vlen()
+    }
+
+    fn kind_flag(&self) -> bool {
+        self.blob.info(self.at).kind_flag()
+    }
+
+    fn no_vlen(&self) -> Result<(), Rule> {
+        require(self.vlen() == 0, Rule::VlenZero)
+    }
+
+    fn no_kind_flag(&self) -> Result<(), Rule> {
+        require(!self.kind_flag(), Rule::KindFlag)
+    }
+
+    fn no_name(&self) -> Result<(), Rule> {
+        require(!self.limits.checks_names || self.name_off() == 0, Rule::NameAbsent)
+    }
+
+    /// Returns whether the name is not empty.
+    fn has_text(&self) -> bool {
+        !matches!(self.blob.string_bytes(self.name_off()), [] | [0, ..])
+    }
+
+    /// Checks that the name is there, and an identifier.
+    fn identifier(&self) -> Result<(), Rule> {
+        require(!self.limits.checks_names || self.name_off() != 0, Rule::NamePresent)?;
+        self.no_name_or_identifier(self.name_off())
+    }
+
+    /// Checks that a name that is there is an identifier. (An offset other than
+    /// 0 is a name, even if that is empty.)
+    fn no_name_or_identifier(&self, name_off: u32) -> Result<(), Rule> {
+        let is_fine = !self.limits.checks_names
+            || name_off == 0
+            || names::is_identifier(self.blob.string_bytes(name_off), self.limits);
+        require(is_fine, Rule::Identifier)
+    }
+
+    /// Checks the range of an id that must not be void.
+    fn some_type(&self, id: u32, rule: Rule) -> Result<(), Rule> {
+        require(id != 0 && id <= self.limits.max_type_id, rule)
+    }
+
+    fn check_int(&self) -> Result<(), Rule> {
+        self.no_vlen()?;
+        self.no_kind_flag()?;
+        let data = self.word(3);
+        require(data & 0xf000_0000 == 0, Rule::IntData)?;
+        let bits = (data & 0xff) + (data >> 16 & 0xff);
+        require(bits <= self.limits.int_bits, Rule::IntBits)?;
+        require(bits.div_ceil(8) <= self.size_or_type(), Rule::IntSize)?;
+        let encoding = IntEncoding::from_bits((data >> 24) as u8);
+        require(encoding.bits().count_ones() <= 1 && encoding.bits() < 8, Rule::IntEncoding)
+    }
+
+    fn check_reference(&self, kind: Kind) -> Result<(), Rule> {
+        self.no_vlen()?;
+        if kind != Kind::TypeTag || !self.limits.features.contains(Feature::TypeAttribute) {
+            self.no_kind_flag()?;
+        }
+        require(self.size_or_type() <= self.limits.max_type_id, Rule::TypeIdRange)?;
+        match kind {
+            Kind::Typedef => self.identifier(),
+            Kind::TypeTag => require(self.has_text(), Rule::NamePresent),
+            _ => self.no_name(),
+        }
+    }
+
+    fn check_array(&self) -> Result<(), Rule> {
+        self.no_name()?;
+        self.no_vlen()?;
+        self.no_kind_flag()?;
+        require(self.size_or_type() == 0, Rule::SizeWordZero)?;
+        self.some_type(self.word(3), Rule::ArrayElement)?;
+        self.some_type(self.word(4), Rule::ArrayIndex)
+    }
+
+    fn check_composite(&self, kind: Kind) -> Result<(), Violation> {
+        let without_kind_flag = !self.limits.features.contains(Feature::Func);
+        let head = self.no_name_or_identifier(self.name_off());
+        head.and_then(|()| if without_kind_flag { self.no_kind_flag() } else { Ok(()) })
+            .map_err(|rule| (rule, None))?;
+        let (size, kind_flag) = (self.size_or_type(), self.kind_flag());
+        let mut last = 0;
+        self.elements(|[name_off, type_id, offset]| {
+            require(self.blob.has_string(name_off, self.limits), Rule::MemberNameOffset)?;
+            self.no_name_or_identifier(name_off)?;
+            self.some_type(type_id, Rule::TypeIdRange)?;
+            let offset = if kind_flag { offset & 0x00ff_ffff } else { offset };
+            require(kind != Kind::Union || offset == 0, Rule::MemberOrder)?;
+            require(last <= offset, Rule::MemberOrder)?;
+            require(offset.div_ceil(8) <= size, Rule::MemberStart)?;
+            last = offset;
+            Ok(())
+        })
+    }
+
+    fn check_enum(&self, kind: Kind) -> Result<(), Violation> {
+        let size = self.size_or_type();
+        let has_size = if self.limits.enum_sizes { matches!(size, 1 | 2 | 4 | 8) } else { size == 4 };
+        let head = if self.limits.features.contains(Feature::Enum64) { Ok(()) } else { self.no_kind_flag() };
+        head.and_then(|()| require(has_size, Rule::EnumSize))
+            .and_then(|()| self.no_name_or_identifier(self.name_off()))
+            .map_err(|rule| (rule, None))?;
+        let value = |name_off: u32| {
+            require(self.blob.has_string(name_off, self.limits), Rule::ValueNameOffset)?;
+            require(!self.limits.checks_names || name_off != 0, Rule::NamePresent)?;
+            self.no_name_or_identifier(name_off)
+        };
+        match kind {
+            Kind::Enum => self.elements(|[name_off, _]: [u32; 2]| value(name_off)),
+            _ => self.elements(|[name_off, ..]: [u32; 3]| value(name_off)),
+        }
+    }
+
+    fn check_fwd(&self) -> Result<(), Rule> {
+        if !self.limits.features.contains(Feature::Func) {
+            self.no_kind_flag()?;
+        }
+        self.no_vlen()?;
+        require(self.size_or_type() == 0, Rule::TypeWordZero)?;
+        self.identifier()
+    }
+
+    fn check_func_proto(&self) -> Result<(), Rule> {
+        self.no_name()?;
+        self.no_kind_flag()
+    }
+
+    fn check_func(&self) -> Result<(), Rule> {
+        self.identifier()?;
+        let most = if self.limits.features.contains(Feature::FuncLinkage) { 1 } else { 0 };
+        require(self.vlen() <= most, if most == 0 { Rule::VlenZero } else { Rule::FuncLinkage })?;
+        self.no_kind_flag()
+    }
+
+    fn check_var(&self) -> Result<(), Rule> {
+        self.no_vlen()?;
+        self.no_kind_flag()?;
+        require(self.name_off() != 0, Rule::NamePresent)?;
+        let name = self.blob.string_bytes(self.name_off());
+        require(names::is_variable(name, self.limits), Rule::Identifier)?;
+        self.some_type(self.size_or_type(), Rule::TypeIdRange)?;
+        require(self.word(3) <= 1, Rule::VarLinkage)
+    }
+
+    fn check_datasec(&self) -> Result<(), Violation> {
+        let size = u64::from(self.size_or_type());
+        let head = || {
+            let is_empty = self.vlen() == 0 && !self.limits.features.contains(Feature::EmptyDatasec);
+            require(!is_empty, Rule::DatasecNonEmpty)?;
+            require(size != 0, Rule::DatasecSize)?;
+            self.no_kind_flag()?;
+            let name = self.blob.string_bytes(self.name_off());
+            require(self.name_off() != 0 && names::is_section(name, self.limits), Rule::SectionName)
+        };
+        head().map_err(|rule| (rule, None))?;
+        let (mut end, mut sum) = (0, 0);
+        self.elements(|[type_id, offset, entry_size]| {
+            let (offset, entry_size) = (u64::from(offset), u64::from(entry_size));
+            self.some_type(type_id, Rule::TypeIdRange)?;
+            require(offset >= end && offset < size, Rule::EntryOffset)?;
+            require(entry_size != 0 && entry_size <= size, Rule::EntrySize)?;
+            end = offset + entry_size;
+            require(end <= size, Rule::EntryEnd)?;
+            sum += entry_size;
+            Ok(())
+        })?;
+        require(sum <= size, Rule::EntriesSize).map_err(|rule| (rule, None))
+    }
+
+    fn check_float(&self) -> Result<(), Rule> {
+        self.no_vlen()?;
+        self.no_kind_flag()?;
+        require(matches!(self.size_or_type(), 2 | 4 | 8 | 12 | 16), Rule::FloatSize)
+    }
+
+    fn check_decl_tag(&self) -> Result<(), Rule> {
+        require(self.has_text(), Rule::TagValue)?;
+        self.no_vlen()?;
+        if !self.limits.features.contains(Feature::TypeAttribute) {
+            self.no_kind_flag()?;
+        }
+        require(self.word(3).cast_signed() >= -1, Rule::Component)
+    }
+
+    /// Checks elements of N words.
+    fn elements<const N: usize>(&self, mut check: impl FnMut([u32; N]) -> Result<(), Rule>) -> Result<(), Violation> {
+        for index in 0..self.vlen() {
+            let at = self.at + HEAD + index as usize * 4 * N;
+            check(std::array::from_fn(|word| self.blob.word(at + 4 * word))).map_err(|rule| (rule, Some(index)))?;
+        }
+        Ok(())
+    }
+}
+
+/// The rule, unless it holds.
+pub(super) fn require(holds: bool, rule: Rule) -> Result<(), Rule> {
+    if holds { Ok(()) } else { Err(rule) }
+}
+
+fn fail<T>(rule: Rule) -> Result<T, Violation> {
+    Err((rule, None))
+}

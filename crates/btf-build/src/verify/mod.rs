@@ -1,0 +1,176 @@
+//! What BPF_BTF_LOAD says of a BTF, without asking it.
+
+mod blob;
+mod limits;
+mod member;
+mod meta;
+mod names;
+mod reject;
+mod resolve;
+mod special;
+mod tag_order;
+mod types;
+
+use btf_types::{
+    Btf, ByteOrder,
+    format::{Feature, FeatureSet, KernelVersion},
+};
+
+use self::{blob::Blob, limits::Limits, resolve::Resolver};
+
+pub use reject::{Errno, Reject, Rule};
+
+/// Predicts whether a kernel of this version loads a BTF, given as bytes.
+///
+/// Short for [`Verify::kernel`] and [`Verify::verify`].
+///
+/// ```
+/// use btf_build::{Builder, Errno, IntEncoding, verify};
+/// use btf_types::format::KernelVersion;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut b = Builder::new();
+/// let int = b.int("int", 4, IntEncoding::SIGNED)?;
+/// b.structure("core::fmt", 4).member("value", int, 0).finish()?;
+/// let btf = b.finish()?;
+///
+/// let reject = verify(btf.as_bytes(), KernelVersion::new(6, 18)).unwrap_err();
+/// assert_eq!(reject.id(), 2);
+/// assert_eq!(reject.errno(), Errno::EINVAL);
+/// assert_eq!(reject.rule().log(), "Invalid name");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`Reject`] if the kernel would reject it.
+pub fn verify(bytes: &[u8], version: KernelVersion) -> Result<(), Reject> {
+    Verify::kernel(version).verify(bytes)
+}
+
+/// Predicts whether a kernel of this version takes a module's BTF, given as
+/// bytes, on the BTF of that kernel.
+///
+/// Short for [`Verify::kernel`] and [`Verify::verify_module`].
+///
+/// # Errors
+///
+/// [`Reject`] if the kernel would reject it.
+pub fn verify_module(bytes: &[u8], base: &Btf, version: KernelVersion) -> Result<(), Reject> {
+    Verify::kernel(version).verify_module(bytes, base)
+}
+
+/// Prediction of a kernel's verdict on BTF.
+///
+/// The parser ([`Btf::parse`]) accepts what exists and can be read; a kernel is
+/// stricter about what it loads. This knows the kernel's rules: for Linux 6.18
+/// they are compared with that kernel, for other versions they follow the
+/// history of `kernel/bpf/btf.c`, and are unproved
+/// ([`is_proved`](Self::is_proved)). Distributions take features back to older
+/// kernels: on the machine itself a probe beats a version
+/// ([`features`](Self::features)).
+///
+/// What depends on the kernel's own types is taken to be fine: kptrs to types of
+/// the kernel that have no destructor are rejected there, and not here.
+///
+/// ```
+/// use btf_build::{Builder, Rule, Verify};
+/// use btf_types::format::KernelVersion;
+///
+/// # fn main() -> Result<(), btf_build::Error> {
+/// let mut b = Builder::new();
+/// b.float("double", 8)?;
+/// let btf = b.finish()?;
+///
+/// assert!(Verify::kernel(KernelVersion::new(5, 13)).verify(btf.as_bytes()).is_ok());
+/// let reject = Verify::kernel(KernelVersion::new(5, 12)).verify(btf.as_bytes()).unwrap_err();
+/// assert_eq!(reject.rule(), Rule::InfoBits);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Verify {
+    version: KernelVersion,
+    features: FeatureSet,
+    byte_order: ByteOrder,
+    pointer_size: u8,
+}
+
+impl Verify {
+    /// Predicts what a kernel of this version says, in this machine's byte
+    /// order, with pointers of 8 bytes.
+    pub fn kernel(version: KernelVersion) -> Self {
+        Self { version, features: FeatureSet::of(version), byte_order: ByteOrder::NATIVE, pointer_size: 8 }
+    }
+
+    /// Sets the features that the kernel supports, as probes tell them; by
+    /// default those of the version.
+    pub fn features(self, features: FeatureSet) -> Self {
+        Self { features, ..self }
+    }
+
+    /// Sets the byte order of the kernel's machine. BTF of the other order is
+    /// rejected.
+    pub fn byte_order(self, byte_order: ByteOrder) -> Self {
+        Self { byte_order, ..self }
+    }
+
+    /// Sets the size of the kernel's pointers in bytes: 8, or 4 of a 32-bit
+    /// machine.
+    pub fn pointer_size(self, bytes: u8) -> Self {
+        Self { pointer_size: bytes, ..self }
+    }
+
+    /// Returns whether the prediction is compared with a real kernel of this
+    /// version: only Linux 6.18 with its own features, on a 64-bit machine.
+    #[must_use]
+    pub fn is_proved(&self) -> bool {
+        let version = KernelVersion::new(self.version.major(), self.version.minor());
+        version == limits::PROVED && self.features == FeatureSet::of(version) && self.pointer_size == 8
+    }
+
+    /// Predicts the verdict of BPF_BTF_LOAD.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject`] if the kernel would reject it. (One that has no BTF at all
+    /// rejects everything with EINVAL.)
+    pub fn verify(&self, bytes: &[u8]) -> Result<(), Reject> {
+        let limits = self.limits()?;
+        let blob = Blob::new(bytes, None, self.is_swapped(), &limits).map_err(Reject::of_blob)?;
+        let types = meta::check(blob, &limits, 1)?;
+        Resolver::new(&types, u32::from(self.pointer_size)).check()?;
+        tag_order::check(&types, 1)?;
+        if limits.special_fields { special::check(&types) } else { Ok(()) }
+    }
+
+    /// Predicts the verdict on a module's BTF when the module is loaded: the
+    /// kernel trusts it as far as references go, and checks each record by
+    /// itself.
+    ///
+    /// No kernel has proved this prediction, as a module has to be loaded for
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject`] if the kernel would reject it.
+    pub fn verify_module(&self, bytes: &[u8], base: &Btf) -> Result<(), Reject> {
+        let limits = self.limits()?;
+        let blob = Blob::new(bytes, Some(base), self.is_swapped(), &limits).map_err(Reject::of_blob)?;
+        let types = meta::check(blob, &limits, base.type_count())?;
+        tag_order::check(&types, base.type_count())
+    }
+
+    fn is_swapped(&self) -> bool {
+        !self.byte_order.is_native()
+    }
+
+    fn limits(&self) -> Result<Limits, Reject> {
+        match self.features.contains(Feature::Btf) {
+            true => Ok(Limits::new(self.version, self.features)),
+            false => Err(Reject::of_blob(Rule::BtfSupported)),
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! `bpf_spin_lock` and the other types that have a meaning to the kernel, as
+//! members of structs.
+//!
+//! Where a struct contains one of them directly, kernels since 6.2 look for all
+//! of them in it, and reject the BTF if they are not where they should be.
+
+use std::collections::HashMap;
+
+use btf_types::{Kind, Name};
+
+use super::{
+    meta::require,
+    reject::{Reject, Rule},
+    resolve::{MAX_DEPTH, is_modifier},
+    types::Types,
+};
+
+/// Maximum number of fields in a struct.
+const MAX_FIELDS: usize = 11;
+/// What the tag of a list or tree begins with.
+const CONTAINS: &[u8] = b"contains:";
+
+/// A type with a meaning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Special {
+    SpinLock,
+    ResSpinLock,
+    ListHead,
+    ListNode,
+    RbRoot,
+    RbNode,
+    Refcount,
+    Kptr,
+}
+
+impl Special {
+    /// Those that are structs of a name.
+    const NAMED: [(Self, &'static str); 7] = [
+        (Self::SpinLock, "bpf_spin_lock"),
+        (Self::ResSpinLock, "bpf_res_spin_lock"),
+        (Self::ListHead, "bpf_list_head"),
+        (Self::ListNode, "bpf_list_node"),
+        (Self::RbRoot, "bpf_rb_root"),
+        (Self::RbNode, "bpf_rb_node"),
+        (Self::Refcount, "bpf_refcount"),
+    ];
+
+    /// Size in bytes.
+    const fn size(self) -> u32 {
+        match self {
+            Self::SpinLock | Self::ResSpinLock | Self::Refcount => 4,
+            Self::ListHead | Self::RbRoot => 16,
+            Self::ListNode => 24,
+            Self::RbNode => 32,
+            Self::Kptr => 8,
+        }
+    }
+
+    /// Alignment in bytes.
+    const fn align(self) -> u32 {
+        match self {
+            Self::SpinLock | Self::ResSpinLock | Self::Refcount => 4,
+            _ => 8,
+        }
+    }
+
+    /// Returns whether a struct has at most one of it.
+    const fn is_single(self) -> bool {
+        matches!(self, Self::SpinLock | Self::ResSpinLock | Self::Refcount)
+    }
+
+    /// The node that a root contains.
+    const fn node(self) -> Option<(Self, &'static str)> {
+        match self {
+            Self::ListHead => Some((Self::ListNode, "bpf_list_node")),
+            Self::RbRoot => Some((Self::RbNode, "bpf_rb_node")),
+            _ => None,
+        }
+    }
+}
+
+/// A field that was found; offset in bytes.
+#[derive(Clone, Copy)]
+struct Field<'a> {
+    special: Special,
+    offset: u32,
+    root: Option<Root<'a>>,
+}
+
+/// What a list or tree contains.
+#[derive(Clone, Copy)]
+struct Root<'a> {
+    /// Id of the struct.
+    contains: u32,
+    /// Name of the member that is the node.
+    member: &'a [u8],
+}
+
+/// A struct with fields.
+struct Record<'a> {
+    id: u32,
+    fields: Vec<Field<'a>>,
+}
+
+/// Checks all structs.
+pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
+    let mut finder = Finder::new(types);
+    if !finder.interesting.contains(&true) {
+        return Ok(());
+    }
+    let mut records = Vec::new();
+    for id in 1..types.count() {
+        if types.kind(id).is_some_and(is_composite) && finder.has_special_member(id) {
+            let fields = finder.record(id).map_err(|rule| types.reject(id, rule, None))?;
+            records.push(Record { id, fields });
+        }
+    }
+    for record in &records {
+        check_owners(&records, record).map_err(|rule| types.reject(record.id, rule, None))?;
+    }
+    Ok(())
+}
+
+const fn is_composite(kind: Kind) -> bool {
+    matches!(kind, Kind::Struct | Kind::Union)
+}
+
+/// Structs of special types by id, and what finds fields of them.
+struct Finder<'t, 'a> {
+    types: &'t Types<'a>,
+    known: Vec<(Special, &'static str)>,
+    /// One for each id: a struct with a member of this type is looked at.
+    interesting: Vec<bool>,
+    /// Structs without fields, with the number of levels that they nest.
+    barren: HashMap<u32, usize>,
+    graph: Option<Graph<'a>>,
+}
+
+/// What the roots of lists and trees refer to.
+struct Graph<'a> {
+    /// Texts of tags after `contains:`, by type and component; `None` if there
+    /// are several.
+    tags: HashMap<(u32, u32), Option<&'a [u8]>>,
+    /// The first struct of each name.
+    structs: HashMap<Name<'a>, u32>,
+}
+
+impl<'t, 'a> Finder<'t, 'a> {
+    fn new(types: &'t Types<'a>) -> Self {
+        let limits = types.limits;
+        let is_known = |special: Special| match special {
+            Special::RbRoot | Special::RbNode => limits.rb_tree,
+            Special::Refcount => limits.refcount,
+            Special::ResSpinLock => limits.res_spin_lock,
+            _ => true,
+        };
+        let known = Special::NAMED.into_iter().filter(|&(special, _)| is_known(special)).collect();
+        let mut finder = Self { types, known, interesting: Vec::new(), barren: HashMap::new(), graph: None };
+        let mut missing: Vec<&str> = finder.known.iter().map(|(_, name)| *name).collect();
+        let mut is_interesting = |id| match types.kind(id) {
+            Some(Kind::Struct) => {
+                let index = missing.iter().position(|missing| types.is_named(id, missing));
+                index.map(|index| missing.swap_remove(index)).is_some()
+            }
+            Some(Kind::Ptr | Kind::Volatile) if limits.kptr => matches!(finder.kptr(id), Ok(true)),
+            _ => false,
+        };
+        let interesting = (0..types.count()).map(&mut is_interesting).collect();
+        finder.interesting = interesting;
+        finder
+    }
+
+    fn has_special_member(&self, id: u32) -> bool {
+        (0..self.types.vlen(id)).any(|index| {
+            let [_, type_id, _] = self.types.element(id, index);
+            self.interesting.get(type_id as usize) == Some(&true)
+        })
+    }
+
+    /// The fields of a struct that is looked at.
+    fn record(&mut self, id: u32) -> Result<Vec<Field<'a>>, Rule> {
+        let size = self.types.size_or_type(id);
+        let mut fields = Vec::new();
+        self.find(id, 0, &mut fields)?;
+        require(!fields.is_empty(), Rule::FieldUnset)?;
+        let mut next = 0;
+        for field in &fields {
+            let end = field.offset.saturating_add(field.special.size());
+            require(end <= size, Rule::FieldEnd)?;
+            require(field.offset >= next, Rule::FieldOverlap)?;
+            next = end;
+            if let (Some(node), Some(root)) = (field.special.node(), field.root) {
+                self.check_root(node, root)?;
+            }
+        }
+        let has = |special| fields.iter().any(|field| field.special == special);
+        let has_lock = has(Special::SpinLock) || has(Special::ResSpinLock);
+        require(has_lock || !(has(Special::ListHead) || has(Special::RbRoot)), Rule::GraphLock)?;
+        let needs_count = has(Special::ListNode) && has(Special::RbNode);
+        require(!needs_count || has(Special::Refcount), Rule::GraphCount)?;
+        Ok(fields)
+    }
+
+    /// Adds the fields of a struct, at offsets in that struct; returns the number
+    /// of levels that were looked at below it.
+    fn find(&mut self, id: u32, level: usize, fields: &mut Vec<Field<'a>>) -> Result<usize, Rule> {
+        let has_bitfields = self.types.info(id).kind_flag();
+        let (mut seen, mut height) = (Vec::new(), 0);
+        for index in 0..self.types.vlen(id) {
+            let [_, type_id, word] = self.types.element(id, index);
+            let bits = if has_bitfields { word & 0x00ff_ffff } else { word };
+            require(bits.is_multiple_of(8), Rule::FieldByteAligned)?;
+            let (type_id, nelems) = self.element(type_id)?;
+            if nelems == 0 {
+                continue;
+            }
+            match self.special(type_id) {
+                Some(special) => {
+                    require(!special.is_single() || !seen.contains(&special), Rule::FieldCount)?;
+                    if special.is_single() {
+                        seen.push(special);
+                    }
+                    if let Some(root) = self.field(special, id, index, type_id, bits / 8)? {
+                        let field = Field { special, offset: bits / 8, root };
+                        repeat(fields, &[field], nelems, special.size())?;
+                    }
+                }
+                None if self.types.kind(type_id).is_some_and(is_composite) => {
+                    let levels = self.find_nested(type_id, bits / 8, nelems, level + 1, fields)?;
+                    height = height.max(levels);
+                }
+                None => {}
+            }
+        }
+        Ok(height)
+    }
+
+    /// The type of an array's elements, however nested, and their number.
+    fn element(&self, mut id: u32) -> Result<(u32, u32), Rule> {
+        let (mut nelems, mut depth) = (1_u32, 0);
+        while self.types.kind(id) == Some(Kind::Array) {
+            require(depth < MAX_DEPTH, Rule::FieldCount)?;
+            let [element, _, count] = self.types.element(id, 0);
+            nelems = nelems.wrapping_mul(count);
+            id = element;
+            depth += 1;
+        }
+        Ok((id, nelems))
+    }
+
+    /// What a type is by its name, or may be by its kind.
+    fn special(&self, id: u32) -> Option<Special> {
+        let named = self.known.iter().find(|(_, name)| self.types.is_named(id, name)).map(|&(special, _)| special);
+        let is_other = !self.types.kind(id).is_some_and(is_composite);
+        named.or((is_other && self.types.limits.kptr).then_some(Special::Kptr))
+    }
+
+    /// Returns whether a member is a field after all, and what it contains.
+    fn field(
+        &mut self,
+        special: Special,
+        composite: u32,
+        index: u32,
+        type_id: u32,
+        offset: u32,
+    ) -> Result<Option<Option<Root<'a>>>, Rule> {
+        if !offset.is_multiple_of(special.align()) {
+            return Ok(None);
+        }
+        if special == Special::Kptr {
+            return Ok(self.kptr(type_id)?.then_some(None));
+        }
+        let is_composite = self.types.kind(type_id).is_some_and(is_composite);
+        if !is_composite || self.types.size_or_type(type_id) != special.size() {
+            return Ok(None);
+        }
+        match special.node() {
+            Some(_) => Ok(Some(Some(self.root(composite, index)?))),
+            None => Ok(Some(None)),
+        }
+    }
+
+    /// Adds the fields of a struct that is a member, or the element of one;
+    /// returns the number of levels of structs, this one included.
+    fn find_nested(
+        &mut self,
+        id: u32,
+        offset: u32,
+        nelems: u32,
+        level: usize,
+        fields: &mut Vec<Field<'a>>,
+    ) -> Result<usize, Rule> {
+        require(level < MAX_DEPTH, Rule::FieldCount)?;
+        if let Some(&height) = self.barren.get(&id) {
+            require(level + height < MAX_DEPTH, Rule::FieldCount)?;
+            return Ok(height + 1);
+        }
+        let mut found = Vec::new();
+        let height = self.find(id, level, &mut found)?;
+        if found.is_empty() {
+            self.barren.insert(id, height);
+        }
+        found.iter_mut().for_each(|field| field.offset = field.offset.saturating_add(offset));
+        repeat(fields, &found, nelems, self.types.size_or_type(id))?;
+        Ok(height + 1)
+    }
+
+    /// Returns whether a type is a pointer with a kptr's tag.
+    fn kptr(&self, mut id: u32) -> Result<bool, Rule> {
+        let types = self.types;
+        if types.kind(id) == Some(Kind::Volatile) {
+            id = types.size_or_type(id);
+        }
+        if types.kind(id) != Some(Kind::Ptr) {
+            return Ok(false);
+        }
+        let tag = types.size_or_type(id);
+        if types.kind(tag) != Some(Kind::TypeTag) || types.info(tag).kind_flag() {
+            return Ok(false);
+        }
+        let mut pointee = types.size_or_type(tag);
+        require(types.kind(pointee) != Some(Kind::TypeTag), Rule::KptrTags)?;
+        if !["kptr", "kptr_untrusted", "percpu_kptr"].iter().any(|value| types.is_named(tag, value)) {
+            return Ok(false);
+        }
+        // Chains of modifiers are at most 32 long by now.
+        for _ in 0..=MAX_DEPTH {
+            if types.kind(pointee).is_some_and(is_modifier) {
+                pointee = types.size_or_type(pointee);
+            }
+        }
+        require(types.kind(pointee).is_some_and(is_composite), Rule::KptrTags)?;
+        Ok(true)
+    }
+
+    /// What the tag of a list or tree says that it contains.
+    fn root(&mut self, composite: u32, index: u32) -> Result<Root<'a>, Rule> {
+        let types = self.types;
+        let graph = self.graph.get_or_insert_with(|| Graph::new(types));
+        let text = graph.tags.get(&(composite, index)).copied().flatten().ok_or(Rule::GraphTag)?;
+        let (name, member) = split_once(text, b':').ok_or(Rule::GraphTag)?;
+        let contains = *graph.structs.get(&Name::new(name)).ok_or(Rule::GraphType)?;
+        require(!member.is_empty(), Rule::GraphTag)?;
+        Ok(Root { contains, member })
+    }
+
+    /// Checks that the member that a root names is a node.
+    fn check_root(&self, (node, node_name): (Special, &str), root: Root<'_>) -> Result<(), Rule> {
+        let types = self.types;
+        let mut found = false;
+        for index in 0..types.vlen(root.contains) {
+            let [name_off, type_id, word] = types.element(root.contains, index);
+            if types.blob.string(name_off) != root.member {
+                continue;
+            }
+            require(!found, Rule::GraphNode)?;
+            found = true;
+            require(types.kind(type_id).is_some_and(is_composite), Rule::GraphNode)?;
+            require(types.is_named(type_id, node_name), Rule::GraphNode)?;
+            // The kernel takes the offset by the flag of the node's type.
+            let bits = if types.info(type_id).kind_flag() { word & 0x00ff_ffff } else { word };
+            require(bits.is_multiple_of(8) && (bits / 8).is_multiple_of(node.align()), Rule::GraphNode)?;
+        }
+        require(found, Rule::GraphType)
+    }
+}
+
+impl<'a> Graph<'a> {
+    fn new(types: &Types<'a>) -> Self {
+        let mut graph = Self { tags: HashMap::new(), structs: HashMap::new() };
+        for id in 1..types.count() {
+            match types.kind(id) {
+                Some(Kind::Struct) => _ = graph.structs.entry(types.name(id)).or_insert(id),
+                Some(Kind::DeclTag) if types.starts_with(id, CONTAINS) => {
+                    let text = types.name(id).as_bytes().strip_prefix(CONTAINS);
+                    let component = (types.size_or_type(id), types.word(id, 3));
+                    graph.tags.entry(component).and_modify(|text| *text = None).or_insert(text);
+                }
+                _ => {}
+            }
+        }
+        graph
+    }
+}
+
+/// Adds fields, once for each element of an array of so many bytes each.
+fn repeat<'a>(fields: &mut Vec<Field<'a>>, found: &[Field<'a>], nelems: u32, size: u32) -> Result<(), Rule> {
+    let count = found.len() as u64 * u64::from(nelems);
+    require(count <= (MAX_FIELDS - fields.len()) as u64, Rule::FieldCount)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    for element in 0..nelems {
+        let shift = element.saturating_mul(size);
+        fields.extend(found.iter().map(|field| Field { offset: field.offset.saturating_add(shift), ..*field }));
+    }
+    Ok(())
+}
+
+fn split_once(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|&found| found == byte)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// Checks what lists and trees contain: a struct that is looked at, too, and that
+/// does not own others if its owner is itself owned.
+fn check_owners(records: &[Record<'_>], record: &Record<'_>) -> Result<(), Rule> {
+    let has_node = record.fields.iter().any(|field| matches!(field.special, Special::ListNode | Special::RbNode));
+    for root in record.fields.iter().filter_map(|field| field.root) {
+        let at = records.binary_search_by_key(&root.contains, |record| record.id);
+        let contained = at.ok().and_then(|at| records.get(at)).ok_or(Rule::GraphMeta)?;
+        require(!has_node || contained.fields.iter().all(|field| field.root.is_none()), Rule::GraphOwner)?;
+    }
+    Ok(())
+}

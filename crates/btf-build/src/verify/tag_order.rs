@@ -1,0 +1,44 @@
+//! The order of type tags and modifiers, and the length of chains of them.
+
+use btf_types::Kind;
+
+use super::{
+    reject::{Reject, Rule},
+    resolve::is_modifier,
+    types::Types,
+};
+
+/// Maximum number of modifiers, typedefs and type tags that follow each other,
+/// before one that was looked at.
+const MAX_CHAIN: u32 = 32;
+
+/// Checks each chain, from `first_id` on.
+pub(super) fn check(types: &Types<'_>, first_id: u32) -> Result<(), Reject> {
+    let mut good = first_id.saturating_sub(1);
+    for id in first_id..types.count() {
+        let Some(kind) = types.kind(id).filter(|&kind| is_modifier(kind)) else { continue };
+        let mut in_tags = kind == Kind::TypeTag;
+        let (mut at, mut left) = (id, MAX_CHAIN);
+        while let Some(kind) = types.kind(at).filter(|&kind| is_modifier(kind)) {
+            let reject = |rule| Err(types.reject(id, rule, None));
+            if left == 0 {
+                return reject(Rule::ChainLength);
+            }
+            left -= 1;
+            if kind != Kind::TypeTag {
+                in_tags = false;
+            } else if !in_tags && types.limits.tag_order {
+                return reject(Rule::TagOrder);
+            }
+            if at <= good {
+                break;
+            }
+            at = types.size_or_type(at);
+            if !types.exists(at) {
+                return reject(Rule::TypesRegistered);
+            }
+        }
+        good = id;
+    }
+    Ok(())
+}
