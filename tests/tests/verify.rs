@@ -204,7 +204,7 @@ mod kernel {
                 ),
                 14 => (self.vlen, self.target, vec![first.2 & 3]),
                 15 => {
-                    let entry = |&(_, id, offset): &(usize, u32, u32)| [id, offset / 8 & 0xff, 4];
+                    let entry = |&(_, id, offset): &(usize, u32, u32)| [id, (offset / 8) & 0xff, 4];
                     (count, self.size, self.elements.iter().flat_map(entry).collect())
                 }
                 16 => (self.vlen, self.size, Vec::new()),
@@ -215,7 +215,7 @@ mod kernel {
                 }
                 _ => (self.vlen, self.target, Vec::new()),
             };
-            let flag = self.kind_flag && matches!(self.kind, 4..=7 | 17..=19) || self.kind_flag && self.vlen == 2;
+            let flag = (self.vlen == 2 || matches!(self.kind, 4..=7 | 17..=19)) && self.kind_flag;
             let info = u32::from(flag) << 31 | u32::from(self.kind) << 24 | vlen;
             [&[name, info, third][..], &rest].concat()
         }
