@@ -15,6 +15,17 @@ use btf_types::{Btf, BtfExt, Collection, Error, Remap, Type};
 
 use crate::{blob::Blob, described::Description, making, memory, relocating, trimming, walk};
 
+/// Makes a binary of a fuzz target, in which allocations are counted.
+#[macro_export]
+macro_rules! fuzz_target {
+    ($target:path) => {
+        #[global_allocator]
+        static ALLOCATOR: $crate::memory::CountingAllocator = $crate::memory::CountingAllocator;
+
+        libfuzzer_sys::fuzz_target!(|input: &[u8]| $target(input));
+    };
+}
+
 /// A fuzz target: its name, and what it does with its input.
 pub type Target = (&'static str, fn(&[u8]));
 
@@ -52,7 +63,7 @@ pub const TARGETS: &[Target] = &[
 /// Opens the input as BTF that stands alone and as split BTF, and asks
 /// everything of what opens.
 pub fn open(input: &[u8]) {
-    let alone = Btf::parse(input.to_vec());
+    let alone = bounded("parse", input.len(), || Btf::parse(input.to_vec()));
     if let Ok(btf) = &alone {
         let _ = walk::everything(btf);
         assert!(!btf.is_split());
@@ -135,7 +146,7 @@ pub fn swap(input: &[u8]) {
 /// Reads the input as `.BTF.ext`, by itself and of the small base below, and
 /// converts it there and back.
 pub fn ext(input: &[u8]) {
-    if let Ok(ext) = BtfExt::parse(input.to_vec(), base()) {
+    if let Ok(ext) = bounded("parse", input.len(), || BtfExt::parse(input.to_vec(), base())) {
         let funcs = ext.func_infos().map(|info| format!("{info:?} {}", info.func().name())).count();
         let lines = ext.line_infos().map(|info| format!("{info:?} {}", info.text())).count();
         let relos = ext.core_relos().map(|relo| format!("{relo:?} {:?}", relo.access().max())).count();
@@ -270,7 +281,7 @@ pub fn query(input: &[u8]) {
 pub fn split(input: &[u8]) {
     let Some((base, split)) = halves(input) else { return };
     let Ok(base) = Btf::parse(base.to_vec()) else { return };
-    if let Ok(split) = Btf::parse_split(split.to_vec(), &base) {
+    if let Ok(split) = bounded("parse", input.len(), || Btf::parse_split(split.to_vec(), &base)) {
         let _ = walk::everything(&split);
         walk::questions(&split, 20);
         for ty in split.types().take(20) {
@@ -293,7 +304,8 @@ pub fn rebase(input: &[u8]) {
     let Ok(split) = Btf::parse_split(split.to_vec(), &distilled) else { return };
     let before = split.as_bytes().to_vec();
     for target in [base(), &distilled] {
-        if let Ok(rebased) = split.rebase(target) {
+        let len = input.len() + target.as_bytes().len();
+        if let Ok(rebased) = bounded("rebase", len, || split.rebase(target)) {
             assert!(rebased.base().is_some_and(|base| base.is_same(target)));
             assert_eq!(rebased.types().len(), split.types().len());
             let _ = walk::everything(&rebased);
@@ -335,8 +347,11 @@ const LIMITS: Limits = Limits::IMAGE.output(4 << 20).window(1 << 20).ratio(1000)
 
 /// Reads the input as an ELF file, and everything in it.
 pub fn elf(input: &[u8]) {
-    match Elf::parse(input.to_vec()) {
-        Ok(elf) => walk::elf(&elf, input.len()),
+    match bounded("parse", input.len(), || Elf::parse(input.to_vec())) {
+        Ok(elf) => {
+            elf_within(&elf, decoded_len(&elf, input.len()));
+            walk::elf(&elf, input.len());
+        }
         Err(error) => {
             let _ = format!("{error} {error:?}");
         }
@@ -374,8 +389,11 @@ pub fn decode(input: &[u8]) {
 
 /// Reads the input as a BPF object, and everything that it says.
 pub fn object(input: &[u8]) {
-    match BpfObject::parse(input.to_vec()) {
-        Ok(object) => walk::object(&object),
+    match bounded("parse", input.len(), || BpfObject::parse(input.to_vec())) {
+        Ok(object) => {
+            object_within(&object, decoded_len(object.elf(), input.len()));
+            walk::object(&object);
+        }
         Err(error) => {
             let _ = format!("{error} {error:?}");
         }
@@ -413,7 +431,9 @@ pub fn archive(input: &[u8]) {
     let limits = Limits::default().members(1000).bytes(LIMITS.max_output()).member_bytes(1 << 20).path_bytes(300);
     let Ok(archive) = Archive::parse(input.to_vec()) else { return };
     let archive = archive.with_limits(limits);
-    let Ok(listed) = archive.list() else { return };
+    // What is packed counts unpacked, of which there may be this much.
+    let len = input.len() + LIMITS.max_output() as usize;
+    let Ok(listed) = bounded("list", len, || archive.list()) else { return };
     // Relative and normal: a caller's `join` stays inside.
     let is_inside = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     for listed in listed.iter().take(20) {
@@ -512,6 +532,18 @@ pub fn described_object(input: &[u8]) {
             return;
         }
     };
+    object_within(&object, len);
+}
+
+/// The length of a file: what is packed counts unpacked, of which there may be so
+/// much in any case.
+fn decoded_len(elf: &Elf, len: usize) -> usize {
+    let is_packed = elf.sections().any(btf_elf::Section::is_compressed);
+    len + if is_packed { Limits::RATIO_FROM as usize } else { 0 }
+}
+
+/// What a BPF object says in calls each of which may cost what its bytes allow.
+fn object_within(object: &BpfObject, len: usize) {
     elf_within(object.elf(), len);
     bounded("maps", len, || _ = object.maps().map(|maps| maps.len()));
     bounded("ext", len, || _ = object.btf_ext().is_ok());

@@ -4,7 +4,7 @@ use btf_build::{Builder, Encode, Error, IntEncoding, Merge, distill, sort};
 use btf_types::{Btf, ByteOrder, FwdKind, Linkage, Type};
 
 use crate::{
-    fuzz::base,
+    fuzz::{base, bounded},
     rebuild::{is_buildable, rebuild},
     walk,
 };
@@ -174,7 +174,7 @@ pub fn remake(input: &[u8]) {
     }
     if let Ok(split) = Btf::parse_split(input.to_vec(), base()) {
         remade(&split);
-        if let Ok(distilled) = distill(&split) {
+        if let Ok(distilled) = bounded("distill", len_of(&split), || distill(&split)) {
             assert!(distilled.split.types().len() >= split.types().len());
             let _ = (walk::everything(&distilled.split), distilled.split.rebase(base()));
         }
@@ -185,6 +185,11 @@ pub fn remake(input: &[u8]) {
             assert!(one.types().skip(base().types().len()).zip(split.types()).all(|(a, b)| a.name() == b.name()));
         }
     }
+}
+
+/// Bytes of a BTF and of all that it is split from.
+fn len_of(btf: &Btf) -> usize {
+    btf.layers().map(|layer| layer.as_bytes().len()).sum()
 }
 
 fn remade(btf: &Btf) {
@@ -199,12 +204,13 @@ fn remade(btf: &Btf) {
     }
     let strings = btf.string_section().len();
     let mut b = btf.base().map_or_else(Builder::new, Builder::on).byte_order(btf.byte_order());
-    if b.append(btf).is_ok() {
+    let len = len_of(btf);
+    if bounded("append", len, || b.append(btf)).is_ok() {
         let again = b.finish().expect("what was appended opens");
         assert_eq!(walk::everything(&again), walk::everything(btf));
         assert!(again.string_section().len() <= strings + 1, "no string is stored twice");
     }
-    if let Ok((sorted, remap)) = sort(btf) {
+    if let Ok((sorted, remap)) = bounded("sort", len, || sort(btf)) {
         assert!(sorted.types().is_sorted_by_key(Type::name));
         for ty in btf.types() {
             let new = sorted.type_by_id(remap.id(ty.id()).expect("each has a new id")).expect("which exists");
@@ -213,7 +219,11 @@ fn remade(btf: &Btf) {
     }
     let mut b = Builder::new().byte_order(btf.byte_order());
     for ty in btf.types().take(20) {
-        for copied in [b.copy_reachable(ty), b.copy_shallow(ty)] {
+        let copies = [
+            bounded("copy_reachable", len, || b.copy_reachable(ty)),
+            bounded("copy_shallow", len, || b.copy_shallow(ty)),
+        ];
+        for copied in copies {
             assert!(copied.is_ok_and(|id| id < b.type_count()) || !knows_all(ty));
         }
     }
@@ -242,7 +252,7 @@ fn knows_all(ty: Type<'_>) -> bool {
 }
 
 fn encoded(btf: &Btf) {
-    let as_it_is = Encode::new().encode(btf).expect("it was opened");
+    let as_it_is = bounded("encode", len_of(btf), || Encode::new().encode(btf)).expect("it was opened");
     let swapped = Encode::new().byte_order(btf.byte_order().swapped()).encode(btf);
     if let (Ok(mut swapped), None) = (swapped, btf.base()) {
         let other = Btf::parse(swapped.clone()).expect("in either order");

@@ -7,13 +7,15 @@
 
 use btf_elf::{BpfObject, BtfFile, Compression, DatasecFault, Elf, Error, Limits, MapFault, SectionType};
 use btf_format::ByteOrder;
+use btf_relocate::{Relocator, Targets};
 use btf_tests::{
     blob::Blob,
     elf_blob::{COMPRESSED, ElfBlob, NOBITS, REL, SectionBlob, SymbolBlob},
     image,
     memory::{self, CountingAllocator, Heap},
-    packed, walk,
+    packed, shapes, walk,
 };
+use btf_types::Btf;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -399,4 +401,38 @@ fn sections_that_overlap() {
     assert!(file(3).is_ok());
     let error = file(20_000).unwrap_err();
     assert!(matches!(error, Error::SectionsOverlap { .. }), "{error}");
+}
+
+/// An object and a kernel of a shape.
+fn relocations(name: &str, size: usize) -> (Vec<u8>, Relocator) {
+    let shape = shapes::relocate::RELOCATIONS.iter().find(|shape| shape.name == name).unwrap();
+    let [object, kernel] = (shape.make)(size).try_into().unwrap();
+    (object, Relocator::new(Targets::custom(&Btf::parse(kernel).unwrap())))
+}
+
+#[test]
+fn of_programs_that_share_a_name_the_first_is_relocated() {
+    let (file, relocator) = relocations("programs_of_one_name", 4096);
+    let relocated = relocator.relocate_object(file.clone()).unwrap();
+    let (before, after) = (BpfObject::parse(file).unwrap(), BpfObject::parse(relocated).unwrap());
+    let code = |object: &BpfObject| -> Vec<Vec<u8>> {
+        object.programs().map(|program| program.section().data().unwrap().to_vec()).collect()
+    };
+    let (before, after) = (code(&before), code(&after));
+    assert!(before.len() > 20);
+    assert_ne!(before[0], after[0]);
+    assert_eq!(before[1..], after[1..]);
+}
+
+/// To compare names costs the product of their lengths.
+#[test]
+fn few_explanations_suggest_members_and_many_do_not() {
+    for (size, suggests) in [(4 << 10, true), (64 << 10, false)] {
+        let (object, relocator) = relocations("members_that_are_not_there", size);
+        let object = BpfObject::parse(object).unwrap();
+        let relocated = relocator.relocate(object.btf_ext().unwrap().unwrap());
+        let texts = relocated.iter().map(|relocation| relocation.explain().to_string());
+        assert!(texts.clone().all(|text| text.contains("no such member")));
+        assert_eq!(texts.filter(|text| text.contains("did you mean")).count() > 0, suggests, "{size}");
+    }
 }

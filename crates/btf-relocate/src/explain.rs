@@ -9,6 +9,9 @@ use crate::{
     spec::{Accessor, Class, Request, Spec, local_enumerator, members},
 };
 
+/// Number of candidates whose verdicts a sentence has.
+pub(crate) const EXPLAINED: usize = 3;
+
 /// Sentence about a relocation, see [`Relocation::explain`].
 #[derive(Clone, Copy)]
 pub struct Explanation<'a>(Relocation<'a>);
@@ -142,10 +145,10 @@ fn write_absence(f: &mut fmt::Formatter<'_>, relocation: Relocation<'_>) -> fmt:
         if written > 0 {
             f.write_str("; ")?;
         }
-        if written == 3 {
+        if written == EXPLAINED {
             return write!(f, "and so on for {} candidates", relocation.candidate_count());
         }
-        write_verdict(f, request, candidate)?;
+        write_verdict(f, relocation, candidate)?;
         written += 1;
     }
     if written > 0 {
@@ -166,15 +169,15 @@ fn keyword(ty: Type<'_>) -> &'static str {
     }
 }
 
-fn write_verdict(f: &mut fmt::Formatter<'_>, request: Request<'_>, candidate: Candidate<'_>) -> fmt::Result {
-    let ty = candidate.ty();
+fn write_verdict(f: &mut fmt::Formatter<'_>, relocation: Relocation<'_>, candidate: Candidate<'_>) -> fmt::Result {
+    let (request, ty) = (relocation.request(), candidate.ty());
     match candidate.verdict() {
         Verdict::NoMember { level, within } => {
             let within = candidate.sibling(within);
             write!(f, "no such member in {within}")?;
             let wanted = level_of(request, level);
             if let Some(Accessor::Member { member, .. }) = wanted
-                && let Some(similar) = similar_member(within, member.name())
+                && let Some(similar) = similar_member(within, member.name(), relocation.owner.compared())
             {
                 write!(f, "; did you mean `{similar}`?")?;
             }
@@ -212,15 +215,14 @@ fn level_of(request: Request<'_>, level: u32) -> Option<Accessor<'_>> {
 const LONGEST: usize = 64;
 /// Similarity below which a name is not suggested.
 const LEAST: f64 = 0.6;
-/// Maximum number of members that are compared by similarity.
-const MOST: usize = 4096;
 
-/// The member of a struct or union whose name is most like another.
-fn similar_member<'a>(ty: Type<'a>, name: Name<'_>) -> Option<Name<'a>> {
+/// The member of a struct or union whose name is most like another, if it has at
+/// most so many.
+fn similar_member<'a>(ty: Type<'a>, name: Name<'_>, most: usize) -> Option<Name<'a>> {
     let wanted = name.to_str().ok().filter(|name| name.len() <= LONGEST)?;
     let mut best: Option<(f64, Name<'a>)> = None;
     let mut pending = vec![ty];
-    let mut left = MOST;
+    let mut left = most;
     while let Some(ty) = pending.pop() {
         for member in members(ty.peel_modifiers()).into_iter().flatten() {
             left = left.checked_sub(1)?;
@@ -228,9 +230,10 @@ fn similar_member<'a>(ty: Type<'a>, name: Name<'_>) -> Option<Name<'a>> {
             if name.is_empty() {
                 pending.push(member.ty());
             }
+            // What is longer is not like it.
             let Some(text) = name.to_str().ok().filter(|text| text.len() <= LONGEST) else { continue };
-            let score = similarity(wanted, text);
-            if score > best.map_or(LEAST, |(best, _)| best) {
+            let least = best.map_or(LEAST, |(best, _)| best);
+            if let Some(score) = similarity(wanted, text, least) {
                 best = Some((score, name));
             }
         }
@@ -238,13 +241,25 @@ fn similar_member<'a>(ty: Type<'a>, name: Name<'_>) -> Option<Name<'a>> {
     best.map(|(_, name)| name)
 }
 
-/// Similarity of two names, from 0 to 1; leading underscores count little, as
-/// kernels add them when a member's meaning changes.
-fn similarity(a: &str, b: &str) -> f64 {
+/// Similarity of two names, from 0 to 1, if it is more than `least`. Leading
+/// underscores count little, as kernels add them when a member's meaning changes.
+fn similarity(a: &str, b: &str, least: f64) -> Option<f64> {
     let (bare_a, bare_b) = (a.trim_start_matches('_'), b.trim_start_matches('_'));
-    let (bare, whole) =
-        (strsim::normalized_damerau_levenshtein(bare_a, bare_b), strsim::normalized_damerau_levenshtein(a, b));
-    bare * 0.99 + whole * 0.01
+    let (len_a, len_b) = (bare_a.chars().count(), bare_b.chars().count());
+    // The longer needs as many changes as it has characters more.
+    let most = 1.0 - len_a.abs_diff(len_b) as f64 / len_a.max(len_b).max(1) as f64;
+    let score = |bare: f64, whole: f64| bare * 0.99 + whole * 0.01;
+    if score(most, 1.0) <= least {
+        return None;
+    }
+    let bare = likeness(bare_a, bare_b);
+    (score(bare, 1.0) > least).then(|| score(bare, likeness(a, b))).filter(|&score| score > least)
+}
+
+/// Part of the longer of two names that need not be changed to make it the other.
+fn likeness(a: &str, b: &str) -> f64 {
+    let longer = a.chars().count().max(b.chars().count()).max(1);
+    1.0 - strsim::osa_distance(a, b) as f64 / longer as f64
 }
 
 impl fmt::Debug for Explanation<'_> {

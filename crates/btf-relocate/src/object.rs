@@ -1,11 +1,11 @@
 //! Whole object files.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use btf_elf::{BpfObject, Elf, Section};
 use btf_types::{Bytes, OwnedName};
 
-use crate::{PatchError, Relocated, Relocator};
+use crate::{PatchError, Relocated, Relocator, relocated::address};
 
 /// Error of relocating an object file.
 #[derive(Debug, thiserror::Error)]
@@ -73,8 +73,16 @@ impl Relocator {
     }
 }
 
+/// Patches the first program section of each name that has relocations: as in
+/// libbpf, others of that name have none.
 fn patch_programs(object: &BpfObject, relocated: &Relocated, bytes: &mut [u8]) -> Result<(), ObjectError> {
-    for program in object.programs() {
+    // Sections may share a name by the thousand.
+    let (mut looked_up, mut patched) = (HashSet::new(), HashSet::new());
+    for program in object.programs().filter(|program| looked_up.insert(address(program.name()))) {
+        let Some(section) = relocated.ext.section(program.name()) else { continue };
+        if !patched.insert(address(section.name())) {
+            continue;
+        }
         if let Some(code) = contents(program.section(), bytes)? {
             relocated.apply(program.name(), code)?;
         }

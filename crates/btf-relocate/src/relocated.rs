@@ -1,10 +1,10 @@
 //! Results: the relocations of an object, resolved.
 
-use std::{collections::HashMap, fmt, iter::FusedIterator, slice};
+use std::{collections::HashMap, fmt, iter::FusedIterator, slice, sync::OnceLock};
 
 use btf_types::{Btf, BtfExt, CoreRelo, CoreReloKind, CoreRelos, ExtSection, Name, Type};
 
-use crate::{Fault, Targets, targets::CandidateId};
+use crate::{Fault, Targets, explain::EXPLAINED, targets::CandidateId};
 
 /// The CO-RE relocations of an object, resolved for a kernel.
 ///
@@ -19,6 +19,8 @@ pub struct Relocated {
     /// The numbers of the records of each program section, by the address of its
     /// name.
     pub(crate) sections: HashMap<usize, Vec<u32>>,
+    /// Number of candidates that lack a member, and whose sentences suggest another.
+    pub(crate) absences: OnceLock<usize>,
 }
 
 /// Result of a relocation.
@@ -215,7 +217,7 @@ impl fmt::Debug for Relocations<'_> {
 /// A resolved relocation: a view of [`Relocated`].
 #[derive(Clone, Copy)]
 pub struct Relocation<'a> {
-    owner: &'a Relocated,
+    pub(crate) owner: &'a Relocated,
     relo: CoreRelo<'a>,
     pub(crate) record: &'a Record,
 }
@@ -349,6 +351,22 @@ impl<'a> Candidate<'a> {
     #[must_use]
     pub fn verdict(self) -> Verdict {
         self.considered.verdict
+    }
+}
+
+/// Number of names that the explanations of one object compare, and of those at
+/// most that one compares.
+const COMPARED: usize = 1 << 14;
+const COMPARED_BY_ONE: usize = 4096;
+
+impl Relocated {
+    /// Number of members that each explanation compares by name, to suggest one:
+    /// fewer, if many relocations are to be explained.
+    pub(crate) fn compared(&self) -> usize {
+        let is_absence = |considered: &&Considered| matches!(considered.verdict, Verdict::NoMember { .. });
+        let of_record = |record: &Record| record.considered.iter().filter(is_absence).count().min(EXPLAINED);
+        let absences = *self.absences.get_or_init(|| self.records.iter().map(of_record).sum());
+        COMPARED.checked_div(absences).map_or(COMPARED_BY_ONE, |share| share.min(COMPARED_BY_ONE))
     }
 }
 

@@ -3,7 +3,10 @@
 //! Source: `bpf_core_calc_relo_insn` in `tools/lib/bpf/relo_core.c`, and
 //! `bpf_core_resolve_relo` in `tools/lib/bpf/libbpf.c`.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::OnceLock,
+};
 
 use btf_types::{BtfExt, ByteOrder, CoreReloKind, Name, Type};
 
@@ -83,7 +86,7 @@ impl Relocator {
             sections.entry(address(relo.section().name())).or_default().push(number);
             records.push(session.resolve(Request::new(relo)));
         }
-        Relocated { ext: ext.clone(), targets: self.targets.clone(), records, sections }
+        Relocated { ext: ext.clone(), targets: self.targets.clone(), records, sections, absences: OnceLock::new() }
     }
 }
 

@@ -6,11 +6,11 @@ use btf_archive::{Archive, Error, Pack, SelectOptions};
 use btf_kernel::Host;
 use btf_tests::shapes::tar;
 
-use crate::case::{Cost, Entry, Meter};
+use crate::case::{Cost, Entry, Input, Meter};
 
 const SIZE: usize = 128 << 10;
 
-const fn archive(name: &'static str, run: fn(&[Vec<u8>], &mut Meter), most: Cost) -> Entry {
+const fn archive(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> Entry {
     Entry { name, shapes: &[tar::TARS], size: SIZE, run, most }
 }
 
@@ -24,11 +24,11 @@ pub(crate) const ENTRIES: &[Entry] = &[
     archive("Pack::write", pack, Cost { steps: 8, allocated: 160, peak: 3 }),
 ];
 
-fn open(input: &[Vec<u8>]) -> Result<Archive, Error> {
-    Archive::parse(input[0].clone())
+fn open(input: &Input) -> Result<Archive, Error> {
+    Archive::parse(input.one().to_vec())
 }
 
-fn list(input: &[Vec<u8>], meter: &mut Meter) {
+fn list(input: &Input, meter: &mut Meter) {
     match open(input).and_then(|archive| archive.list()) {
         // What is returned is held in memory: it is cost.
         Ok(_) => {}
@@ -46,7 +46,7 @@ fn host(version: &str, release: &str) -> Host {
     }
 }
 
-fn select(input: &[Vec<u8>], meter: &mut Meter) {
+fn select(input: &Input, meter: &mut Meter) {
     for (version, release) in [("10", "4.19.0-1"), ("11", "4.19.0-1"), ("10", "9.9.9")] {
         meter.call();
         match open(input).and_then(|archive| archive.select(&host(version, release))) {
@@ -56,7 +56,7 @@ fn select(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn nearest(input: &[Vec<u8>], meter: &mut Meter) {
+fn nearest(input: &Input, meter: &mut Meter) {
     let options = SelectOptions::new().nearest(true);
     match open(input).and_then(|archive| archive.select_with(&host("10", "4.19.0-9"), &options)) {
         Ok(selection) => meter.write(selection.bytes().len()),
@@ -64,7 +64,7 @@ fn nearest(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn read(input: &[Vec<u8>], meter: &mut Meter) {
+fn read(input: &Input, meter: &mut Meter) {
     for path in
         ["debian/10/x86_64/4.19.0-1.btf", "debian/1/x86_64/4.19.0-1.btf.xz", "debian/10/x86_64/4.19.0-1.btf.tar.xz"]
     {
@@ -73,7 +73,7 @@ fn read(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn unpack(input: &[Vec<u8>], meter: &mut Meter) {
+fn unpack(input: &Input, meter: &mut Meter) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     match open(input).and_then(|archive| archive.unpack_into(folder.path().join("unpacked"))) {
         Ok(_) => meter.write(size_of_tree(folder.path()) as usize),
@@ -96,7 +96,7 @@ fn size_of_tree(folder: &Path) -> u64 {
     size
 }
 
-fn pack(input: &[Vec<u8>], meter: &mut Meter) {
+fn pack(input: &Input, meter: &mut Meter) {
     if let Err(error) = open(input).and_then(|archive| Pack::new().write(&archive, &mut *meter)) {
         meter.show(error);
     }

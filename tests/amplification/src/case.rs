@@ -24,9 +24,42 @@ pub(crate) struct Entry {
     /// Bytes of the smallest of the three inputs of each shape.
     pub(crate) size: usize,
     /// Calls it.
-    pub(crate) run: fn(&[Vec<u8>], &mut Meter),
+    pub(crate) run: fn(&Input, &mut Meter),
     /// What it may cost for each byte of input and output.
     pub(crate) most: Cost,
+}
+
+/// What an entry point is given: one blob, or several that belong together.
+#[derive(Debug)]
+pub(crate) struct Input(Vec<Vec<u8>>);
+
+impl Input {
+    /// A shape of so many bytes.
+    pub(crate) fn of(shape: &Shape, size: usize) -> Self {
+        Self((shape.make)(size))
+    }
+
+    /// All blobs.
+    pub(crate) fn all(&self) -> &[Vec<u8>] {
+        &self.0
+    }
+
+    /// The only blob.
+    pub(crate) fn one(&self) -> &[u8] {
+        let [one] = self.parts();
+        one
+    }
+
+    /// The blobs of a shape that has so many.
+    pub(crate) fn parts<const COUNT: usize>(&self) -> [&[u8]; COUNT] {
+        let parts: Vec<&[u8]> = self.0.iter().map(Vec::as_slice).collect();
+        parts.try_into().expect("entry points are given what they take")
+    }
+
+    /// Bytes of all of them.
+    fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
 }
 
 /// An entry point and one of its shapes.
@@ -75,9 +108,8 @@ impl Meter {
     }
 
     /// Bytes in, given those of the input: what is packed counts unpacked.
-    pub(crate) fn bytes_in(&self, input: &[Vec<u8>], packed: usize) -> u64 {
-        let input: usize = packed + input.iter().map(Vec::len).sum::<usize>();
-        input as u64 * self.calls.max(1) + self.read
+    pub(crate) fn bytes_in(&self, input: &Input, packed: usize) -> u64 {
+        (packed + input.len()) as u64 * self.calls.max(1) + self.read
     }
 
     /// Bytes out.

@@ -7,10 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use btf_tests::shapes::{btf, elf, tar};
+use btf_tests::shapes::{btf, elf, relocate, tar};
 
 use crate::{
-    case::{Cost, Entry, Meter},
+    case::{Cost, Entry, Input, Meter},
     counted,
 };
 
@@ -21,6 +21,8 @@ const SIZE: usize = 32 << 10;
 const MOST: Cost = Cost { steps: 32, allocated: 24, peak: 12 };
 /// Of a path, whose steps may each look at all members until a budget is spent.
 const PATH: Cost = Cost { steps: 2000, ..MOST };
+/// Of relocations, which spend a budget too.
+const RELOCATE: Cost = Cost { steps: 4000, allocated: 64, peak: 48 };
 /// Of files so small that the program itself takes most.
 const SMALL: Cost = Cost { steps: 128, allocated: 600, peak: 300 };
 /// Of links in archives.
@@ -39,15 +41,28 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry { name: "btf info", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: info, most: MOST },
     Entry { name: "btf info --json", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: info_json, most: MOST },
     Entry { name: "btf dump --base", shapes: &[btf::STACKS], size: SIZE / 64, run: dump_base, most: SMALL },
+    Entry { name: "btf extract", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: extract, most: MOST },
+    Entry { name: "btf encode", shapes: &[btf::ALONE], size: SIZE, run: encode, most: MOST },
+    Entry { name: "btf sort", shapes: &[btf::ALONE], size: SIZE, run: sort, most: MOST },
+    Entry { name: "btf merge", shapes: &[btf::SPLITS], size: SIZE, run: merge, most: MOST },
+    Entry { name: "btf distill", shapes: &[btf::SPLITS], size: SIZE, run: distill, most: MOST },
+    Entry { name: "btf rebase", shapes: &[btf::REBASES], size: SIZE, run: rebase, most: MOST },
+    Entry { name: "btf find --uses", shapes: &[btf::ALONE], size: SIZE, run: find_uses, most: MOST },
+    Entry { name: "btf find --contains", shapes: &[btf::ALONE], size: SIZE, run: find_contains, most: MOST },
+    Entry { name: "btf show --json", shapes: &[btf::ALONE], size: SIZE, run: show_json, most: MOST },
+    Entry { name: "btf relocs", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocs, most: RELOCATE },
+    Entry { name: "btf relocs --explain", shapes: &[relocate::RELOCATIONS], size: SIZE, run: explain, most: RELOCATE },
+    Entry { name: "btf relocs --json", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocs_json, most: RELOCATE },
+    Entry { name: "btf relocate", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocate_object, most: RELOCATE },
     Entry { name: "btf archive ls", shapes: &[tar::TARS], size: 4 * SIZE, run: archive_ls, most: LIST },
     Entry { name: "btf archive select", shapes: &[tar::TARS], size: 4 * SIZE, run: archive_select, most: MOST },
 ];
 
 /// Runs the command in a folder in which the input is `file0`, `file1` and so
 /// on.
-fn run(input: &[Vec<u8>], meter: &mut Meter, arguments: &[&str]) {
+fn run(input: &Input, meter: &mut Meter, arguments: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    for (index, bytes) in input.iter().enumerate() {
+    for (index, bytes) in input.all().iter().enumerate() {
         fs::write(folder.path().join(format!("file{index}")), bytes).expect("it can be written");
     }
     let counted = folder.path().join("counted");
@@ -83,70 +98,122 @@ fn cost(path: &Path) -> Cost {
 }
 
 /// The last type: most shapes have there what is looked at.
-fn last(input: &[Vec<u8>]) -> String {
-    let btf = btf_types::Btf::parse(input[0].clone()).expect("shapes are sound");
+fn last(input: &Input) -> String {
+    let btf = btf_types::Btf::parse(input.one().to_vec()).expect("shapes are sound");
     format!("#{}", btf.type_count() - 1)
 }
 
-fn show(input: &[Vec<u8>], meter: &mut Meter) {
+fn show(input: &Input, meter: &mut Meter) {
     run(input, meter, &["show", "#1", "#2", "#3", &last(input), "./file0"]);
 }
 
-fn expand(input: &[Vec<u8>], meter: &mut Meter) {
+fn expand(input: &Input, meter: &mut Meter) {
     run(input, meter, &["show", "--expand", "#1", "#2", "#3", &last(input), "./file0"]);
 }
 
-fn show_path(input: &[Vec<u8>], meter: &mut Meter) {
-    let path = format!("s{}", ".n".repeat((input[0].len() / 16).min(50_000)));
+fn show_path(input: &Input, meter: &mut Meter) {
+    let path = format!("s{}", ".n".repeat((input.one().len() / 16).min(50_000)));
     run(input, meter, &["show", &path, "./file0"]);
 }
 
-fn show_none(input: &[Vec<u8>], meter: &mut Meter) {
-    let name = "n".repeat((input[0].len() / 2 - 1).min(100_000));
+fn show_none(input: &Input, meter: &mut Meter) {
+    let name = "n".repeat((input.one().len() / 2 - 1).min(100_000));
     run(input, meter, &["show", &name, "./file0"]);
 }
 
-fn dump(input: &[Vec<u8>], meter: &mut Meter) {
+fn dump(input: &Input, meter: &mut Meter) {
     run(input, meter, &["dump", "./file0"]);
 }
 
-fn dump_json(input: &[Vec<u8>], meter: &mut Meter) {
+fn dump_json(input: &Input, meter: &mut Meter) {
     run(input, meter, &["dump", "--format", "json", "./file0"]);
 }
 
-fn dump_fixup(input: &[Vec<u8>], meter: &mut Meter) {
+fn dump_fixup(input: &Input, meter: &mut Meter) {
     run(input, meter, &["dump", "--fixup", "./file0"]);
 }
 
-fn find(input: &[Vec<u8>], meter: &mut Meter) {
+fn find(input: &Input, meter: &mut Meter) {
     run(input, meter, &["find", "*", "./file0"]);
 }
 
-fn find_json(input: &[Vec<u8>], meter: &mut Meter) {
+fn find_json(input: &Input, meter: &mut Meter) {
     run(input, meter, &["find", "--json", "*", "./file0"]);
 }
 
-fn info(input: &[Vec<u8>], meter: &mut Meter) {
+fn info(input: &Input, meter: &mut Meter) {
     run(input, meter, &["info", "./file0"]);
 }
 
-fn info_json(input: &[Vec<u8>], meter: &mut Meter) {
+fn info_json(input: &Input, meter: &mut Meter) {
     run(input, meter, &["info", "--json", "./file0"]);
 }
 
-fn dump_base(input: &[Vec<u8>], meter: &mut Meter) {
-    let names: Vec<String> = (0..input.len()).map(|index| format!("./file{index}")).collect();
+fn dump_base(input: &Input, meter: &mut Meter) {
+    let names: Vec<String> = (0..input.all().len()).map(|index| format!("./file{index}")).collect();
     let Some((file, bases)) = names.split_last() else { return };
     let bases = bases.iter().flat_map(|base| ["--base", base.as_str()]);
     let arguments: Vec<&str> = ["dump"].into_iter().chain(bases).chain([file.as_str()]).collect();
     run(input, meter, &arguments);
 }
 
-fn archive_ls(input: &[Vec<u8>], meter: &mut Meter) {
+fn archive_ls(input: &Input, meter: &mut Meter) {
     run(input, meter, &["archive", "ls", "./file0"]);
 }
 
-fn archive_select(input: &[Vec<u8>], meter: &mut Meter) {
+fn archive_select(input: &Input, meter: &mut Meter) {
     let which = ["--distro", "debian", "--distro-version", "10", "--machine", "x86_64", "--release", "4.19.0-1"];
     run(input, meter, &[&["archive", "select"], which.as_slice(), &["--out", "out.btf", "./file0"]].concat());
+}
+
+fn extract(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["extract", "./file0", "-"]);
+}
+
+fn encode(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["encode", "--byte-order", "be", "./file0", "-"]);
+}
+
+fn sort(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["sort", "./file0", "-"]);
+}
+
+fn merge(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["merge", "-", "./file0", "./file1", "--base", "./file0"]);
+}
+
+fn distill(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["distill", "./file1", "--base", "./file0", "split", "base"]);
+}
+
+fn rebase(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["rebase", "./file1", "--distilled-base", "./file0", "--base", "./file2", "-"]);
+}
+
+fn find_uses(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["find", "--uses", "*", "./file0"]);
+}
+
+fn find_contains(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["find", "--contains", "*", "./file0"]);
+}
+
+fn show_json(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["show", "--json", "#1", "#2", "#3", &last(input), "./file0"]);
+}
+
+fn relocs(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["relocs", "./file0", "--target", "./file1"]);
+}
+
+fn explain(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["relocs", "--explain", "./file0", "--target", "./file1"]);
+}
+
+fn relocs_json(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["relocs", "--json", "./file0", "--target", "./file1"]);
+}
+
+fn relocate_object(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["relocate", "./file0", "--target", "./file1", "-"]);
 }

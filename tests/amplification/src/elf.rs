@@ -6,12 +6,12 @@ use btf_tests::{
     shapes::{Shape, btf, elf},
 };
 
-use crate::case::{Cost, Entry, Meter};
+use crate::case::{Cost, Entry, Input, Meter};
 
 const SIZE: usize = 32 << 10;
 
 /// An entry point that is given ELF files.
-const fn object(name: &'static str, run: fn(&[Vec<u8>], &mut Meter), most: Cost) -> Entry {
+const fn object(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> Entry {
     Entry { name, shapes: &[elf::OBJECTS], size: SIZE, run, most }
 }
 
@@ -41,7 +41,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     object("Elf::btf_ids", btf_ids, Cost { steps: 4, allocated: 4, peak: 3 }),
     object(
         "BpfObject::parse",
-        |input, _| _ = BpfObject::parse(input[0].clone()),
+        |input, _| _ = BpfObject::parse(input.one().to_vec()),
         Cost { steps: 20, allocated: 10, peak: 8 },
     ),
     object("BpfObject::programs", programs, Cost { steps: 20, allocated: 10, peak: 8 }),
@@ -71,11 +71,11 @@ pub(crate) const ENTRIES: &[Entry] = &[
 ];
 
 /// The file; `None` if that is refused.
-fn elf(input: &[Vec<u8>]) -> Option<Elf> {
-    Elf::parse(input[0].clone()).ok()
+fn elf(input: &Input) -> Option<Elf> {
+    Elf::parse(input.one().to_vec()).ok()
 }
 
-fn sections(input: &[Vec<u8>], meter: &mut Meter) {
+fn sections(input: &Input, meter: &mut Meter) {
     let Some(elf) = elf(input) else { return };
     for section in elf.sections() {
         meter.write(section.name().as_bytes().len());
@@ -89,7 +89,7 @@ fn sections(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn symbols(input: &[Vec<u8>], meter: &mut Meter) {
+fn symbols(input: &Input, meter: &mut Meter) {
     let Some(elf) = elf(input) else { return };
     let Ok(symbols) = elf.symbols() else { return };
     for symbol in symbols {
@@ -97,7 +97,7 @@ fn symbols(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn relocations(input: &[Vec<u8>], meter: &mut Meter) {
+fn relocations(input: &Input, meter: &mut Meter) {
     let Some(elf) = elf(input) else { return };
     for section in elf.sections() {
         let Ok(relocations) = section.relocations() else { continue };
@@ -108,7 +108,7 @@ fn relocations(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn fixup(input: &[Vec<u8>], meter: &mut Meter) {
+fn fixup(input: &Input, meter: &mut Meter) {
     let Some(elf) = elf(input) else { return };
     let Ok(btf) = elf.btf() else { return };
     let Ok(fixup) = elf.fixup(&btf) else { return };
@@ -118,15 +118,15 @@ fn fixup(input: &[Vec<u8>], meter: &mut Meter) {
     meter.write(fixup.btf_as_far().map_or(0, |btf| btf.as_bytes().len()));
 }
 
-fn btf_ids(input: &[Vec<u8>], meter: &mut Meter) {
+fn btf_ids(input: &Input, meter: &mut Meter) {
     let Some(elf) = elf(input) else { return };
     let Ok(Some(ids)) = elf.btf_ids() else { return };
     meter.write(size_of_val(ids.ids()));
     meter.write(ids.sets().map(|set| size_of_val(&set) + set.ids().len() * 4).sum());
 }
 
-fn programs(input: &[Vec<u8>], meter: &mut Meter) {
-    let Ok(object) = BpfObject::parse(input[0].clone()) else { return };
+fn programs(input: &Input, meter: &mut Meter) {
+    let Ok(object) = BpfObject::parse(input.one().to_vec()) else { return };
     for program in object.programs() {
         meter.write(program.name().as_bytes().len());
         for function in program.functions().into_iter().flatten() {
@@ -139,16 +139,16 @@ fn programs(input: &[Vec<u8>], meter: &mut Meter) {
     let _ = (object.license().is_ok(), object.program("none").is_none());
 }
 
-fn maps(input: &[Vec<u8>], meter: &mut Meter) {
-    let Ok(object) = BpfObject::parse(input[0].clone()) else { return };
+fn maps(input: &Input, meter: &mut Meter) {
+    let Ok(object) = BpfObject::parse(input.one().to_vec()) else { return };
     match object.maps() {
         Ok(maps) => maps.iter().for_each(|map| meter.write(map.name().as_bytes().len() + map.values().len() * 24)),
         Err(error) => meter.show(error),
     }
 }
 
-fn data_sections(input: &[Vec<u8>], meter: &mut Meter) {
-    let Ok(object) = BpfObject::parse(input[0].clone()) else { return };
+fn data_sections(input: &Input, meter: &mut Meter) {
+    let Ok(object) = BpfObject::parse(input.one().to_vec()) else { return };
     for section in object.data_sections() {
         meter.write(section.contents().ok().flatten().map_or(0, |bytes| bytes.len()));
         for variable in section.variables().into_iter().flatten() {
@@ -158,13 +158,13 @@ fn data_sections(input: &[Vec<u8>], meter: &mut Meter) {
     let _ = object.data_section("none").is_none();
 }
 
-fn file(input: &[Vec<u8>], meter: &mut Meter) {
-    let Ok(file) = BtfFile::parse(input[0].clone()) else { return };
+fn file(input: &Input, meter: &mut Meter) {
+    let Ok(file) = BtfFile::parse(input.one().to_vec()) else { return };
     meter.write(file.btf_bytes().map_or(0, |bytes| bytes.len()));
     let _ = file.btf().is_ok();
 }
 
-fn decode(input: &[Vec<u8>], meter: &mut Meter) {
-    let Some(compression) = Compression::detect(&input[0]) else { return };
-    meter.write(compression.decode(&input[0], &Limits::IMAGE).map_or(0, |decoded| decoded.len()));
+fn decode(input: &Input, meter: &mut Meter) {
+    let Some(compression) = Compression::detect(input.one()) else { return };
+    meter.write(compression.decode(input.one(), &Limits::IMAGE).map_or(0, |decoded| decoded.len()));
 }

@@ -3,7 +3,7 @@
 use btf_format::{ByteOrder, RawBtf, RawBtfExt, convert, convert_ext};
 use btf_tests::shapes::{btf, ext};
 
-use crate::case::{Cost, Entry, Meter};
+use crate::case::{Cost, Entry, Input, Meter};
 
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry {
@@ -29,8 +29,8 @@ pub(crate) const ENTRIES: &[Entry] = &[
     },
 ];
 
-fn walk(input: &[Vec<u8>], _: &mut Meter) {
-    let [blob] = input else { return };
+fn walk(input: &Input, _: &mut Meter) {
+    let blob = input.one();
     let raw = RawBtf::parse(blob).expect("shapes are sound");
     let mut fields = 0;
     for record in raw.records() {
@@ -40,27 +40,27 @@ fn walk(input: &[Vec<u8>], _: &mut Meter) {
     assert!(fields > 0 && strings == raw.strings().as_bytes().len());
 }
 
-fn swap(input: &[Vec<u8>], meter: &mut Meter) {
-    let [blob] = input else { return };
-    let mut copy = blob.clone();
+fn swap(input: &Input, meter: &mut Meter) {
+    let blob = input.one();
+    let mut copy = blob.to_vec();
     for order in [ByteOrder::NATIVE.swapped(), ByteOrder::NATIVE] {
         convert(&mut copy, order).expect("shapes are sound");
         meter.write(copy.len());
     }
-    assert_eq!(&copy, blob);
+    assert_eq!(copy, blob);
 }
 
-fn ext(input: &[Vec<u8>], meter: &mut Meter) {
-    let [_, blob] = input else { return };
+fn ext(input: &Input, meter: &mut Meter) {
+    let [_, blob] = input.parts();
     let raw = RawBtfExt::parse(blob).expect("shapes are sound");
     let records = raw.func_infos().map(|block| block.records().len()).sum::<usize>()
         + raw.line_infos().map(|block| block.records().len()).sum::<usize>()
         + raw.core_relos().map(|block| block.records().len()).sum::<usize>();
     assert!(records > 2);
-    let mut copy = blob.clone();
+    let mut copy = blob.to_vec();
     for order in [ByteOrder::NATIVE.swapped(), ByteOrder::NATIVE] {
         convert_ext(&mut copy, order).expect("shapes are sound");
         meter.write(copy.len());
     }
-    assert_eq!(&copy, blob);
+    assert_eq!(copy, blob);
 }

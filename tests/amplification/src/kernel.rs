@@ -3,9 +3,9 @@
 use std::{fs, path::Path};
 
 use btf_kernel::{Host, Kernel, OsRelease, Root};
-use btf_tests::shapes::text;
+use btf_tests::shapes::{kernel, text};
 
-use crate::case::{Cost, Entry, Meter};
+use crate::case::{Cost, Entry, Input, Meter};
 
 const SIZE: usize = 32 << 10;
 const RELEASE: &str = "5.4.0-42-generic";
@@ -39,14 +39,20 @@ pub(crate) const ENTRIES: &[Entry] = &[
         run: host,
         most: Cost { steps: 32, allocated: 24, peak: 20 },
     },
+    tree("Kernel::open_all_modules", open_all),
+    tree("Kernel::find_module_of", find_module_of),
 ];
 
-fn modules_dep(input: &[Vec<u8>], meter: &mut Meter) {
-    btf_kernel::modules_dep(&input[0]).for_each(|path| meter.write(path.as_os_str().len()));
+const fn tree(name: &'static str, run: fn(&Input, &mut Meter)) -> Entry {
+    Entry { name, shapes: &[kernel::TREES], size: SIZE, run, most: Cost { steps: 64, allocated: 48, peak: 24 } }
 }
 
-/// A system whose kernel is [`RELEASE`], with one more file.
-fn system(path: &str, contents: &[u8], ask: impl FnOnce(Root)) {
+fn modules_dep(input: &Input, meter: &mut Meter) {
+    btf_kernel::modules_dep(input.one()).for_each(|path| meter.write(path.as_os_str().len()));
+}
+
+/// A system whose kernel is [`RELEASE`], with these files.
+fn system<'a>(files: impl IntoIterator<Item = (String, &'a [u8])>, ask: impl FnOnce(Root)) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let write = |path: &str, contents: &[u8]| {
         let path = folder.path().join(path);
@@ -54,12 +60,12 @@ fn system(path: &str, contents: &[u8], ask: impl FnOnce(Root)) {
         fs::write(path, contents).expect("files can be written");
     };
     write("proc/sys/kernel/osrelease", RELEASE.as_bytes());
-    write(path, contents);
+    files.into_iter().for_each(|(path, contents)| write(&path, contents));
     ask(Root::new(folder.path()));
 }
 
-fn module_files(input: &[Vec<u8>], meter: &mut Meter) {
-    system(&format!("lib/modules/{RELEASE}/modules.dep"), &input[0], |root| {
+fn module_files(input: &Input, meter: &mut Meter) {
+    system([(format!("lib/modules/{RELEASE}/modules.dep"), input.one())], |root| {
         let kernel = Kernel::of(root);
         let files = kernel.module_files().expect("there are modules");
         meter.write(files.iter().flat_map(|(_, paths)| paths).map(|path| path.as_os_str().len()).sum());
@@ -67,13 +73,41 @@ fn module_files(input: &[Vec<u8>], meter: &mut Meter) {
     });
 }
 
-fn os_release(input: &[Vec<u8>], meter: &mut Meter) {
-    let parsed = OsRelease::parse(&input[0]);
+fn os_release(input: &Input, meter: &mut Meter) {
+    let parsed = OsRelease::parse(input.one());
     let _ = (parsed.id(), parsed.version_id(), parsed.id_like().count());
     meter.call();
 }
 
-fn host(input: &[Vec<u8>], meter: &mut Meter) {
-    system("etc/os-release", &input[0], |root| _ = Host::of(&root));
+fn host(input: &Input, meter: &mut Meter) {
+    system([("etc/os-release".to_owned(), input.one())], |root| _ = Host::of(&root));
     meter.call();
+}
+
+/// A kernel and its modules on disk.
+fn with_modules(input: &Input, ask: impl FnOnce(Kernel)) {
+    let [vmlinux, modules @ ..] = input.all() else { panic!("there is a kernel") };
+    let modules = modules.iter().enumerate();
+    let modules = modules.map(|(at, module)| (format!("lib/modules/{RELEASE}/kernel/m{at}.ko"), module.as_slice()));
+    let vmlinux = (format!("boot/vmlinux-{RELEASE}"), vmlinux.as_slice());
+    system(modules.chain([vmlinux]), |root| ask(Kernel::of(root)));
+}
+
+fn open_all(input: &Input, meter: &mut Meter) {
+    with_modules(input, |kernel| {
+        let modules = kernel.open_all_modules().expect("the kernel is sound");
+        assert_eq!(modules.collection().objects().count() + modules.faults().len(), input.all().len());
+        meter.write(modules.faults().iter().map(|(name, error)| name.len() + error.to_string().len()).sum());
+    });
+}
+
+fn find_module_of(input: &Input, meter: &mut Meter) {
+    with_modules(input, |kernel| {
+        for name in ["same", "none"] {
+            meter.call();
+            if let Err(error) = kernel.find_module_of(name, None) {
+                meter.show(error);
+            }
+        }
+    });
 }

@@ -13,6 +13,8 @@
 #[cfg(target_os = "linux")]
 mod archive;
 #[cfg(target_os = "linux")]
+mod build;
+#[cfg(target_os = "linux")]
 mod case;
 #[cfg(target_os = "linux")]
 mod command;
@@ -24,6 +26,8 @@ mod elf;
 mod format;
 #[cfg(target_os = "linux")]
 mod kernel;
+#[cfg(target_os = "linux")]
+mod relocate;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]

@@ -11,14 +11,22 @@ use std::{
 };
 
 use crate::{
-    archive,
-    case::{Case, Cost, Entry, Figures, Meter, PARTS, faults},
-    command, counted, elf, format, kernel, types,
+    archive, build,
+    case::{Case, Cost, Entry, Figures, Input, Meter, PARTS, faults},
+    command, counted, elf, format, kernel, relocate, types,
 };
 
 /// All entry points.
-const ENTRIES: [&[Entry]; 6] =
-    [format::ENTRIES, types::ENTRIES, elf::ENTRIES, kernel::ENTRIES, archive::ENTRIES, command::ENTRIES];
+const ENTRIES: &[&[Entry]] = &[
+    format::ENTRIES,
+    types::ENTRIES,
+    build::ENTRIES,
+    elf::ENTRIES,
+    relocate::ENTRIES,
+    kernel::ENTRIES,
+    archive::ENTRIES,
+    command::ENTRIES,
+];
 
 /// The three sizes of each input.
 const TIMES: [usize; 3] = [1, 2, 4];
@@ -44,7 +52,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn cases() -> Vec<Case> {
-    let entries = ENTRIES.into_iter().flatten();
+    let entries = ENTRIES.iter().copied().flatten();
     entries.flat_map(|entry| entry.shapes.iter().copied().flatten().map(move |shape| Case { entry, shape })).collect()
 }
 
@@ -53,7 +61,7 @@ fn run_here(name: &str) -> ExitCode {
     let Some(case) = cases().into_iter().find(|case| case.to_string() == name) else { return ExitCode::FAILURE };
     for times in TIMES {
         let size = case.entry.size * times;
-        let input = (case.shape.make)(size);
+        let input = Input::of(case.shape, size);
         let mut meter = Meter::default();
         let cost = thread::scope(|scope| {
             // A thread's stack is smaller than the first's: recursion is found.

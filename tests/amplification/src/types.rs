@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use btf_tests::shapes::{btf, ext};
 use btf_types::{Btf, BtfExt, ByteOrder, Collection, Error, Name, Type};
 
-use crate::case::{Cost, Entry, Meter};
+use crate::case::{Cost, Entry, Input, Meter};
 
 const SIZE: usize = 32 << 10;
 
 /// An entry point that is asked of BTF that stands alone.
-const fn alone(name: &'static str, run: fn(&[Vec<u8>], &mut Meter), most: Cost) -> Entry {
+const fn alone(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> Entry {
     Entry { name, shapes: &[btf::ALONE], size: SIZE, run, most }
 }
 
@@ -47,7 +47,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     alone("Collection", collection, Cost { steps: 8, allocated: 4, peak: 2 }),
     Entry {
         name: "Btf::parse_split",
-        shapes: &[btf::STACKS],
+        shapes: &[btf::STACKS, btf::SPLITS],
         size: SIZE,
         run: layers,
         most: Cost { steps: 48, allocated: 4, peak: 4 },
@@ -68,23 +68,23 @@ pub(crate) const ENTRIES: &[Entry] = &[
     },
 ];
 
-fn parse(input: &[Vec<u8>]) -> Btf {
-    Btf::parse(input[0].clone()).expect("shapes are sound")
+pub(crate) fn parse(input: &Input) -> Btf {
+    Btf::parse(input.one().to_vec()).expect("shapes are sound")
 }
 
 /// Some types, all over the BTF: the first and the last among them.
-fn some(btf: &Btf) -> impl Iterator<Item = Type<'_>> {
+pub(crate) fn some(btf: &Btf) -> impl Iterator<Item = Type<'_>> {
     const STEPS: u64 = 6;
     let ids: BTreeSet<u64> = (0..=STEPS).map(|step| (u64::from(btf.type_count() - 1) * step / STEPS).max(1)).collect();
     ids.into_iter().filter_map(|id| btf.type_by_id(id as u32).ok())
 }
 
-fn each(input: &[Vec<u8>], mut ask: impl FnMut(Type<'_>)) {
+fn each(input: &Input, mut ask: impl FnMut(Type<'_>)) {
     let btf = parse(input);
     some(&btf).for_each(&mut ask);
 }
 
-fn to_bytes(input: &[Vec<u8>], meter: &mut Meter) {
+fn to_bytes(input: &Input, meter: &mut Meter) {
     let btf = parse(input);
     for order in [ByteOrder::Little, ByteOrder::Big] {
         meter.write(btf.to_bytes(order).expect("all kinds are known").len());
@@ -106,7 +106,7 @@ fn names(btf: &Btf, meter: &mut Meter, mut ask: impl FnMut(Name<'_>, &mut Meter)
 
 /// Finds each name, all in what one call may cost: to be asked for a great many
 /// names is what an index is for.
-fn find(input: &[Vec<u8>], meter: &mut Meter) {
+fn find(input: &Input, meter: &mut Meter) {
     let btf = parse(input);
     names(&btf, meter, |name, meter| {
         // The error has the ids of those of one name.
@@ -118,7 +118,7 @@ fn find(input: &[Vec<u8>], meter: &mut Meter) {
     let _ = btf.is_name_sorted();
 }
 
-fn find_all(input: &[Vec<u8>], meter: &mut Meter) {
+fn find_all(input: &Input, meter: &mut Meter) {
     let btf = parse(input);
     names(&btf, meter, |name, meter| {
         let found = btf.find_all::<Type<'_>>(name).len() + btf.find_own::<Type<'_>>(name).len();
@@ -127,7 +127,7 @@ fn find_all(input: &[Vec<u8>], meter: &mut Meter) {
 }
 
 /// Of a few names: each answer may be all types.
-fn find_flavors(input: &[Vec<u8>], meter: &mut Meter) {
+fn find_flavors(input: &Input, meter: &mut Meter) {
     let btf = parse(input);
     for ty in some(&btf) {
         meter.call();
@@ -136,7 +136,7 @@ fn find_flavors(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn find_matching(input: &[Vec<u8>], meter: &mut Meter) {
+fn find_matching(input: &Input, meter: &mut Meter) {
     let btf = parse(input);
     for pattern in ["^a.*b$", "n+$"] {
         meter.call();
@@ -145,14 +145,14 @@ fn find_matching(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn sizes(input: &[Vec<u8>], meter: &mut Meter) {
+fn sizes(input: &Input, meter: &mut Meter) {
     each(input, |ty| {
         meter.call();
         let _ = (ty.size_of(), ty.align_of(), ty.resolve(), ty.chain().count());
     });
 }
 
-fn holes(input: &[Vec<u8>], meter: &mut Meter) {
+fn holes(input: &Input, meter: &mut Meter) {
     each(input, |ty| {
         meter.call();
         match ty {
@@ -166,7 +166,7 @@ fn holes(input: &[Vec<u8>], meter: &mut Meter) {
     });
 }
 
-fn find_member(input: &[Vec<u8>], meter: &mut Meter) {
+fn find_member(input: &Input, meter: &mut Meter) {
     each(input, |ty| {
         meter.call();
         let _ = (ty.find_member("n"), ty.find_member("none"), ty.find_member("m"));
@@ -174,8 +174,8 @@ fn find_member(input: &[Vec<u8>], meter: &mut Meter) {
 }
 
 /// Paths as long as the input.
-fn path(input: &[Vec<u8>], meter: &mut Meter) {
-    let len = input[0].len();
+fn path(input: &Input, meter: &mut Meter) {
+    let len = input.one().len();
     for part in ["n", "s", "m", "[0]"] {
         let text = format!("{part}.").repeat(len / 4);
         each(input, |ty| {
@@ -186,13 +186,13 @@ fn path(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn references(input: &[Vec<u8>], meter: &mut Meter) {
+fn references(input: &Input, meter: &mut Meter) {
     let btf = parse(input);
-    assert!(btf.types().map(|ty| ty.references().count()).sum::<usize>() <= input[0].len());
+    assert!(btf.types().map(|ty| ty.references().count()).sum::<usize>() <= input.one().len());
     meter.call();
 }
 
-fn post_order(input: &[Vec<u8>], meter: &mut Meter) {
+fn post_order(input: &Input, meter: &mut Meter) {
     each(input, |ty| {
         meter.call();
         assert!(ty.post_order().count() > 0);
@@ -200,7 +200,7 @@ fn post_order(input: &[Vec<u8>], meter: &mut Meter) {
 }
 
 /// Those of each type, and of its members and parameters.
-fn decl_tags(input: &[Vec<u8>], meter: &mut Meter) {
+fn decl_tags(input: &Input, meter: &mut Meter) {
     let btf = parse(input);
     let mut tags = 0;
     for ty in btf.types() {
@@ -213,7 +213,7 @@ fn decl_tags(input: &[Vec<u8>], meter: &mut Meter) {
     meter.write(tags);
 }
 
-fn collection(input: &[Vec<u8>], meter: &mut Meter) {
+fn collection(input: &Input, meter: &mut Meter) {
     let base = parse(input);
     let split = Btf::parse_split(btf_tests::blob::Blob::split().ptr(1).build(), &base).expect("it is sound");
     let mut collection = Collection::new("base", base);
@@ -229,15 +229,18 @@ fn collection(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn layers(input: &[Vec<u8>], meter: &mut Meter) {
-    let mut layers = input.iter().cloned();
+/// The topmost of BTF on bases, which come lowest first.
+pub(crate) fn stack(input: &Input) -> Btf {
+    let mut layers = input.all().iter().cloned();
     let first = layers.next().expect("there is a base");
-    let mut top = Btf::parse(first).expect("shapes are sound");
-    for layer in layers {
-        top = Btf::parse_split(layer, &top).expect("shapes are sound");
-    }
+    let first = Btf::parse(first).expect("shapes are sound");
+    layers.fold(first, |top, layer| Btf::parse_split(layer, &top).expect("shapes are sound"))
+}
+
+fn layers(input: &Input, meter: &mut Meter) {
+    let top = stack(input);
     meter.show(format_args!("{top:?}"));
-    assert_eq!(top.layers().count(), input.len());
+    assert_eq!(top.layers().count(), input.all().len());
     for ty in some(&top) {
         meter.show(ty);
         let _ = (ty.size_of(), ty.align_of(), ty.post_order().count());
@@ -246,20 +249,20 @@ fn layers(input: &[Vec<u8>], meter: &mut Meter) {
     }
 }
 
-fn rebase(input: &[Vec<u8>], meter: &mut Meter) {
-    let [distilled, split, base] = input else { return };
-    let distilled = Btf::parse(distilled.clone()).expect("shapes are sound");
-    let split = Btf::parse_split(split.clone(), &distilled).expect("shapes are sound");
-    let base = Btf::parse(base.clone()).expect("shapes are sound");
+fn rebase(input: &Input, meter: &mut Meter) {
+    let [distilled, split, base] = input.parts();
+    let distilled = Btf::parse(distilled.to_vec()).expect("shapes are sound");
+    let split = Btf::parse_split(split.to_vec(), &distilled).expect("shapes are sound");
+    let base = Btf::parse(base.to_vec()).expect("shapes are sound");
     if let Ok(rebased) = split.rebase(&base) {
         meter.write(rebased.as_bytes().len());
     }
 }
 
-fn ext_infos(input: &[Vec<u8>], meter: &mut Meter) {
-    let [btf, ext] = input else { return };
-    let btf = Btf::parse(btf.clone()).expect("shapes are sound");
-    let ext = BtfExt::parse(ext.clone(), &btf).expect("shapes are sound");
+fn ext_infos(input: &Input, meter: &mut Meter) {
+    let [btf, ext] = input.parts();
+    let btf = Btf::parse(btf.to_vec()).expect("shapes are sound");
+    let ext = BtfExt::parse(ext.to_vec(), &btf).expect("shapes are sound");
     for info in ext.func_infos() {
         meter.write(info.func().name().as_bytes().len());
     }

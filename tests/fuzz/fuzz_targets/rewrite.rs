@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| btf_tests::fuzz::rewrite(input));
+btf_tests::fuzz_target!(btf_tests::fuzz::rewrite);

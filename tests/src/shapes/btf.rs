@@ -38,6 +38,10 @@ pub const ALONE: &[Shape] = shapes![
     sorted_names_that_begin_alike,
     functions_that_begin_alike,
     names_that_differ_in_the_middle,
+    names_that_collide,
+    functions_that_collide,
+    flavors_that_collide,
+    names_that_collide_in_part,
     flavors_of_one_name,
     homonyms_sorted,
     structs_that_double,
@@ -224,6 +228,66 @@ fn names_that_differ_in_the_middle(size: usize) -> Vec<u8> {
     blob.int();
     for at in (0..size / (12 + 87)).rev() {
         let name = blob.string(format!("{end}{at:06x}{end}"));
+        blob.record(name, TYPEDEF, 0, false, 1, &[]);
+    }
+    blob.build()
+}
+
+/// Names of 16 bytes that all have one hash, as `name_index.rs` of btf-types
+/// takes it: which it must, as it is known to whoever makes BTF.
+fn colliding(count: usize) -> Vec<[u8; 16]> {
+    const KEYS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9];
+    // The inverse of the second: each step doubles the bits that are right.
+    let inverse =
+        (0..6).fold(1u64, |inverse, _| inverse.wrapping_mul(2u64.wrapping_sub(KEYS[1].wrapping_mul(inverse))));
+    let names = (0u64..).map(|at| {
+        let first = u64::from_le_bytes(*format!("{at:08x}").as_bytes().first_chunk().expect("eight digits"));
+        // Both words, each by its key, are one number: their difference is 0.
+        let second = first.wrapping_mul(KEYS[0]).wrapping_mul(inverse);
+        let mut name = [0; 16];
+        name[..8].copy_from_slice(&first.to_le_bytes());
+        name[8..].copy_from_slice(&second.to_le_bytes());
+        name
+    });
+    names.filter(|name| !name.contains(&0)).take(count).collect()
+}
+
+fn all_colliding(size: usize, kind: u8) -> Vec<u8> {
+    let mut blob = Blob::new();
+    blob.int().record(0, FUNC_PROTO, 0, false, 1, &[]);
+    for name in colliding(size / (12 + 17)) {
+        let name = blob.string(name);
+        blob.record(name, kind, 0, false, 2, &[]);
+    }
+    blob.build()
+}
+
+fn names_that_collide(size: usize) -> Vec<u8> {
+    all_colliding(size, TYPEDEF)
+}
+
+fn functions_that_collide(size: usize) -> Vec<u8> {
+    all_colliding(size, FUNC)
+}
+
+/// Flavors of names whose essential parts have one hash.
+fn flavors_that_collide(size: usize) -> Vec<u8> {
+    let mut blob = Blob::new();
+    for name in colliding(size / (12 + 21)) {
+        let name = blob.string([&name[..], b"___a"].concat());
+        blob.record(name, STRUCT, 0, false, 0, &[]);
+    }
+    blob.build()
+}
+
+/// Buckets as full as they may be, of names that collide.
+fn names_that_collide_in_part(size: usize) -> Vec<u8> {
+    let mut blob = Blob::new();
+    blob.int();
+    let names = colliding(60);
+    for at in 0..size / (12 + 21) {
+        // What is behind the second word changes the hash, for all alike.
+        let name = blob.string([&names[at % 60][..], format!("{:04x}", at / 60).as_bytes()].concat());
         blob.record(name, TYPEDEF, 0, false, 1, &[]);
     }
     blob.build()
@@ -488,11 +552,58 @@ fn layers_of_pointers(size: usize) -> Vec<Vec<u8>> {
     layers
 }
 
+/// Split BTF, and before it the BTF that it is split from.
+pub const SPLITS: &[Shape] = &[
+    Shape::new("pointers_to_many_structs", pointers_to_many_structs),
+    Shape::new("members_of_one_type_of_the_base", members_of_the_base),
+    Shape::new("names_within_one_of_the_base", names_within_the_base),
+    Shape::new("a_pointer_to_all_of_the_base", |size| {
+        let base = structs_in_a_ring(size);
+        vec![base, Blob::split().ptr(1).build()]
+    }),
+    Shape::new("a_pointer_to_a_chain_of_the_base", |size| {
+        vec![a_chain_of_pointers(size), Blob::split().ptr(1).build()]
+    }),
+];
+
+fn pointers_to_many_structs(size: usize) -> Vec<Vec<u8>> {
+    let (mut base, mut split) = (Blob::new(), Blob::split());
+    let count = (size / 44) as u32;
+    for at in 0..count {
+        let name = base.string(format!("s{at:06}"));
+        base.record(name, STRUCT, 0, false, 4, &[]);
+        split.ptr(count - at);
+    }
+    vec![base.build(), split.build()]
+}
+
+/// Structs of one long name in the base, and members of each of them.
+fn members_of_the_base(size: usize) -> Vec<Vec<u8>> {
+    let (mut base, mut split) = (Blob::new(), Blob::split());
+    let (count, name) = halves(size, 24);
+    let name = base.string(name);
+    (0..count).for_each(|at| _ = base.record(name, STRUCT, 0, false, at, &[]));
+    let members: Vec<u32> = (0..count).flat_map(|at| [name, at + 1, 0]).collect();
+    split.record(name, STRUCT, count, false, 4, &members);
+    vec![base.build(), split.build()]
+}
+
+/// Each a byte shorter than the one before, all of them in the base.
+fn names_within_the_base(size: usize) -> Vec<Vec<u8>> {
+    let (mut base, mut split) = (Blob::new(), Blob::split());
+    let (count, name) = halves(size, 12);
+    let name = base.string(name);
+    base.int();
+    (0..count).for_each(|at| _ = split.record(name + at, TYPEDEF, 0, false, 1, &[]));
+    vec![base.build(), split.build()]
+}
+
 /// What is rebased: a distilled base, split BTF on it, and the new base.
 pub const REBASES: &[Shape] = &[
     Shape::new("names_that_begin_alike", |size| rebased(size, 40, FLOAT)),
     Shape::new("long_names_that_begin_alike", |size| rebased(size, 1000, FLOAT)),
     Shape::new("structs_that_begin_alike", |size| rebased(size, 70, STRUCT)),
+    Shape::new("names_that_collide", rebased_collisions),
     Shape::new("one_name_in_many_sizes", |size| rebased_homonyms(size, "same")),
     Shape::new("one_long_name_in_many_sizes", |size| rebased_homonyms(size, &"n".repeat(size / 6))),
     Shape::new("one_long_name_of_the_split", rebased_strings),
@@ -510,6 +621,15 @@ fn rebased(size: usize, common: usize, kind: u8) -> Vec<Vec<u8>> {
     };
     let count = size / 2 / (12 + common + 7);
     vec![make(0, count), Blob::split().ptr(1).build(), make(0, count)]
+}
+
+fn rebased_collisions(size: usize) -> Vec<Vec<u8>> {
+    let mut blob = Blob::new();
+    for name in colliding(size / 2 / (12 + 17)) {
+        let name = blob.string(name);
+        blob.record(name, FLOAT, 0, false, 4, &[]);
+    }
+    vec![blob.build(), Blob::split().ptr(1).build(), blob.build()]
 }
 
 fn rebased_homonyms(size: usize, name: &str) -> Vec<Vec<u8>> {

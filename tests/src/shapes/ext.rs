@@ -15,15 +15,18 @@ const FUNC: u8 = 12;
 const FUNC_PROTO: u8 = 13;
 
 /// `.BTF.ext` of three sections, each given by its records' size and the words
-/// that follow.
-fn ext(sections: [(u32, Vec<u32>); 3]) -> Vec<u8> {
+/// that follow; none if there are no words.
+pub(crate) fn ext(sections: [(u32, Vec<u32>); 3]) -> Vec<u8> {
     const HEADER: u32 = 32;
     let mut words = Vec::new();
     let mut places = Vec::new();
     for (size, contents) in sections {
-        places.extend([words.len() as u32 * 4, (contents.len() as u32 + 1) * 4]);
-        words.push(size);
-        words.extend(contents);
+        let start = words.len();
+        if !contents.is_empty() {
+            words.push(size);
+            words.extend(contents);
+        }
+        places.extend([start as u32 * 4, (words.len() - start) as u32 * 4]);
     }
     let mut blob = Vec::new();
     blob.extend(0xeb9fu16.to_ne_bytes());

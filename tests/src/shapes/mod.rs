@@ -7,6 +7,8 @@
 pub mod btf;
 pub mod elf;
 pub mod ext;
+pub mod kernel;
+pub mod relocate;
 #[cfg(target_os = "linux")]
 pub mod tar;
 pub mod text;

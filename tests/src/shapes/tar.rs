@@ -21,6 +21,11 @@ pub const TARS: &[Shape] = shapes![
     one_file_many_times,
     a_kernel_of_many_files * 32,
     kernels_of_zeros * KERNELS_OF_ZEROS,
+    kernels_of_tars * 3,
+    a_kernel_of_many_files_in_gzip * 32,
+    kernels_of_zeros_in_gzip * KERNELS_OF_ZEROS,
+    kernels_of_tars_of_zeros_in_gzip * KERNELS_OF_ZEROS,
+    a_kernel_in_many_tars * 16,
     extended_headers,
     other_files,
     zeros_in_gzip * ZEROS,
@@ -170,6 +175,50 @@ fn kernels_of_zeros(size: usize) -> Vec<u8> {
             file(tar, &format!("debian/{at}/x86_64/4.19.0-1.btf.xz"), &kernel);
         }
     })
+}
+
+/// As btfhub packs kernels: each in a tar of its own.
+fn kernels_of_tars(size: usize) -> Vec<u8> {
+    archive(|tar| {
+        for at in 0..size / 1024 {
+            let kernel = archive(|tar| file(tar, &format!("4.19.0-{at}.btf"), &btf()));
+            let packed = packed::encode(Compression::Xz, &kernel);
+            file(tar, &format!("debian/10/x86_64/4.19.0-{at}.btf.tar.xz"), &packed);
+        }
+    })
+}
+
+/// Tars of one file for a kernel, each of which has it many times.
+fn a_kernel_in_many_tars(size: usize) -> Vec<u8> {
+    let kernel = archive(|tar| (0..16).for_each(|_| file(tar, "4.19.0-1.btf", &btf())));
+    let packed = packed::encode(Compression::Xz, &kernel);
+    archive(|tar| (0..size / 1024).for_each(|_| file(tar, "debian/10/x86_64/4.19.0-1.btf.tar.xz", &packed)))
+}
+
+fn in_gzip(tar: &[u8]) -> Vec<u8> {
+    packed::encode(Compression::Gzip, tar)
+}
+
+fn a_kernel_of_many_files_in_gzip(size: usize) -> Vec<u8> {
+    in_gzip(&a_kernel_of_many_files(size))
+}
+
+fn kernels_of_zeros_in_gzip(size: usize) -> Vec<u8> {
+    in_gzip(&kernels_of_zeros(size))
+}
+
+/// Tars of 4 MiB of zeros each, packed, in a tar that is packed again.
+fn kernels_of_tars_of_zeros_in_gzip(size: usize) -> Vec<u8> {
+    let kernel = archive(|tar| {
+        file(tar, "4.19.0-1.btf", &btf());
+        file(tar, "other", &vec![0; 4 << 20]);
+    });
+    let kernel = packed::encode(Compression::Xz, &kernel);
+    in_gzip(&archive(|tar| {
+        for at in 0..size / kernel.len().next_multiple_of(1024) {
+            file(tar, &format!("debian/{at}/x86_64/4.19.0-1.btf.tar.xz"), &kernel);
+        }
+    }))
 }
 
 /// PAX headers of many records before each member.
