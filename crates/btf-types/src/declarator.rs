@@ -11,7 +11,7 @@
 //!
 //! Source: `btf_dump_emit_type_chain` in `tools/lib/bpf/btf_dump.c`.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use crate::{FuncProto, FwdKind, Name, Param, Type, TypeTag, peel::HOPS};
@@ -131,6 +131,63 @@ pub trait Style<'btf>: fmt::Write {
         if nelems == 0 { Ok(()) } else { write!(self, "{nelems}") }
     }
 
+    /// Writes a TYPE_TAG, with a space before it: ` __attribute__((btf_type_tag("user")))`.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    fn tag(&mut self, tag: TypeTag<'btf>) -> fmt::Result {
+        self.write_str(" ")?;
+        let name = self.type_name(tag.into());
+        write_attribute(self, "btf_type_tag", name, tag.is_attribute())
+    }
+
+    /// Writes the modifiers of the base that are before it, each with a space behind
+    /// it: the qualifiers. `modifiers` are qualifiers and TYPE_TAGs, outermost first.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    fn before_base(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
+        for qualifier in modifiers.iter().filter_map(qualifier) {
+            self.write_str(qualifier)?;
+            self.write_str(" ")?;
+        }
+        Ok(())
+    }
+
+    /// Writes the modifiers of the base that are behind it: the TYPE_TAGs, the
+    /// innermost first.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    fn after_base(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
+        modifiers.iter().rev().try_for_each(|ty| match ty {
+            Type::TypeTag(tag) => self.tag(*tag),
+            _ => Ok(()),
+        })
+    }
+
+    /// Writes the modifiers of a pointer behind its `*`, the innermost first.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be written.
+    fn after_pointer(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
+        for (index, ty) in modifiers.iter().rev().enumerate() {
+            match (ty, qualifier(ty)) {
+                (Type::TypeTag(tag), _) => self.tag(*tag)?,
+                (_, Some(qualifier)) => {
+                    self.write_str(if index > 0 { " " } else { "" })?;
+                    self.write_str(qualifier)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a type off the budget, if there is one; if none is left, `...` is
     /// written in place of it.
     fn spend(&mut self) -> bool {
@@ -177,13 +234,54 @@ fn keyword_of(ty: Type<'_>) -> Result<&'static str, Other> {
     })
 }
 
+/// Types of a declaration: most have a few, which need no allocation.
+#[derive(Debug, Clone)]
+enum Chain<'btf> {
+    Few([Type<'btf>; FEW], usize),
+    Many(Vec<Type<'btf>>),
+}
+
+/// How many types a chain has without an allocation.
+const FEW: usize = 4;
+
+impl Default for Chain<'_> {
+    fn default() -> Self {
+        Self::Few([Type::Void; FEW], 0)
+    }
+}
+
+impl<'btf> Chain<'btf> {
+    fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    fn as_slice(&self) -> &[Type<'btf>] {
+        match self {
+            Self::Few(types, len) => types.get(..*len).unwrap_or_default(),
+            Self::Many(types) => types,
+        }
+    }
+
+    fn push(&mut self, ty: Type<'btf>) {
+        match self {
+            Self::Few(types, len) => match types.get_mut(*len) {
+                Some(place) => {
+                    *place = ty;
+                    *len += 1;
+                }
+                None => *self = Self::Many(types.iter().copied().chain([ty]).collect()),
+            },
+            Self::Many(types) => types.push(ty),
+        }
+    }
+}
+
 /// A type taken apart as C declares it: the base, and the pointers, arrays and
 /// functions made of it. See [`Type::declarator`].
 #[derive(Debug, Clone)]
 pub struct Declarator<'btf> {
-    /// From the declared type on; as many as `len`.
-    types: [Type<'btf>; HOPS as usize],
-    len: usize,
+    /// From the declared type on.
+    chain: Chain<'btf>,
     /// `None` if there was no end to the chain.
     base: Option<Type<'btf>>,
     /// The name of what declares itself.
@@ -198,17 +296,19 @@ impl<'btf> Declarator<'btf> {
             Type::Var(var) => (var.ty(), Some(var.name())),
             ty => (ty, None),
         };
-        let mut declarator = Self { types: [Type::Void; HOPS as usize], len: 0, base: None, own_name };
+        let mut declarator = Self { chain: Chain::default(), base: None, own_name };
         let mut next = ty;
         while spend() {
             let is_inner = matches!(next, Type::Ptr(_) | Type::Array(_) | Type::FuncProto(_)) || is_qualifier(&next);
             let inner = if is_inner { next.inner() } else { None };
-            let (Some(inner), Some(place)) = (inner, declarator.types.get_mut(declarator.len)) else {
-                declarator.base = inner.is_none().then_some(next);
+            let Some(inner) = inner else {
+                declarator.base = Some(next);
                 break;
             };
-            *place = next;
-            declarator.len += 1;
+            if declarator.chain.len() == HOPS as usize {
+                break;
+            }
+            declarator.chain.push(next);
             next = inner;
         }
         declarator
@@ -226,7 +326,7 @@ impl<'btf> Declarator<'btf> {
     /// pointers, arrays, prototypes, qualifiers and TYPE_TAGs.
     #[must_use]
     pub fn chain(&self) -> &[Type<'btf>] {
-        self.types.get(..self.len).unwrap_or_default()
+        self.chain.as_slice()
     }
 
     /// The qualifiers and TYPE_TAGs of the base, outermost first.
@@ -237,7 +337,7 @@ impl<'btf> Declarator<'btf> {
 
     /// The qualifiers of the base as they are written before it: `const`.
     pub fn base_qualifiers(&self) -> impl Iterator<Item = &'static str> {
-        self.base_modifiers().iter().filter(|ty| !matches!(ty, Type::TypeTag(_))).map(|ty| qualifier(*ty))
+        self.base_modifiers().iter().filter_map(qualifier)
     }
 
     /// The part of the chain that is not the base's, and that which is.
@@ -263,7 +363,7 @@ impl<'btf> Declarator<'btf> {
     ///
     /// If the text cannot be written.
     pub fn write_base<S: Style<'btf> + ?Sized>(&self, style: &mut S) -> fmt::Result {
-        self.base_qualifiers().try_for_each(|qualifier| write!(style, "{qualifier} "))?;
+        style.before_base(self.base_modifiers())?;
         match self.base {
             Some(base) => style.base(base),
             None => style.write_str("..."),
@@ -292,12 +392,13 @@ fn is_qualifier(ty: &Type<'_>) -> bool {
     matches!(ty, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_))
 }
 
-fn qualifier(ty: Type<'_>) -> &'static str {
-    match ty {
+fn qualifier(ty: &Type<'_>) -> Option<&'static str> {
+    Some(match ty {
         Type::Const(_) => "const",
         Type::Volatile(_) => "volatile",
-        _ => "restrict",
-    }
+        Type::Restrict(_) => "restrict",
+        _ => return None,
+    })
 }
 
 /// Writes the part of a declaration that is behind the base.
@@ -311,13 +412,13 @@ struct Writer<'s, S: ?Sized> {
 impl<'btf, S: Style<'btf> + ?Sized> Writer<'_, S> {
     fn after_base(&mut self, declarator: &Declarator<'btf>, name: Name<'_>) -> fmt::Result {
         let (outer, on_base) = declarator.split();
-        // A tag of the base is written after it.
-        on_base.iter().rev().try_for_each(|ty| self.tag(*ty))?;
+        self.style.after_base(on_base)?;
         let needs_space = self.left(outer, name)?;
         if self.is_outermost {
             self.style.declared(name, needs_space)?;
         } else if !name.is_empty() {
-            write!(self.style, "{}{name}", if needs_space { " " } else { "" })?;
+            self.style.write_str(if needs_space { " " } else { "" })?;
+            write!(self.style, "{name}")?;
         }
         self.right(outer, name)
     }
@@ -330,24 +431,15 @@ impl<'btf, S: Style<'btf> + ?Sized> Writer<'_, S> {
             match ty {
                 Type::Ptr(_) => {
                     self.style.write_str(if needs_space { " *" } else { "*" })?;
-                    needs_space = false;
+                    // What an array or function would be qualified by says nothing.
+                    let modifiers = modifiers_of(outer, index);
+                    self.style.after_pointer(modifiers)?;
+                    needs_space = !modifiers.is_empty();
                 }
                 Type::Array(_) | Type::FuncProto(_) if is_pointed_to(outer, index) => {
                     let (is_outermost, is_named) = (self.is_outermost, !name.is_empty());
                     self.style.open(Group { ty: *ty, needs_space, is_outermost, is_named })?;
                     needs_space = false;
-                }
-                _ if is_qualifier(ty) => {
-                    // Of a pointer; what an array or function would be qualified
-                    // by says nothing.
-                    let inward = outer.get(index + 1..).unwrap_or_default().iter().find(|ty| !is_qualifier(ty));
-                    if matches!(inward, Some(Type::Ptr(_))) {
-                        match ty {
-                            Type::TypeTag(_) => self.tag(*ty)?,
-                            _ => write!(self.style, "{}{}", if needs_space { " " } else { "" }, qualifier(*ty))?,
-                        }
-                        needs_space = true;
-                    }
                 }
                 _ => {}
             }
@@ -403,13 +495,14 @@ impl<'btf, S: Style<'btf> + ?Sized> Writer<'_, S> {
         }
         Ok(())
     }
+}
 
-    fn tag(&mut self, ty: Type<'btf>) -> fmt::Result {
-        let Type::TypeTag(tag) = ty else { return Ok(()) };
-        self.style.write_str(" ")?;
-        let name = self.style.type_name(ty);
-        write_attribute(self.style, "btf_type_tag", name, TypeTag::is_attribute(tag))
-    }
+/// The modifiers of a type of a chain, which are directly outside of it, outermost
+/// first.
+fn modifiers_of<'c, 'btf>(outer: &'c [Type<'btf>], index: usize) -> &'c [Type<'btf>] {
+    let outside = outer.get(..index).unwrap_or_default();
+    let count = outside.iter().rev().take_while(|ty| is_qualifier(ty)).count();
+    outside.get(index - count..).unwrap_or_default()
 }
 
 /// Whether an array or prototype of a chain is what a pointer points to, and not

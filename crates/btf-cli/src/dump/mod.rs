@@ -3,6 +3,7 @@
 //! Text and JSON are the same document, which this walk over the types writes
 //! into a [`Writer`].
 
+mod c;
 mod json;
 mod raw;
 
@@ -16,7 +17,7 @@ use crate::{Result, json::Json, output::Stdout, source::Source};
 /// What `btf dump` takes.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  btf dump\n  btf dump --format json vmlinux.btf\n  btf dump --base vmlinux.btf veth.ko.xz\n  btf dump --fixup prog.bpf.o"
+    after_help = "Examples:\n  btf dump --format c > vmlinux.h\n  btf dump --format c --root-type task_struct --root-type 'struct sock'\n  btf dump --format json vmlinux.btf\n  btf dump --base vmlinux.btf veth.ko.xz\n  btf dump --fixup prog.bpf.o"
 )]
 pub(crate) struct Arguments {
     /// The form of what is printed.
@@ -26,6 +27,8 @@ pub(crate) struct Arguments {
     /// offsets that the compiler leaves open.
     #[arg(long)]
     fixup: bool,
+    #[command(flatten, next_help_heading = "Options of a C header")]
+    header: c::HeaderArguments,
     #[command(flatten)]
     source: Source,
 }
@@ -36,9 +39,14 @@ enum Format {
     Raw,
     /// The same as one JSON document.
     Json,
+    /// A C header: vmlinux.h.
+    C,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
+    if !matches!(arguments.format, Format::C) {
+        arguments.header.check_unused()?;
+    }
     let mut opened = arguments.source.open_file()?;
     if arguments.fixup {
         let elf = opened.file.as_ref().and_then(btf_elf::BtfFile::elf);
@@ -53,6 +61,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
             write(&btf, &mut json)?;
             json.end()?;
         }
+        Format::C => c::write(&arguments.header, &btf, out)?,
     }
     Ok(())
 }

@@ -1,0 +1,202 @@
+//! Declarations: the [`Style`] of headers.
+//!
+//! Source: `btf_dump_emit_type_chain` in `tools/lib/bpf/btf_dump.c`.
+
+use std::fmt;
+
+use btf_types::{Composite, FwdKind, Group, Name, Param, Style, Type, TypeTag, View};
+
+use super::{names::is_identifier, printer::Printer, scalar::Spelling};
+use crate::{Error, TypeRef};
+
+/// How many types of a declaration are followed.
+const HOPS: u32 = 64;
+
+impl<'btf> Printer<'btf, '_> {
+    /// Writes the declaration of something of a type; types without a name are
+    /// written with their members or values.
+    pub(super) fn declare(&mut self, ty: Type<'btf>, name: Name<'_>) -> fmt::Result {
+        let declarator = ty.declarator();
+        if declarator.base().is_none() {
+            return self.fail(Error::TooDeep { ty: TypeRef::of(ty), limit: HOPS });
+        }
+        declarator.write(name, self)?;
+        if self.has_failed() { Err(fmt::Error) } else { Ok(()) }
+    }
+
+    fn put_scalar(&mut self, ty: Type<'btf>, spelling: Spelling, size: u32) -> fmt::Result {
+        match spelling {
+            Spelling::Name => self.put_name(ty.name()),
+            Spelling::Other(name) => self.put(name),
+            Spelling::Bytes if size == 0 => self.put("struct {}"),
+            Spelling::Bytes => {
+                self.put("struct { unsigned char bytes[")?;
+                self.put_number(size)?;
+                self.put("]; }")
+            }
+        }
+    }
+
+    /// Writes what is declared to the compiler by an attribute, or that it was left
+    /// out: of a text of unknown origin only what cannot end it.
+    fn put_tag(&mut self, tag: TypeTag<'btf>) -> fmt::Result {
+        let name = tag.name();
+        if self.form.exact || is_harmless(name.as_bytes(), tag.is_attribute()) {
+            self.put(if tag.is_attribute() { " __attribute__((" } else { " __attribute__((btf_type_tag(\"" })?;
+            self.put_name(name)?;
+            self.put(if tag.is_attribute() { "))" } else { "\")))" })
+        } else {
+            self.put(" ")?;
+            self.comment(name, " is left out")
+        }
+    }
+
+    /// Writes tags, each behind the qualifiers that are outside of it. That is
+    /// libbpf's mistake; no compiler qualifies what is tagged.
+    fn put_tags_as_libbpf(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
+        let mut rest = modifiers;
+        while let Some((Type::TypeTag(tag), outside)) = rest.split_last() {
+            let (further, qualifiers) = split_qualifiers(outside);
+            for qualifier in qualifiers.iter().rev().filter_map(qualifier) {
+                self.put(qualifier)?;
+                self.put(" ")?;
+            }
+            self.put_tag(*tag)?;
+            rest = further;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a tag cannot end the attribute that it is in.
+fn is_harmless(text: &[u8], is_attribute: bool) -> bool {
+    let mut depth = 0u32;
+    let is_plain = text.iter().all(|byte| match byte {
+        b'(' => {
+            depth += 1;
+            true
+        }
+        b')' => {
+            let is_open = depth > 0 || !is_attribute;
+            depth = depth.saturating_sub(1);
+            is_open
+        }
+        b'"' | b'\\' => false,
+        b'_' | b',' | b' ' => true,
+        byte if is_attribute => byte.is_ascii_alphanumeric(),
+        byte => (b' '..=b'~').contains(byte),
+    });
+    is_plain && (depth == 0 || !is_attribute) && !(is_attribute && text.is_empty())
+}
+
+fn qualifier(ty: &Type<'_>) -> Option<&'static str> {
+    Some(match ty {
+        Type::Const(_) => "const",
+        Type::Volatile(_) => "volatile",
+        Type::Restrict(_) => "restrict",
+        _ => return None,
+    })
+}
+
+/// Modifiers, outermost first, up to the outermost tag that has only qualifiers
+/// inside of it; and these qualifiers.
+fn split_qualifiers<'m, 'btf>(modifiers: &'m [Type<'btf>]) -> (&'m [Type<'btf>], &'m [Type<'btf>]) {
+    let count = modifiers.iter().rev().take_while(|ty| qualifier(ty).is_some()).count();
+    modifiers.split_at_checked(modifiers.len() - count).unwrap_or((modifiers, &[]))
+}
+
+impl<'btf> Style<'btf> for Printer<'btf, '_> {
+    fn base(&mut self, ty: Type<'btf>) -> fmt::Result {
+        let inlines = std::mem::take(&mut self.inlines);
+        if inlines && let Some(composite) = Composite::of(ty.peel_modifiers()) {
+            return self.body(composite);
+        }
+        match ty {
+            Type::Int(_) | Type::Float(_) if self.form.exact => self.put_name(ty.name()),
+            Type::Int(int) => self.put_scalar(ty, Spelling::of_int(int, self.btf.pointer_size()), int.size()),
+            Type::Float(float) => self.put_scalar(ty, Spelling::of_float(float), float.size()),
+            Type::Struct(s) if ty.is_anonymous() => self.composite(s.into()),
+            Type::Union(u) if ty.is_anonymous() => self.composite(u.into()),
+            Type::Enum(e) if ty.is_anonymous() && e.values().len() == 0 && !self.form.exact => self.put("int"),
+            Type::Enum64(e) if ty.is_anonymous() && e.values().len() == 0 && !self.form.exact => self.put("int"),
+            Type::Enum(_) | Type::Enum64(_) if ty.is_anonymous() => self.enumeration(ty),
+            Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_) => self.put_tag_name(ty),
+            Type::Fwd(_) if ty.is_anonymous() && !self.form.exact => self.put("void"),
+            Type::Fwd(fwd) => {
+                self.put(if fwd.declares() == FwdKind::Union { "union " } else { "struct " })?;
+                self.put_type_name(ty)
+            }
+            Type::Typedef(_) => self.put_type_name(ty),
+            // Of what is no type at all there can only be pointers.
+            _ => self.put("void"),
+        }
+    }
+
+    fn param_name(&mut self, param: Param<'btf>) -> Name<'btf> {
+        let name = param.name();
+        if self.form.exact || is_identifier(name) { name } else { Name::EMPTY }
+    }
+
+    fn declared(&mut self, name: Name<'_>, needs_space: bool) -> fmt::Result {
+        if name.is_empty() {
+            return Ok(());
+        }
+        self.put(if needs_space { " " } else { "" })?;
+        self.put_name(name)
+    }
+
+    fn open(&mut self, group: Group<'btf>) -> fmt::Result {
+        let is_apart = matches!(group.ty, Type::FuncProto(_)) || group.is_named && group.needs_space;
+        self.put(if is_apart { " (" } else { "(" })
+    }
+
+    fn nelems(&mut self, nelems: u32) -> fmt::Result {
+        self.put_number(nelems)
+    }
+
+    fn tag(&mut self, tag: TypeTag<'btf>) -> fmt::Result {
+        self.put_tag(tag)
+    }
+
+    fn before_base(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
+        let qualifiers = if self.form.exact { split_qualifiers(modifiers).1 } else { modifiers };
+        for qualifier in qualifiers.iter().rev().filter_map(qualifier) {
+            self.put(qualifier)?;
+            self.put(" ")?;
+        }
+        Ok(())
+    }
+
+    fn after_base(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
+        if self.form.exact {
+            return self.put_tags_as_libbpf(split_qualifiers(modifiers).0);
+        }
+        modifiers.iter().rev().try_for_each(|ty| match ty {
+            Type::TypeTag(tag) => self.put_tag(*tag),
+            _ => Ok(()),
+        })
+    }
+
+    fn after_pointer(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
+        let (tagged, qualifiers) = split_qualifiers(modifiers);
+        for qualifier in qualifiers.iter().rev().filter_map(qualifier) {
+            self.put(" ")?;
+            self.put(qualifier)?;
+        }
+        if self.form.exact {
+            return self.put_tags_as_libbpf(tagged);
+        }
+        tagged.iter().rev().try_for_each(|ty| match (ty, qualifier(ty)) {
+            (Type::TypeTag(tag), _) => self.put_tag(*tag),
+            (_, Some(qualifier)) => {
+                self.put(" ")?;
+                self.put(qualifier)
+            }
+            _ => Ok(()),
+        })
+    }
+
+    fn spend(&mut self) -> bool {
+        self.step(Type::Void).is_ok()
+    }
+}

@@ -1,0 +1,186 @@
+//! Definitions, and the forward declarations that they need.
+//!
+//! Source: `btf_dump_emit_type` in `tools/lib/bpf/btf_dump.c`.
+
+use std::fmt;
+
+use btf_types::{Composite, FwdKind, Name, Type, Typedef};
+
+use super::printer::{Printer, state};
+
+/// The type that only the compiler defines.
+const VA_LIST: &str = "__builtin_va_list";
+
+/// Spellings of the integers of Arm's intrinsics, which GCC gives names of its own.
+const POLYNOMIALS: [(&str, &str); 4] = [
+    ("__Poly8_t", "unsigned char"),
+    ("__Poly16_t", "unsigned short"),
+    ("__Poly64_t", "unsigned long long"),
+    ("__Poly128_t", "unsigned __int128"),
+];
+
+/// Whether an integer is one of Arm's polynomials, for which the header has a typedef.
+pub(super) fn is_polynomial(name: Name<'_>) -> bool {
+    POLYNOMIALS.iter().any(|(polynomial, _)| name == *polynomial)
+}
+
+impl<'btf> Printer<'btf, '_> {
+    /// Writes what a type needs, and at the top, where nothing contains it
+    /// (`container` is 0), its definition.
+    pub(super) fn emit(&mut self, ty: Type<'btf>, container: u32, hops: u32) -> fmt::Result {
+        let id = ty.id();
+        if self.is(id, state::EMITTED) {
+            return if self.is(id, state::OF_BASE) { self.declare_of_base(ty) } else { Ok(()) };
+        }
+        if self.is(id, state::EMITTING) {
+            return self.emit_inside(ty, container);
+        }
+        let hops = self.hop(ty, hops)?;
+        match ty {
+            Type::Int(_) => {
+                self.emit_alias(ty)?;
+                self.set(id, state::EMITTED);
+            }
+            Type::Enum(_) | Type::Enum64(_) => {
+                if container == 0 {
+                    self.enumeration(ty)?;
+                    self.end_definition()?;
+                    self.enum_asserts(ty)?;
+                }
+                self.set(id, state::EMITTED);
+            }
+            Type::Fwd(fwd) => {
+                if self.form.exact || !ty.is_anonymous() {
+                    self.put(if fwd.declares() == FwdKind::Union { "union " } else { "struct " })?;
+                    self.put_type_name(ty)?;
+                    self.end_definition()?;
+                }
+                self.set(id, state::EMITTED);
+            }
+            Type::Typedef(typedef) => {
+                self.set(id, state::EMITTING);
+                self.emit(typedef.target(), id, hops)?;
+                if !self.is(id, state::FORWARD) {
+                    self.typedef(typedef)?;
+                }
+                self.set(id, state::EMITTED);
+                self.unset(id, state::EMITTING);
+            }
+            Type::Struct(s) => self.emit_composite(s.into(), container, hops)?,
+            Type::Union(u) => self.emit_composite(u.into(), container, hops)?,
+            Type::Array(array) => self.emit(array.element(), container, hops)?,
+            Type::FuncProto(proto) => {
+                self.emit(proto.return_type(), container, hops)?;
+                for param in proto.params() {
+                    self.emit(param.ty(), container, hops)?;
+                }
+            }
+            Type::Ptr(_) | Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) => {
+                self.emit(ty.target().unwrap_or(Type::Void), container, hops)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Writes what will do of a type inside of which this is: a forward declaration,
+    /// or the typedef itself.
+    fn emit_inside(&mut self, ty: Type<'btf>, container: u32) -> fmt::Result {
+        let id = ty.id();
+        if self.is(id, state::FORWARD) {
+            return Ok(());
+        }
+        match ty {
+            Type::Struct(_) | Type::Union(_) => {
+                if id == container || ty.is_anonymous() {
+                    return Ok(());
+                }
+                self.forward(ty)?;
+            }
+            Type::Typedef(typedef) => self.typedef(typedef)?,
+            _ => return Ok(()),
+        }
+        self.set(id, state::FORWARD);
+        Ok(())
+    }
+
+    fn emit_composite(&mut self, composite: Composite<'btf>, container: u32, hops: u32) -> fmt::Result {
+        let (ty, id) = (Type::from(composite), composite.id());
+        let is_top = container == 0;
+        self.set(id, state::EMITTING);
+        if is_top || ty.is_anonymous() {
+            // All members are written, and so need what they are made of.
+            let container = if ty.is_anonymous() { container } else { id };
+            for member in composite.members() {
+                self.emit(member.ty(), container, hops)?;
+            }
+        } else if !self.is(id, state::FORWARD) && id != container {
+            self.forward(ty)?;
+            self.set(id, state::FORWARD);
+        }
+        self.unset(id, state::EMITTING);
+        if is_top {
+            self.begin_asserts(ty)?;
+            self.composite(composite)?;
+            self.end_definition()?;
+            self.end_asserts()?;
+            self.set(id, state::EMITTED);
+        }
+        Ok(())
+    }
+
+    /// Writes a forward declaration of a struct or union.
+    fn forward(&mut self, ty: Type<'btf>) -> fmt::Result {
+        self.put_tag_name(ty)?;
+        self.end_definition()
+    }
+
+    /// Writes a forward declaration of a struct or union that the header of the base
+    /// defines.
+    fn declare_of_base(&mut self, ty: Type<'btf>) -> fmt::Result {
+        let is_declarable = matches!(ty, Type::Struct(_) | Type::Union(_)) && !ty.is_anonymous();
+        self.unset(ty.id(), state::OF_BASE);
+        if is_declarable { self.forward(ty) } else { Ok(()) }
+    }
+
+    fn typedef(&mut self, typedef: Typedef<'btf>) -> fmt::Result {
+        let ty = Type::from(typedef);
+        // What it is depends on the machine; where the layout is to be right, it is what
+        // the BTF says, by another name.
+        if self.form.exact && typedef.name() == VA_LIST {
+            return Ok(());
+        }
+        let target = typedef.target();
+        if target.id() == 0 && typedef.name() == "__gnuc_va_list" {
+            // Old GCC says `void`, of which nothing can be.
+            self.put("typedef __builtin_va_list __gnuc_va_list")?;
+            return self.end_definition();
+        }
+        let name = self.resolved(ty);
+        self.put_real_name(ty)?;
+        self.put("typedef ")?;
+        self.begin_typedef_asserts(target, &name)?;
+        self.declare(target, Name::new(&name))?;
+        self.end_definition()?;
+        self.end_asserts()
+    }
+
+    /// Writes the typedef of an integer whose name is not one of C's.
+    fn emit_alias(&mut self, ty: Type<'btf>) -> fmt::Result {
+        let name = ty.name_start(16);
+        match POLYNOMIALS.iter().find(|(polynomial, _)| name == *polynomial) {
+            Some((name, of)) => {
+                self.put("typedef ")?;
+                self.put(of)?;
+                self.put(" ")?;
+                self.put(name)?;
+                self.end_definition()
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn end_definition(&mut self) -> fmt::Result {
+        self.put(";\n\n")
+    }
+}

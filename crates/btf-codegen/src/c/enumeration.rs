@@ -1,0 +1,83 @@
+//! Definitions of enumerations.
+//!
+//! Source: `btf_dump_emit_enum_def` in `tools/lib/bpf/btf_dump.c`.
+
+use std::fmt;
+
+use btf_types::{AnyEnum, Type, View};
+
+use super::printer::Printer;
+
+/// Bytes of an enumeration whose values fit in an `int` or `unsigned int`.
+const INT: u32 = 4;
+
+impl<'btf> Printer<'btf, '_> {
+    /// Writes an enumeration; without values it is a declaration.
+    pub(super) fn enumeration(&mut self, ty: Type<'btf>) -> fmt::Result {
+        let Some(any) = AnyEnum::of(ty) else { return Ok(()) };
+        self.put_real_name(ty)?;
+        self.put_tag_name(ty)?;
+        let (values, is_signed) = (any.values(), any.is_signed());
+        if values.len() == 0 {
+            return Ok(());
+        }
+        self.put(" {")?;
+        self.level += 1;
+        for value in values {
+            self.step(ty)?;
+            self.line()?;
+            self.put_enumerator(value.name())?;
+            self.put(" = ")?;
+            // Their range is that of the kind.
+            match i64::try_from(value.value()) {
+                Ok(number) => self.put_number(number)?,
+                Err(_) => self.put_number(value.value() as u64)?,
+            }
+            self.put(match (any.is_enum64(), is_signed) {
+                (false, _) => ",",
+                (true, true) => "LL,",
+                (true, false) => "ULL,",
+            })?;
+        }
+        self.level -= 1;
+        self.line()?;
+        self.put("}")?;
+        match if self.form.exact { self.mode_as_libbpf(any) } else { mode(any, self.btf.pointer_size()) } {
+            Some(mode) => {
+                self.put(" __attribute__((mode(")?;
+                self.put(mode)?;
+                self.put(")))")
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn mode_as_libbpf(&self, any: AnyEnum<'_>) -> Option<&'static str> {
+        let is_wide = any.is_enum64() && any.values().any(|value| value.value() as u64 >> 32 != 0);
+        match any.size() {
+            1 => Some("byte"),
+            8 if self.btf.pointer_size() == 8 && !is_wide => Some("word"),
+            _ => None,
+        }
+    }
+}
+
+/// The mode that an enumeration needs to have its size.
+fn mode(any: AnyEnum<'_>, pointer_size: u8) -> Option<&'static str> {
+    let needs_64_bits = any.values().any(|value| !(i32::MIN.into()..=i128::from(u32::MAX)).contains(&value.value()))
+        || any.values().any(|value| value.value() < 0) && any.values().any(|value| value.value() > i32::MAX.into());
+    match any.size() {
+        1 => Some("byte"),
+        2 => Some("HI"),
+        INT if !needs_64_bits => None,
+        8 if needs_64_bits => None,
+        8 if pointer_size == 8 => Some("word"),
+        8 => Some("DI"),
+        _ => None,
+    }
+}
+
+/// Whether C can give an enumeration its size.
+pub(super) fn is_definable(any: AnyEnum<'_>) -> bool {
+    any.values().len() > 0 && matches!(any.size(), 1 | 2 | 4 | 8)
+}

@@ -1,0 +1,290 @@
+//! [`Header`]: what is to be in a header, and how it is written.
+
+use std::{
+    fmt::{self, Write as _},
+    io,
+};
+
+use btf_types::{Btf, Name, Type};
+
+use super::{
+    names::Word,
+    printer::{Form, Printer},
+    sort::sorted,
+};
+use crate::Error;
+
+const GUARD: &str = "__VMLINUX_H__";
+
+/// A C header with the types of a BTF.
+#[derive(Debug, Clone, Default)]
+pub struct Header {
+    roots: Vec<Root>,
+    unsorted: bool,
+    own: bool,
+    static_asserts: bool,
+    no_preserve_access_index: bool,
+    guard: Option<String>,
+}
+
+/// A type that is wanted, with all that it needs.
+#[derive(Debug, Clone)]
+enum Root {
+    Id(u32),
+    Name(String),
+}
+
+impl Header {
+    /// A header with all types, sorted.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a root type: only root types are written, with what they need. All types
+    /// of the name are meant, or of `struct NAME`, `union NAME`, `enum NAME` and
+    /// `typedef NAME` those of the kind.
+    #[must_use]
+    pub fn root(mut self, name: impl Into<String>) -> Self {
+        self.roots.push(Root::Name(name.into()));
+        self
+    }
+
+    /// Adds a root type by its id.
+    #[must_use]
+    pub fn root_id(mut self, id: u32) -> Self {
+        self.roots.push(Root::Id(id));
+        self
+    }
+
+    /// Writes what bpftool 7.8 writes with `format c unsorted`, byte for byte: types in
+    /// the order of their ids, and its faults.
+    #[must_use]
+    pub fn unsorted(mut self, unsorted: bool) -> Self {
+        self.unsorted = unsorted;
+        self
+    }
+
+    /// Of split BTF, leaves out the types of the base: the header is to be included
+    /// behind that of the base.
+    #[must_use]
+    pub fn own(mut self, own: bool) -> Self {
+        self.own = own;
+        self
+    }
+
+    /// Adds a `_Static_assert` for the size of each definition and the offset of each
+    /// member that is not a bitfield.
+    #[must_use]
+    pub fn static_asserts(mut self, static_asserts: bool) -> Self {
+        self.static_asserts = static_asserts;
+        self
+    }
+
+    /// Sets whether accesses to the types are recorded, so that a loader relocates them
+    /// to the kernel that is running (CO-RE). They are by default.
+    #[must_use]
+    pub fn preserve_access_index(mut self, preserve: bool) -> Self {
+        self.no_preserve_access_index = !preserve;
+        self
+    }
+
+    /// Sets the macro that keeps the header from being included twice:
+    /// `__VMLINUX_H__`, and of [own](Header::own) types `__VMLINUX_OWN_H__`.
+    #[must_use]
+    pub fn guard(mut self, guard: impl Into<String>) -> Self {
+        self.guard = Some(guard.into());
+        self
+    }
+
+    /// Writes the header as text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], if a root type does not exist, a type cannot be declared in C, or the
+    /// text cannot be written. What was written before that is not taken back.
+    pub fn write(&self, btf: &Btf, out: &mut impl fmt::Write) -> Result<(), Error> {
+        self.print(btf, out)
+    }
+
+    /// Writes the header to a file or any other writer of bytes, in pieces of about 32
+    /// KiB.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Header::write`].
+    pub fn write_to(&self, btf: &Btf, out: &mut impl io::Write) -> Result<(), Error> {
+        let mut bytes = Bytes { out, error: None };
+        let result = self.print(btf, &mut bytes);
+        match bytes.error {
+            Some(error) => Err(Error::Output(error)),
+            None => result,
+        }
+    }
+
+    /// The definition of one type alone, without what it needs and without a `;`: a
+    /// struct, union or enumeration with its members, or a typedef; of anything else the
+    /// declaration.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Header::write`].
+    pub fn definition<'btf>(&self, ty: impl Into<Type<'btf>>) -> Result<String, Error> {
+        self.piece(ty.into(), None)
+    }
+
+    /// The declaration of something of a type, without a `;`: `struct sk_buff *skb`.
+    /// Types without a name are written with their members.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Header::write`].
+    pub fn declaration<'btf>(&self, ty: impl Into<Type<'btf>>, name: &str) -> Result<String, Error> {
+        self.piece(ty.into(), Some(name))
+    }
+
+    /// The declaration of something of this name, or the definition of the type.
+    fn piece(&self, ty: Type<'_>, name: Option<&str>) -> Result<String, Error> {
+        let mut text = String::new();
+        let Some(btf) = ty.btf() else {
+            return Ok(name.map_or_else(|| "void".into(), |name| format!("void {name}")));
+        };
+        let mut printer = Printer::new(&btf, self.form(), &mut text);
+        let ty = printer.ty(ty.id());
+        let result = match name {
+            Some(name) => printer.declare(ty, Name::from(name)),
+            None => printer.definition(ty),
+        };
+        printer.checked(result)?;
+        printer.finish()?;
+        Ok(text)
+    }
+
+    fn form(&self) -> Form {
+        Form { exact: self.unsorted, static_asserts: self.static_asserts }
+    }
+
+    fn print(&self, btf: &Btf, out: &mut dyn fmt::Write) -> Result<(), Error> {
+        let mut roots = Vec::new();
+        for root in &self.roots {
+            root.types(btf, &mut roots)?;
+        }
+        let mut printer = Printer::new(btf, self.form(), out);
+        let is_split_off = self.own && btf.is_split();
+        let ids = if is_split_off { btf.own_ids() } else { 1..btf.type_count() };
+        if let Some(base) = btf.base().filter(|_| is_split_off) {
+            // What the header of the base defines, and by which names.
+            printer.muted = true;
+            let ids = base.own_ids();
+            printer.mark_referenced(1..ids.end);
+            self.all(btf, &mut printer, 1..ids.end)?;
+            printer.end_base(ids.end);
+            printer.muted = false;
+        }
+        printer.mark_referenced(ids.clone());
+        let result = self.preamble(&mut printer);
+        printer.checked(result)?;
+        if self.roots.is_empty() {
+            self.all(btf, &mut printer, ids.clone())?;
+            let result = printer.kfuncs(ids);
+            printer.checked(result)?;
+        }
+        for ty in roots {
+            printer.define(ty)?;
+        }
+        let result = self.end(&mut printer);
+        printer.checked(result)?;
+        printer.finish()
+    }
+
+    fn all<'btf>(
+        &self,
+        btf: &'btf Btf,
+        printer: &mut Printer<'btf, '_>,
+        ids: std::ops::Range<u32>,
+    ) -> Result<(), Error> {
+        if self.unsorted {
+            return ids.filter_map(|id| btf.type_by_id(id).ok()).try_for_each(|ty| printer.define(ty));
+        }
+        sorted(btf, ids).into_iter().try_for_each(|ty| printer.define(ty))
+    }
+
+    fn preamble(&self, out: &mut Printer<'_, '_>) -> fmt::Result {
+        let guard = self.guard.as_deref().unwrap_or(if self.own { "__VMLINUX_OWN_H__" } else { GUARD });
+        write!(out, "#ifndef {guard}\n#define {guard}\n\n")?;
+        if !self.no_preserve_access_index {
+            out.put(concat!(
+                "#ifndef BPF_NO_PRESERVE_ACCESS_INDEX\n",
+                "#pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)\n",
+                "#endif\n\n",
+            ))?;
+        }
+        out.put(concat!(
+            "#ifndef __ksym\n#define __ksym __attribute__((section(\".ksyms\")))\n#endif\n\n",
+            "#ifndef __weak\n#define __weak __attribute__((weak))\n#endif\n\n",
+            "#ifndef __bpf_fastcall\n",
+            "#if __has_attribute(bpf_fastcall)\n",
+            "#define __bpf_fastcall __attribute__((bpf_fastcall))\n",
+            "#else\n#define __bpf_fastcall\n#endif\n#endif\n\n",
+        ))
+    }
+
+    fn end(&self, out: &mut Printer<'_, '_>) -> fmt::Result {
+        if !self.no_preserve_access_index {
+            out.put("#ifndef BPF_NO_PRESERVE_ACCESS_INDEX\n#pragma clang attribute pop\n#endif\n\n")?;
+        }
+        let guard = self.guard.as_deref().unwrap_or(if self.own { "__VMLINUX_OWN_H__" } else { GUARD });
+        writeln!(out, "#endif /* {guard} */")
+    }
+}
+
+impl Root {
+    /// The types that are meant.
+    fn types<'btf>(&self, btf: &'btf Btf, to: &mut Vec<Type<'btf>>) -> Result<(), Error> {
+        let name = match self {
+            Self::Id(id) => {
+                let ty = btf.type_by_id(*id).map_err(|_| Error::NoSuchRoot { root: format!("#{id}") })?;
+                to.push(ty);
+                return Ok(());
+            }
+            Self::Name(name) => name,
+        };
+        let (word, bare) = match name.split_once(' ') {
+            Some((word @ ("struct" | "union" | "enum" | "typedef"), bare)) => (Some(word), bare.trim_start()),
+            _ => (None, name.as_str()),
+        };
+        let found = btf.find_all::<Type<'_>>(bare);
+        let is_meant = |ty: &Type<'_>| match (Word::of(*ty), word) {
+            (Word::None, None) => matches!(ty, Type::Typedef(_)),
+            (Word::None, Some(word)) => word == "typedef" && matches!(ty, Type::Typedef(_)),
+            (of, word) => word.is_none_or(|word| word == of.as_str()),
+        };
+        let meant: Vec<_> = found.iter().copied().filter(is_meant).collect();
+        // A definition makes forward declarations superfluous.
+        let is_definition = |ty: &Type<'_>| !matches!(ty, Type::Fwd(_));
+        let has_definition = meant.iter().any(is_definition);
+        if meant.is_empty() {
+            return Err(match found.first() {
+                Some(other) if word.is_none() => Error::NotDefinable { root: name.clone(), kind: other.kind() },
+                _ => Error::NoSuchRoot { root: name.clone() },
+            });
+        }
+        to.extend(meant.into_iter().filter(|ty| !has_definition || is_definition(ty)));
+        Ok(())
+    }
+}
+
+/// Writes text as bytes, and keeps the error that a [`fmt::Write`] cannot return.
+struct Bytes<'o, W> {
+    out: &'o mut W,
+    error: Option<io::Error>,
+}
+
+impl<W: io::Write> fmt::Write for Bytes<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.out.write_all(text.as_bytes()).map_err(|error| {
+            self.error = Some(error);
+            fmt::Error
+        })
+    }
+}

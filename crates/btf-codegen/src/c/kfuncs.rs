@@ -1,0 +1,61 @@
+//! Prototypes of kfuncs: functions of the kernel that BPF programs may call.
+//!
+//! Source: `dump_btf_kfuncs` in `tools/bpf/bpftool/btf.c`.
+
+use std::{collections::HashSet, fmt, ops::Range};
+
+use btf_types::{Func, Name, Type};
+
+use super::{names::is_identifier, printer::Printer};
+
+/// The tag of a kfunc.
+const KFUNC: &str = "bpf_kfunc";
+/// That of one which leaves registers alone.
+const FASTCALL: &str = "bpf_fastcall";
+
+impl<'btf> Printer<'btf, '_> {
+    /// Writes the prototypes of the functions that types of these ids tag.
+    pub(super) fn kfuncs(&mut self, ids: Range<u32>) -> fmt::Result {
+        let (mut kfuncs, mut fastcalls) = (Vec::new(), HashSet::new());
+        for id in ids {
+            let Type::DeclTag(tag) = self.ty(id) else { continue };
+            let (Type::Func(func), None) = (tag.target(), tag.component_idx()) else { continue };
+            if tag.name() == KFUNC {
+                kfuncs.push(func);
+            } else if tag.name() == FASTCALL {
+                fastcalls.insert(func.id());
+            }
+        }
+        self.put("\n/* BPF kfuncs */\n#ifndef BPF_NO_KFUNC_PROTOTYPES\n")?;
+        kfuncs.sort_by_key(|func| func.name());
+        let mut last = Name::EMPTY;
+        for func in kfuncs {
+            self.step(func.into())?;
+            if self.form.exact || self.is_declarable(func, last)? {
+                self.put("extern ")?;
+                self.put(if fastcalls.contains(&func.id()) { "__bpf_fastcall " } else { "" })?;
+                self.declare(func.proto().into(), func.name())?;
+                self.put(" __weak __ksym;\n")?;
+            }
+            last = func.name();
+        }
+        self.put("#endif\n\n")
+    }
+
+    /// Whether a function can be declared by its name; if not, a comment says so.
+    fn is_declarable(&mut self, func: Func<'btf>, last: Name<'btf>) -> Result<bool, fmt::Error> {
+        let name = func.name();
+        let why = if !is_identifier(name) {
+            " is left out: that is no identifier of C"
+        } else if name == last {
+            " is left out: there are several"
+        } else if self.idents.contains(name.as_bytes()) {
+            " is left out: a typedef or enumerator has this name"
+        } else {
+            return Ok(true);
+        };
+        self.comment(name, why)?;
+        self.put("\n")?;
+        Ok(false)
+    }
+}

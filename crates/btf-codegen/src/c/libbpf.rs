@@ -1,0 +1,101 @@
+//! Alignment and size as libbpf has them, from which it tells what is packed.
+//!
+//! Source: `btf__align_of` in `tools/lib/bpf/btf.c`, `btf_is_struct_packed` in
+//! `tools/lib/bpf/btf_dump.c`.
+
+use std::fmt;
+
+use btf_types::{Composite, Type};
+
+use super::printer::Printer;
+use crate::{Error, TypeRef};
+
+/// How many types of a chain are followed.
+const HOPS: u32 = 64;
+
+/// What libbpf's own arithmetic makes of the size of a type: 0, if there is none.
+pub(super) fn size_of(ty: Type<'_>) -> u64 {
+    ty.size_of().ok().filter(|size| *size <= u32::MAX.into()).unwrap_or(0)
+}
+
+impl<'btf> Printer<'btf, '_> {
+    /// Alignment in bytes; 0 for what has none.
+    pub(super) fn align_as_libbpf(&mut self, ty: Type<'btf>) -> Result<u64, fmt::Error> {
+        self.align_within(ty, 0)
+    }
+
+    fn align_within(&mut self, ty: Type<'btf>, depth: u32) -> Result<u64, fmt::Error> {
+        let pointer_size = u64::from(self.btf.pointer_size());
+        let mut inner = ty;
+        for _ in 0..HOPS {
+            let size = match inner {
+                Type::Int(view) => view.size(),
+                Type::Float(view) => view.size(),
+                Type::Enum(view) => view.size(),
+                Type::Enum64(view) => view.size(),
+                Type::Ptr(_) => return Ok(pointer_size),
+                Type::Struct(s) => return self.align_of_composite(s.into(), depth),
+                Type::Union(u) => return self.align_of_composite(u.into(), depth),
+                Type::Array(array) => {
+                    inner = array.element();
+                    continue;
+                }
+                _ if inner.is_modifier() => {
+                    inner = inner.target().unwrap_or(Type::Void);
+                    continue;
+                }
+                _ => return Ok(0),
+            };
+            return Ok(pointer_size.min(size.into()));
+        }
+        self.fail(Error::TooDeep { ty: TypeRef::of(ty), limit: HOPS })?;
+        Ok(0)
+    }
+
+    fn align_of_composite(&mut self, ty: Composite<'btf>, depth: u32) -> Result<u64, fmt::Error> {
+        let known = self.aligns.get(ty.id() as usize).copied().unwrap_or(0);
+        if let Some(align) = known.checked_sub(1) {
+            return Ok(align.into());
+        }
+        if depth == HOPS {
+            self.fail(Error::TooDeep { ty: TypeRef::of(ty.into()), limit: HOPS })?;
+        }
+        let mut largest = 1;
+        let mut align = None;
+        for member in ty.members() {
+            self.step(ty.into())?;
+            let of_member = self.align_within(member.ty(), depth + 1)?;
+            let (offset, bits) = member.encoded();
+            if of_member == 0 {
+                align = Some(0);
+                break;
+            }
+            largest = largest.max(of_member);
+            if bits.is_none() && u64::from(offset) % (8 * of_member) != 0 {
+                align = Some(1);
+                break;
+            }
+        }
+        let natural = if u64::from(ty.size()) % largest == 0 { largest } else { 1 };
+        let align = align.unwrap_or(natural);
+        if let Some(known) = self.aligns.get_mut(ty.id() as usize) {
+            // At most the size of a pointer.
+            *known = align as u8 + 1;
+        }
+        Ok(align)
+    }
+
+    /// Whether a struct was packed, so far as libbpf can tell.
+    pub(super) fn is_packed_as_libbpf(&mut self, ty: Composite<'btf>) -> Result<bool, fmt::Error> {
+        let mut largest = 1;
+        for member in ty.members() {
+            let align = self.align_as_libbpf(member.ty())?;
+            let (offset, bits) = member.encoded();
+            if align > 0 && bits.is_none() && u64::from(offset) % (8 * align) != 0 {
+                return Ok(true);
+            }
+            largest = largest.max(align);
+        }
+        Ok(u64::from(ty.size()) % largest != 0)
+    }
+}

@@ -1,0 +1,349 @@
+//! Names: identifiers of C, each for one thing.
+//!
+//! C has a name space for the tags of structs, unions and enums, and one for
+//! typedefs, enumerators and functions. BTF may have several types of one name:
+//! the first that is needed gets it, others get `NAME___2`, `NAME___3`, which CO-RE
+//! takes for flavors of the same type.
+//!
+//! Source: `btf_dump_resolve_name` in `tools/lib/bpf/btf_dump.c`.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+};
+
+use btf_types::{FwdKind, Name, Type};
+
+use super::printer::{Printer, state};
+
+/// Bytes of a name with a number that libbpf writes.
+const LIBBPF_NAME: usize = 255;
+
+/// The word before a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    Struct,
+    Union,
+    Enum,
+    /// Typedefs, enumerators and functions.
+    None,
+}
+
+impl Word {
+    pub(super) fn of(ty: Type<'_>) -> Self {
+        match ty {
+            Type::Struct(_) => Self::Struct,
+            Type::Union(_) => Self::Union,
+            Type::Fwd(fwd) if fwd.declares() == FwdKind::Union => Self::Union,
+            Type::Fwd(_) => Self::Struct,
+            Type::Enum(_) | Type::Enum64(_) => Self::Enum,
+            _ => Self::None,
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Struct => "struct",
+            Self::Union => "union",
+            Self::Enum => "enum",
+            Self::None => "",
+        }
+    }
+}
+
+/// What has a name.
+#[derive(Debug, Clone, Copy)]
+struct Users {
+    /// How many definitions there are.
+    count: u32,
+    /// The word of the first, or of the forward declarations before it.
+    word: Word,
+}
+
+/// A name space.
+#[derive(Debug, Default)]
+pub(super) struct Names<'btf>(HashMap<Cow<'btf, [u8]>, Users>);
+
+impl<'btf> Names<'btf> {
+    /// The number of one more definition of this name.
+    fn next(&mut self, name: Cow<'btf, [u8]>) -> u32 {
+        let users = self.0.entry(name).or_insert(Users { count: 0, word: Word::None });
+        users.count += 1;
+        users.count
+    }
+
+    /// The number of a definition or forward declaration of this name, so that no two
+    /// types get the same name but a type and the declarations of it.
+    fn claim(&mut self, name: Cow<'btf, [u8]>, word: Word, is_forward: bool) -> u32 {
+        let users = match self.0.entry(name.clone()) {
+            Entry::Occupied(users) => users.into_mut(),
+            Entry::Vacant(vacant) => {
+                vacant.insert(Users { count: u32::from(!is_forward), word });
+                return 1;
+            }
+        };
+        if users.word == word && (is_forward || users.count == 0) {
+            users.count = users.count.max(u32::from(!is_forward));
+            return 1;
+        }
+        let mut number = users.count.max(1);
+        loop {
+            number += 1;
+            if let Entry::Vacant(vacant) = self.0.entry(Cow::Owned(with_number(&name, number))) {
+                vacant.insert(Users { count: 1, word });
+                break;
+            }
+        }
+        if let Some(users) = self.0.get_mut(&name) {
+            users.count = number;
+        }
+        number
+    }
+
+    /// Whether something has this name.
+    pub(super) fn contains(&self, name: &[u8]) -> bool {
+        self.0.contains_key(name)
+    }
+}
+
+fn with_number(name: &[u8], number: u32) -> Vec<u8> {
+    [name, format!("___{number}").as_bytes()].concat()
+}
+
+/// A name as it is written.
+pub(super) type Written<'btf> = Cow<'btf, [u8]>;
+
+/// The identifier for a name: itself, if it is one and no keyword.
+pub(super) fn identifier(name: Name<'_>) -> Written<'_> {
+    if name.is_c_identifier() {
+        return match is_keyword(name.as_bytes()) {
+            false => Cow::Borrowed(name.as_bytes()),
+            true => Cow::Owned([name.as_bytes(), b"_"].concat()),
+        };
+    }
+    let starts_with_digit = name.as_bytes().first().is_some_and(u8::is_ascii_digit);
+    let underscore = starts_with_digit.then_some(b'_');
+    let inner = name.as_bytes().iter().map(|&byte| if byte.is_ascii_alphanumeric() { byte } else { b'_' });
+    Cow::Owned(underscore.into_iter().chain(inner).collect())
+}
+
+/// Whether a name can be written as it is.
+pub(super) fn is_identifier(name: Name<'_>) -> bool {
+    name.is_c_identifier() && !is_keyword(name.as_bytes())
+}
+
+/// Whether compilers take a word for something else: keywords of C17 and of GNU.
+/// (`bool`, `true` and `false` are the kernel's own.)
+fn is_keyword(word: &[u8]) -> bool {
+    if word.first() == Some(&b'_') {
+        return matches!(
+            word,
+            b"_Alignas"
+                | b"_Alignof"
+                | b"_Atomic"
+                | b"_Bool"
+                | b"_Complex"
+                | b"_Generic"
+                | b"_Imaginary"
+                | b"_Noreturn"
+                | b"_Static_assert"
+                | b"_Thread_local"
+                | b"_Float16"
+                | b"_Accum"
+                | b"_Fract"
+                | b"_Sat"
+                | b"_BitInt"
+                | b"_ExtInt"
+                | b"__alignof"
+                | b"__alignof__"
+                | b"__asm"
+                | b"__asm__"
+                | b"__attribute"
+                | b"__attribute__"
+                | b"__auto_type"
+                | b"__bf16"
+                | b"__complex"
+                | b"__complex__"
+                | b"__const"
+                | b"__const__"
+                | b"__extension__"
+                | b"__float128"
+                | b"__func__"
+                | b"__FUNCTION__"
+                | b"__PRETTY_FUNCTION__"
+                | b"__imag"
+                | b"__imag__"
+                | b"__inline"
+                | b"__inline__"
+                | b"__int128"
+                | b"__label__"
+                | b"__null"
+                | b"__nullptr"
+                | b"__real"
+                | b"__real__"
+                | b"__restrict"
+                | b"__restrict__"
+                | b"__signed"
+                | b"__signed__"
+                | b"__thread"
+                | b"__typeof"
+                | b"__typeof__"
+                | b"__volatile"
+                | b"__volatile__"
+                | b"__builtin_offsetof"
+                | b"__builtin_va_list"
+                | b"__builtin_va_arg"
+                | b"__builtin_types_compatible_p"
+                | b"__builtin_choose_expr"
+                | b"__FILE__"
+                | b"__LINE__"
+                | b"__DATE__"
+                | b"__TIME__"
+                | b"__COUNTER__"
+                | b"__BASE_FILE__"
+                | b"__INCLUDE_LEVEL__"
+        );
+    }
+    matches!(
+        word,
+        b"asm"
+            | b"auto"
+            | b"break"
+            | b"case"
+            | b"char"
+            | b"const"
+            | b"continue"
+            | b"default"
+            | b"do"
+            | b"double"
+            | b"else"
+            | b"enum"
+            | b"extern"
+            | b"float"
+            | b"for"
+            | b"goto"
+            | b"if"
+            | b"inline"
+            | b"int"
+            | b"long"
+            | b"register"
+            | b"restrict"
+            | b"return"
+            | b"short"
+            | b"signed"
+            | b"sizeof"
+            | b"static"
+            | b"struct"
+            | b"switch"
+            | b"typedef"
+            | b"typeof"
+            | b"union"
+            | b"unsigned"
+            | b"void"
+            | b"volatile"
+            | b"while"
+    )
+}
+
+/// Whether a type is a forward declaration, so that it can be one of many.
+fn is_forward(ty: Type<'_>) -> bool {
+    match ty {
+        Type::Fwd(_) => true,
+        Type::Enum(e) => e.values().len() == 0,
+        _ => false,
+    }
+}
+
+impl<'btf> Printer<'btf, '_> {
+    /// The name of a type as it is written; empty if it has none.
+    pub(super) fn resolved(&mut self, ty: Type<'btf>) -> Written<'btf> {
+        let id = ty.id();
+        let raw = ty.name();
+        if raw.is_empty() {
+            return Cow::Borrowed(b"");
+        }
+        let name = if self.form.exact { Cow::Borrowed(raw.as_bytes()) } else { identifier(raw) };
+        if !self.is(id, state::NAMED) {
+            self.set(id, state::NAMED);
+            let word = Word::of(ty);
+            let names = if word == Word::None { &mut self.idents } else { &mut self.tags };
+            let number = match (self.form.exact, is_forward(ty)) {
+                (true, true) => 1,
+                (true, false) => names.next(name.clone()),
+                (false, is_forward) => names.claim(name.clone(), word, is_forward),
+            };
+            if number > 1 {
+                self.set(id, state::SUFFIXED);
+                self.suffixes.insert(id, number);
+            }
+        }
+        if !self.is(id, state::SUFFIXED) {
+            return name;
+        }
+        let mut numbered = with_number(&name, self.suffixes.get(&id).copied().unwrap_or(1));
+        if self.form.exact {
+            numbered.truncate(LIBBPF_NAME);
+        }
+        Cow::Owned(numbered)
+    }
+
+    /// Writes the name of a type.
+    pub(super) fn put_type_name(&mut self, ty: Type<'btf>) -> fmt::Result {
+        let name = self.resolved(ty);
+        self.put_name(Name::new(&name))
+    }
+
+    /// Writes the keyword and name of a struct, union or enum.
+    pub(super) fn put_tag_name(&mut self, ty: Type<'btf>) -> fmt::Result {
+        self.put(Word::of(ty).as_str())?;
+        if !ty.is_anonymous() {
+            self.put(" ")?;
+            self.put_type_name(ty)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the name of an enumerator.
+    pub(super) fn put_enumerator(&mut self, raw: Name<'btf>) -> fmt::Result {
+        let name = if self.form.exact { Cow::Borrowed(raw.as_bytes()) } else { identifier(raw) };
+        let number = match self.form.exact {
+            true => self.idents.next(name.clone()),
+            false => self.idents.claim(name.clone(), Word::None, false),
+        };
+        self.put_name(Name::new(&name))?;
+        if number > 1 {
+            self.put("___")?;
+            self.put_number(number)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a name.
+    pub(super) fn put_name(&mut self, name: Name<'_>) -> fmt::Result {
+        let is_plain = name.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte));
+        match std::str::from_utf8(name.as_bytes()) {
+            Ok(text) if is_plain => self.put(text),
+            _ => fmt::Write::write_fmt(self, format_args!("{name}")),
+        }
+    }
+
+    /// Writes a comment with a name in it.
+    pub(super) fn comment(&mut self, name: Name<'_>, text: &str) -> fmt::Result {
+        self.put("/* ")?;
+        self.put(&name.to_string().replace("*/", "* /").replace("/*", "/ *"))?;
+        self.put(text)?;
+        self.put(" */")
+    }
+
+    /// Writes what the name of a type really is above its definition, if it had to be
+    /// changed.
+    pub(super) fn put_real_name(&mut self, ty: Type<'btf>) -> fmt::Result {
+        let name = ty.name();
+        if self.form.exact || name.is_empty() || is_identifier(name) {
+            return Ok(());
+        }
+        self.comment(name, "")?;
+        self.put("\n")
+    }
+}

@@ -1,0 +1,286 @@
+//! The state of one header: which types are ordered, written and named, and the
+//! text that is on its way out.
+
+use std::{collections::HashMap, fmt, fmt::Write};
+
+use btf_types::{Btf, Composite, Name, Type};
+
+use super::{asserts::Asserts, layout::Layout, names::Names, order::mark_referenced, scope::Scopes};
+use crate::{Error, TypeRef};
+
+/// Bytes of text that are gathered before they are handed on.
+const BUFFER: usize = 1 << 15;
+/// How many types may lead to one another on the way to a definition.
+const HOPS: u32 = 512;
+/// How many anonymous types may be inside each other.
+const NESTING: usize = 64;
+/// Steps that any BTF may take, and how many more for each type.
+const STEPS: (u64, u64) = (1 << 20, 64);
+
+/// How a header is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    /// What bpftool prints, and not what is right.
+    pub(super) exact: bool,
+    pub(super) static_asserts: bool,
+}
+
+/// What is known of a type, as bits.
+pub(super) mod state {
+    /// It is being ordered: what it needs comes first.
+    pub(in crate::c) const ORDERING: u16 = 1;
+    /// All that it needs is in the queue, or written.
+    pub(in crate::c) const ORDERED: u16 = 1 << 1;
+    /// What it needs is being written.
+    pub(in crate::c) const EMITTING: u16 = 1 << 2;
+    /// It is defined, or need not be.
+    pub(in crate::c) const EMITTED: u16 = 1 << 3;
+    /// A forward declaration is written.
+    pub(in crate::c) const FORWARD: u16 = 1 << 4;
+    /// Another type refers to it.
+    pub(in crate::c) const REFERENCED: u16 = 1 << 5;
+    /// Which of the types of its name it is has been settled.
+    pub(in crate::c) const NAMED: u16 = 1 << 6;
+    /// It is not the first of its name.
+    pub(in crate::c) const SUFFIXED: u16 = 1 << 7;
+    /// The header of the base defines it.
+    pub(in crate::c) const OF_BASE: u16 = 1 << 8;
+}
+
+pub(super) struct Printer<'btf, 'o> {
+    pub(super) btf: &'btf Btf,
+    pub(super) form: Form,
+    out: &'o mut dyn fmt::Write,
+    buffer: String,
+    number: itoa::Buffer,
+    /// Nothing is written, but all else goes on.
+    pub(super) muted: bool,
+    states: Vec<u16>,
+    /// Names of structs, unions and enums; those of typedefs and enumerators.
+    pub(super) tags: Names<'btf>,
+    pub(super) idents: Names<'btf>,
+    /// The numbers that types of a name have, but for the first of each.
+    pub(super) suffixes: HashMap<u32, u32>,
+    /// Names of members, of the structs that are being written.
+    pub(super) scopes: Scopes<'btf>,
+    /// Alignments as libbpf has them, by id.
+    pub(super) aligns: Vec<u8>,
+    /// How structs and unions are laid out, by id.
+    pub(super) layouts: Vec<Layout>,
+    /// Definitions in the order in which they are to be written.
+    pub(super) queue: Vec<Type<'btf>>,
+    pub(super) asserts: Asserts,
+    /// How many structs are being laid out inside each other.
+    pub(super) layout_depth: u32,
+    /// The next struct has its members' names in common with the one that it is in.
+    pub(super) shares_scope: bool,
+    /// The next base is written with its members, though it may have a name.
+    pub(super) inlines: bool,
+    /// Tabs at the beginning of a line.
+    pub(super) level: usize,
+    steps_left: u64,
+    steps: u64,
+    /// Why a method failed with [`fmt::Error`].
+    failure: Option<Error>,
+}
+
+impl<'btf, 'o> Printer<'btf, 'o> {
+    pub(super) fn new(btf: &'btf Btf, form: Form, out: &'o mut dyn fmt::Write) -> Self {
+        let count = btf.type_count() as usize;
+        let steps = btf.layers().map(|layer| layer.type_section().len() as u64 / 4).sum::<u64>();
+        let steps = STEPS.0 + STEPS.1 * steps;
+        let mut states = vec![0; count];
+        if let Some(void) = states.first_mut() {
+            *void = state::ORDERED | state::EMITTED;
+        }
+        Self {
+            btf,
+            form,
+            out,
+            buffer: String::with_capacity(BUFFER + BUFFER / 4),
+            number: itoa::Buffer::new(),
+            muted: false,
+            states,
+            tags: Names::default(),
+            idents: Names::default(),
+            suffixes: HashMap::new(),
+            scopes: Scopes::default(),
+            aligns: vec![0; count],
+            layouts: if form.exact { Vec::new() } else { vec![Layout::UNKNOWN; count] },
+            queue: Vec::new(),
+            asserts: Asserts::default(),
+            layout_depth: 0,
+            shares_scope: false,
+            inlines: false,
+            level: 0,
+            steps_left: steps,
+            steps,
+            failure: None,
+        }
+    }
+
+    /// Marks what types of these ids refer to.
+    pub(super) fn mark_referenced(&mut self, ids: std::ops::Range<u32>) {
+        mark_referenced(self.btf, ids, &mut self.states);
+    }
+
+    /// Writes the definition of a type, and before it what that needs.
+    pub(super) fn define(&mut self, ty: Type<'btf>) -> Result<(), Error> {
+        if self.is(ty.id(), state::ORDERED) && self.queue.is_empty() {
+            return Ok(());
+        }
+        self.queue.clear();
+        let result = self.order(ty, false, 0).map(drop).and_then(|()| {
+            let mut next = 0;
+            while let Some(&ty) = self.queue.get(next) {
+                self.emit(ty, 0, 0)?;
+                next += 1;
+            }
+            Ok(())
+        });
+        self.queue.clear();
+        self.checked(result)
+    }
+
+    /// Everything below an id is defined by the header of the base.
+    pub(super) fn end_base(&mut self, end: u32) {
+        for states in self.states.iter_mut().take(end as usize).skip(1) {
+            *states |= state::ORDERED | state::EMITTED | state::OF_BASE;
+        }
+    }
+
+    /// Writes the definition of a type alone.
+    pub(super) fn definition(&mut self, ty: Type<'btf>) -> fmt::Result {
+        match ty {
+            Type::Struct(s) => self.composite(s.into()),
+            Type::Union(u) => self.composite(u.into()),
+            Type::Enum(_) | Type::Enum64(_) => self.enumeration(ty),
+            Type::Typedef(typedef) => {
+                let name = self.resolved(ty);
+                self.put("typedef ")?;
+                self.declare(typedef.target(), Name::new(&name))
+            }
+            _ => self.declare(ty, Name::EMPTY),
+        }
+    }
+
+    /// Hands on what is left of the text.
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
+        let result = self.flush();
+        self.checked(result)
+    }
+
+    /// The error behind a [`fmt::Error`].
+    pub(super) fn checked(&mut self, result: fmt::Result) -> Result<(), Error> {
+        match (self.failure.take(), result) {
+            (Some(error), _) => Err(error),
+            (None, Ok(())) => Ok(()),
+            (None, Err(fmt::Error)) => Err(Error::Writer),
+        }
+    }
+
+    pub(super) fn flush(&mut self) -> fmt::Result {
+        let result = self.out.write_str(&self.buffer);
+        self.buffer.clear();
+        result
+    }
+
+    /// Writes text.
+    #[inline]
+    pub(super) fn put(&mut self, text: &str) -> fmt::Result {
+        if self.muted {
+            return Ok(());
+        }
+        if self.buffer.len() >= BUFFER {
+            self.flush()?;
+        }
+        self.buffer.push_str(text);
+        Ok(())
+    }
+
+    pub(super) fn put_number(&mut self, number: impl itoa::Integer) -> fmt::Result {
+        if !self.muted {
+            self.buffer.push_str(self.number.format(number));
+        }
+        Ok(())
+    }
+
+    /// Begins a line.
+    pub(super) fn line(&mut self) -> fmt::Result {
+        const TABS: &str = "\n\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t";
+        self.put(TABS.get(..=self.level).unwrap_or(TABS))
+    }
+
+    /// Whether a type has any of these states.
+    #[inline]
+    pub(super) fn is(&self, id: u32, state: u16) -> bool {
+        self.states.get(id as usize).is_some_and(|states| states & state != 0)
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, id: u32, state: u16) {
+        if let Some(states) = self.states.get_mut(id as usize) {
+            *states |= state;
+        }
+    }
+
+    #[inline]
+    pub(super) fn unset(&mut self, id: u32, state: u16) {
+        if let Some(states) = self.states.get_mut(id as usize) {
+            *states &= !state;
+        }
+    }
+
+    /// Takes the type with an id.
+    pub(super) fn ty(&self, id: u32) -> Type<'btf> {
+        self.btf.type_by_id(id).unwrap_or(Type::Void)
+    }
+
+    /// Takes off a step; fails when there are none left.
+    #[inline]
+    pub(super) fn step(&mut self, ty: Type<'_>) -> fmt::Result {
+        match self.steps_left.checked_sub(1) {
+            Some(left) => {
+                self.steps_left = left;
+                Ok(())
+            }
+            None => self.fail(Error::TooMuch { ty: TypeRef::of(ty), limit: self.steps }),
+        }
+    }
+
+    /// One hop more on the way to a definition.
+    #[inline]
+    pub(super) fn hop(&mut self, ty: Type<'_>, hops: u32) -> Result<u32, fmt::Error> {
+        self.step(ty)?;
+        if hops == HOPS {
+            self.fail(Error::TooDeep { ty: TypeRef::of(ty), limit: HOPS })?;
+        }
+        Ok(hops + 1)
+    }
+
+    /// Goes into the body of a type.
+    pub(super) fn nest(&mut self, ty: Composite<'_>) -> fmt::Result {
+        if self.level == NESTING {
+            return self.fail(Error::TooDeep { ty: TypeRef::of(ty.into()), limit: NESTING as u32 });
+        }
+        self.level += 1;
+        Ok(())
+    }
+
+    #[cold]
+    pub(super) fn fail(&mut self, error: Error) -> fmt::Result {
+        self.failure.get_or_insert(error);
+        Err(fmt::Error)
+    }
+
+    /// Whether something has failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+}
+
+impl Write for Printer<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.put(text)
+    }
+}

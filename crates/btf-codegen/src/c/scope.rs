@@ -1,0 +1,48 @@
+//! Names of members, each for one member of a struct and of the anonymous ones in
+//! it. C compilers see to that, others need not.
+
+use std::collections::HashMap;
+
+use super::names::Written;
+
+/// Names of the structs that are being written, inside each other.
+#[derive(Debug, Default)]
+pub(super) struct Scopes<'btf> {
+    scopes: Vec<HashMap<Written<'btf>, u32>>,
+    depth: usize,
+}
+
+impl<'btf> Scopes<'btf> {
+    /// Goes into a struct whose members are its own.
+    pub(super) fn open(&mut self) {
+        match self.scopes.get_mut(self.depth) {
+            Some(scope) => scope.clear(),
+            None => self.scopes.push(HashMap::new()),
+        }
+        self.depth += 1;
+    }
+
+    pub(super) fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// The name that a member gets.
+    pub(super) fn claim(&mut self, name: Written<'btf>) -> Written<'btf> {
+        let Some(scope) = self.depth.checked_sub(1).and_then(|index| self.scopes.get_mut(index)) else { return name };
+        let Some(count) = scope.get_mut(&name) else {
+            scope.insert(name.clone(), 1);
+            return name;
+        };
+        let mut number = *count;
+        let numbered: Written<'btf> = loop {
+            number += 1;
+            let numbered = [&name, format!("___{number}").as_bytes()].concat();
+            if !scope.contains_key(numbered.as_slice()) {
+                break numbered.into();
+            }
+        };
+        scope.insert(name, number);
+        scope.insert(numbered.clone(), 1);
+        numbered
+    }
+}

@@ -1,0 +1,176 @@
+//! The order of a sorted header, which depends on names alone: the same types are
+//! in the same order whatever their ids are.
+//!
+//! Enumerations come first, then structs and unions, then typedefs of functions, then
+//! what is left; each by name. A typedef is where what it is for is. Types that have
+//! the same name are told apart by what is in them.
+//!
+//! Source: `sort_btf_c` in `tools/bpf/bpftool/btf.c`.
+
+use std::{cmp::Ordering, ops::Range};
+
+use btf_types::{AnyEnum, Btf, Composite, EnumValue, Name, Type, View};
+
+/// How many types of a chain are followed.
+const HOPS: u32 = 64;
+/// The rank of what has none.
+const LAST: u8 = 10;
+
+/// The place of a type among others.
+struct Key<'btf> {
+    rank: u8,
+    /// The first bytes of the name that is sorted by.
+    prefix: u64,
+    sort_name: Name<'btf>,
+    ty: Type<'btf>,
+}
+
+/// The types of these ids for which a header has a definition, or that lead to some,
+/// in the order of a sorted header.
+pub(super) fn sorted<'btf>(btf: &'btf Btf, ids: Range<u32>) -> Vec<Type<'btf>> {
+    let types = ids.filter_map(|id| btf.type_by_id(id).ok());
+    let mut keys: Vec<_> = types.filter_map(Key::of).collect();
+    keys.sort_unstable_by(Key::compare);
+    keys.into_iter().map(|key| key.ty).collect()
+}
+
+impl<'btf> Key<'btf> {
+    fn of(ty: Type<'btf>) -> Option<Self> {
+        let rank = match ty {
+            Type::Enum(_) | Type::Enum64(_) => u8::from(!ty.is_anonymous()),
+            Type::Struct(_) | Type::Union(_) if !ty.is_anonymous() => 3,
+            // A tag has a name too, though that is not one of a definition.
+            Type::Typedef(_) | Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
+            // These are written with whatever has them.
+            Type::Int(_) | Type::Float(_) | Type::Func(_) | Type::Var(_) | Type::Datasec(_) | Type::DeclTag(_) => {
+                return None;
+            }
+            Type::Typedef(_) => LAST,
+            _ if leads_nowhere(ty) => return None,
+            _ => LAST,
+        };
+        let sort_name = sort_name(ty);
+        Some(Self { rank, prefix: prefix(sort_name), sort_name, ty })
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let own = |key: &Self| key.ty.name();
+        (self.rank, self.prefix)
+            .cmp(&(other.rank, other.prefix))
+            .then_with(|| compare_names(self.sort_name, other.sort_name))
+            .then_with(|| compare_names(own(self), own(other)))
+            .then_with(|| self.disambiguation().cmp(&other.disambiguation()))
+            .then_with(|| self.ty.id().cmp(&other.ty.id()))
+    }
+
+    fn disambiguation(&self) -> u64 {
+        hash(self.ty, true, 0)
+    }
+}
+
+/// Compares names, of which those at the same place are equal.
+fn compare_names(a: Name<'_>, b: Name<'_>) -> Ordering {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if std::ptr::eq(a, b) { Ordering::Equal } else { a.cmp(b) }
+}
+
+fn prefix(name: Name<'_>) -> u64 {
+    let mut prefix = [0; 8];
+    prefix.iter_mut().zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(prefix)
+}
+
+/// The rank of what a typedef is for, which is named by it if by nothing else.
+fn rank_of_target(ty: Type<'_>) -> u8 {
+    let mut inner = ty;
+    for _ in 0..HOPS {
+        inner = match inner {
+            Type::Enum(_) | Type::Enum64(_) => return 1,
+            Type::Int(_) | Type::Float(_) => return 2,
+            Type::Struct(_) | Type::Union(_) => return 3,
+            Type::FuncProto(_) => return 4,
+            Type::Array(array) => array.element(),
+            _ => match inner.target() {
+                Some(target) => target,
+                None => return LAST,
+            },
+        };
+    }
+    LAST
+}
+
+/// Whether a type that has no definition itself leads to none that has not come
+/// before, as of a lower rank.
+fn leads_nowhere(ty: Type<'_>) -> bool {
+    let mut inner = ty;
+    for _ in 0..HOPS {
+        inner = match inner {
+            Type::Void | Type::Int(_) | Type::Float(_) => return true,
+            Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_) => return !inner.is_anonymous(),
+            Type::Typedef(_) => return rank_of_target(inner) < LAST,
+            Type::Array(array) => array.element(),
+            _ => match inner.target() {
+                Some(target) => target,
+                None => return false,
+            },
+        };
+    }
+    false
+}
+
+/// The name that a type is sorted by: that of what it refers to in the end, and of an
+/// enumeration without a name that of its first value.
+fn sort_name(ty: Type<'_>) -> Name<'_> {
+    if let Some(any) = AnyEnum::of(ty).filter(|_| ty.is_anonymous()) {
+        return any.values().next().map_or(Name::EMPTY, EnumValue::name);
+    }
+    let mut inner = ty;
+    for _ in 0..HOPS {
+        inner = match inner {
+            Type::Array(array) => array.element(),
+            _ => match inner.target() {
+                Some(target) => target,
+                None => return inner.name(),
+            },
+        };
+    }
+    Name::EMPTY
+}
+
+fn mix(hash: u64, value: u64) -> u64 {
+    hash.wrapping_mul(31).wrapping_add(value)
+}
+
+fn mix_name(hash: u64, name: Name<'_>) -> u64 {
+    if name.is_empty() {
+        return hash;
+    }
+    // As x86 has it, where a `char` is signed.
+    mix(hash, name.as_bytes().iter().fold(0, |hash, byte| mix(hash, *byte as i8 as u64)))
+}
+
+/// A hash of the names in a type, by which types of one name are ordered.
+fn hash(ty: Type<'_>, with_members: bool, hops: u32) -> u64 {
+    let mut of = mix_name(0, ty.name());
+    if hops == HOPS {
+        return of;
+    }
+    if let Some(any) = AnyEnum::of(ty) {
+        return any.values().fold(of, |of, value| mix_name(of, value.name()));
+    }
+    if let Some(composite) = Composite::of(ty) {
+        if with_members {
+            for member in composite.members() {
+                of = mix(mix_name(of, member.name()), hash(member.ty(), false, hops + 1));
+            }
+        }
+        return of;
+    }
+    match ty {
+        Type::Array(array) => mix(mix(of, array.nelems().into()), hash(array.element(), with_members, hops + 1)),
+        _ => match ty.target() {
+            Some(target) => mix(of, hash(target, with_members, hops + 1)),
+            None => of,
+        },
+    }
+}

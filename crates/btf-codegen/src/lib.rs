@@ -1,0 +1,38 @@
+//! Source code out of BTF.
+//!
+//! [`c`] prints C headers: `vmlinux.h` for a whole kernel, or just what a program
+//! needs of it, with the same layout as in the kernel, which the compiler can be
+//! made to check.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use btf_codegen::c;
+//! use btf_types::Btf;
+//!
+//! # /*
+//! let bytes = std::fs::read("/sys/kernel/btf/vmlinux")?;
+//! # */
+//! # let bytes: &'static [u8] = include_bytes!("../doc/socket.btf");
+//! let vmlinux = Btf::parse(bytes)?;
+//!
+//! let mut header = String::new();
+//! c::Header::new().root("sk_buff").static_asserts(true).write(&vmlinux, &mut header)?;
+//! assert!(header.contains("struct sk_buff {\n"));
+//! assert!(header.contains("_Static_assert(__builtin_offsetof(struct sk_buff, len) == "));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Whatever BTF that parses is printed or refused with an [`Error`], in time and
+//! space that are bounded by its size: what is nested too deeply, contains itself,
+//! or expands to far more than there are types is an error with the type's name.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+
+pub mod c;
+mod error;
+
+#[doc(no_inline)]
+pub use btf_types;
+pub use error::{Error, TypeRef};
