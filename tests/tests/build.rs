@@ -327,6 +327,56 @@ fn a_name_that_was_behind_a_pointer_is_whole_where_it_is_needed_whole() {
     assert_eq!(tags, ["whole", "tagged"]);
 }
 
+/// Each copy of a declaration has its tags, once, in whatever order copies are
+/// made.
+#[test]
+fn every_copy_has_the_tags_of_what_it_is_a_copy_of() {
+    let (mut b, int) = builder_with_int();
+    let s = b.structure("s", 4).member("i", int, 0).finish().unwrap();
+    let td = b.typedef("s_t", s).unwrap();
+    let ptr = b.ptr(td).unwrap();
+    let pointing = b.structure("pointing", 8).member("p", ptr, 0).finish().unwrap();
+    let holding = b.structure("holding", 4).member("s", td, 0).finish().unwrap();
+    for target in [s, td, pointing, holding] {
+        b.decl_tag("tag", target, None).unwrap();
+        if target != td {
+            b.decl_tag("of a member", target, Some(0)).unwrap();
+        }
+    }
+    let btf = b.finish().unwrap();
+    let ty = |id| btf.type_by_id(id).unwrap();
+    type Copy<'a> = &'a dyn Fn(&mut Builder) -> Result<u32, Error>;
+    let copies: [Copy<'_>; 8] = [
+        &|b| b.copy_shallow(ty(pointing)),
+        &|b| b.copy_shallow(ty(holding)),
+        &|b| b.copy_shallow(ty(s)),
+        &|b| b.copy_reachable(ty(pointing)),
+        &|b| b.copy_reachable(ty(holding)),
+        &|b| b.copy(ty(td)),
+        &|b| b.copy(ty(pointing)),
+        &|b| b.copy_shallow(ty(td)),
+    ];
+    let mut most = 0;
+    for order in 0..copies.len().pow(4) {
+        let mut b = Builder::new();
+        for place in 0..4 {
+            copies[order / copies.len().pow(place) % copies.len()](&mut b).unwrap();
+        }
+        // What was left declared.
+        for id in btf.own_ids() {
+            b.copy(ty(id)).unwrap();
+        }
+        let copy = b.finish().unwrap();
+        for ty in copy.types().filter(|ty| matches!(ty, Type::Struct(_) | Type::Typedef(_))) {
+            let tags: Vec<_> = copy.all_decl_tags_of(ty).map(|tag| tag.name().to_string()).collect();
+            let expected: &[_] = if matches!(ty, Type::Typedef(_)) { &["tag"] } else { &["tag", "of a member"] };
+            assert_eq!(tags, expected, "{ty:?} of {order:o}");
+        }
+        most = most.max(copy.types().filter(|ty| ty.name() == "s_t").count());
+    }
+    assert_eq!(most, 3, "copies of one typedef: behind a pointer, by value, whole");
+}
+
 #[test]
 fn single_copies_are_put_together() {
     let (mut b, int) = builder_with_int();

@@ -146,6 +146,30 @@ impl Merge {
     }
 
     /// Merges into split BTF: what is split from `base` stays so.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// # use btf_build::{Builder, IntEncoding};
+    /// use btf_build::Merge;
+    ///
+    /// # let mut b = Builder::new();
+    /// # let int = b.int("int", 4, IntEncoding::SIGNED)?;
+    /// # let vmlinux = b.finish()?;
+    /// # let module = |name: &str| {
+    /// #     let mut b = Builder::on(&vmlinux);
+    /// #     b.typedef(name, int)?;
+    /// #     b.finish()
+    /// # };
+    /// # let (veth, vxlan) = (module("veth_t")?, module("vxlan_t")?);
+    /// let mut merge = Merge::on(&vmlinux);
+    /// merge.add(&veth)?;
+    /// let ids = merge.add(&vxlan)?;
+    /// let both = merge.finish()?;
+    /// assert!(both.base().unwrap().is_same(&vmlinux));
+    /// assert_eq!((both.own_ids(), ids.id(2)), (2..4, Some(3)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn on(base: &Btf) -> Self {
         Self { builder: Some(Builder::on(base)), added: Vec::new() }

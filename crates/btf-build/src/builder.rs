@@ -92,6 +92,23 @@ impl Builder {
     /// Begins split BTF, which continues the ids and strings of `base`: ids of
     /// the base can be referred to, and strings that the base has are not
     /// stored again.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// use btf_build::{Builder, IntEncoding};
+    ///
+    /// let mut b = Builder::new();
+    /// let int = b.int("int", 4, IntEncoding::SIGNED)?;
+    /// let vmlinux = b.finish()?;
+    /// let mut b = Builder::on(&vmlinux);
+    /// let td = b.typedef("module_int", int)?;
+    /// let module = b.finish()?;
+    /// assert_eq!((td, module.own_ids()), (2, 2..3));
+    /// assert!(module.base().unwrap().is_same(&vmlinux));
+    /// assert_eq!(module.as_bytes()[module.string_section()], *b"module_int\0");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn on(base: &Btf) -> Self {
         Self::with_base(Some(base))
@@ -175,6 +192,16 @@ impl Builder {
     ///
     /// Names of types are added with their types; this is for what else refers
     /// to the strings, such as `.BTF.ext`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// let mut b = btf_build::Builder::new();
+    /// let path = b.string("/src/main.c")?;
+    /// assert_eq!(b.string("/src/main.c")?, path);
+    /// assert_eq!(b.finish()?.string_at(path).unwrap(), "/src/main.c");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

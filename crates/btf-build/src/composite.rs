@@ -9,6 +9,27 @@ use crate::{Error, define::Pending};
 ///
 /// The first error is kept until [`CompositeBuilder::finish`].
 ///
+/// ```
+/// # fn main() -> Result<(), btf_build::Error> {
+/// use btf_build::{Builder, IntEncoding};
+/// use btf_types::Struct;
+///
+/// let mut b = Builder::new();
+/// let int = b.int("int", 4, IntEncoding::NONE)?;
+/// let union = b.union("", 4).member("word", int, 0).member("flags", int, 0).finish()?;
+/// b.structure("packet", 8).bitfield("version", int, 0, 4).member("", union, 32).finish()?;
+/// let btf = b.finish()?;
+/// let packet: Struct<'_> = btf.find("packet")?;
+/// let members: Vec<_> = packet.members().map(|m| (m.name().to_string(), m.bit_offset(), m.bitfield_size())).collect();
+/// assert_eq!(members, [("version".into(), 0, Some(4)), ("".into(), 32, None)]);
+///
+/// let mut b = Builder::new();
+/// let error = b.union("u", 4).member("m", 0, 8).finish().unwrap_err();
+/// assert_eq!(error.to_string(), "member \"m\" of a union is at bit 8, expected 0");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// [`Builder::structure`]: crate::Builder::structure
 /// [`Builder::union`]: crate::Builder::union
 #[derive(Debug)]

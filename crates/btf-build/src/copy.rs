@@ -18,6 +18,28 @@ impl Builder {
     /// copied as well before the builder finishes. A type that was copied
     /// already, or that the base of this builder has, is not copied again.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// use btf_build::{Builder, IntEncoding};
+    /// use btf_types::{Int, Struct};
+    ///
+    /// # let mut b = Builder::new();
+    /// # let int = b.int("int", 4, IntEncoding::SIGNED)?;
+    /// # let dev = b.structure("net_device", 4).member("mtu", int, 0).finish()?;
+    /// # b.decl_tag("tag", dev, Some(0))?;
+    /// # let vmlinux = b.finish()?;
+    /// let mut b = Builder::new();
+    /// let dev = b.copy(vmlinux.find::<Struct<'_>>("net_device")?)?;
+    /// // Its one member is an `int`, which has an id by now.
+    /// let int = b.copy(vmlinux.find::<Int<'_>>("int")?)?;
+    /// assert_eq!([dev, int], [1, 2]);
+    /// let btf = b.finish()?;
+    /// let kinds: Vec<_> = btf.types().map(|ty| ty.kind().unwrap().to_string()).collect();
+    /// assert_eq!(kinds, ["STRUCT", "INT", "DECL_TAG"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Format`] if it is of a kind that is unknown;
@@ -65,6 +87,9 @@ impl Builder {
     /// [`Builder::copy_reachable`], but a named struct or union of which only a
     /// pointer is needed becomes a FWD.
     ///
+    /// What was copied with a FWD inside, and is needed whole later, is copied
+    /// again, its DECL_TAGs as well: each copy has them.
+    ///
     /// ```
     /// # fn main() -> Result<(), btf_build::Error> {
     /// # use btf_build::{Builder, IntEncoding};
@@ -79,7 +104,8 @@ impl Builder {
     /// let mut b = Builder::new();
     /// b.copy_shallow(vmlinux.find::<Struct<'_>>("sk_buff")?)?;
     /// let btf = b.finish()?;
-    /// btf.find::<Fwd<'_>>("net_device")?;
+    /// assert_eq!(btf.find::<Fwd<'_>>("net_device")?.to_string(), "struct net_device");
+    /// assert!(btf.find::<Struct<'_>>("net_device").is_err());
     /// # Ok(())
     /// # }
     /// ```
@@ -379,7 +405,8 @@ impl Copying<'_> {
         self.copies.walks
     }
 
-    /// Adds the tags of the types that are copied, if they were not copied.
+    /// Adds the tags of the types that are copied, unless this copy of the type has
+    /// them.
     fn add_tags(&mut self, items: &mut Vec<Item>) {
         let sources = self.chain.sources.iter().filter_map(|&number| self.copies.sources.get(number));
         let tagging: Vec<Btf> =
@@ -390,11 +417,16 @@ impl Copying<'_> {
         // A tag may be what is copied, or lead to it.
         let mut seen: HashSet<u32> = items.iter().map(|item| item.old).collect();
         for index in 0..items.len() {
-            let Some(&Item { old, form: Form::Whole, .. }) = items.get(index) else { continue };
+            let Some(&Item { old, form: Form::Whole, before }) = items.get(index) else { continue };
+            // Those of a copy that gives way to this one stay on it.
+            let is_again = self.mode == Mode::Shallow && before.shallow != 0;
             let Ok(ty) = self.btf.type_by_id(old) else { continue };
             for tag in tagging.iter().flat_map(|layer| layer.all_decl_tags_of(ty)) {
                 let copied = *self.copied(tag.id());
-                let is_copied = if self.mode == Mode::Shallow { copied.shallow != 0 } else { self.is_whole(tag.id()) };
+                let is_copied = match self.mode {
+                    Mode::Shallow => copied.shallow != 0 && !is_again,
+                    Mode::One | Mode::Reachable => self.is_whole(tag.id()),
+                };
                 if !is_copied && !copied.is_closed && seen.insert(tag.id()) {
                     items.push(self.item(tag.id(), Form::Whole));
                 }

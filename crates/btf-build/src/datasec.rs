@@ -8,6 +8,23 @@ use crate::{Error, define::Pending};
 ///
 /// The first error is kept until [`DatasecBuilder::finish`].
 ///
+/// ```
+/// # fn main() -> Result<(), btf_build::Error> {
+/// use btf_build::{Builder, IntEncoding};
+/// use btf_types::{Datasec, Linkage};
+///
+/// let mut b = Builder::new();
+/// let int = b.int("int", 4, IntEncoding::SIGNED)?;
+/// let [a, c] = [b.var("a", int, Linkage::Global)?, b.var("c", int, Linkage::Static)?];
+/// b.datasec(".bss", 8).var(a, 0, 4).var(c, 4, 4).finish()?;
+/// let btf = b.finish()?;
+/// let bss: Datasec<'_> = btf.find(".bss")?;
+/// let entries: Vec<_> = bss.entries().map(|e| (e.ty().name().to_string(), e.offset(), e.size())).collect();
+/// assert_eq!(entries, [("a".into(), 0, 4), ("c".into(), 4, 4)]);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// [`Builder::datasec`]: crate::Builder::datasec
 #[derive(Debug)]
 #[must_use = "nothing is defined before `finish`"]

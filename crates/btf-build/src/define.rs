@@ -12,6 +12,20 @@ use crate::{
 
 /// Definition of a declared type, see [`Builder::define`]: a method for each
 /// kind, as [`Builder`] has them, which returns the id that was declared.
+///
+/// ```
+/// # fn main() -> Result<(), btf_build::Error> {
+/// use btf_build::{Builder, Error};
+///
+/// let mut b = Builder::new();
+/// let [list, link] = [b.declare(), b.declare()];
+/// b.define(list).structure("list", 8).member("next", link, 0).finish()?;
+/// b.define(link).ptr(list)?;
+/// assert!(matches!(b.define(link).ptr(0), Err(Error::AlreadyDefined { id: 2, .. })));
+/// assert_eq!(b.finish()?.type_by_id(link)?.to_string(), "struct list *");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is defined before the kind is chosen"]
 pub struct Definition<'b> {
@@ -152,6 +166,43 @@ macro_rules! definitions {
         )*}
     ) => {
         /// Kinds of types: each method returns the id of the new type.
+        ///
+        /// ```
+        /// # fn main() -> Result<(), btf_build::Error> {
+        /// use btf_build::{Builder, IntEncoding};
+        /// use btf_types::{FwdKind, Linkage};
+        ///
+        /// let mut b = Builder::new();
+        /// let int = b.int("int", 4, IntEncoding::SIGNED)?;
+        /// b.int_with_bits("old bitfield", 4, IntEncoding::NONE, 0, 3)?;
+        /// b.float("double", 8)?;
+        /// let volatile = b.volatile(int)?;
+        /// let ptr = b.ptr(volatile)?;
+        /// b.restrict(ptr)?;
+        /// let constant = b.const_(ptr)?;
+        /// b.array(constant, int, 16)?;
+        /// let td = b.typedef("counter_t", int)?;
+        /// b.decl_tag("exported", td, None)?;
+        /// b.decl_attribute("aligned(8)", td, None)?;
+        /// b.type_tag("user", int)?;
+        /// b.type_attribute("noderef", int)?;
+        /// b.fwd("inode", FwdKind::Struct)?;
+        /// b.structure("s", 4).member("value", int, 0).finish()?;
+        /// b.union("u", 4).member("value", int, 0).finish()?;
+        /// b.enumeration("e", 4).value("ZERO", 0).finish()?;
+        /// b.enumeration64("e64", 8).value("ONE", 1).finish()?;
+        /// let proto = b.func_proto(int).param("value", ptr).finish()?;
+        /// b.func("read", Linkage::Static, proto)?;
+        /// let var = b.var("count", td, Linkage::Global)?;
+        /// b.datasec(".data", 4).var(var, 0, 4).finish()?;
+        ///
+        /// let btf = b.finish()?;
+        /// let kinds: std::collections::BTreeSet<_> = btf.types().filter_map(|ty| ty.kind()).collect();
+        /// assert_eq!(kinds.len(), 19);
+        /// assert_eq!(btf.type_by_id(8)?.to_string(), "volatile int *const[16]");
+        /// # Ok(())
+        /// # }
+        /// ```
         impl Builder {
             $(
                 $(#[$doc])*

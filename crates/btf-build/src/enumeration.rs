@@ -12,6 +12,26 @@ use crate::{Error, define::Pending};
 ///
 /// The first error is kept until [`EnumBuilder::finish`].
 ///
+/// ```
+/// # fn main() -> Result<(), btf_build::Error> {
+/// use btf_build::Builder;
+/// use btf_types::{Enum, Enum64};
+///
+/// let mut b = Builder::new();
+/// b.enumeration("state", 4).value("GONE", -1).value("RUNNING", 0).finish()?;
+/// b.enumeration64("flags", 8).value("ALL", u64::MAX).finish()?;
+/// let error = b.enumeration("narrow", 4).value("WIDE", 1u64 << 32).finish().unwrap_err();
+/// assert_eq!(error.to_string(), "enumerator \"WIDE\" = 4294967296 does not fit an unsigned ENUM");
+///
+/// let btf = b.finish()?;
+/// let state: Enum<'_> = btf.find("state")?;
+/// assert!(state.is_signed() && state.values().map(|v| v.value()).eq([-1, 0]));
+/// let flags: Enum64<'_> = btf.find("flags")?;
+/// assert_eq!(flags.values().next().unwrap().value(), u64::MAX.into());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// [`Builder::enumeration`]: crate::Builder::enumeration
 /// [`Builder::enumeration64`]: crate::Builder::enumeration64
 #[derive(Debug)]

@@ -8,6 +8,25 @@ use crate::{Error, define::Pending};
 ///
 /// The first error is kept until [`FuncProtoBuilder::finish`].
 ///
+/// ```
+/// # fn main() -> Result<(), btf_build::Error> {
+/// use btf_build::{Builder, IntEncoding};
+/// use btf_types::{Func, Linkage};
+///
+/// let mut b = Builder::new();
+/// let int = b.int("int", 4, IntEncoding::SIGNED)?;
+/// let char = b.int("char", 1, IntEncoding::NONE)?;
+/// let constant = b.const_(char)?;
+/// let text = b.ptr(constant)?;
+/// let proto = b.func_proto(int).param("fmt", text).vararg().finish()?;
+/// b.func("printf", Linkage::Global, proto)?;
+/// let btf = b.finish()?;
+/// let printf: Func<'_> = btf.find("printf")?;
+/// assert_eq!(printf.to_string(), "int printf(const char *fmt, ...)");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// [`Builder::func_proto`]: crate::Builder::func_proto
 #[derive(Debug)]
 #[must_use = "nothing is defined before `finish`"]
