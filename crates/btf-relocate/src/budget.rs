@@ -2,24 +2,33 @@
 
 use std::cell::Cell;
 
-use crate::Fault;
+use btf_types::BtfExt;
+
+use crate::{Fault, Targets};
 
 /// Steps for any object, however small.
-const BASE: u64 = 16_000_000;
-/// Steps for each of its relocations, on top.
-const PER_RELOCATION: u64 = 4096;
+const BASE: u64 = 1 << 16;
+/// Steps for each byte of the object and of the types that it is relocated for,
+/// on top.
+const PER_BYTE: u64 = 32;
+/// Bytes for which one pair of types is remembered.
+const BYTES_PER_PAIR: u64 = 4;
 
 /// Steps that may still be taken. One step looks at a member, an enumerator, a
 /// pair of types, or 16 bytes of a name.
 pub(crate) struct Budget {
+    bytes: u64,
     limit: u64,
     left: Cell<u64>,
 }
 
 impl Budget {
-    pub(crate) fn new(relocations: usize) -> Self {
-        let limit = BASE + PER_RELOCATION * relocations as u64;
-        Self { limit, left: Cell::new(limit) }
+    /// The budget for an object, for these types.
+    pub(crate) fn new(ext: &BtfExt, targets: &Targets) -> Self {
+        let object = ext.as_bytes().len() + ext.btf().as_bytes().len();
+        let bytes = targets.layers().map(|btf| btf.as_bytes().len() as u64).fold(object as u64, u64::saturating_add);
+        let limit = bytes.saturating_mul(PER_BYTE).saturating_add(BASE);
+        Self { bytes, limit, left: Cell::new(limit) }
     }
 
     pub(crate) fn spend(&self, steps: u64) -> Result<(), Fault> {
@@ -31,5 +40,10 @@ impl Budget {
     /// Charges for looking at a name of `len` bytes.
     pub(crate) fn spend_name(&self, len: usize) -> Result<(), Fault> {
         self.spend(1 + len as u64 / 16)
+    }
+
+    /// Number of pairs of types whose comparison may be remembered.
+    pub(crate) fn pairs(&self) -> usize {
+        usize::try_from(self.bytes / BYTES_PER_PAIR).unwrap_or(usize::MAX)
     }
 }

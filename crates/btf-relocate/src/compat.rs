@@ -55,12 +55,16 @@ pub(crate) fn fields_are_compatible(local: Type<'_>, target: Type<'_>, budget: &
 
 /// Compatibility of the roots of type relocations; pairs of types are compared
 /// once.
-#[derive(Default)]
 pub(crate) struct Compatibility<'l, 't> {
     known: Memo<(Type<'l>, Type<'t>)>,
 }
 
 impl<'l, 't> Compatibility<'l, 't> {
+    /// Remembers the results of so many pairs.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { known: Memo::new(capacity) }
+    }
+
     /// Returns whether two types whose names agree stand for each other: they
     /// are of one kind, and so are what they point to, their elements,
     /// parameters and return types.

@@ -1,12 +1,16 @@
 //! Reasons why a relocation has no result.
 
-use btf_types::{CoreReloKind, Error, OwnedName};
+use std::fmt::{self, Write};
 
-/// Reason why a relocation cannot be resolved, whatever the kernel is guarded
-/// for: libbpf refuses to load the object.
+use btf_types::{CoreReloKind, Error};
+
+/// Reason why a relocation cannot be resolved: libbpf refuses to load the object,
+/// even if the instruction is never reached.
 ///
-/// (A field that the kernel does not have is not a fault: the instruction is
-/// poisoned, see [`Outcome::Poison`](crate::Outcome::Poison).)
+/// A field that the kernel does not have is not a fault: the instruction is
+/// poisoned, see [`Outcome::Poison`](crate::Outcome::Poison).
+///
+/// Types and access strings of more than 128 bytes are cut short in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
@@ -23,7 +27,7 @@ pub enum Fault {
     #[non_exhaustive]
     AccessString {
         /// The access string.
-        access: OwnedName,
+        access: String,
         /// The kind.
         kind: CoreReloKind,
     },
@@ -33,7 +37,7 @@ pub enum Fault {
     #[non_exhaustive]
     AccessIndex {
         /// The access string.
-        access: OwnedName,
+        access: String,
         /// The local type, as C writes it.
         ty: String,
         /// The number that is too large.
@@ -45,7 +49,7 @@ pub enum Fault {
     #[non_exhaustive]
     AccessBeyond {
         /// The access string.
-        access: OwnedName,
+        access: String,
         /// The local type, as C writes it.
         ty: String,
     },
@@ -161,5 +165,47 @@ impl Fault {
             Self::Size { source, .. } if matches!(**source, Error::TooBig { .. }) => E2BIG,
             _ => EINVAL,
         }
+    }
+}
+
+/// Maximum length in bytes of a type or an access string in an error. Thousands
+/// of relocations can share one that is longer.
+const LONGEST: usize = 128;
+
+/// A type or an access string for an error, cut short if it is long.
+pub(crate) fn shortened(text: impl fmt::Display) -> String {
+    let mut short = Shortened(String::new());
+    // It fails where the text is cut.
+    let _ = write!(short, "{text}");
+    short.0
+}
+
+/// Text of which the end is lost if it is long.
+struct Shortened(String);
+
+impl Write for Shortened {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = LONGEST.saturating_sub(self.0.len());
+        if text.len() <= room {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        let end = (0..=room).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        self.0.push_str(text.get(..end).unwrap_or_default());
+        self.0.push_str("...");
+        Err(fmt::Error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        assert_eq!(shortened("struct a"), "struct a");
+        let long = shortened("ä".repeat(100));
+        assert_eq!(long, format!("{}...", "ä".repeat(64)));
+        assert_eq!(shortened(format_args!("x{}", "ä".repeat(100))), format!("x{}...", "ä".repeat(63)));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet, hash_map::Entry};
 
-use btf_types::{FwdKind, Member, Name, Type};
+use btf_types::{FwdKind, Name, Type};
 
 use crate::{
     Fault,
@@ -15,14 +15,18 @@ use crate::{
 };
 
 /// Matches of the roots of type relocations; pairs of types are compared once.
-#[derive(Default)]
 pub(crate) struct Matching<'l, 't> {
     known: Memo<(Type<'l>, Type<'t>, bool)>,
     /// The members of target types by their essential names.
-    members: HashMap<Type<'t>, HashMap<Name<'t>, Vec<Member<'t>>>>,
+    members: HashMap<Type<'t>, MembersByName<'t>>,
 }
 
 impl<'l, 't> Matching<'l, 't> {
+    /// Remembers the results of so many pairs.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { known: Memo::new(capacity), members: HashMap::new() }
+    }
+
     /// Returns whether a target type has all that a local type of the same name
     /// has.
     pub(crate) fn compare(&mut self, local: Type<'l>, target: Type<'t>, budget: &Budget) -> Result<bool, Fault> {
@@ -135,15 +139,16 @@ impl<'l, 't> Matching<'l, 't> {
         for member in local_members {
             let name = essential(member.name(), budget)?;
             let mut is_equal = false;
-            let mut nth = 0;
-            while let Some(candidate) = self.member_of(target, name, nth, budget)? {
+            let mut candidates = self.members_of(target, budget)?.named(name);
+            while let Some(candidate) = candidates.and_then(|index| target_members.clone().nth(index as usize)) {
                 let matched = self.compare_at(below(levels)?, member.ty(), candidate.ty(), false, budget)?;
                 answer.height = answer.height.max(matched.height + 1);
                 is_equal = matched.is_equal;
                 if is_equal {
                     break;
                 }
-                nth += 1;
+                let index = candidates.unwrap_or_default();
+                candidates = self.members_of(target, budget)?.after(index);
             }
             if !is_equal {
                 return Ok(Answer { is_equal: false, ..answer });
@@ -152,29 +157,42 @@ impl<'l, 't> Matching<'l, 't> {
         Ok(answer)
     }
 
-    /// The member number `nth` among those of an essential name.
-    fn member_of(
-        &mut self,
-        ty: Type<'t>,
-        name: Name<'_>,
-        nth: usize,
-        budget: &Budget,
-    ) -> Result<Option<Member<'t>>, Fault> {
-        let by_name = match self.members.entry(ty) {
+    fn members_of(&mut self, ty: Type<'t>, budget: &Budget) -> Result<&MembersByName<'t>, Fault> {
+        Ok(match self.members.entry(ty) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(members_by_name(ty, budget)?),
-        };
-        Ok(by_name.get(name.as_bytes()).and_then(|named| named.get(nth)).copied())
+            Entry::Vacant(entry) => entry.insert(MembersByName::new(ty, budget)?),
+        })
     }
 }
 
-/// The members of a struct or union by their essential names.
-fn members_by_name<'t>(ty: Type<'t>, budget: &Budget) -> Result<HashMap<Name<'t>, Vec<Member<'t>>>, Fault> {
-    let mut by_name: HashMap<Name<'t>, Vec<Member<'t>>> = HashMap::new();
-    for member in members(ty).into_iter().flatten() {
-        by_name.entry(essential(member.name(), budget)?).or_default().push(member);
+/// The members of a struct or union, by numbers, by their essential names.
+struct MembersByName<'t> {
+    first: HashMap<Name<'t>, u32>,
+    /// The next member of the name, for each member.
+    next: Vec<Option<u32>>,
+}
+
+impl<'t> MembersByName<'t> {
+    fn new(ty: Type<'t>, budget: &Budget) -> Result<Self, Fault> {
+        let (mut first, mut next) = (HashMap::new(), Vec::new());
+        if let Some(members) = members(ty) {
+            for (index, member) in members.enumerate().rev() {
+                next.push(first.insert(essential(member.name(), budget)?, index as u32));
+            }
+        }
+        next.reverse();
+        Ok(Self { first, next })
     }
-    Ok(by_name)
+
+    /// The first member of an essential name.
+    fn named(&self, name: Name<'_>) -> Option<u32> {
+        self.first.get(name.as_bytes()).copied()
+    }
+
+    /// The next member of the same essential name.
+    fn after(&self, index: u32) -> Option<u32> {
+        self.next.get(index as usize).copied().flatten()
+    }
 }
 
 /// Returns whether each enumerator of the local enum has one of its name in the

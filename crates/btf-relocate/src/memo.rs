@@ -33,26 +33,30 @@ pub(crate) fn below(levels: u32) -> Result<u32, Fault> {
     levels.checked_sub(1).ok_or(Fault::CompareTooDeep { limit: LEVELS })
 }
 
-/// Answers that are known.
-pub(crate) struct Memo<K>(HashMap<K, Answer>);
-
-impl<K> Default for Memo<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
+/// Answers that are known: as many as fit.
+pub(crate) struct Memo<K> {
+    answers: HashMap<K, Answer>,
+    capacity: usize,
 }
 
 impl<K: Eq + Hash> Memo<K> {
+    /// A memory of so many answers. What is beyond is computed again.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { answers: HashMap::new(), capacity }
+    }
+
     /// The answer to a question, if it is known; an error if it takes more
     /// levels than are left.
     pub(crate) fn get(&self, key: &K, levels: u32) -> Result<Option<Answer>, Fault> {
-        match self.0.get(key) {
+        match self.answers.get(key) {
             Some(answer) if answer.height > levels => Err(Fault::CompareTooDeep { limit: LEVELS }),
             answer => Ok(answer.copied()),
         }
     }
 
     pub(crate) fn insert(&mut self, key: K, answer: Answer) {
-        self.0.insert(key, answer);
+        if self.answers.len() < self.capacity {
+            self.answers.insert(key, answer);
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::{collections::HashSet, ops::Range};
 
 use btf_elf::{BpfObject, Elf, Section};
-use btf_types::{Bytes, OwnedName};
+use btf_types::{Bytes, Name, OwnedName};
 
-use crate::{PatchError, Relocated, Relocator, relocated::address};
+use crate::{PatchError, Relocated, Relocator};
 
 /// Error of relocating an object file.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +80,7 @@ fn patch_programs(object: &BpfObject, relocated: &Relocated, bytes: &mut [u8]) -
     let (mut looked_up, mut patched) = (HashSet::new(), HashSet::new());
     for program in object.programs().filter(|program| looked_up.insert(address(program.name()))) {
         let Some(section) = relocated.ext.section(program.name()) else { continue };
-        if !patched.insert(address(section.name())) {
+        if !patched.insert(section.index()) {
             continue;
         }
         if let Some(code) = contents(program.section(), bytes)? {
@@ -88,6 +88,11 @@ fn patch_programs(object: &BpfObject, relocated: &Relocated, bytes: &mut [u8]) -
         }
     }
     Ok(())
+}
+
+/// The address of a name, which is the name's as long as its file is held.
+fn address(name: Name<'_>) -> usize {
+    name.as_bytes().as_ptr().addr()
 }
 
 /// Leaves out the CO-RE relocations of `.BTF.ext`: their length becomes 0.

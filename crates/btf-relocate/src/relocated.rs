@@ -1,6 +1,6 @@
 //! Results: the relocations of an object, resolved.
 
-use std::{collections::HashMap, fmt, iter::FusedIterator, slice, sync::OnceLock};
+use std::{fmt, iter::FusedIterator, ops::Range, slice, sync::OnceLock};
 
 use btf_types::{Btf, BtfExt, CoreRelo, CoreReloKind, CoreRelos, ExtSection, Name, Type};
 
@@ -16,9 +16,10 @@ pub struct Relocated {
     pub(crate) targets: Targets,
     /// A record for each relocation of `.BTF.ext`, in its order.
     pub(crate) records: Vec<Record>,
-    /// The numbers of the records of each program section, by the address of its
-    /// name.
-    pub(crate) sections: HashMap<usize, Vec<u32>>,
+    /// The numbers of the records of each program section of `.BTF.ext`.
+    pub(crate) sections: Vec<Vec<u32>>,
+    /// The candidates of all records.
+    pub(crate) considered: Vec<Considered>,
     /// Number of candidates that lack a member, and whose sentences suggest another.
     pub(crate) absences: OnceLock<usize>,
 }
@@ -28,14 +29,16 @@ pub struct Relocated {
 pub(crate) struct Record {
     /// Candidates that remain for the local type after this relocation.
     pub(crate) candidate_count: u32,
-    pub(crate) considered: Box<[Considered]>,
+    /// The candidates that were considered, by their numbers. Records of one
+    /// local type share them if the verdicts are equal.
+    pub(crate) considered: Range<u32>,
     /// The first candidate that matches.
     pub(crate) chosen: Option<CandidateId>,
     pub(crate) result: Result<Value, Box<Fault>>,
 }
 
 /// Candidate of a relocation, and what became of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Considered {
     pub(crate) candidate: CandidateId,
     pub(crate) verdict: Verdict,
@@ -143,7 +146,7 @@ impl Relocated {
     /// `.BTF.ext`.
     pub fn section(&self, name: impl AsRef<[u8]>) -> impl Iterator<Item = Relocation<'_>> {
         let section = self.ext.section(name);
-        let records = section.and_then(|section| self.sections.get(&address(section.name())));
+        let records = section.and_then(|section| self.sections.get(section.index()));
         let relos = section.map(ExtSection::core_relos);
         relos.into_iter().flatten().zip(records.into_iter().flatten()).filter_map(|(relo, &number)| {
             let record = self.records.get(number as usize)?;
@@ -162,11 +165,6 @@ impl Relocated {
     pub fn targets(&self) -> &Targets {
         &self.targets
     }
-}
-
-/// The address of a name, which is the name's as long as its BTF is held.
-pub(crate) fn address(name: Name<'_>) -> usize {
-    name.as_bytes().as_ptr().addr()
 }
 
 impl fmt::Debug for Relocated {
@@ -272,10 +270,13 @@ impl<'a> Relocation<'a> {
     }
 
     /// The candidates that were considered, with the reason why each was taken
-    /// or dropped. At most 32.
+    /// or dropped.
+    ///
+    /// At most 32; and of a thousand relocations and more no more than 16 each,
+    /// on average.
     #[must_use]
     pub fn candidates(self) -> impl ExactSizeIterator<Item = Candidate<'a>> {
-        self.record.considered.iter().map(move |considered| Candidate { owner: self.owner, considered })
+        self.owner.considered(self.record).iter().map(move |considered| Candidate { owner: self.owner, considered })
     }
 
     /// The result.
@@ -360,11 +361,17 @@ const COMPARED: usize = 1 << 14;
 const COMPARED_BY_ONE: usize = 4096;
 
 impl Relocated {
+    /// The candidates of a record.
+    fn considered(&self, record: &Record) -> &[Considered] {
+        let Range { start, end } = record.considered;
+        self.considered.get(start as usize..end as usize).unwrap_or_default()
+    }
+
     /// Number of members that each explanation compares by name, to suggest one:
     /// fewer, if many relocations are to be explained.
     pub(crate) fn compared(&self) -> usize {
         let is_absence = |considered: &&Considered| matches!(considered.verdict, Verdict::NoMember { .. });
-        let of_record = |record: &Record| record.considered.iter().filter(is_absence).count().min(EXPLAINED);
+        let of_record = |record: &Record| self.considered(record).iter().filter(is_absence).count().min(EXPLAINED);
         let absences = *self.absences.get_or_init(|| self.records.iter().map(of_record).sum());
         COMPARED.checked_div(absences).map_or(COMPARED_BY_ONE, |share| share.min(COMPARED_BY_ONE))
     }

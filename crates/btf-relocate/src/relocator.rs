@@ -4,8 +4,9 @@
 //! `bpf_core_resolve_relo` in `tools/lib/bpf/libbpf.c`.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::OnceLock,
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, OnceLock},
 };
 
 use btf_types::{BtfExt, ByteOrder, CoreReloKind, Name, Type};
@@ -14,16 +15,23 @@ use crate::{
     Fault, Relocated, Targets, Verdict,
     budget::Budget,
     compat::Compatibility,
+    fault::shortened,
     matching::Matching,
-    relocated::{Considered, Record, Value, address},
+    relocated::{Considered, Record, Value},
     search::{find_enumerator, find_field},
     spec::{Class, Request, Spec, check_type_access, local_enumerator, size_of},
     targets::{CandidateCache, CandidateId},
     value::{FieldValue, can_change_size},
 };
 
-/// Number of candidates of a relocation whose verdicts are kept.
+/// Maximum number of candidates of a relocation whose verdicts are kept.
 const CONSIDERED: usize = 32;
+/// Number of those on average, if there are many relocations.
+const AVERAGE: usize = 16;
+/// Number of those in any case.
+const SPARE: usize = 1024;
+/// Steps for each candidate that is kept of a list of which others are dropped.
+const PER_KEPT: u64 = 8;
 
 /// Resolver of CO-RE relocations for one kernel.
 ///
@@ -80,13 +88,17 @@ impl Relocator {
     #[must_use]
     pub fn relocate(&self, ext: &BtfExt) -> Relocated {
         let mut session = Session::new(self, ext);
-        let mut sections: HashMap<usize, Vec<u32>> = HashMap::new();
+        let mut sections = vec![Vec::new(); ext.sections().len()];
         let mut records = Vec::with_capacity(ext.core_relos().len());
         for (number, relo) in (0..).zip(ext.core_relos()) {
-            sections.entry(address(relo.section().name())).or_default().push(number);
+            if let Some(numbers) = sections.get_mut(relo.section().index()) {
+                numbers.push(number);
+            }
             records.push(session.resolve(Request::new(relo)));
         }
-        Relocated { ext: ext.clone(), targets: self.targets.clone(), records, sections, absences: OnceLock::new() }
+        let considered = session.considered.all;
+        let (ext, targets, absences) = (ext.clone(), self.targets.clone(), OnceLock::new());
+        Relocated { ext, targets, records, sections, considered, absences }
     }
 }
 
@@ -96,16 +108,57 @@ struct Session<'l, 't> {
     cache: &'t CandidateCache,
     order: ByteOrder,
     budget: Budget,
-    /// The candidates of each local root type that remain.
-    lists: HashMap<u32, List>,
+    /// The places of the lists, by the id of the local root type.
+    places: HashMap<u32, usize>,
+    lists: Vec<List>,
+    considered: AllConsidered,
     compatibility: Compatibility<'l, 't>,
     matching: Matching<'l, 't>,
 }
 
 /// The candidates of a local type.
 struct List {
-    remaining: Vec<CandidateId>,
+    remaining: Arc<[CandidateId]>,
+    /// Those that earlier relocations left out.
     dropped: Vec<CandidateId>,
+    /// What the last relocation of the type has considered.
+    considered: Range<u32>,
+}
+
+impl List {
+    /// Leaves out the candidates that do not fit a relocation, unless none does.
+    fn keep(&mut self, matched: Vec<CandidateId>, dropped: Vec<CandidateId>) {
+        if !matched.is_empty() && !dropped.is_empty() {
+            self.remaining = matched.into();
+            let room = CONSIDERED.saturating_sub(self.dropped.len());
+            self.dropped.extend(dropped.into_iter().take(room));
+        }
+    }
+}
+
+/// The candidates of all records.
+struct AllConsidered {
+    all: Vec<Considered>,
+    capacity: usize,
+}
+
+impl AllConsidered {
+    fn new(relocations: usize) -> Self {
+        Self { all: Vec::new(), capacity: relocations.saturating_mul(AVERAGE) + SPARE }
+    }
+
+    /// Adds the candidates of a relocation, as far as there is room, unless they
+    /// are those of the one before it.
+    fn add(&mut self, considered: &[Considered], before: &Range<u32>) -> Range<u32> {
+        let last = self.all.get(before.start as usize..before.end as usize).unwrap_or_default();
+        if considered == last {
+            return before.clone();
+        }
+        let start = self.all.len();
+        let room = self.capacity.saturating_sub(start);
+        self.all.extend(considered.iter().take(room));
+        start as u32..self.all.len() as u32
+    }
 }
 
 /// What a relocation is of, in the local types.
@@ -117,20 +170,22 @@ enum Local<'a> {
 
 impl<'l, 't> Session<'l, 't> {
     fn new(relocator: &'t Relocator, ext: &BtfExt) -> Self {
+        let budget = Budget::new(ext, &relocator.targets);
         Self {
             targets: &relocator.targets,
             cache: &relocator.cache,
             order: ext.btf().byte_order(),
-            budget: Budget::new(ext.core_relos().len()),
-            lists: HashMap::new(),
-            compatibility: Compatibility::default(),
-            matching: Matching::default(),
+            places: HashMap::new(),
+            lists: Vec::new(),
+            considered: AllConsidered::new(ext.core_relos().len()),
+            compatibility: Compatibility::new(budget.pairs()),
+            matching: Matching::new(budget.pairs()),
+            budget,
         }
     }
 
     fn resolve(&mut self, request: Request<'l>) -> Record {
-        let mut record =
-            Record { candidate_count: 0, considered: Box::default(), chosen: None, result: Ok(Value::default()) };
+        let mut record = Record { candidate_count: 0, considered: 0..0, chosen: None, result: Ok(Value::default()) };
         if let Err(fault) = self.resolve_into(request, &mut record) {
             record.result = Err(Box::new(fault));
         }
@@ -149,23 +204,25 @@ impl<'l, 't> Session<'l, 't> {
         if local_type.is_anonymous() {
             return Err(Fault::Anonymous { id: local_type.id() });
         }
-        let (remaining, mut considered) = self.list(local_type)?;
+        let place = self.list(local_type)?;
+        let Some(list) = self.lists.get(place) else { return Ok(()) };
+        let remaining = Arc::clone(&list.remaining);
+        let dropped = list.dropped.iter().map(|&candidate| Considered { candidate, verdict: Verdict::Dropped });
+        let mut considered: Vec<Considered> = dropped.collect();
         record.candidate_count = remaining.len() as u32;
-        let mut matched: Vec<CandidateId> = Vec::new();
-        let mut first: Option<(u64, Value)> = None;
-        let mut dropped = Vec::new();
-        for &candidate in &remaining {
+        let mut first: Option<(CandidateId, u64, Value)> = None;
+        let (mut matched, mut dropped) = (Vec::new(), Vec::new());
+        for &candidate in &*remaining {
+            self.budget.spend(1)?;
             let verdict = match self.try_candidate(kind, &local, candidate)? {
                 Err(verdict) => {
                     dropped.push(candidate);
                     verdict
                 }
                 Ok((bit_offset, value)) => {
-                    match (&first, matched.first()) {
-                        (Some(first), Some(&chosen)) => {
-                            self.check_agreement((chosen, *first), (candidate, (bit_offset, value)))?;
-                        }
-                        _ => first = Some((bit_offset, value)),
+                    match &first {
+                        Some(first) => self.check_agreement(first, &(candidate, bit_offset, value))?,
+                        None => first = Some((candidate, bit_offset, value)),
                     }
                     matched.push(candidate);
                     Verdict::Match
@@ -175,36 +232,37 @@ impl<'l, 't> Session<'l, 't> {
                 considered.push(Considered { candidate, verdict });
             }
         }
-        record.considered = considered.into();
         record.chosen = matched.first().copied();
+        if !matched.is_empty() {
+            record.candidate_count = matched.len() as u32;
+        }
         record.result = Ok(match first {
-            Some((_, value)) => {
-                record.candidate_count = matched.len() as u32;
-                if let Some(list) = self.lists.get_mut(&local_type.id()) {
-                    list.remaining = matched;
-                    let room = CONSIDERED.saturating_sub(list.dropped.len());
-                    list.dropped.extend(dropped.into_iter().take(room));
-                }
-                value
-            }
+            Some((_, _, value)) => value,
             None => self.without_target(kind, &local)?,
         });
+        self.budget.spend(if matched.is_empty() || dropped.is_empty() {
+            0
+        } else {
+            PER_KEPT * matched.len() as u64
+        })?;
+        if let Some(list) = self.lists.get_mut(place) {
+            record.considered = self.considered.add(&considered, &list.considered);
+            list.considered = record.considered.clone();
+            list.keep(matched, dropped);
+        }
         Ok(())
     }
 
-    /// The remaining candidates of a local type, and those that earlier
-    /// relocations dropped.
-    fn list(&mut self, local: Type<'_>) -> Result<(Vec<CandidateId>, Vec<Considered>), Fault> {
-        let list = match self.lists.entry(local.id()) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let remaining = self.cache.candidates(self.targets, local, &self.budget)?;
-                entry.insert(List { remaining, dropped: Vec::new() })
-            }
-        };
-        self.budget.spend(list.remaining.len() as u64)?;
-        let dropped = list.dropped.iter().map(|&candidate| Considered { candidate, verdict: Verdict::Dropped });
-        Ok((list.remaining.clone(), dropped.collect()))
+    /// The place of the list of a local type's candidates.
+    fn list(&mut self, local: Type<'_>) -> Result<usize, Fault> {
+        if let Some(&place) = self.places.get(&local.id()) {
+            return Ok(place);
+        }
+        let remaining = self.cache.candidates(self.targets, local, &self.budget)?;
+        let place = self.lists.len();
+        self.lists.push(List { remaining, dropped: Vec::new(), considered: 0..0 });
+        self.places.insert(local.id(), place);
+        Ok(place)
     }
 
     /// The bit offset and the values of a relocation by one candidate, or why
@@ -267,12 +325,12 @@ impl<'l, 't> Session<'l, 't> {
     /// Checks that two candidates that match agree on the result.
     fn check_agreement(
         &self,
-        (first, (first_offset, first_value)): (CandidateId, (u64, Value)),
-        (second, (second_offset, second_value)): (CandidateId, (u64, Value)),
+        &(first, first_offset, first_value): &(CandidateId, u64, Value),
+        &(second, second_offset, second_value): &(CandidateId, u64, Value),
     ) -> Result<(), Fault> {
         let describe = |candidate| {
             let ty = self.targets.type_of(candidate);
-            format!("{ty} (type {})", ty.id())
+            format!("{} (type {})", shortened(ty), ty.id())
         };
         if first_offset != second_offset {
             return Err(Fault::AmbiguousOffset {

@@ -9,7 +9,7 @@
 
 use btf_types::{Array, CoreRelo, CoreReloKind, Member, Name, Type};
 
-use crate::Fault;
+use crate::{Fault, fault::shortened};
 
 /// Maximum number of levels of a path (`BPF_CORE_SPEC_MAX_LEN`).
 pub(crate) const MAX_LEVELS: usize = 64;
@@ -38,11 +38,11 @@ impl<'a> Request<'a> {
     }
 
     fn malformed(self) -> Fault {
-        Fault::AccessString { access: self.access.into(), kind: self.kind }
+        Fault::AccessString { access: shortened(self.access), kind: self.kind }
     }
 
     fn beyond(self, ty: Type<'_>, index: u32) -> Fault {
-        Fault::AccessIndex { access: self.access.into(), ty: ty.to_string(), index }
+        Fault::AccessIndex { access: shortened(self.access), ty: shortened(ty), index }
     }
 }
 
@@ -94,7 +94,7 @@ impl<'a> Spec<'a> {
                 ty = resolve(array.element())?;
                 spec.push_element(ty, index)?;
             } else {
-                return Err(Fault::AccessBeyond { access: request.access.into(), ty: ty.to_string() });
+                return Err(Fault::AccessBeyond { access: shortened(request.access), ty: shortened(ty) });
             }
         }
         Ok(spec)
@@ -132,7 +132,7 @@ impl<'a> Spec<'a> {
 pub(crate) fn local_enumerator(request: Request<'_>) -> Result<(Name<'_>, u64), Fault> {
     let ty = resolve(request.ty)?;
     if !is_enum(ty) {
-        return Err(Fault::NotEnum { kind: request.kind, ty: ty.to_string() });
+        return Err(Fault::NotEnum { kind: request.kind, ty: shortened(ty) });
     }
     match *request.numbers()? {
         [index] => enumerators(ty).nth(index as usize).ok_or_else(|| request.beyond(ty, index)),
@@ -200,7 +200,7 @@ pub(crate) fn size_of(ty: Type<'_>) -> Result<u64, Fault> {
 }
 
 fn unsized_type(ty: Type<'_>, source: btf_types::Error) -> Fault {
-    Fault::Size { ty: ty.to_string(), source: Box::new(source) }
+    Fault::Size { ty: shortened(ty), source: Box::new(source) }
 }
 
 /// The class of a relocation's kind: what it is of.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use btf_types::{Btf, Collection, Kind, Name, Type};
@@ -75,7 +75,7 @@ impl Targets {
         self.layers.first().map(|target| &target.btf)
     }
 
-    /// The BTF of each layer.
+    /// The BTF of the kernel, or the custom one, and then that of each module.
     pub(crate) fn layers(&self) -> impl Iterator<Item = &Btf> {
         self.layers.iter().map(|target| &target.btf)
     }
@@ -133,7 +133,7 @@ const LONGEST: usize = 512;
 /// Candidates that were looked up, by essential name and kind; shared by all
 /// objects and threads.
 #[derive(Debug, Default)]
-pub(crate) struct CandidateCache(Mutex<HashMap<CandidateKey, Box<[CandidateId]>>>);
+pub(crate) struct CandidateCache(Mutex<HashMap<CandidateKey, Arc<[CandidateId]>>>);
 
 /// Kind (ENUM for ENUM64 too) and essential name.
 type CandidateKey = (Option<Kind>, Box<[u8]>);
@@ -144,7 +144,7 @@ impl CandidateCache {
         targets: &Targets,
         local: Type<'_>,
         budget: &Budget,
-    ) -> Result<Vec<CandidateId>, Fault> {
+    ) -> Result<Arc<[CandidateId]>, Fault> {
         let name = local.name();
         budget.spend_name(name.as_bytes().len())?;
         let essential = name.essential();
@@ -153,17 +153,16 @@ impl CandidateCache {
             kind => kind,
         };
         if essential.as_bytes().len() > LONGEST {
-            return targets.candidates(local, essential, budget);
+            return Ok(targets.candidates(local, essential, budget)?.into());
         }
         let key: CandidateKey = (kind, essential.as_bytes().into());
         // What a panic elsewhere left behind is still a map of results.
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&key) {
-            budget.spend(known.len() as u64)?;
-            return Ok(known.to_vec());
+            return Ok(Arc::clone(known));
         }
-        let candidates = targets.candidates(local, essential, budget)?;
-        lock().insert(key, candidates.as_slice().into());
+        let candidates: Arc<[_]> = targets.candidates(local, essential, budget)?.into();
+        lock().insert(key, Arc::clone(&candidates));
         Ok(candidates)
     }
 }

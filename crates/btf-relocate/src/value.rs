@@ -7,6 +7,7 @@ use btf_types::{ByteOrder, CoreReloKind, IntEncoding, Member, Type};
 
 use crate::{
     Fault,
+    fault::shortened,
     spec::{Accessor, Spec, resolve, size_of},
 };
 
@@ -99,7 +100,7 @@ impl Load {
     /// The smallest aligned load, of at least the declared type, that holds all
     /// of a bitfield.
     fn of_bitfield(ty: Type<'_>, bit_offset: u64, bits: u8) -> Result<Self, Fault> {
-        let too_wide = || Fault::Bitfield { ty: ty.to_string(), bit_offset };
+        let too_wide = || Fault::Bitfield { ty: shortened(ty), bit_offset };
         let mut size = match ty {
             Type::Int(view) => view.size().into(),
             Type::Enum(view) => view.size().into(),

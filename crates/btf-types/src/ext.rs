@@ -234,6 +234,12 @@ impl<'a> ExtSection<'a> {
         self.ext.btf.layer().name_at(self.ext.index.name_off(self.number))
     }
 
+    /// Position in the order of [`BtfExt::sections`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.number as usize
+    }
+
     /// The functions that begin in the section, by rising offset as compilers
     /// write them.
     pub fn func_infos(self) -> FuncInfos<'a> {

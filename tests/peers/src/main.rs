@@ -32,6 +32,9 @@ mod libbpf;
 mod measure;
 mod modules;
 mod ours;
+#[cfg(feature = "peers-c")]
+mod relo_core;
+mod relocate;
 mod table;
 
 use std::{env, path::Path, process::ExitCode};
@@ -87,10 +90,12 @@ fn main() -> ExitCode {
             build::one(name, operation, Path::new(vmlinux), Path::new(module));
         }
         ["--build", ..] => build::print(arguments.get(1..).unwrap_or_default()),
+        ["--relocate-one", name, object, vmlinux] => relocate::one(name, Path::new(object), Path::new(vmlinux)),
+        ["--relocate", ..] => relocate::print(arguments.get(1..).unwrap_or_default()),
         ["--extract", ..] => extract::print(arguments.get(1..).unwrap_or_default()),
         ["--help" | "-h"] => {
             println!(
-                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive\n       btf-peers --build [VMLINUX [MODULE]]"
+                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive\n       btf-peers --build [VMLINUX [MODULE]]\n       btf-peers --relocate [OBJECT [VMLINUX]]"
             );
         }
         [] => {
