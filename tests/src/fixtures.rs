@@ -57,6 +57,51 @@ pub const UNSORTED: &str = "6.1.0-56-cloud-amd64";
 /// The release of the big-endian kernel.
 pub const BIG_ENDIAN: &str = "7.2.13+deb14-s390x";
 
+/// An object, what it is relocated for, and the results.
+#[derive(Debug, Clone)]
+pub struct CoreCase {
+    /// The path of the object.
+    pub object: String,
+    /// The path of the kernel's or custom BTF.
+    pub target: String,
+    /// The paths of the modules' BTF.
+    pub modules: Vec<String>,
+    /// The path of the table of results.
+    pub golden: String,
+}
+
+/// All CO-RE relocations whose results are among the fixtures.
+#[must_use]
+pub fn core_cases() -> Vec<CoreCase> {
+    let objects =
+        ["core_ambiguous", "core_bits", "core_field", "core_forms", "core_forms_v4", "core_match", "core_type"];
+    let mut cases = Vec::new();
+    for object in objects {
+        for order in ["el", "eb"] {
+            let target = object.trim_end_matches("_v4");
+            cases.push(CoreCase {
+                object: format!("bpf/clang-22/{object}-{order}.bpf.o"),
+                target: format!("golden/core/{target}_tgt1-{order}.btf"),
+                modules: Vec::new(),
+                golden: format!("golden/core/{object}-{order}.tsv"),
+            });
+        }
+    }
+    for (order, machine, release) in [("el", "amd64", UNSORTED), ("el", "amd64", SORTED), ("eb", "s390x", BIG_ENDIAN)] {
+        for (object, modules) in
+            [("core_load", &[][..]), ("core_real", &[]), ("core_modules", &["openvswitch", "veth", "vxlan"])]
+        {
+            cases.push(CoreCase {
+                object: format!("bpf/clang-22/{object}-{order}.bpf.o"),
+                target: format!("kernels/{release}/vmlinux.btf"),
+                modules: modules.iter().map(|module| format!("kernels/{release}/{module}.btf")).collect(),
+                golden: format!("golden/core/{object}.{machine}.{release}.tsv"),
+            });
+        }
+    }
+    cases
+}
+
 /// Raw BTF among the fixtures.
 #[derive(Debug, Clone)]
 pub struct RawFixture {

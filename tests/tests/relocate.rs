@@ -6,8 +6,11 @@
 use std::fmt::Write;
 
 use btf_relocate::{Outcome, Relocated, Relocator, Targets};
-use btf_tests::fixtures;
-use btf_types::{Btf, BtfExt};
+use btf_tests::fixtures::{self, CoreCase};
+use btf_types::{Btf, BtfExt, Collection};
+
+/// Number of rows of all golden files.
+const ROWS: usize = 2114;
 
 fn open(object: &str) -> BtfExt {
     let section = |name| fixtures::section(object, name).unwrap_or_else(|| panic!("{object}: {name}"));
@@ -43,33 +46,33 @@ fn table(relocated: &Relocated) -> String {
     text
 }
 
+/// The types of a kernel and its modules, or custom BTF.
+fn targets(case: &CoreCase) -> Targets {
+    let target = Btf::parse(fixtures::read(&case.target)).unwrap();
+    if case.modules.is_empty() {
+        return Targets::custom(&target);
+    }
+    let mut modules = Collection::new("vmlinux", target.clone());
+    for module in &case.modules {
+        modules.add(module.as_str(), Btf::parse_split(fixtures::read(module), &target).unwrap()).unwrap();
+    }
+    Targets::kernel(&target).modules(&modules)
+}
+
 #[test]
 fn all_results_are_those_of_libbpf() {
     let mut rows = 0;
-    let cases = [("core_field-el", "core_field_tgt1-el"), ("core_field-eb", "core_field_tgt1-eb")]
-        .into_iter()
-        .chain([("core_type-el", "core_type_tgt1-el"), ("core_type-eb", "core_type_tgt1-eb")])
-        .map(|(object, target)| (object.to_owned(), object.to_owned(), format!("golden/core/{target}.btf")));
-    let kernels = [("el", "amd64", fixtures::UNSORTED), ("el", "amd64", fixtures::SORTED)]
-        .into_iter()
-        .chain([("eb", "s390x", fixtures::BIG_ENDIAN)])
-        .map(|(order, machine, release)| {
-            (
-                format!("core_real-{order}"),
-                format!("core_real.{machine}.{release}"),
-                format!("kernels/{release}/vmlinux.btf"),
-            )
-        });
-    for (object, golden, target) in cases.chain(kernels) {
-        let ext = open(&format!("bpf/clang-22/{object}.bpf.o"));
-        let target = Btf::parse(fixtures::read(&target)).unwrap();
-        let relocated = Relocator::new(Targets::custom(&target)).relocate(&ext);
-        let golden = String::from_utf8(fixtures::read(&format!("golden/core/{golden}.tsv"))).unwrap();
-        assert_eq!(table(&relocated), golden, "{object}");
+    for case in fixtures::core_cases() {
+        let relocated = Relocator::new(targets(&case)).relocate(&open(&case.object));
+        let golden = String::from_utf8(fixtures::read(&case.golden)).unwrap();
+        for (found, expected) in table(&relocated).lines().zip(golden.lines()) {
+            assert_eq!(found, expected, "{case:?}");
+        }
+        assert_eq!(relocated.iter().len(), golden.lines().count(), "{case:?}");
         rows += golden.lines().count();
         for relocation in &relocated {
             println!("{}", relocation.explain());
         }
     }
-    assert_eq!(rows, 359);
+    assert_eq!(rows, ROWS);
 }

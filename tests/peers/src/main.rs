@@ -33,6 +33,7 @@ mod measure;
 mod modules;
 mod ours;
 #[cfg(feature = "peers-c")]
+#[allow(dead_code, reason = "tests ask for more")]
 mod relo_core;
 mod relocate;
 mod table;

@@ -194,33 +194,98 @@ impl<'a> Object<'a> {
 
     /// Resolves a relocation, after those before it.
     pub fn resolve(&mut self, relo: &Relo) -> Answer {
-        const TYPE_ID_LOCAL: u32 = 6;
-        let mut none = CandList { cands: ptr::null_mut(), len: 0 };
-        let list = if relo.kind == TYPE_ID_LOCAL {
-            &mut none
+        let (local, targets) = (self.local, &self.targets);
+        let list = if relo.kind == kinds::TYPE_ID_LOCAL {
+            &mut CandList { cands: ptr::null_mut(), len: 0 }
         } else {
-            let (local, targets) = (self.local, &self.targets);
             self.lists.entry(relo.type_id).or_insert_with(|| candidates(local, relo.type_id, targets))
         };
         // SAFETY: the list has `len` elements.
         let before = unsafe { copy(list) };
-        let mut res = Res::default();
-        // SAFETY: the ids exist, the scratch space has three specs, and libbpf
-        // only changes the list.
-        let error = unsafe {
-            let local = self.local.0.as_ptr();
-            bpf_core_calc_relo_insn(c"prog".as_ptr(), relo, 0, local, list, self.scratch.as_mut_ptr(), &mut res)
-        };
-        if error != 0 {
+        let result = calculate(local, relo, list, &mut self.scratch);
+        if result.is_err() {
             // A list is half pruned when an error ends it.
             for (index, cand) in before.iter().enumerate() {
                 // SAFETY: there were as many.
                 unsafe { *list.cands.add(index) = *cand }
             }
         }
-        let result = if error == 0 { Ok(res) } else { Err(-error) };
         Answer { result, candidates: list.len as u32 }
     }
+
+    /// Resolves a `lshift_u64` of an object that is not in this machine's byte
+    /// order. libbpf shifts by the formula of the machine that it runs on; from
+    /// that, the other shift and the size that is loaded, all of them libbpf's,
+    /// the shift of the other byte order follows.
+    pub fn resolve_foreign_lshift(&mut self, relo: &Relo) -> Answer {
+        let (local, targets) = (self.local, &self.targets);
+        let list = self.lists.entry(relo.type_id).or_insert_with(|| candidates(local, relo.type_id, targets));
+        // SAFETY: the list has `len` elements.
+        let mut all = unsafe { copy(list) };
+        let mut ask = |kind: u32, cands: &mut [Cand]| {
+            let mut list = CandList { cands: cands.as_mut_ptr(), len: cands.len() as c_int };
+            calculate(local, &Relo { kind, ..*relo }, &mut list, &mut self.scratch)
+        };
+        let mut shift = |cands: &mut [Cand]| {
+            let [lshift, rshift, size] =
+                [kinds::LSHIFT_U64, kinds::RSHIFT_U64, kinds::BYTE_SIZE].map(|kind| ask(kind, cands));
+            let (lshift, rshift, size) = (lshift?, rshift?, size?);
+            let other = |lshift: u64, rshift: u64, size: u64| {
+                u64::from(64u64.wrapping_sub(8 * size).wrapping_add(rshift).wrapping_sub(lshift) as u32)
+            };
+            let orig_val = other(lshift.orig_val, rshift.orig_val, size.orig_val);
+            let new_val = if lshift.poison { 0 } else { other(lshift.new_val, rshift.new_val, size.new_val) };
+            Ok(Res { orig_val, new_val, ..lshift })
+        };
+        let mut matched = Vec::new();
+        let mut results = Vec::new();
+        for &cand in &all {
+            match shift(&mut [cand]) {
+                Ok(res) if res.poison => {}
+                Ok(res) => {
+                    results.push(res);
+                    matched.push(cand);
+                }
+                Err(errno) => return Answer { result: Err(errno), candidates: all.len() as u32 },
+            }
+        }
+        let result = match results.first() {
+            None => shift(&mut []),
+            Some(first) if results.iter().all(|res| res.new_val == first.new_val) => Ok(*first),
+            Some(_) => Err(22),
+        };
+        // That a field exists is ambiguous only if its offset is.
+        let result = ask(kinds::FIELD_EXISTS, &mut all).and(result);
+        if result.is_ok() && !matched.is_empty() {
+            for (index, cand) in matched.iter().enumerate() {
+                // SAFETY: they are no more than there were.
+                unsafe { *list.cands.add(index) = *cand }
+            }
+            list.len = matched.len() as c_int;
+        }
+        Answer { result, candidates: list.len as u32 }
+    }
+}
+
+/// `enum bpf_core_relo_kind`.
+mod kinds {
+    pub const BYTE_SIZE: u32 = 1;
+    pub const FIELD_EXISTS: u32 = 2;
+    pub const LSHIFT_U64: u32 = 4;
+    pub const RSHIFT_U64: u32 = 5;
+    pub const TYPE_ID_LOCAL: u32 = 6;
+}
+
+/// The result of a relocation, or the number of the error.
+fn calculate(local: &Btf, relo: &Relo, list: &mut CandList, scratch: &mut [Spec; 3]) -> Result<Res, i32> {
+    let mut res = Res::default();
+    // SAFETY: the ids exist, the scratch space has three specs, and libbpf only
+    // changes the list.
+    let error = unsafe {
+        let local = local.0.as_ptr();
+        bpf_core_calc_relo_insn(c"prog".as_ptr(), relo, 0, local, list, scratch.as_mut_ptr(), &mut res)
+    };
+    if error == 0 { Ok(res) } else { Err(-error) }
 }
 
 /// The elements of a list.

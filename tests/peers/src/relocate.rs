@@ -97,6 +97,7 @@ fn libbpf(object: &Path, vmlinux: &Path) {
     let mut state = Object::new(&local, vec![&target]);
     for ((_, relo), name) in relos.iter().zip(names) {
         let answer = state.resolve(relo);
+        assert!(answer.candidates > 0 || answer.result.is_ok());
         let code = after.get_mut(name.as_bytes()).expect("the section has code");
         relo_core::patch(code, order, relo, &answer.result.expect("it can be resolved")).expect("it can be patched");
     }
@@ -172,7 +173,7 @@ pub fn print(files: &[String]) {
     let order = if cfg!(target_endian = "little") { "el" } else { "eb" };
     let object = files
         .first()
-        .map_or_else(|| fixture("core_real.bpf.o", &format!("bpf/clang-22/core_real-{order}.bpf.o")), PathBuf::from);
+        .map_or_else(|| fixture("core_load.bpf.o", &format!("bpf/clang-22/core_load-{order}.bpf.o")), PathBuf::from);
     let vmlinux = files
         .get(1)
         .map_or_else(|| fixture("vmlinux", &format!("kernels/{}/vmlinux.btf", fixtures::SORTED)), PathBuf::from);

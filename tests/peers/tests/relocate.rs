@@ -15,12 +15,12 @@ mod generated;
 #[path = "../src/relo_core.rs"]
 mod relo_core;
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fmt::Write, fs};
 
 use btf_elf::{BpfObject, BtfFile};
 use btf_format::{ByteOrder, RawBtf, convert_ext};
 use btf_relocate::{Outcome, Relocated, Relocation, Relocator, Targets};
-use btf_tests::fixtures;
+use btf_tests::fixtures::{self, CoreCase};
 use btf_types::{Btf, BtfExt, Collection, CoreReloKind};
 use relo_core::{Answer, Object, Relo};
 
@@ -51,6 +51,15 @@ impl Kernel {
             }
         }
         Self { name: name.to_owned(), targets, theirs }
+    }
+
+    fn of_case(case: &CoreCase) -> Self {
+        let btf = Btf::parse(fixtures::read(&case.target)).unwrap();
+        let mut modules = Collection::new("vmlinux", btf.clone());
+        for module in &case.modules {
+            modules.add(module.as_str(), Btf::parse_split(fixtures::read(module), &btf).unwrap()).unwrap();
+        }
+        Self::new(&case.target, &btf, (!case.modules.is_empty()).then_some(&modules))
     }
 }
 
@@ -118,10 +127,7 @@ fn compare(program: &Program, kernel: &Kernel) -> Compared {
     assert_eq!(relocated.iter().len(), program.relos.len());
     let mut answers = Vec::new();
     for (ours, (_, relo)) in relocated.iter().zip(&program.relos) {
-        let mut answer = theirs.resolve(relo);
-        if program.ext.btf().byte_order() != ByteOrder::NATIVE {
-            correct_shift(&mut answer, ours);
-        }
+        let answer = resolve(&mut theirs, program, ours.kind(), relo);
         compare_results(ours, &answer, &format!("{} on {}: {ours:?}", program.name, kernel.name));
         compared.relocations += 1;
         compared.faults += usize::from(answer.result.is_err());
@@ -138,16 +144,13 @@ fn compare(program: &Program, kernel: &Kernel) -> Compared {
     compared
 }
 
-/// libbpf shifts big-endian bitfields by the formula of the machine that it
-/// runs on. The object's byte order decides; where the results differ just in
-/// that, ours is taken. (Its formula is tested by the golden files, which come
-/// from libbpf compiled for a big-endian machine.)
-fn correct_shift(answer: &mut Answer, ours: Relocation<'_>) {
-    if let (Ok(res), CoreReloKind::FieldLshiftU64) = (&mut answer.result, ours.kind()) {
-        res.orig_val = ours.local_value();
-        if !res.poison {
-            res.new_val = ours.target_value();
-        }
+/// libbpf's result.
+fn resolve(theirs: &mut Object<'_>, program: &Program, kind: CoreReloKind, relo: &Relo) -> Answer {
+    let is_native = program.ext.btf().byte_order() == ByteOrder::NATIVE;
+    if kind == CoreReloKind::FieldLshiftU64 && !is_native {
+        theirs.resolve_foreign_lshift(relo)
+    } else {
+        theirs.resolve(relo)
     }
 }
 
@@ -220,13 +223,48 @@ fn kernels() -> Vec<Kernel> {
         kernels.push(Kernel::new(release, &vmlinux, None));
         kernels.push(Kernel::new(&format!("{release} with modules"), &vmlinux, Some(&collection)));
     }
-    for target in ["core_field_tgt1", "core_type_tgt1"] {
-        for order in ["el", "eb"] {
-            let name = format!("golden/core/{target}-{order}.btf");
-            kernels.push(Kernel::new(&name, &Btf::parse(fixtures::read(&name)).unwrap(), None));
-        }
+    for name in fixtures::files("golden/core").into_iter().filter(|name| name.ends_with(".btf")) {
+        kernels.push(Kernel::new(&name, &Btf::parse(fixtures::read(&name)).unwrap(), None));
     }
     kernels
+}
+
+/// The golden tables, which all other tests compare with, are what libbpf says.
+/// `BTF_GOLDEN=renew` writes them.
+#[test]
+fn golden_tables_are_those_of_libbpf() {
+    let is_renewed = std::env::var_os("BTF_GOLDEN").is_some_and(|value| value == "renew");
+    for case in fixtures::core_cases() {
+        let kernel = Kernel::of_case(&case);
+        let program = Program::of_object(&case.object, fixtures::read(&case.object)).unwrap();
+        let table = table(&program, &kernel);
+        if is_renewed {
+            fs::write(fixtures::folder().join(&case.golden), table).unwrap();
+        } else {
+            assert_eq!(table, String::from_utf8(fixtures::read(&case.golden)).unwrap(), "{case:?}");
+        }
+    }
+}
+
+/// The columns of `btf relocs` as libbpf has them.
+fn table(program: &Program, kernel: &Kernel) -> String {
+    let relocated = Relocator::new(kernel.targets.clone()).relocate(&program.ext);
+    let mut theirs = Object::new(&program.theirs, kernel.theirs.iter().collect());
+    let mut table = String::new();
+    for (ours, (section, relo)) in relocated.iter().zip(&program.relos) {
+        let answer = resolve(&mut theirs, program, ours.kind(), relo);
+        let (local, access) = (ours.local_type().name(), ours.access_string());
+        write!(table, "{section}\t{}\t{}\t{local}\t{access}\t", relo.insn_off, ours.kind()).unwrap();
+        match answer.result {
+            Ok(res) => {
+                let outcome = if res.poison { "poison" } else { "ok" };
+                let (local, target, ty) = (res.orig_val, if res.poison { 0 } else { res.new_val }, res.new_type_id);
+                writeln!(table, "{}\t{outcome}\t{local}\t{target}\t{ty}", answer.candidates).unwrap();
+            }
+            Err(errno) => writeln!(table, "{}\terror {errno}\t0\t0\t0", answer.candidates).unwrap(),
+        }
+    }
+    table
 }
 
 #[test]
