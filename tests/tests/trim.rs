@@ -26,12 +26,12 @@ fn kernel(release: &str) -> Btf {
     btf(&format!("kernels/{release}/vmlinux.btf"))
 }
 
-/// The objects among the fixtures that have relocations.
+/// The objects among the fixtures that have relocations, all of them sound.
 fn objects() -> Vec<(String, BpfObject)> {
     let files = ["bpf/clang-14", "bpf/clang-22"].into_iter().flat_map(fixtures::files);
     let objects = files.filter(|name| name.ends_with(".bpf.o")).map(|name| (name.clone(), object(&name)));
     let has_relocations = |object: &BpfObject| object.btf_ext().unwrap().is_some_and(|ext| ext.core_relos().len() > 0);
-    objects.filter(|(_, object)| has_relocations(object)).collect()
+    objects.filter(|(_, object)| has_relocations(object) && Trim::new().object(object).is_ok()).collect()
 }
 
 /// The types and strings, without the header.

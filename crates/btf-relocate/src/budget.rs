@@ -1,4 +1,4 @@
-//! Bound on the work for one object.
+//! Bound on the work for one object, or several.
 
 use std::cell::Cell;
 
@@ -8,7 +8,7 @@ use crate::{Fault, Targets};
 
 /// Steps for any object, however small.
 const BASE: u64 = 1 << 16;
-/// Steps for each byte of the object and of the types that it is relocated for,
+/// Steps for each byte of the objects and of the types that it is relocated for,
 /// on top.
 const PER_BYTE: u64 = 32;
 /// Bytes for which one pair of types is remembered.
@@ -23,10 +23,11 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// The budget for an object, for these types.
-    pub(crate) fn new(ext: &BtfExt, targets: &Targets) -> Self {
-        let object = ext.as_bytes().len() + ext.btf().as_bytes().len();
-        let bytes = targets.layers().map(|btf| btf.as_bytes().len() as u64).fold(object as u64, u64::saturating_add);
+    /// The budget for objects, for these types.
+    pub(crate) fn new<'a>(objects: impl IntoIterator<Item = &'a BtfExt>, targets: &Targets) -> Self {
+        let objects = objects.into_iter().map(|ext| ext.as_bytes().len() + ext.btf().as_bytes().len());
+        let targets = targets.layers().map(|btf| btf.as_bytes().len());
+        let bytes = objects.chain(targets).fold(0u64, |sum, len| sum.saturating_add(len as u64));
         let limit = bytes.saturating_mul(PER_BYTE).saturating_add(BASE);
         Self { bytes, limit, left: Cell::new(limit) }
     }

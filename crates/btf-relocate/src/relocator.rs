@@ -170,7 +170,7 @@ enum Local<'a> {
 
 impl<'l, 't> Session<'l, 't> {
     fn new(relocator: &'t Relocator, ext: &BtfExt) -> Self {
-        let budget = Budget::new(ext, &relocator.targets);
+        let budget = Budget::new([ext], &relocator.targets);
         Self {
             targets: &relocator.targets,
             cache: &relocator.cache,

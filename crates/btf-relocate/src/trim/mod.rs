@@ -5,7 +5,7 @@
 mod error;
 mod marking;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use btf_build::Builder;
 use btf_types::{Btf, BtfExt, Collection, CoreReloKind, Type};
@@ -181,8 +181,7 @@ impl Trim {
         }
         let mut marking = Marking::new(targets);
         self.names.iter().for_each(|name| marking.keep_named(name));
-        let relocations: usize = whole.iter().map(|relocated| relocated.iter().len()).sum();
-        let budget = Budget::new(relocations);
+        let budget = Budget::new(&self.programs, targets);
         for relocation in whole.iter().flatten() {
             marking.keep_for(relocation, &budget).map_err(|fault| TrimError::relocation(relocation, fault))?;
         }
@@ -210,7 +209,7 @@ impl Trim {
                 if done.insert((std::ptr::from_ref(relocation.ext()), local.id())) {
                     let candidates = relocator.candidates(local, &budget);
                     let candidates = candidates.map_err(|fault| TrimError::relocation(relocation, fault))?;
-                    candidates.into_iter().for_each(|candidate| marking.keep_whole(candidate));
+                    candidates.iter().for_each(|&candidate| marking.keep_whole(candidate));
                 }
             }
         }
@@ -249,7 +248,7 @@ fn agree(whole: Relocation<'_>, trimmed: Relocation<'_>) -> bool {
 
 impl Relocator {
     /// All candidates of a local type.
-    fn candidates(&self, local: Type<'_>, budget: &Budget) -> Result<Vec<CandidateId>, Fault> {
+    fn candidates(&self, local: Type<'_>, budget: &Budget) -> Result<Arc<[CandidateId]>, Fault> {
         self.cache.candidates(&self.targets, local, budget)
     }
 }
