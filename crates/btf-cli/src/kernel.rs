@@ -216,7 +216,16 @@ fn load(source: &Source, as_is: bool, whole_log: bool, out: &mut impl Write) -> 
     let name = opened.name.clone();
     let fault = |error: String| format!("{name}: {error}");
     let btf = if as_is { opened.btf } else { as_loaded(opened).map_err(|error| fault(crate::with_causes(&error)))? };
-    match LoadOptions::new().load(&btf) {
+    let result = LoadOptions::new().load(&btf);
+    let errno = match &result {
+        Ok(_) => Some(None),
+        Err(Error::Rejected { error, .. }) => Some(error.raw_os_error()),
+        Err(_) => None,
+    };
+    if let Some(difference) = errno.and_then(|errno| crate::verify::difference(btf.as_bytes(), errno)) {
+        eprintln!("btf: {}", fault(difference));
+    }
+    match result {
         Ok(loaded) => {
             let info = loaded.info()?;
             writeln!(out, "{}", fault(format!("the kernel accepts it (id {}, {} bytes)", info.id, info.size)))?;

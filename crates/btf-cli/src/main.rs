@@ -23,6 +23,7 @@ mod similar;
 mod source;
 mod tag;
 mod target;
+mod verify;
 mod word;
 mod write;
 
@@ -83,6 +84,8 @@ enum Command {
     Rebase(write::rebase::Arguments),
     /// Writes BTF anew, for a byte order or a kernel version.
     Encode(write::encode::Arguments),
+    /// Says whether a kernel would load BTF, and if not, why, without asking it.
+    Verify(verify::Arguments),
     /// Selects the BTF of a kernel out of btfhub-archive, or a bundle of it; makes
     /// bundles.
     Archive(archive::Arguments),
@@ -93,21 +96,35 @@ enum Command {
     },
 }
 
-fn main() -> ExitCode {
-    let Arguments { command, color } = Arguments::parse();
-    let command = command.unwrap_or_else(|| Command::Info(info::Arguments::default()));
-    match run(command, color) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&*error);
-            ExitCode::FAILURE
+impl Command {
+    /// Exit status if the command fails. Where 1 is what it found, it is 2.
+    const fn failure(&self) -> u8 {
+        match self {
+            Self::Verify(_) => 2,
+            _ => 1,
         }
     }
 }
 
-fn run(command: Command, color: Color) -> Result {
+fn main() -> ExitCode {
+    let Arguments { command, color } = Arguments::parse();
+    let command = command.unwrap_or_else(|| Command::Info(info::Arguments::default()));
+    let failure = command.failure();
+    match run(command, color) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&*error);
+            ExitCode::from(failure)
+        }
+    }
+}
+
+/// Runs a command; returns whether what it looked for is as it should be.
+fn run(command: Command, color: Color) -> Result<bool> {
     let mut out = Stdout::new(color);
+    let mut is_fine = true;
     let result = match command {
         Command::Dump(arguments) => dump::run(&arguments, &mut out),
         Command::Extract(arguments) => extract::run(&arguments),
@@ -123,6 +140,7 @@ fn run(command: Command, color: Color) -> Result {
         Command::Distill(arguments) => write::distill::run(&arguments),
         Command::Rebase(arguments) => write::rebase::run(&arguments),
         Command::Encode(arguments) => write::encode::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments, &mut out).map(|accepted| is_fine = accepted),
         Command::Archive(arguments) => archive::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "btf", &mut io::stdout());
@@ -131,7 +149,7 @@ fn run(command: Command, color: Color) -> Result {
     };
     // What was printed before an error is shown before it.
     out.flush()?;
-    result
+    result.map(|()| is_fine)
 }
 
 /// Prints an error. Texts of files may be in it: no control character gets to

@@ -10,7 +10,7 @@ use std::{
 use btf_archive::Archive;
 use btf_elf::{BtfFile, Limits};
 use btf_kernel::{Kernel, LoadedBtf, Modules, Root};
-use btf_types::{Btf, format::Escaped};
+use btf_types::{Btf, Bytes, format::Escaped};
 use clap::{Args, ValueHint};
 
 use crate::{
@@ -192,6 +192,54 @@ impl Source {
         }
     }
 
+    /// The bytes that a kernel is to load: those of a BPF object as a loader has
+    /// them, unless they are wanted as they are; those of any other file, whatever
+    /// they are.
+    pub(crate) fn blob(&self, as_is: bool) -> Result<Blob, SourceError> {
+        let Some(path) = self.source.as_ref().filter(|_| self.options.member.is_none()) else {
+            let Opened { btf, name, .. } = self.open_file()?;
+            let error = |error| SourceError::Btf(name.as_str().into(), btf_elf::Error::from(error));
+            let bytes = btf.to_bytes(btf.byte_order()).map_err(error)?.into();
+            return Ok(Blob { bytes, base: btf.base().cloned(), name });
+        };
+        self.open_nothing_else(path)?;
+        let base = open_bases(&self.options.base)?;
+        let name = SourceName::of(path);
+        let error = |error| SourceError::Btf(path.clone(), error);
+        let stdin = if is_dash(path) { Some(Bytes::from(read(path)?)) } else { None };
+        let file = match &stdin {
+            Some(bytes) => BtfFile::parse(bytes.clone()),
+            None => BtfFile::open(path),
+        };
+        let bytes = match file {
+            Ok(file) if as_is || file.elf().is_none() => file.btf_bytes().map_err(error)?,
+            Ok(file) => {
+                let bytes = file.btf_bytes().map_err(error)?;
+                match file.into_object() {
+                    Ok(object) => {
+                        let fixed = object.fixup().btf().map_err(error)?;
+                        fixed.to_bytes(fixed.byte_order()).map_err(|cause| error(cause.into()))?.into()
+                    }
+                    // A kernel, or a module.
+                    Err(btf_elf::Error::NotBpf { .. }) => bytes,
+                    Err(cause) => return Err(error(cause)),
+                }
+            }
+            // Malformed bytes have a verdict, too.
+            Err(cause) if is_not_recognized(&cause) => match stdin {
+                Some(bytes) => bytes,
+                None => read(path)?.into(),
+            },
+            Err(cause) => return Err(cause.into()),
+        };
+        Ok(Blob { bytes, base, name })
+    }
+
+    /// The kernel that is asked for, or that runs.
+    pub(crate) fn kernel(&self) -> Kernel {
+        self.options.system.kernel()
+    }
+
     /// The kernel and all of its modules.
     pub(crate) fn open_modules(&self) -> Result<Modules, SourceError> {
         match &self.source {
@@ -268,6 +316,23 @@ pub(crate) struct Opened {
     /// `None` if it is the kernel's.
     pub(crate) file: Option<BtfFile>,
     pub(crate) name: SourceName,
+}
+
+/// Bytes that a kernel is to load.
+#[derive(Debug)]
+pub(crate) struct Blob {
+    pub(crate) bytes: Bytes,
+    /// What a module's BTF is split from.
+    pub(crate) base: Option<Btf>,
+    pub(crate) name: SourceName,
+}
+
+/// Whether a file is nothing that BTF could be taken out of.
+fn is_not_recognized(error: &btf_elf::Error) -> bool {
+    match error {
+        btf_elf::Error::File { source, .. } => is_not_recognized(source),
+        error => matches!(error, btf_elf::Error::NotRecognized { .. }),
+    }
 }
 
 /// What could not be opened.

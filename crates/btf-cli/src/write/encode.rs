@@ -25,20 +25,26 @@ pub(crate) struct Arguments {
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy)]
-enum Order {
+pub(crate) enum Order {
     /// Little-endian.
     Le,
     /// Big-endian.
     Be,
 }
 
+impl From<Order> for ByteOrder {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Le => Self::Little,
+            Order::Be => Self::Big,
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let mut encode = Encode::new();
     if let Some(order) = arguments.byte_order {
-        encode = encode.byte_order(match order {
-            Order::Le => ByteOrder::Little,
-            Order::Be => ByteOrder::Big,
-        });
+        encode = encode.byte_order(order.into());
     }
     if let Some(version) = arguments.kernel {
         encode = encode.for_kernel(version);

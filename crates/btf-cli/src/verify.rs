@@ -1,0 +1,142 @@
+//! `btf verify`: what BPF_BTF_LOAD says of BTF, without asking it.
+
+use btf_build::{Reject, Verify};
+use btf_kernel::{Kernel, supported_features};
+use btf_types::{
+    ByteOrder, Kind,
+    format::{FeatureSet, KernelVersion},
+};
+use clap::Args;
+
+use crate::{
+    Result,
+    json::Json,
+    output::Stdout,
+    source::{Blob, Source},
+    write::encode::Order,
+};
+
+/// Arguments of `btf verify`.
+#[derive(Args)]
+#[command(
+    after_help = "Exit status: 0 if the kernel accepts the BTF, 1 if it rejects it, 2 if there is nothing to be verified.\n\nExamples:\n  btf verify prog.bpf.o\n  btf verify prog.bpf.o --kernel 5.4\n  btf verify --module openvswitch\n  btf verify damaged.btf --json"
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// The version of the kernel that is to load it; by default that of the
+    /// running kernel, with the features that it is probed for if that is allowed.
+    #[arg(long, value_name = "VERSION")]
+    kernel: Option<KernelVersion>,
+    /// The byte order of the kernel's machine; by default this machine's.
+    #[arg(long, value_enum, value_name = "ORDER")]
+    byte_order: Option<Order>,
+    /// Verify the BTF of a BPF object as it is in the file, and not as a loader
+    /// would load it, with its DATASECs fixed up.
+    #[arg(long)]
+    as_is: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Returns whether the kernel accepts it.
+pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result<bool> {
+    let Blob { bytes, base, name } = arguments.source.blob(arguments.as_is)?;
+    let (mut verify, version) = match arguments.kernel {
+        Some(version) => (Verify::kernel(version), version),
+        None => of_system(&arguments.source)?,
+    };
+    let order = arguments.byte_order.map_or(ByteOrder::NATIVE, Into::into);
+    verify = verify.byte_order(order);
+    let (verdict, is_proved) = match &base {
+        Some(base) => (verify.verify_module(&bytes, base), false),
+        None => (verify.verify(&bytes), verify.is_proved()),
+    };
+    if arguments.json {
+        write_json(&verdict, version, is_proved, out)?;
+        return Ok(verdict.is_ok());
+    }
+    let unproved = if is_proved { "" } else { " (unproved)" };
+    match &verdict {
+        Ok(()) => writeln!(out, "{name}: Linux {version} accepts the BTF{unproved}")?,
+        Err(reject) => {
+            writeln!(out, "{name}: Linux {version} rejects the BTF{unproved}: {reject}{}", hint(&bytes, order))?;
+        }
+    }
+    Ok(verdict.is_ok())
+}
+
+/// The prediction for the kernel that the source is about, or that runs.
+fn of_system(source: &Source) -> Result<(Verify, KernelVersion)> {
+    let kernel = source.kernel();
+    let release = kernel.release().map_err(|error| format!("{error}; give a version with --kernel"))?;
+    let version = release.parse().map_err(|error| format!("kernel {release}: {error}; give one with --kernel"))?;
+    let verify = Verify::kernel(version);
+    Ok(match kernel.is_running().then(supported_features) {
+        // A version knows nothing of what a distribution took back to it.
+        Some(Ok(features)) => (verify.features(features.into_iter().chain(FeatureSet::of(version)).collect()), version),
+        _ => (verify, version),
+    })
+}
+
+/// What helps where the BTF is of the other byte order than the kernel.
+fn hint(bytes: &[u8], kernel: ByteOrder) -> &'static str {
+    match bytes.first_chunk().and_then(|magic| ByteOrder::of_magic(*magic)) {
+        Some(ByteOrder::Big) if kernel != ByteOrder::Big => "; it is big-endian, see --byte-order be",
+        Some(ByteOrder::Little) if kernel != ByteOrder::Little => "; it is little-endian, see --byte-order le",
+        _ => "",
+    }
+}
+
+fn write_json(
+    verdict: &std::result::Result<(), Reject>,
+    version: KernelVersion,
+    is_proved: bool,
+    out: &mut Stdout,
+) -> Result {
+    let mut json = Json::new(out);
+    json.begin_object()?;
+    json.key("kernel")?;
+    json.display(version)?;
+    json.key("is_proved")?;
+    json.bool(is_proved)?;
+    json.key("accepted")?;
+    json.bool(verdict.is_ok())?;
+    if let Err(reject) = verdict {
+        json.key("type")?;
+        json.number(reject.id())?;
+        json.key("kind")?;
+        match reject.kind() {
+            Some(kind) => json.str(Kind::as_str(kind))?,
+            None => json.null()?,
+        }
+        json.key("name")?;
+        json.name(reject.name())?;
+        json.key("element")?;
+        json.maybe(reject.element())?;
+        json.key("rule")?;
+        json.display(reject.rule())?;
+        json.key("log")?;
+        json.str(reject.rule().log())?;
+        json.key("errno")?;
+        json.display(reject.errno())?;
+    }
+    json.end_object()?;
+    Ok(json.end()?)
+}
+
+/// Says where the prediction differs from what the running kernel answered: a
+/// bug, here or there.
+pub(crate) fn difference(bytes: &[u8], errno: Option<i32>) -> Option<String> {
+    let version = Kernel::running().release().ok()?.parse().ok()?;
+    let features = supported_features().ok()?.into_iter().chain(FeatureSet::of(version)).collect();
+    let predicted = Verify::kernel(version).features(features).verify(bytes);
+    let predicted_errno = predicted.as_ref().err().map(|reject| reject.errno().raw());
+    if predicted_errno == errno {
+        return None;
+    }
+    let answer = errno.map_or_else(|| "accepts it".to_owned(), |errno| format!("rejects it with error number {errno}"));
+    let predicted = predicted.map_or_else(|reject| format!("rejection: {reject}"), |()| "acceptance".to_owned());
+    Some(format!("the kernel {answer}, and `btf verify` predicts {predicted}; please report this"))
+}
