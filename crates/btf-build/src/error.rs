@@ -204,11 +204,18 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Names are too long, and too alike, to be sorted in acceptable time.
-    #[error("names are too long and too alike to be sorted: comparing them takes more than {limit} steps")]
+    /// Names, or types, are too alike to be sorted or told apart in acceptable time.
+    #[error("names or types are too alike: comparing them takes more than {limit} steps")]
     #[non_exhaustive]
     TooManySteps {
         /// The most steps that are taken.
+        limit: u64,
+    },
+    /// Names share their bytes, and are too long to be compared in acceptable time.
+    #[error("too many names share long strings: to compare them takes more than {limit} bytes")]
+    #[non_exhaustive]
+    NamesShared {
+        /// The most bytes that are compared.
         limit: u64,
     },
     /// The kernel that BTF is encoded for cannot read it.

@@ -32,6 +32,7 @@
 //! * of many: [`Builder::append`] whole BTF, [`Merge`] a kernel and its modules;
 //! * in another form: [`sort`] by name as kernels since 7.0 are, [`permute`],
 //!   [`distill`] the base of a module;
+//! * of equal types one: [`dedup`];
 //! * as bytes: [`Encode`], for either byte order, with the header that is wanted,
 //!   and for a kernel version, refusing what that kernel cannot read.
 //!
@@ -52,7 +53,7 @@
 //! steps.
 //!
 //! The builder does not look for equal types: what is appended twice is there
-//! twice.
+//! twice, until [`dedup`] is asked.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
@@ -62,17 +63,20 @@ mod builder;
 mod composite;
 mod copy;
 mod datasec;
+mod dedup;
 mod define;
 mod distill;
 mod encode;
 mod enumeration;
 mod error;
 mod func_proto;
+mod hash_table;
 mod id_set;
 mod layers;
 mod permute;
 mod source_strings;
 mod string_map;
+mod string_starts;
 mod string_table;
 mod subset;
 mod verify;
@@ -82,6 +86,7 @@ pub use btf_types::IntEncoding;
 pub use builder::Builder;
 pub use composite::CompositeBuilder;
 pub use datasec::DatasecBuilder;
+pub use dedup::dedup;
 pub use define::Definition;
 pub use distill::{Distilled, distill};
 pub use encode::Encode;

@@ -1,11 +1,10 @@
 //! The strings of a BTF in the making, each stored once.
 
-use std::hash::{BuildHasher, RandomState};
-
 use btf_types::{Btf, format::Strings};
 
 use crate::{
     Error,
+    hash_table::{Hash, Table},
     layers::{Layers, own_strings, terminated},
 };
 
@@ -154,131 +153,6 @@ impl BaseStrings {
     }
 }
 
-/// A hash table of string offsets, with open addressing.
-#[derive(Debug, Default)]
-struct Table {
-    /// A power of two of them, or none.
-    slots: Vec<Slot>,
-    used: usize,
-}
-
-/// A slot of the table; empty if the offset is 0, which no string of the table
-/// has.
-#[derive(Debug, Clone, Copy, Default)]
-struct Slot {
-    hash: u32,
-    offset: u32,
-}
-
-impl Table {
-    /// The offset of the entry with this hash for which `is_it` holds, or the
-    /// slot where it would be.
-    fn find(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Result<u32, usize> {
-        let mask = self.slots.len().wrapping_sub(1);
-        let mut at = hash as usize & mask;
-        while let Some(slot) = self.slots.get(at)
-            && slot.offset != 0
-        {
-            if slot.hash == hash && is_it(slot.offset) {
-                return Ok(slot.offset);
-            }
-            at = (at + 1) & mask;
-        }
-        Err(at)
-    }
-
-    /// Fills an empty slot.
-    fn insert(&mut self, at: usize, hash: u32, offset: u32) {
-        self.put(at, Slot { hash, offset });
-        self.used += 1;
-    }
-
-    fn put(&mut self, at: usize, slot: Slot) {
-        if let Some(place) = self.slots.get_mut(at) {
-            *place = slot;
-        }
-    }
-
-    /// Makes room for `count` more entries.
-    #[inline]
-    fn reserve(&mut self, count: usize) {
-        if (self.used + count) * 4 > self.slots.len() * 3 {
-            self.grow(self.used + count);
-        }
-    }
-
-    /// Makes room for `count` entries: a quarter of the slots stays empty.
-    #[cold]
-    fn grow(&mut self, count: usize) {
-        let larger = vec![Slot::default(); (count * 4).div_ceil(3).next_power_of_two().max(16)];
-        let entries = std::mem::replace(&mut self.slots, larger);
-        for slot in entries.into_iter().filter(|slot| slot.offset != 0) {
-            if let Err(at) = self.find(slot.hash, |_| false) {
-                self.put(at, slot);
-            }
-        }
-    }
-
-    /// Removes an entry, and moves those after it that it kept from their
-    /// place.
-    fn remove(&mut self, hash: u32, offset: u32) {
-        let mask = self.slots.len().wrapping_sub(1);
-        let mut hole = hash as usize & mask;
-        loop {
-            match self.slots.get(hole) {
-                Some(slot) if slot.offset == offset => break,
-                Some(slot) if slot.offset != 0 => hole = (hole + 1) & mask,
-                _ => return,
-            }
-        }
-        let mut next = (hole + 1) & mask;
-        while let Some(&slot) = self.slots.get(next)
-            && slot.offset != 0
-        {
-            // How far each is from where it belongs.
-            let belongs = slot.hash as usize & mask;
-            if next.wrapping_sub(belongs) & mask >= next.wrapping_sub(hole) & mask {
-                self.put(hole, slot);
-                hole = next;
-            }
-            next = (next + 1) & mask;
-        }
-        self.put(hole, Slot::default());
-        self.used -= 1;
-    }
-}
-
-/// A hash of all bytes of a string, with a key that nobody can know: strings
-/// cannot be made to collide.
-#[derive(Debug)]
-struct Hash {
-    key: u64,
-}
-
-impl Hash {
-    fn new() -> Self {
-        Self { key: RandomState::new().hash_one(0) }
-    }
-
-    fn of(&self, string: &[u8]) -> u32 {
-        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut hash = self.key ^ string.len() as u64;
-        let mut words = string.chunks_exact(8);
-        for word in &mut words {
-            hash = fold(hash ^ word.try_into().map_or(0, u64::from_le_bytes), FACTOR ^ self.key);
-        }
-        let rest = words.remainder().iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
-        hash = fold(hash ^ rest, FACTOR);
-        (hash ^ hash >> 32) as u32
-    }
-}
-
-/// Both halves of a product, folded into one.
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    product as u64 ^ (product >> 64) as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,7 +186,7 @@ mod tests {
         }
         let len = offsets[2000] as usize;
         table.truncate(len);
-        assert_eq!((table.as_bytes().len(), table.own.used), (len, 2000));
+        assert_eq!((table.as_bytes().len(), table.own.len()), (len, 2000));
         for (name, &offset) in names.iter().zip(&offsets).take(2000) {
             assert_eq!(table.intern(name.as_bytes()).unwrap(), offset);
         }

@@ -75,6 +75,8 @@ enum Command {
     Kernel(kernel::Arguments),
     /// Writes several BTF as one: a kernel and its modules, or any.
     Merge(write::merge::Arguments),
+    /// Writes BTF without duplicates: of equal types one, forward declarations resolved.
+    Dedup(write::dedup::Arguments),
     /// Writes BTF with its types in the order of their names, as kernels since 7.0
     /// have them.
     Sort(write::sort::Arguments),
@@ -136,6 +138,7 @@ fn run(command: Command, color: Color) -> Result<bool> {
         Command::Min(arguments) => write::min::run(&arguments),
         Command::Kernel(arguments) => kernel::run(&arguments),
         Command::Merge(arguments) => write::merge::run(&arguments),
+        Command::Dedup(arguments) => write::dedup::run(&arguments),
         Command::Sort(arguments) => write::sort::run(&arguments),
         Command::Distill(arguments) => write::distill::run(&arguments),
         Command::Rebase(arguments) => write::rebase::run(&arguments),

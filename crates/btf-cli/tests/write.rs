@@ -71,6 +71,37 @@ fn a_kernel_and_its_modules_are_merged_with_their_base_or_on_it() {
 }
 
 #[test]
+fn of_equal_types_one_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (twice, out) = (folder.path().join("twice.btf"), folder.path().join("once.btf"));
+    let [twice, path] = [&twice, &out].map(|path| path.to_str().unwrap());
+    let [vmlinux, veth] = ["vmlinux", "veth"].map(|name| kernel(fixtures::UNSORTED, name));
+    done(&["merge", twice, &vmlinux, &vmlinux]);
+    done(&["dedup", twice, path]);
+    let once = read(&out);
+    let base = Btf::parse(fixtures::read(&format!("kernels/{}/vmlinux.btf", fixtures::UNSORTED))).unwrap();
+    assert!(once.types().len() <= base.types().len() && once.types().len() > base.types().len() * 9 / 10);
+
+    // Standard input and output.
+    let output = btf(&["dedup", path, "-"]);
+    assert!(output.stdout == fs::read(&out).unwrap(), "deduplicated again");
+
+    done(&["merge", twice, &veth, &veth, "--base", &vmlinux]);
+    done(&["dedup", twice, path, "--base", &vmlinux]);
+    let split = Btf::parse_split(fs::read(&out).unwrap(), &base).unwrap();
+    let veth = Btf::parse_split(fixtures::read(&format!("kernels/{}/veth.btf", fixtures::UNSORTED)), &base).unwrap();
+    assert!(split.types().len() <= veth.types().len());
+
+    // The byte order stays.
+    let big = kernel(fixtures::BIG_ENDIAN, "vmlinux");
+    done(&["dedup", &big, path]);
+    assert_eq!(read(&out).byte_order(), ByteOrder::Big);
+    let before = fs::read(&out).unwrap();
+    assert!(failed(&["dedup", twice, path]).contains("--base FILE"));
+    assert!(fs::read(&out).unwrap() == before, "what was there is as it was");
+}
+
+#[test]
 fn sorted_as_kernels_are() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("sorted.btf");

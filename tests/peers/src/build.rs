@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use btf_build::{Builder, Encode, distill, sort};
+use btf_build::{Builder, Encode, dedup, distill, sort};
 use btf_tests::fixtures;
 use btf_types::{Btf, ByteOrder};
 
@@ -20,11 +20,14 @@ use crate::cost::{Cost, Least};
 
 const ROUNDS: usize = 7;
 
-const OPERATIONS: [(&str, &str); 4] = [
+const OPERATIONS: [(&str, &str); 7] = [
     ("append", "append vmlinux to an empty BTF"),
     ("encode", "encode vmlinux to the other byte order"),
     ("sort", "sort vmlinux by name"),
     ("distill", "distill a module"),
+    ("dedup", "dedup vmlinux"),
+    ("dedup-twice", "dedup vmlinux appended to itself"),
+    ("dedup-module", "dedup a module on its base"),
 ];
 
 fn ours(operation: &str, vmlinux: &Path, module: &Path) -> usize {
@@ -51,6 +54,20 @@ fn ours(operation: &str, vmlinux: &Path, module: &Path) -> usize {
             cost.print();
             done.as_bytes().len()
         }
+        "dedup" | "dedup-twice" => {
+            let btf = if operation == "dedup" { vmlinux } else { twice(&vmlinux) };
+            let cost = Cost::start();
+            let (done, _) = dedup(&btf).expect("it can be deduplicated");
+            cost.print();
+            done.as_bytes().len()
+        }
+        "dedup-module" => {
+            let module = Btf::parse_split(read(module), &vmlinux).expect("it is sound");
+            let cost = Cost::start();
+            let (done, _) = dedup(&module).expect("it can be deduplicated");
+            cost.print();
+            done.as_bytes().len()
+        }
         _ => {
             let module = Btf::parse_split(read(module), &vmlinux).expect("it is sound");
             let cost = Cost::start();
@@ -59,6 +76,12 @@ fn ours(operation: &str, vmlinux: &Path, module: &Path) -> usize {
             done.base.as_bytes().len() + done.split.as_bytes().len()
         }
     }
+}
+
+fn twice(btf: &Btf) -> Btf {
+    let mut b = Builder::new();
+    b.append(btf).and_then(|_| b.append(btf)).expect("it can be appended");
+    b.finish().expect("it is sound")
 }
 
 #[cfg(feature = "peers-c")]
@@ -80,7 +103,10 @@ fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
     // as all else.
     unsafe {
         sys::libbpf_set_print(None);
-        let bytes = read(vmlinux);
+        let mut bytes = read(vmlinux);
+        if operation == "dedup-twice" {
+            bytes = twice(&Btf::parse(bytes).expect("it is sound")).as_bytes().to_vec();
+        }
         let btf = sys::btf__new(bytes.as_ptr().cast(), bytes.len() as u32);
         drop(bytes);
         assert!(!btf.is_null());
@@ -116,6 +142,22 @@ fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
                 }
                 assert_eq!(sys::btf__permute(btf, map.as_mut_ptr(), count, ptr::null()), 0);
                 let size = raw(btf);
+                cost.print();
+                size
+            }
+            "dedup" | "dedup-twice" => {
+                let cost = Cost::start();
+                assert_eq!(sys::btf__dedup(btf, ptr::null()), 0);
+                let size = raw(btf);
+                cost.print();
+                size
+            }
+            "dedup-module" => {
+                let bytes = read(module);
+                let module = sys::btf__new_split(bytes.as_ptr().cast(), bytes.len() as u32, btf);
+                let cost = Cost::start();
+                assert_eq!(sys::btf__dedup(module, ptr::null()), 0);
+                let size = raw(module);
                 cost.print();
                 size
             }

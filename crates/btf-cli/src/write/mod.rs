@@ -1,6 +1,7 @@
-//! The commands that write BTF: `merge`, `min`, `sort`, `distill`, `rebase`,
-//! `encode`.
+//! The commands that write BTF: `merge`, `min`, `dedup`, `sort`, `distill`,
+//! `rebase`, `encode`.
 
+pub(crate) mod dedup;
 pub(crate) mod distill;
 pub(crate) mod encode;
 pub(crate) mod merge;

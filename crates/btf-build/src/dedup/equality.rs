@@ -1,0 +1,133 @@
+//! Whether two types are equal, and all that they refer to.
+//!
+//! Types are taken for equal until there is a difference; then all that was taken for
+//! equal on the way is apart again. If there is none, all of it is equal, and never
+//! compared again. (So do automata that are equal merge: Hopcroft and Karp.)
+
+use btf_types::{Kind, format::TypeRecord};
+
+use super::{classes::Classes, graph::Graph};
+use crate::Error;
+
+/// How many references are compared in vain, for each type and reference that there is.
+const STEPS: u64 = 64;
+
+/// Compares types.
+#[derive(Debug)]
+pub(super) struct Comparison {
+    /// Pairs of the same shape, of which what they refer to is to be compared.
+    pairs: Vec<(u32, u32)>,
+    /// FWDs of layers below that would have to mean a type.
+    wanted: Vec<(u32, u32)>,
+    /// How many references of types that turn out to differ may still be compared.
+    budget: u64,
+    limit: u64,
+    /// Forward declarations whose meaning was found.
+    pub(super) resolved: u64,
+}
+
+impl Comparison {
+    pub(super) fn new(graph: &Graph) -> Self {
+        let limit = STEPS * graph.size();
+        Self { pairs: Vec::new(), wanted: Vec::new(), budget: limit, limit, resolved: 0 }
+    }
+
+    /// Returns whether two types of the same shape, which stand for their classes,
+    /// are equal, and if so makes their classes one.
+    pub(super) fn merge(&mut self, graph: &Graph, classes: &mut Classes, a: u32, b: u32) -> Result<bool, Error> {
+        classes.commit();
+        self.pairs.clear();
+        self.wanted.clear();
+        let (mut steps, resolved) = (1, self.resolved);
+        self.assume(classes, a, b);
+        let mut next = 0;
+        let mut is_equal = true;
+        while let Some(&(a, b)) = self.pairs.get(next)
+            && is_equal
+        {
+            next += 1;
+            for (&child_a, &child_b) in graph.children(a).iter().zip(graph.children(b)) {
+                steps += 1;
+                let class_a = classes.find_from(a, child_a);
+                let class_b = classes.find_from(b, child_b);
+                if class_a == class_b {
+                    continue;
+                }
+                if graph.shape(class_a) == graph.shape(class_b) {
+                    self.assume(classes, class_a, class_b);
+                } else if !self.resolve(graph, classes, (a, class_a), (b, class_b)) {
+                    is_equal = false;
+                    break;
+                }
+            }
+        }
+        if is_equal && self.wanted.is_empty() {
+            classes.commit();
+            return Ok(true);
+        }
+        classes.roll_back();
+        self.budget = self.budget.checked_sub(steps).ok_or(Error::TooManySteps { limit: self.limit })?;
+        self.resolved = resolved;
+        if is_equal {
+            self.set_wanted(graph, classes);
+        }
+        Ok(false)
+    }
+
+    /// Takes two classes for equal.
+    fn assume(&mut self, classes: &mut Classes, a: u32, b: u32) {
+        // Those of layers below stay.
+        let (first, second) = (a.min(b), a.max(b));
+        classes.put_into(second, first);
+        self.pairs.push((first, second));
+    }
+
+    /// Takes a FWD for the composite that it is compared with. Each comes with the
+    /// type that refers to it.
+    fn resolve(&mut self, graph: &Graph, classes: &mut Classes, a: (u32, u32), b: (u32, u32)) -> bool {
+        let (fwd, composite) = match (can_mean(graph, a.1, b.1), can_mean(graph, b.1, a.1)) {
+            (true, _) => (a, b.1),
+            (_, true) => (b, a.1),
+            _ => return false,
+        };
+        if graph.is_base(fwd.0) {
+            self.wanted.push((fwd.1, composite));
+        } else {
+            classes.set_meaning(fwd.1, composite);
+            self.resolved += 1;
+        }
+        true
+    }
+
+    /// Types of layers below do not change; but what they declare can be what own
+    /// types declare, too.
+    fn set_wanted(&mut self, graph: &Graph, classes: &mut Classes) {
+        for &(fwd, composite) in &self.wanted {
+            if classes.find_from_own(fwd) == fwd && graph.is_base(fwd) {
+                let composite = classes.find_from_own(composite);
+                classes.set_meaning(fwd, composite);
+                self.resolved += 1;
+            }
+        }
+        classes.commit();
+    }
+}
+
+/// Returns whether a type is a FWD with a name, and another the struct or union that
+/// it may mean.
+fn can_mean(graph: &Graph, fwd: u32, composite: u32) -> bool {
+    let (Some(fwd), Some(composite)) = (graph.head(fwd), graph.head(composite)) else {
+        return false;
+    };
+    fwd.name_off() != 0 && fwd.name_off() == composite.name_off() && meant_kind(fwd) == composite.info().kind()
+}
+
+/// The kind that a FWD means; `None` of all other types.
+pub(super) fn meant_kind(record: &TypeRecord) -> Option<Kind> {
+    let info = record.info();
+    match (info.kind(), info.kind_flag()) {
+        (Some(Kind::Fwd), false) => Some(Kind::Struct),
+        (Some(Kind::Fwd), true) => Some(Kind::Union),
+        _ => None,
+    }
+}
