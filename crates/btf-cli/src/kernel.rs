@@ -212,7 +212,10 @@ fn features(json: bool, out: &mut impl Write) -> Result {
 }
 
 fn load(source: &Source, as_is: bool, whole_log: bool, out: &mut impl Write) -> Result {
-    let opened = source.open_file()?;
+    let opened = source.open_file().map_err(|error| match error.lacks_base() {
+        true => format!("{}: {}", source.name(), Error::SplitBtf).into(),
+        false => Box::<dyn std::error::Error>::from(error),
+    })?;
     let name = opened.name.clone();
     let fault = |error: String| format!("{name}: {error}");
     let btf = if as_is { opened.btf } else { as_loaded(opened).map_err(|error| fault(crate::with_causes(&error)))? };

@@ -10,10 +10,10 @@ mod archive;
 mod dump;
 mod extract;
 mod find;
+mod hint;
 mod info;
 mod json;
 mod kernel;
-mod kernel_error;
 mod output;
 mod pattern;
 mod relocate;
@@ -191,10 +191,7 @@ fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
 /// An error and what caused it, on one line; but for the places where a kernel's
 /// BTF was looked for.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = match error.downcast_ref() {
-        Some(error) => kernel_error::KernelError::new(error).to_string(),
-        None => error.to_string(),
-    };
+    let mut text = hint::with_options(error);
     let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(": ");

@@ -14,7 +14,7 @@ use btf_types::{Btf, Bytes, format::Escaped};
 use clap::{Args, ValueHint};
 
 use crate::{
-    kernel_error::{KernelError, similar_modules},
+    hint::{KernelError, similar_modules},
     output::is_dash,
 };
 
@@ -137,6 +137,11 @@ impl Source {
     /// it.
     pub(crate) fn of(source: Option<&Path>, options: &Options) -> Self {
         Self { source: source.map(Into::into), options: options.clone() }
+    }
+
+    /// The file's name, if it is one.
+    pub(crate) fn name(&self) -> SourceName {
+        self.source.as_deref().map(SourceName::of).unwrap_or_default()
     }
 
     /// Opens it, on its bases.
@@ -496,6 +501,13 @@ fn lacks_base(error: &btf_elf::Error) -> bool {
         error = cause.source();
     }
     false
+}
+
+impl SourceError {
+    /// Whether there is split BTF, and no base for it.
+    pub(crate) fn lacks_base(&self) -> bool {
+        matches!(self, Self::Btf(_, error) if lacks_base(error))
+    }
 }
 
 impl fmt::Display for SourceError {

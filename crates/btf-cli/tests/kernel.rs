@@ -146,9 +146,10 @@ fn objects_are_loaded_as_a_loader_would() {
     });
     assert!(rejected.count() > 5);
     let release = fixtures::SORTED;
-    let base = fixtures::folder().join(format!("kernels/{release}/vmlinux.btf"));
-    if let (true, module) = (base.exists(), fixtures::folder().join(format!("modules/{release}/tun.ko.xz"))) {
-        let output = btf(&["kernel", "load", "--base", base.to_str().unwrap(), module.to_str().unwrap()]);
+    let base = fixtures::folder().join(format!("kernels/{release}/vmlinux.btf.xz"));
+    let module = fixtures::folder().join(format!("modules/{release}/tun.ko.xz"));
+    for base in [&[][..], &["--base", base.to_str().unwrap()]] {
+        let output = btf(&[&["kernel", "load", module.to_str().unwrap()], base].concat());
         assert_eq!(output.status.code(), Some(1));
         assert!(text(&output.stderr).contains("tun.ko.xz: split BTF cannot be loaded"), "{}", text(&output.stderr));
     }

@@ -1,7 +1,7 @@
-//! Errors of looking for a kernel's BTF, with the options that would help, and
-//! each place that was tried on a line of its own.
+//! Errors of the crates, with the options that would help; where a kernel's BTF
+//! was looked for, each place on a line of its own.
 
-use std::{fmt, path::Path};
+use std::{error, fmt, path::Path};
 
 use btf_kernel::{Attempt, Error, Kernel};
 use btf_types::format::Escaped;
@@ -42,6 +42,20 @@ impl fmt::Display for KernelError<'_> {
             error => error.fmt(f),
         }
     }
+}
+
+/// An error of any crate, as the command says it, without its causes.
+pub(crate) fn with_options(error: &(dyn error::Error + 'static)) -> String {
+    if let Some(error) = error.downcast_ref() {
+        return KernelError::new(error).to_string();
+    }
+    let option = match error.downcast_ref() {
+        Some(btf_archive::Error::UnknownEnding { .. }) => " with --compress",
+        Some(btf_archive::Error::NoCache) => " with --cache",
+        Some(btf_archive::Error::Everything) => " with --all",
+        _ => "",
+    };
+    format!("{error}{option}")
 }
 
 fn write_tried(f: &mut fmt::Formatter<'_>, tried: &[Attempt]) -> fmt::Result {
