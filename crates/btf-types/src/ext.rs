@@ -35,7 +35,7 @@ const ACCESS_BYTES: usize = ACCESS_LEN * 11;
 /// # use btf_types::{Btf, BtfExt};
 /// # let btf: &'static [u8] = include_bytes!("../doc/socket.btf");
 /// # let btf = Btf::parse(btf)?;
-/// # let words = [0x18u32, 0, 20, 20, 0, 8, 1, 1, 64, btf.find::<btf_types::Func<'_>>("kfree_skb_reason")?.id()];
+/// # let words = [0x18u32, 0, 20, 20, 0, 8, 1, 1, 64, btf.find::<btf_types::Func<'_>>("consume_skb")?.id()];
 /// # let magic = [0xeb9fu16.to_ne_bytes(), [1, 0]].concat();
 /// # let bytes = [magic, words.map(u32::to_ne_bytes).concat()].concat();
 /// let ext = BtfExt::parse(bytes, &btf)?;

@@ -16,12 +16,14 @@
 //! # let bytes: &'static [u8] = include_bytes!("../doc/socket.btf");
 //! let vmlinux = Btf::parse(bytes)?;
 //!
-//! let sk_buff: Struct<'_> = vmlinux.find("sk_buff")?;
-//! for m in sk_buff.members() {
-//!     println!("{:>6} {} {}", m.bit_offset(), m.ty(), m.name()); //      0 struct net_device * dev
-//! }
+//! let list_head: Struct<'_> = vmlinux.find("list_head")?;
+//! let members: Vec<String> = list_head
+//!     .members()
+//!     .map(|m| format!("{} {} {}", m.bit_offset(), m.ty(), m.name()))
+//!     .collect();
+//! assert_eq!(members, ["0 struct list_head * next", "64 struct list_head * prev"]);
 //!
-//! let f: Func<'_> = vmlinux.find("kfree_skb_reason")?;
+//! let f: Func<'_> = vmlinux.find("consume_skb")?;
 //! let skb = f.proto().params().next().expect("it has parameters");
 //! assert_eq!(skb.name(), "skb");
 //! if let Type::Ptr(p) = skb.ty().peel_modifiers() {
