@@ -3,6 +3,24 @@
 use btf_elf::{BpfObject, DataKind, Elf, Holds, Instruction, Limits, Section};
 use btf_types::{AnyEnum, Btf, Composite, Type, View};
 
+/// A type as text: kind, name, all numbers, and what it refers to by name.
+#[must_use]
+pub fn describe(ty: Type<'_>) -> String {
+    let mut text = format!("{:?} {:?} {:?}", ty.kind(), ty.name(), ty.size_of().ok());
+    for reference in ty.references() {
+        text += &format!(" {:?} {}", reference.kind(), reference.name());
+    }
+    let members = match ty {
+        Type::Struct(s) => s.members(),
+        Type::Union(u) => u.members(),
+        _ => return text,
+    };
+    for member in members {
+        text += &format!(" {} {:?}", member.name(), member.encoded());
+    }
+    text
+}
+
 /// Goes through all own types of `btf` and everything they say, and sums it
 /// up. Whatever was opened must survive this.
 #[must_use]

@@ -4,7 +4,7 @@
 
 use btf_build::{Builder, Encode, Error, IntEncoding, Merge, distill, permute, sort};
 use btf_format::{Feature, FeatureSet, Header, KernelVersion, RawBtf};
-use btf_tests::{blob::Blob, fixtures};
+use btf_tests::{blob::Blob, fixtures, walk::describe};
 use btf_types::{Btf, BtfExt, ByteOrder, Datasec, Type};
 
 fn read(name: &str) -> Btf {
@@ -30,23 +30,6 @@ fn bytes(btf: &Btf) -> Vec<u8> {
 
 const MODULES: [&str; 4] = ["veth", "vxlan", "openvswitch", "cast_common"];
 const RELEASES: [&str; 3] = [fixtures::UNSORTED, fixtures::SORTED, fixtures::BIG_ENDIAN];
-
-/// A type as text: kind, name, all numbers, and what it refers to by name.
-fn describe(ty: Type<'_>) -> String {
-    let mut text = format!("{:?} {:?} {:?}", ty.kind(), ty.name(), ty.size_of().ok());
-    for reference in ty.references() {
-        text += &format!(" {:?} {}", reference.kind(), reference.name());
-    }
-    let members = match ty {
-        Type::Struct(s) => s.members(),
-        Type::Union(u) => u.members(),
-        _ => return text,
-    };
-    for member in members {
-        text += &format!(" {} {:?}", member.name(), member.encoded());
-    }
-    text
-}
 
 #[test]
 fn what_libbpf_distilled_is_distilled_to_the_byte() {
