@@ -500,7 +500,7 @@ fn amazon_linux_1_is_one_distribution_in_three_places() {
         let found = archive.select(&host).unwrap();
         assert_eq!((found.path(), found.rule()), (path.as_str(), Rule::Alias));
         let mut bundle = Vec::new();
-        assert_eq!(Pack::new().distribution("amzn").write(&archive, &mut bundle).unwrap(), 1);
+        assert_eq!(Pack::new().distribution("amzn").write(&archive, &mut bundle).unwrap().kernels, 1);
         let found = parse(bundle).select(&host).unwrap();
         assert_eq!(found.path(), "btfhub-archive/amzn/1/x86_64/4.14.101-75.76.amzn1.x86_64.btf");
     }
@@ -525,7 +525,7 @@ fn a_tar_of_any_depth_is_packed_whole() {
     let path = format!("{}d/9/x86_64/1.btf", "x/".repeat(40));
     let archive = parse(tar(&[(&path, &btf("deep"))]));
     assert_eq!(archive.list().unwrap().len(), 1);
-    assert_eq!(Pack::new().write(&archive, &mut Vec::new()).unwrap(), 1);
+    assert_eq!(Pack::new().write(&archive, &mut Vec::new()).unwrap().kernels, 1);
 }
 
 #[test]
@@ -827,7 +827,7 @@ fn bundles_are_the_same_whatever_they_are_made_from() {
             pack = pack.compression(compression);
         }
         let mut bytes = Vec::new();
-        let count = pack.write(archive, &mut bytes).unwrap();
+        let count = pack.write(archive, &mut bytes).unwrap().kernels;
         (count, bytes)
     };
     let (count, plain) = pack(&from_folder, None);
@@ -855,12 +855,12 @@ fn bundles_are_the_same_whatever_they_are_made_from() {
     // What a trimmer makes of each.
     let mut bytes = Vec::new();
     let trimmed = Pack::new().transform(|btf| Ok::<_, Error>(btf.as_bytes()[..24].to_vec()));
-    assert_eq!(trimmed.write(&from_folder, &mut bytes).unwrap(), FILES.len());
+    assert_eq!(trimmed.write(&from_folder, &mut bytes).unwrap().kernels, FILES.len());
     let failing = Pack::new().transform(|_| Err("no such program"));
     assert!(failing.write(&from_folder, &mut Vec::new()).unwrap_err().to_string().contains("no such program"));
     // By other names, too.
     let oracles = FILES.iter().filter(|path| path.starts_with("ol/")).count();
-    assert_eq!(Pack::new().distribution("oracle").write(&from_folder, &mut Vec::new()).unwrap(), oracles);
+    assert_eq!(Pack::new().distribution("oracle").write(&from_folder, &mut Vec::new()).unwrap().kernels, oracles);
     let error = Pack::new().distribution("none").write(&from_folder, &mut Vec::new()).unwrap_err();
     assert!(
         matches!(&error, Error::NoMatch { .. }) && error.to_string().ends_with("matches distribution none"),
@@ -900,7 +900,7 @@ fn bundles_are_the_same_whatever_they_are_made_from() {
     // is refused.
     let twice = folder.path().join("ubuntu/20.04/x86_64/5.4.0-42-generic.btf");
     fs::write(&twice, btf("ubuntu/20.04/x86_64/5.4.0-42-generic.btf.tar.xz")).unwrap();
-    assert_eq!(Pack::new().write(&from_folder, &mut Vec::new()).unwrap(), FILES.len());
+    assert_eq!(Pack::new().write(&from_folder, &mut Vec::new()).unwrap().kernels, FILES.len());
     fs::write(&twice, btf("another")).unwrap();
     let error = Pack::new().write(&from_folder, &mut Vec::new()).unwrap_err();
     assert!(matches!(&error, Error::Conflict { .. }), "{error}");

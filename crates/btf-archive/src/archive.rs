@@ -9,6 +9,8 @@ use std::{
 use btf_kernel::Root;
 use btf_types::{Btf, Bytes};
 
+#[cfg(feature = "pack")]
+use crate::content::modules_path;
 use crate::{
     Entry, Error, Limits,
     content::Content,
@@ -215,9 +217,24 @@ impl Archive {
     }
 
     /// The BTF at a path, of what may still be decoded.
-    pub(crate) fn read_within(&self, path: &str, budget: &Budget) -> Result<Btf, Error> {
+    fn read_within(&self, path: &str, budget: &Budget) -> Result<Btf, Error> {
         let content = Content::unpack(path, self.bytes_of(path, budget)?, self.scope(budget))?;
         Btf::parse(content.vmlinux).map_err(|reason| Error::Btf { member: path.into(), reason })
+    }
+
+    /// The BTF at a path and that of the kernel's modules.
+    #[cfg(feature = "pack")]
+    pub(crate) fn content(&self, path: &str, budget: &Budget) -> Result<Content, Error> {
+        let scope = self.scope(budget);
+        let mut content = Content::unpack(path, self.bytes_of(path, budget)?, scope)?;
+        if let Some(path) = modules_path(path) {
+            match self.bytes_of(&path, budget) {
+                Ok(bytes) => content.add_modules(&path, bytes, scope)?,
+                Err(Error::NoMember { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(content)
     }
 
     /// Compares the BTF in some files. All are read in one go.

@@ -22,6 +22,13 @@ pub(crate) struct Content {
     pub(crate) is_plain: bool,
 }
 
+/// The path of the tar with the BTF of a kernel's modules, which a bundle has beside
+/// the kernel's own file: that one is plain BTF, for whatever reads it.
+pub(crate) fn modules_path(member: &str) -> Option<String> {
+    let (folder, file) = member.split_at(member.rfind('/').map_or(0, |at| at + 1));
+    Some(format!("{folder}{}.btf.modules.tar", release_of(file)?))
+}
+
 impl Content {
     /// Takes off what is around: what it is compressed with, and a tar with one
     /// file or, of kernels with modules, `vmlinux` and one file a module.
@@ -48,11 +55,26 @@ impl Content {
             }
         };
         let (_, vmlinux) = files.swap_remove(kernel);
-        let name = |path: String| path.strip_suffix(".btf").map_or(path.clone(), Into::into);
-        let mut modules: Vec<_> = files.into_iter().map(|(path, contents)| (name(path), contents)).collect();
-        modules.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(Self { vmlinux, modules, is_plain })
+        Ok(Self { vmlinux, modules: named(files), is_plain })
     }
+
+    /// Adds modules that are beside the kernel's file, see [`modules_path`]; not if
+    /// there are some in it.
+    pub(crate) fn add_modules(&mut self, member: &str, bytes: Bytes, scope: Scope<'_>) -> Result<(), Error> {
+        if self.modules.is_empty() {
+            let tar = decoded(member, bytes, scope)?;
+            self.modules = named(btf_files(member, &tar, scope)?);
+        }
+        Ok(())
+    }
+}
+
+/// Modules by their names, from their files.
+fn named(files: Vec<(String, Bytes)>) -> Vec<(String, Bytes)> {
+    let name = |path: String| path.strip_suffix(".btf").map_or(path.clone(), Into::into);
+    let mut modules: Vec<_> = files.into_iter().map(|(path, contents)| (name(path), contents)).collect();
+    modules.sort_by(|(one, _), (other, _)| one.cmp(other));
+    modules
 }
 
 /// The files of BTF in a tar that has no links, and none twice.

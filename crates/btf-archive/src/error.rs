@@ -185,6 +185,30 @@ pub enum Error {
         /// The function's error.
         reason: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The BTF of a kernel could not be trimmed.
+    #[cfg(feature = "trim")]
+    #[error("cannot trim {}: {reason}", Escaped::new(.member))]
+    #[non_exhaustive]
+    Trim {
+        /// The file's path in the archive.
+        member: String,
+        /// The reason.
+        reason: Box<btf_relocate::TrimError>,
+    },
+    /// A BPF object has relocations that are damaged, or none that could be read.
+    #[cfg(feature = "trim")]
+    #[error("{}: {reason}", shown_path(.path))]
+    #[non_exhaustive]
+    Program {
+        /// The object file.
+        path: PathBuf,
+        /// The reason.
+        reason: Box<btf_relocate::TrimError>,
+    },
+    /// A bundle that is to be embedded was not packed by a build script.
+    #[cfg(feature = "trim")]
+    #[error("OUT_DIR is not set: this is for build scripts, which Cargo runs")]
+    NoOutDir,
     /// Bundles cannot be written with this compression.
     #[error("cannot write bundles with {compression}, only with gzip, xz and zstd")]
     #[non_exhaustive]
@@ -254,6 +278,21 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+}
+
+#[cfg(feature = "pack")]
+impl Error {
+    /// Returns `true` if it is an error in one kernel's file, and all others may be
+    /// sound.
+    pub(crate) fn is_of_one_file(&self) -> bool {
+        match self {
+            #[cfg(feature = "trim")]
+            Self::Trim { .. } => true,
+            Self::Decode { .. } | Self::Refused { .. } | Self::NoBtf { .. } | Self::Btf { .. } => true,
+            Self::Transform { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// A path as it can be printed.

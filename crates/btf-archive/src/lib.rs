@@ -39,7 +39,8 @@
 //!   [`Archive::unpack`] for those who want files.
 //! * [`Rule`]: why something was selected.
 //! * [`Entry`]: what a path says of a kernel.
-//! * `Pack` (feature `pack`): writes bundles.
+//! * `Pack` (feature `pack`): writes bundles, of whole BTF or (feature `trim`) of
+//!   what programs need of it.
 //! * [`Fetch`]: gets what is asked for, and no more, out of btfhub-archive.
 //! * [`OutputFile`]: a file that is written whole, or not at all.
 //!
@@ -58,6 +59,8 @@ mod alias;
 mod archive;
 mod cache;
 mod content;
+#[cfg(feature = "trim")]
+mod embed;
 mod entry;
 mod error;
 mod fetch;
@@ -72,6 +75,10 @@ mod members;
 mod output;
 #[cfg(feature = "pack")]
 mod pack;
+#[cfg(feature = "pack")]
+mod packed;
+#[cfg(feature = "pack")]
+mod parallel;
 mod partial;
 mod platform;
 mod rules;
@@ -84,6 +91,9 @@ mod unpack;
 pub use btf_elf as elf;
 #[doc(no_inline)]
 pub use btf_kernel as kernel;
+#[cfg(feature = "trim")]
+#[doc(no_inline)]
+pub use btf_relocate as relocate;
 #[doc(no_inline)]
 pub use btf_types as types;
 
@@ -95,6 +105,8 @@ pub use limits::Limits;
 pub use output::OutputFile;
 #[cfg(feature = "pack")]
 pub use pack::Pack;
+#[cfg(feature = "pack")]
+pub use packed::{LeftOut, Packed};
 pub use rules::Rule;
 pub use selection::{Chosen, SelectOptions, Selection, TempFile};
 pub use unpack::Unpacked;

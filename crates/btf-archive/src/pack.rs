@@ -4,16 +4,24 @@ use std::{
     collections::BTreeMap,
     error::Error as StdError,
     io::{self, Read, Write},
-    panic::resume_unwind,
     path::Path,
-    thread,
 };
 
 use btf_elf::Compression;
-use btf_types::Btf;
+#[cfg(feature = "trim")]
+use btf_relocate::Trim;
+#[cfg(feature = "trim")]
+use btf_types::Collection;
+use btf_types::{Btf, Bytes};
 
 use crate::{
-    Archive, Entry, Error, Listed, OutputFile, alias, glob::matches, limits::Budget, machine, unpack::PACKAGE_JSON,
+    Archive, Entry, Error, LeftOut, Listed, OutputFile, Packed, alias,
+    content::{Content, modules_path},
+    glob::matches,
+    limits::Budget,
+    machine,
+    parallel::in_order,
+    unpack::PACKAGE_JSON,
 };
 
 /// Any error of a transformation.
@@ -22,20 +30,35 @@ type AnyError = Box<dyn StdError + Send + Sync>;
 /// A transformation of each kernel's BTF.
 type Transform<'a> = dyn Fn(&Btf) -> Result<Vec<u8>, AnyError> + Sync + 'a;
 
+/// What is packed of each kernel's BTF.
+enum Work<'a> {
+    Whole,
+    Transformed(Box<Transform<'a>>),
+    #[cfg(feature = "trim")]
+    Trimmed(Trim),
+}
+
 /// A callback for progress: kernels done, and all.
 type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 /// Writes a bundle: kernels of an archive, in a tar.
 ///
 /// Bundles are reproducible: the same kernels make the same bytes, whatever the
-/// archive was; sorted, with no times and no owners, and plain BTF in a folder for each machine.
+/// archive was; sorted, with no times and no owners, and plain BTF in a folder for each
+/// machine: `btfhub-archive/ubuntu/20.04/x86_64/5.4.0-42-generic.btf`. The BTF of the
+/// kernel's modules, where the archive has it, is in a tar beside,
+/// `5.4.0-42-generic.btf.modules.tar`, where [`Selection::module`] finds it.
+///
+/// Kernels are read on all cores, and no more than a few are in memory.
+///
+/// [`Selection::module`]: crate::Selection::module
 pub struct Pack<'a> {
     package_json: Option<&'a [u8]>,
     distributions: Vec<String>,
     machines: Vec<String>,
     releases: Vec<String>,
     compression: Option<Compression>,
-    transform: Box<Transform<'a>>,
+    work: Work<'a>,
     progress: Option<Box<Progress<'a>>>,
 }
 
@@ -55,7 +78,7 @@ impl<'a> Pack<'a> {
             machines: Vec::new(),
             releases: Vec::new(),
             compression: None,
-            transform: Box::new(|btf| Ok(btf.to_bytes(btf.byte_order())?)),
+            work: Work::Whole,
             progress: None,
         }
     }
@@ -123,14 +146,40 @@ impl<'a> Pack<'a> {
         }
     }
 
-    /// Packs not each kernel's BTF, but what a function makes of it: trimmed,
-    /// say. It is called on all cores.
+    /// Packs of each kernel's BTF, and its modules', what programs need: a few
+    /// kilobytes.
+    ///
+    /// A kernel for which a relocation is ambiguous is left out.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_archive::{Archive, Pack, elf::{BpfObject, Compression}, relocate::Trim};
+    ///
+    /// let trim = Trim::new().object(&BpfObject::open("prog.bpf.o")?)?;
+    /// let pack = Pack::new().trim(&trim).compression(Compression::Gzip);
+    /// let packed = pack.write_file(&Archive::open("btfhub-archive")?, "min_core_btfs.tar.gz")?;
+    /// for left_out in &packed.left_out {
+    ///     eprintln!("{}: {}", left_out.path, left_out.reason);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "trim")]
+    #[must_use]
+    pub fn trim(mut self, trim: &Trim) -> Self {
+        self.work = Work::Trimmed(trim.clone());
+        self
+    }
+
+    /// Packs not each kernel's BTF, but what a function makes of it. It is called
+    /// on all cores. Modules are left out: their types refer to the kernel's by
+    /// number.
     #[must_use]
     pub fn transform<E: Into<Box<dyn StdError + Send + Sync>>>(
         mut self,
         transform: impl Fn(&Btf) -> Result<Vec<u8>, E> + Sync + 'a,
     ) -> Self {
-        self.transform = Box::new(move |btf| transform(btf).map_err(Into::into));
+        self.work = Work::Transformed(Box::new(move |btf| transform(btf).map_err(Into::into)));
         self
     }
 
@@ -149,60 +198,62 @@ impl<'a> Pack<'a> {
             && any(&self.releases, &|pattern| matches(pattern, entry.release))
     }
 
-    /// Writes a bundle to a file, as [`OutputFile`] does, and returns the number
-    /// of kernels in it.
+    /// Writes a bundle to a file, as [`OutputFile`] does.
     ///
     /// # Errors
     ///
     /// Those of [`Pack::write`]; after one, an older file is as it was.
-    pub fn write_file(&self, archive: &Archive, path: impl AsRef<Path>) -> Result<usize, Error> {
+    pub fn write_file(&self, archive: &Archive, path: impl AsRef<Path>) -> Result<Packed, Error> {
         let mut file = OutputFile::create(path.as_ref())?;
-        let count = self.write(archive, &mut file)?;
+        let packed = self.write(archive, &mut file)?;
         file.commit()?;
-        Ok(count)
+        Ok(packed)
     }
 
-    /// Writes a bundle, and returns the number of kernels in it.
+    /// Writes a bundle.
+    ///
+    /// A kernel whose file is damaged, or whose BTF cannot be trimmed or
+    /// transformed, is left out, and [`Packed::left_out`] has the reason.
     ///
     /// # Errors
     ///
-    /// [`Error::NoMatch`] if the archive has none that are wanted;
-    /// [`Error::Conflict`] if a kernel is there twice, with other contents;
-    /// those of [`Archive::list`] and [`Archive::read`]; [`Error::Transform`];
+    /// [`Error::NoMatch`] if the archive has none that are wanted; the reason of the
+    /// first if all that are wanted are left out; [`Error::Conflict`] if a kernel is
+    /// there twice, with other contents; those of [`Archive::list`];
     /// [`Error::Write`]; [`Error::CannotCompress`].
-    pub fn write(&self, archive: &Archive, writer: impl Write) -> Result<usize, Error> {
+    pub fn write(&self, archive: &Archive, writer: impl Write) -> Result<Packed, Error> {
         let failed = |reason| Error::Write { reason };
         match self.compression {
-            None => self.write_tar(archive, writer).map(|(_, count)| count),
+            None => self.write_tar(archive, writer).map(|(_, packed)| packed),
             Some(Compression::Gzip) => {
                 let encoder = flate2::GzBuilder::new().mtime(0).write(writer, flate2::Compression::best());
-                let (encoder, count) = self.write_tar(archive, encoder)?;
+                let (encoder, packed) = self.write_tar(archive, encoder)?;
                 encoder.finish().map_err(failed)?;
-                Ok(count)
+                Ok(packed)
             }
             Some(Compression::Xz) => {
                 let options = lzma_rust2::XzOptions::with_preset(6);
                 let encoder = lzma_rust2::XzWriter::new(writer, options).map_err(failed)?;
-                let (encoder, count) = self.write_tar(archive, encoder)?;
+                let (encoder, packed) = self.write_tar(archive, encoder)?;
                 encoder.finish().map_err(failed)?;
-                Ok(count)
+                Ok(packed)
             }
             Some(Compression::Zstd) => {
                 // The encoder wants a reader: what is written goes to a file first.
                 let mut spool = tempfile::tempfile().map_err(failed)?;
-                let (_, count) = self.write_tar(archive, &mut spool)?;
+                let (_, packed) = self.write_tar(archive, &mut spool)?;
                 io::Seek::rewind(&mut spool).map_err(failed)?;
                 let (mut reader, mut writer) = (Patient::new(io::BufReader::new(spool)), Patient::new(writer));
                 let level = ruzstd::encoding::CompressionLevel::Fastest;
                 ruzstd::encoding::compress(&mut reader, &mut writer, level);
                 reader.finish().and_then(|_| writer.finish()).map_err(failed)?;
-                Ok(count)
+                Ok(packed)
             }
             Some(compression) => Err(Error::CannotCompress { compression }),
         }
     }
 
-    fn write_tar<W: Write>(&self, archive: &Archive, writer: W) -> Result<(W, usize), Error> {
+    fn write_tar<W: Write>(&self, archive: &Archive, writer: W) -> Result<(W, Packed), Error> {
         // A tar is unpacked first, so that each kernel is found without reading
         // all that are before it.
         let unpacked = if archive.is_folder() { None } else { Some(archive.unpack()?) };
@@ -229,43 +280,108 @@ impl<'a> Pack<'a> {
         let wanted: Vec<(String, Listed)> = wanted.into_iter().collect();
         let failed = |reason| Error::Write { reason };
         let mut builder = tar::Builder::new(writer);
-        let mut append = |name: &str, bytes: &[u8]| {
-            let mut header = tar::Header::new_gnu();
-            header.set_mode(0o644);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_mtime(0);
-            header.set_size(bytes.len() as u64);
-            builder.append_data(&mut header, name, bytes).map_err(failed)
-        };
         if let Some(json) = self.package_json {
-            append(PACKAGE_JSON, json)?;
+            append(&mut builder, PACKAGE_JSON, json).map_err(failed)?;
         }
-        // As many at once as there are cores, and no more in memory.
-        let cores = thread::available_parallelism().map_or(1, Into::into);
-        for (index, group) in wanted.chunks(cores).enumerate() {
+        let mut packed = Packed { kernels: 0, left_out: Vec::new() };
+        let mut done = 0;
+        let make = |(_, listed): &(String, Listed)| self.make(archive, listed.file(), &budget);
+        in_order(&wanted, make, |(name, listed), made| {
+            done += 1;
             if let Some(progress) = &self.progress {
-                progress(index * cores, wanted.len());
+                progress(done, wanted.len());
             }
-            for (bytes, (name, _)) in self.make(archive, group, &budget).into_iter().zip(group) {
-                append(name, &bytes?)?;
+            let left_out = |module, reason| LeftOut { path: listed.file().into(), module, reason };
+            match made {
+                Ok(made) => {
+                    append(&mut builder, name, &made.vmlinux).map_err(failed)?;
+                    if !made.modules.is_empty() {
+                        let path = modules_path(name).unwrap_or_default();
+                        append(&mut builder, &path, &tar_of(&made.modules).map_err(failed)?).map_err(failed)?;
+                    }
+                    let faults = made.faults.into_iter();
+                    packed.left_out.extend(faults.map(|(module, reason)| left_out(Some(module), reason)));
+                    packed.kernels += 1;
+                }
+                Err(reason) if reason.is_of_one_file() => packed.left_out.push(left_out(None, reason)),
+                Err(error) => return Err(error),
             }
+            Ok(())
+        })?;
+        if packed.kernels == 0
+            && let Some(first) = packed.left_out.drain(..).next()
+        {
+            return Err(first.reason);
         }
-        let count = wanted.len();
-        Ok((builder.into_inner().map_err(failed)?, count))
+        Ok((builder.into_inner().map_err(failed)?, packed))
     }
 
-    /// Transforms some kernels, each on a thread of its own; in their order.
-    fn make(&self, archive: &Archive, group: &[(String, Listed)], budget: &Budget) -> Vec<Result<Vec<u8>, Error>> {
-        let one = |listed: &Listed| {
-            let btf = archive.read_within(listed.file(), budget)?;
-            (self.transform)(&btf).map_err(|reason| Error::Transform { member: listed.file().into(), reason })
-        };
-        thread::scope(|scope| {
-            let made: Vec<_> = group.iter().map(|(_, listed)| scope.spawn(move || one(listed))).collect();
-            made.into_iter().map(|made| made.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-        })
+    /// Makes what is packed of a kernel.
+    fn make(&self, archive: &Archive, file: &str, budget: &Budget) -> Result<Made, Error> {
+        let Content { vmlinux, modules, .. } = archive.content(file, budget)?;
+        let btf = Btf::parse(vmlinux.clone()).map_err(|reason| Error::Btf { member: file.into(), reason })?;
+        match &self.work {
+            Work::Whole => Ok(Made { vmlinux, modules, faults: Vec::new() }),
+            Work::Transformed(transform) => {
+                let transformed = transform(&btf);
+                let vmlinux = transformed.map_err(|reason| Error::Transform { member: file.into(), reason })?;
+                Ok(Made { vmlinux: vmlinux.into(), modules: Vec::new(), faults: Vec::new() })
+            }
+            #[cfg(feature = "trim")]
+            Work::Trimmed(trim) => trimmed(file, trim, btf, modules),
+        }
     }
+}
+
+/// Trims a kernel and its modules.
+#[cfg(feature = "trim")]
+fn trimmed(file: &str, trim: &Trim, btf: Btf, modules: Vec<(String, Bytes)>) -> Result<Made, Error> {
+    let mut kernel = Collection::new("", btf.clone());
+    let mut faults = Vec::new();
+    for (module, bytes) in modules {
+        let added = Btf::parse_split(bytes, &btf).and_then(|split| kernel.add(module.as_str(), split));
+        if let Err(reason) = added {
+            let member = format!("{file}: {module}");
+            faults.push((module, Error::Btf { member, reason }));
+        }
+    }
+    let trimmed = trim.trim_modules(&kernel);
+    let trimmed = trimmed.map_err(|reason| Error::Trim { member: file.into(), reason: reason.into() })?;
+    let bytes = |btf: &Btf| {
+        let bytes = btf.to_bytes(btf.byte_order());
+        bytes.map(Bytes::from).map_err(|reason| Error::Btf { member: file.into(), reason })
+    };
+    let modules = trimmed.objects().skip(1).map(|object| Ok((object.name().into(), bytes(object.btf())?)));
+    Ok(Made { vmlinux: bytes(trimmed.base())?, modules: modules.collect::<Result<_, Error>>()?, faults })
+}
+
+/// What is packed of a kernel.
+struct Made {
+    vmlinux: Bytes,
+    /// Sorted by name.
+    modules: Vec<(String, Bytes)>,
+    /// The modules that are left out.
+    faults: Vec<(String, Error)>,
+}
+
+/// Adds a file to a tar, always with the same header.
+fn append(builder: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(bytes.len() as u64);
+    builder.append_data(&mut header, name, bytes)
+}
+
+/// A tar of modules' BTF.
+fn tar_of(modules: &[(String, Bytes)]) -> io::Result<Vec<u8>> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in modules {
+        append(&mut builder, &format!("{name}.btf"), bytes)?;
+    }
+    builder.into_inner()
 }
 
 impl std::fmt::Display for Pack<'_> {

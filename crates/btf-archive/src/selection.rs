@@ -12,7 +12,7 @@ use btf_types::{Btf, Bytes};
 
 use crate::{
     Archive, Entry, Error, OutputFile, Rule,
-    content::Content,
+    content::{Content, modules_path},
     limits::Budget,
     partial::{CONTENT, Partial},
     rules::{Query, Verdict},
@@ -111,9 +111,13 @@ impl Archive {
         let scope = self.scope(&budget);
         // The only one of the host's release, so far; most often, it is it.
         let mut seen: Option<(String, Bytes)> = None;
+        let mut seen_modules: Option<(String, Bytes)> = None;
         let index = self.index(&budget, |path, data| {
-            if seen.is_none()
-                && path.contains(&host.release)
+            if let Some((kernel, _)) = &seen {
+                if seen_modules.is_none() && modules_path(kernel).is_some_and(|modules| modules == path) {
+                    seen_modules = Some((path.to_owned(), source::take(data, scope)?));
+                }
+            } else if path.contains(&host.release)
                 && Entry::parse(path).is_some_and(|entry| entry.release == host.release)
             {
                 seen = Some((path.to_owned(), source::take(data, scope)?));
@@ -132,7 +136,14 @@ impl Archive {
             Some((path, bytes)) if *path == *place.file => bytes,
             _ => self.bytes_of(&place.file, &budget)?,
         };
-        let content = Content::unpack(&place.file, bytes, scope)?;
+        let mut content = Content::unpack(&place.file, bytes, scope)?;
+        if let Some(path) = modules_path(&place.file).filter(|path| index.size(path).is_some()) {
+            let bytes = match seen_modules {
+                Some((seen, bytes)) if seen == path => bytes,
+                _ => self.bytes_of(&path, &budget)?,
+            };
+            content.add_modules(&path, bytes, scope)?;
+        }
         let btf = check(&place.file, &content, &host.machine, &options.types)?;
         Ok(Selection { path: place.path, file: place.file, rule, tried: query.tried(), content, btf })
     }

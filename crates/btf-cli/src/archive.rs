@@ -6,20 +6,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use btf_archive::{Archive, Chosen, Fetch, Listed, Pack, SelectOptions, Selection};
+use btf_archive::{Archive, Chosen, Fetch, Listed, Pack, Packed, SelectOptions, Selection};
 use btf_elf::Compression;
 use btf_kernel::Host;
+use btf_relocate::Trim;
 use btf_types::{Btf, format::Escaped};
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::{Result, source::System};
+use crate::{
+    Result,
+    source::System,
+    target::{in_object, open_object},
+};
 
 /// Arguments of `btf archive`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  btf archive ls bundle.tar.gz\n  btf archive select bundle.tar.gz --out vmlinux.btf\n  btf archive select btfhub-archive/ --distro rhel --distro-version 8.6 --machine x86_64 --release 4.18.0-147.8.1.el8_1.x86_64\n  btf archive fetch --distro ubuntu --distro-version 20.04 --release '5.4.0-4*'\n  btf archive pack --distro ubuntu btfhub-archive/ bundle.tar.gz"
+    after_help = "Examples:\n  btf archive ls bundle.tar.gz\n  btf archive select bundle.tar.gz --out vmlinux.btf\n  btf archive select btfhub-archive/ --distro rhel --distro-version 8.6 --machine x86_64 --release 4.18.0-147.8.1.el8_1.x86_64\n  btf archive fetch --distro ubuntu --distro-version 20.04 --release '5.4.0-4*'\n  btf archive pack --programs prog.bpf.o -- btfhub-archive/ bundle.tar.gz"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -48,7 +53,8 @@ enum Command {
         /// The folder; those that it is in are made.
         folder: PathBuf,
     },
-    /// Writes a bundle of the kernels of an archive.
+    /// Writes a bundle of the kernels of an archive, whole or trimmed to what programs
+    /// need.
     Pack(PackArguments),
     /// Gets kernels out of btfhub-archive, into a cache; prints its folder.
     Fetch(FetchArguments),
@@ -124,17 +130,28 @@ struct Select {
 }
 
 #[derive(Args)]
+#[command(
+    override_usage = "btf archive pack [OPTIONS] [--programs <PROG.o>...] <SOURCE> <OUT>",
+    after_help = "Examples:\n  btf archive pack --programs prog.bpf.o --distro ubuntu btfhub-archive/ bundle.tar.gz\n  btf archive pack --programs *.bpf.o --json package.json btfhub-archive/ bundle.tar\n  btf archive pack btfhub-archive/ bundle.tar.xz"
+)]
 struct PackArguments {
-    /// A folder, or a tar, plain or compressed; `-` for stdin.
-    source: PathBuf,
-    /// The bundle: a tar, compressed as its name says (.tar, .tar.gz, .tar.xz,
-    /// .tar.zst); `-` for stdout.
-    out: PathBuf,
+    /// An archive: a folder, or a tar, plain or compressed; `-` for stdin. Then the
+    /// bundle: a tar, compressed as its name says (.tar, .tar.gz, .tar.xz, .tar.zst);
+    /// `-` for stdout.
+    #[arg(value_names = ["SOURCE", "OUT"], num_args = 0..=3)]
+    paths: Vec<PathBuf>,
+    /// Pack of each kernel just what these BPF objects need, a few kilobytes.
+    #[arg(long, value_name = "PROG.o", num_args = 1.., conflicts_with = "full")]
+    programs: Vec<PathBuf>,
+    /// Keep the types of this name as well, with all members; more than once for
+    /// several.
+    #[arg(long, value_name = "NAME", requires = "programs")]
+    keep: Vec<String>,
     /// Compress in this way, whatever the name says. (zst is quick to write and to
     /// read, and half again as large as gzip.)
     #[arg(long, value_enum)]
     compress: Option<Compress>,
-    /// Pack whole BTF, as it is in the archive: the default.
+    /// Pack whole BTF, as it is in the archive: the default without --programs.
     #[arg(long)]
     full: bool,
     /// A `package.json` to put beside the kernels.
@@ -149,9 +166,64 @@ struct PackArguments {
     /// Only kernels whose release is like this, with `*` and `?`.
     #[arg(long, value_name = "GLOB")]
     release: Vec<String>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+    /// Print JSON. With a FILE whose name ends in .json, put that beside the kernels
+    /// instead, as --package-json does.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    json: Option<Option<PathBuf>>,
+}
+
+/// The files that `btf archive pack` is given.
+struct PackFiles {
+    programs: Vec<PathBuf>,
+    package_json: Option<PathBuf>,
+    is_json: bool,
+    source: PathBuf,
+    out: PathBuf,
+}
+
+impl PackArguments {
+    /// Tells apart what comes without an option: the files after `--programs` and
+    /// `--json` are theirs, but for the last two of all.
+    fn files(&self) -> Result<PackFiles> {
+        let usage = || -> usize { bad_usage("an archive and the bundle to be written are needed: SOURCE OUT") };
+        let (mut paths, mut programs) = (self.paths.clone(), self.programs.clone());
+        let mut package_json = self.package_json.clone();
+        let is_of_json = |path: &Path| path.extension().is_some_and(|ending| ending == "json");
+        let is_json = match &self.json {
+            Some(Some(file)) => {
+                package_json = Some(file.clone());
+                false
+            }
+            Some(None) => match paths.iter().position(|path| is_of_json(path)) {
+                Some(at) => {
+                    package_json = Some(paths.remove(at));
+                    false
+                }
+                None => true,
+            },
+            None => false,
+        };
+        let missing = 2usize.checked_sub(paths.len()).unwrap_or_else(usage);
+        let theirs = programs.len().checked_sub(missing).unwrap_or_else(usage);
+        let ours = programs.split_off(theirs);
+        if !self.programs.is_empty() && programs.is_empty() {
+            bad_usage("--programs needs a BPF object beside SOURCE and OUT");
+        }
+        // A program is not what a bundle replaces, when that was forgotten.
+        if let Some(out) = ours.last().filter(|out| !is_stdout(out)) {
+            Pack::compression_of(out)?;
+        }
+        paths.extend(ours);
+        let Ok([source, out]) = <[PathBuf; 2]>::try_from(paths) else {
+            bad_usage("SOURCE and OUT are all that is needed")
+        };
+        Ok(PackFiles { programs, package_json, is_json, source, out })
+    }
+}
+
+/// Ends as for arguments that the parser refuses.
+fn bad_usage(message: &str) -> ! {
+    clap::Error::raw(clap::error::ErrorKind::WrongNumberOfValues, format!("{message}\n")).exit()
 }
 
 /// Compression of a bundle.
@@ -431,15 +503,24 @@ fn miss_json(error: &btf_archive::Error, host: &Host) -> Option<serde_json::Valu
 }
 
 fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
-    let is_stdout = is_stdout(&arguments.out);
+    let files = arguments.files()?;
+    let is_stdout = is_stdout(&files.out);
     let compression = match arguments.compress {
         Some(compress) => compress.compression(),
-        None if is_stdout || is_special(&arguments.out) => None,
-        None => Pack::compression_of(&arguments.out)?,
+        None if is_stdout || is_special(&files.out) => None,
+        None => Pack::compression_of(&files.out)?,
     };
-    let json = arguments.package_json.as_deref().map(package_json).transpose()?;
-    let archive = open(&arguments.source)?;
+    let json = files.package_json.as_deref().map(package_json).transpose()?;
+    let mut trim = Trim::new();
+    for path in &files.programs {
+        trim = trim.object(&open_object(path)?).map_err(|error| in_object(path, &error))?;
+    }
+    trim = arguments.keep.iter().fold(trim, Trim::keep);
+    let archive = open(&files.source)?;
     let mut pack = Pack::new();
+    if !files.programs.is_empty() {
+        pack = pack.trim(&trim);
+    }
     if let Some(json) = &json {
         pack = pack.package_json(json);
     }
@@ -454,21 +535,36 @@ fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     });
-    let count = if is_stdout { pack.write(&archive, &mut *out)? } else { pack.write_file(&archive, &arguments.out)? };
+    let packed = if is_stdout { pack.write(&archive, &mut *out) } else { pack.write_file(&archive, &files.out) };
     bar.finish_and_clear();
-    let way = compression.map_or("tar", Compression::as_str);
-    let path = arguments.out.display().to_string();
-    let text = match arguments.json {
-        true => {
-            json!({"path": path, "kernels": count, "compression": compression.map(Compression::as_str)}).to_string()
+    let packed = packed?;
+    let text = match files.is_json {
+        true => packed_json(&files.out, compression, &packed).to_string(),
+        false => {
+            packed.left_out.iter().for_each(|left_out| eprintln!("btf: left out {left_out}"));
+            let way = compression.map_or("tar", Compression::as_str);
+            let left_out = packed.left_out.iter().filter(|left_out| left_out.module.is_none()).count();
+            let but = if left_out == 0 { String::new() } else { format!(", {left_out} left out") };
+            format!("{}: {}{but} ({way})", shown(&files.out.display().to_string()), kernels(packed.kernels))
         }
-        false => format!("{}: {} ({way})", shown(&path), kernels(count)),
     };
     if is_stdout {
         eprintln!("{text}");
         return Ok(());
     }
     Ok(writeln!(out, "{text}")?)
+}
+
+fn packed_json(path: &Path, compression: Option<Compression>, packed: &Packed) -> serde_json::Value {
+    let left_out = packed.left_out.iter().map(
+        |left_out| json!({"path": left_out.path, "module": left_out.module, "reason": left_out.reason.to_string()}),
+    );
+    json!({
+        "path": path.display().to_string(),
+        "kernels": packed.kernels,
+        "compression": compression.map(Compression::as_str),
+        "left_out": left_out.collect::<Vec<_>>(),
+    })
 }
 
 fn kernels(count: usize) -> String {
