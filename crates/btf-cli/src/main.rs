@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod archive;
+mod complete;
 mod dump;
 mod extract;
 mod find;
@@ -96,6 +97,14 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Prints the candidates for the last word of a line; the scripts that
+    /// `completions` prints ask for them.
+    #[command(hide = true)]
+    Complete {
+        /// The line's words after the command.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
 }
 
 impl Command {
@@ -146,9 +155,9 @@ fn run(command: Command, color: Color) -> Result<bool> {
         Command::Verify(arguments) => verify::run(&arguments, &mut out).map(|accepted| is_fine = accepted),
         Command::Archive(arguments) => archive::run(&arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "btf", &mut io::stdout());
-            Ok(())
+            complete::script(shell, &mut Arguments::command(), &mut out).map_err(Into::into)
         }
+        Command::Complete { words } => complete::run(&words, &mut out).map_err(Into::into),
     };
     // What was printed before an error is shown before it.
     out.flush()?;

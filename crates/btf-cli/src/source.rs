@@ -112,6 +112,10 @@ pub(crate) struct System {
 }
 
 impl System {
+    pub(crate) fn new(root: Option<&str>, release: Option<&str>) -> Self {
+        Self { root: root.map(Into::into), release: release.map(Into::into) }
+    }
+
     /// Its kernel.
     pub(crate) fn kernel(&self) -> Kernel {
         let kernel = Kernel::of(self.tree());

@@ -73,6 +73,14 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// The BTF that is searched, if this is what for.
+    pub(crate) fn is_for(&self, name: &str) -> Option<&Options> {
+        let last = self.source.as_deref().map_or(self.pattern.as_deref(), std::path::Path::to_str);
+        let is_word = |word: &String| is_keyword(word);
+        let is_name = self.source.is_none() || self.pattern.as_ref().is_some_and(is_word);
+        last.filter(|last| is_name && *last == name).map(|_| &self.options)
+    }
+
     fn wants(&self, what: What) -> bool {
         self.kind.is_empty() || self.kind.contains(&what)
     }

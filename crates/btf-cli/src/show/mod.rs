@@ -13,6 +13,7 @@ use std::{io, path::PathBuf};
 use btf_types::{Btf, Error, Kind, Type};
 use clap::Args;
 
+pub(crate) use self::name::each_member;
 use self::{json::Show, layout::Style, name::Query, text::Text};
 use crate::{
     Result, failures,
@@ -45,6 +46,13 @@ pub(crate) struct Arguments {
     json: bool,
     #[command(flatten)]
     options: Options,
+}
+
+impl Arguments {
+    /// The BTF that is looked at, if the last name is this one.
+    pub(crate) fn ends_with(&self, name: &str) -> Option<&Options> {
+        self.names.last().filter(|last| *last == name).map(|_| &self.options)
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {

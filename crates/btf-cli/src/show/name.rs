@@ -81,7 +81,7 @@ pub(super) fn first_member(path: &[u8]) -> Option<&str> {
 }
 
 /// The members of a struct or union, and those of the anonymous ones in it.
-pub(super) fn each_member<'btf>(ty: Type<'btf>, mut each: impl FnMut(Member<'btf>)) {
+pub(crate) fn each_member<'btf>(ty: Type<'btf>, mut each: impl FnMut(Member<'btf>)) {
     let (mut seen, mut open) = (BTreeSet::new(), vec![ty]);
     while let Some(ty) = open.pop() {
         let ty = ty.peel_modifiers();
