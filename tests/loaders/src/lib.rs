@@ -1,5 +1,6 @@
 //! Two loaders that take the BTF of a kernel from an archive: how a program does
-//! it that has to run on kernels without BTF.
+//! it that has to run on kernels without BTF. And the same loaders with objects
+//! that were relocated before, see [`programs`].
 //!
 //! Each loads `fixtures/bpf/core_real.bpf.c`, attaches its program `on_exec`,
 //! which writes to a global variable how large `struct task_struct` is *on this
@@ -8,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod programs;
 #[cfg(feature = "aya")]
 pub mod with_aya;
 #[cfg(feature = "libbpf")]

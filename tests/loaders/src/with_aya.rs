@@ -1,10 +1,18 @@
 //! aya.
 
-use aya::{Btf, EbpfLoader, Endianness, maps::Array, programs::RawTracePoint};
+use aya::{
+    Btf, Ebpf, EbpfLoader, Endianness,
+    maps::Array,
+    programs::{BtfTracePoint, FEntry, KProbe, Lsm, RawTracePoint, UProbe, Xdp, XdpMode, uprobe::UProbeScope},
+};
 use btf_archive::Archive;
 use btf_kernel::Host;
 
-use crate::{Result, exec_something, results};
+use crate::{
+    Result, exec_something,
+    programs::{self, Program, Row, Triggered},
+    results,
+};
 
 /// Bytes of the object's `.bss`, which aya wants to know from the type.
 const BSS: usize = 200;
@@ -39,4 +47,63 @@ fn run(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Vec<u64>> {
     exec_something()?;
     let bss: Array<_, [u8; BSS]> = Array::try_from(ebpf.map(".bss").ok_or("no map .bss")?)?;
     results(object, &bss.get(&0, 0)?)
+}
+
+/// Loads one program of [`programs::object`], which was relocated; attaches it,
+/// and makes the kernel run it. Returns what it wrote.
+///
+/// # Errors
+///
+/// If the program cannot be loaded, attached or run.
+pub fn run_program(object: &[u8], program: Program, name: &str) -> Result<(Row, Triggered)> {
+    let mut ebpf = EbpfLoader::new().btf(None).load(object)?;
+    let mut bss: Array<_, [u8; programs::BSS]> = Array::try_from(ebpf.take_map(".bss").ok_or("no map .bss")?)?;
+    bss.set(0, programs::watch(), 0)?;
+    attach(&mut ebpf, program, name)?;
+    let triggered = program.trigger()?;
+    Ok((programs::row(program, &bss.get(&0, 0)?), triggered))
+}
+
+/// Loads and attaches a program. It stays attached as long as `ebpf` lives.
+fn attach(ebpf: &mut Ebpf, program: Program, name: &str) -> Result<()> {
+    let loaded = ebpf.program_mut(name).ok_or_else(|| format!("no program {name}"))?;
+    let target = program.target();
+    match program {
+        Program::RawTp => {
+            let loaded: &mut RawTracePoint = loaded.try_into()?;
+            loaded.load()?;
+            loaded.attach(target)?;
+        }
+        Program::TpBtf => {
+            let loaded: &mut BtfTracePoint = loaded.try_into()?;
+            loaded.load(target, &Btf::from_sys_fs()?)?;
+            loaded.attach()?;
+        }
+        Program::Fentry => {
+            let loaded: &mut FEntry = loaded.try_into()?;
+            loaded.load(target, &Btf::from_sys_fs()?)?;
+            loaded.attach()?;
+        }
+        Program::Lsm => {
+            let loaded: &mut Lsm = loaded.try_into()?;
+            loaded.load(target, &Btf::from_sys_fs()?)?;
+            loaded.attach()?;
+        }
+        Program::Xdp => {
+            let loaded: &mut Xdp = loaded.try_into()?;
+            loaded.load()?;
+            loaded.attach(target, XdpMode::Skb)?;
+        }
+        Program::Uprobe => {
+            let loaded: &mut UProbe = loaded.try_into()?;
+            loaded.load()?;
+            loaded.attach(target, "libc", UProbeScope::CallingProcess)?;
+        }
+        Program::Kprobe => {
+            let loaded: &mut KProbe = loaded.try_into()?;
+            loaded.load()?;
+            loaded.attach(target, 0)?;
+        }
+    }
+    Ok(())
 }
