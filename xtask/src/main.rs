@@ -12,6 +12,7 @@ mod surface;
 
 use std::{
     env,
+    io::Write,
     path::PathBuf,
     process::{Command, ExitCode},
 };
@@ -24,7 +25,8 @@ usage: cargo xtask CHORE
     amplification [WORD]...         count what inputs of many shapes cost, of all sizes alike;
                                     only the cases that have these words in their names
     fetch-fixtures                  fetch what fixtures/manifest.toml lists into fixtures/fetched
-        [--only NAME]...            only these; [--list]: say what there is
+        [--only NAME]...            only these; [--list]: say what there is;
+                                    [--record]: write fixtures/manifest.lock anew
     layers                          check that crates depend on each other only as Cargo.toml's table allows
     fuzz [TARGET] [--seconds N]     fuzz one target, or all of them, each for N seconds (default 60);
                                     needs cargo-fuzz
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
         ["surface"] => surface::check(),
         ["surface", "--renew"] => surface::renew(),
         ["help" | "--help" | "-h"] => {
-            print!("{HELP}");
+            say(format_args!("{}", HELP.trim_end()));
             Ok(())
         }
         _ => {
@@ -68,6 +70,11 @@ fn main() -> ExitCode {
 
 /// What a chore fails with: a text for the person who called it.
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Prints a line, if anybody still reads it.
+fn say(line: std::fmt::Arguments<'_>) {
+    _ = writeln!(std::io::stdout(), "{line}");
+}
 
 /// The folder of the workspace.
 fn root() -> PathBuf {

@@ -10,10 +10,14 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::Mutex,
+    time::Duration,
 };
 
 use super::manifest;
 use crate::Result;
+
+/// How long lists of packages are good for.
+const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One state is made at a time.
 static UPDATE: Mutex<()> = Mutex::new(());
@@ -76,7 +80,8 @@ impl Apt {
     fn new(fetched: &Path, architecture: &str, suite: &str) -> Result<Self> {
         let state = std::path::absolute(fetched.join(format!(".apt-{suite}-{architecture}")))?;
         let _one_at_a_time = UPDATE.lock().map_err(|_| "another thread panicked")?;
-        let is_new = !state.join("updated").exists();
+        let updated = fs::metadata(state.join("updated")).and_then(|metadata| metadata.modified());
+        let is_fresh = updated.is_ok_and(|updated| updated.elapsed().is_ok_and(|age| age < FRESH));
         for folder in ["lists/partial", "cache/archives/partial", "etc"] {
             fs::create_dir_all(state.join(folder))?;
         }
@@ -93,12 +98,14 @@ impl Apt {
             format!("APT::Architectures={architecture}"),
             "APT::Sandbox::User=".into(),
             "Acquire::Languages=none".into(),
+            // That a list is missing is an error.
+            "APT::Update::Error-Mode=any".into(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
             "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false".into(),
         ];
         let options = options.into_iter().flat_map(|option| ["-o".to_owned(), option]).collect();
         let mut apt = Self { options, architecture: architecture.into(), suite: suite.into(), fault: None };
-        if is_new {
+        if !is_fresh {
             fs::write(state.join("etc/sources.list"), sources(suite)?)?;
             match apt.run("apt-get", &["-qq", "update"], &state) {
                 Ok(_) => fs::write(state.join("updated"), "")?,
@@ -114,7 +121,7 @@ impl Apt {
         let output = output.map_err(|error| format!("{program}: {error}; Debian's packages need its apt client"))?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("{program} {}: {}", arguments.join(" "), text.trim()).into());
+            return Err(format!("{program} {}: {}", arguments.join(" "), first_error(&text)).into());
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -125,9 +132,24 @@ impl Apt {
         let names = names.lines().filter(|name| manifest::matches(pattern, name));
         let newest = names.max_by(|one, other| by_version(one, other));
         let Self { architecture, suite, fault, .. } = self;
-        let fault = fault.as_ref().map_or(String::new(), |fault| format!(" ({fault})"));
-        Ok(newest.ok_or_else(|| format!("Debian {suite} has no {pattern} for {architecture}{fault}"))?.to_owned())
+        match (newest, fault) {
+            (Some(newest), _) => Ok(newest.to_owned()),
+            (None, None) => Err(format!("Debian {suite} has no {pattern} for {architecture}").into()),
+            (None, Some(fault)) => Err(format!(
+                "the mirror's lists of Debian {suite} for {architecture} are not whole, so {pattern} cannot be looked up: \
+                 {fault}; try again later"
+            )
+            .into()),
+        }
     }
+}
+
+/// The first error that apt tells of; the lines behind it are of what follows from
+/// it.
+fn first_error(text: &str) -> &str {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.clone().next().unwrap_or_default();
+    lines.find_map(|line| line.strip_prefix("E: ")).unwrap_or(first)
 }
 
 /// The machine's sources of Debian's packages, for another suite.
@@ -179,6 +201,13 @@ fn by_version(one: &str, other: &str) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_apt_says_the_first_error_is_told() {
+        let text = "W: skipped\nE: Failed to fetch x  File has unexpected size (Mirror sync in progress?)\n   Hashes:\nE: Some failed\n";
+        assert_eq!(first_error(text), "Failed to fetch x  File has unexpected size (Mirror sync in progress?)");
+        assert_eq!(first_error("not found\n"), "not found");
+    }
 
     #[test]
     fn versions() {

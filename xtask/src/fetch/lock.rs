@@ -32,8 +32,8 @@ impl Lock {
         Ok(Self { path: path.into(), checksums })
     }
 
-    /// Compares the checksums of the files of an entry with the recorded ones,
-    /// or records them.
+    /// Compares the checksums of the files of an entry with those that were
+    /// recorded; others are added, and written by [`write`](Self::write).
     pub(super) fn check(&mut self, entry: &str, files: &[(String, String)], newest: bool) -> Result {
         if newest {
             // What it was the last time is of no use.
@@ -45,10 +45,11 @@ impl Lock {
                 return Err(format!("{file} has the SHA-256 {checksum}, {recorded} was recorded").into());
             }
         }
-        self.write()
+        Ok(())
     }
 
-    fn write(&self) -> Result {
+    /// Writes the file anew.
+    pub(super) fn write(&self) -> Result {
         let mut text = "# What `cargo xtask fetch-fixtures` has downloaded: entry, file, SHA-256.\n".to_owned();
         for ((entry, file), checksum) in &self.checksums {
             text.push_str(&format!("{entry}\t{file}\t{checksum}\n"));
@@ -85,10 +86,13 @@ mod tests {
         let mut lock = Lock::read(&path).unwrap();
         lock.check("one", &files(&[("b.deb", "12")]), false).unwrap();
         lock.check("two", &files(&[("c.deb", "34"), ("d.deb", "56")]), true).unwrap();
+        assert!(!path.exists(), "nothing is written before that is asked for");
+        lock.write().unwrap();
         let mut lock = Lock::read(&path).unwrap();
         lock.check("one", &files(&[("b.deb", "12")]), false).unwrap();
         assert!(lock.check("one", &files(&[("b.deb", "13")]), false).is_err());
         lock.check("two", &files(&[("d.deb", "78")]), true).unwrap();
+        lock.write().unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), ["one\tb.deb\t12", "two\td.deb\t78"]);
         fs::write(&path, "one\n").unwrap();

@@ -2,12 +2,13 @@
 //! git ignores.
 //!
 //! A thing is fetched into a folder beside its own, and gets its name when it
-//! is whole; so what has its name is never fetched again, and what was broken
-//! off never taken for whole. Checksums of what was downloaded are recorded in
-//! `fixtures/manifest.lock`, and from then on enforced, but for what the
-//! manifest wants the newest of.
+//! is whole, so that what was broken off is never taken for whole. What is there
+//! is fetched again only if a file of it was damaged or removed. The checksums of
+//! what is downloaded are compared with those in `fixtures/manifest.lock`, but for
+//! what the manifest wants the newest of; `--record` writes that file anew.
 
 mod apt;
+mod contents;
 mod deb;
 mod lock;
 mod manifest;
@@ -22,10 +23,11 @@ use std::{
     thread,
 };
 
+use contents::State;
 use lock::Lock;
 use manifest::{Entry, Origin};
 
-use crate::{Result, root};
+use crate::{Result, root, say};
 
 /// As many things are fetched at once.
 const WORKERS: usize = 4;
@@ -43,29 +45,38 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     let folder = fixtures.join("fetched");
     if options.list {
         for entry in &entries {
-            let state = if entry.is_fetched(&folder) { "fetched" } else { "-" };
-            println!("{:<26}{state:<9}{}", entry.name, entry.origin);
+            let state = match entry.state(&folder) {
+                State::Absent => "-",
+                State::Whole => "fetched",
+                State::Damaged(_) => "damaged",
+            };
+            say(format_args!("{:<26}{state:<9}{}", entry.name, entry.origin));
         }
         return Ok(());
     }
     fs::create_dir_all(&folder)?;
     let lock = Mutex::new(Lock::read(&fixtures.join("manifest.lock"))?);
     let failures = fetch_all(&entries, &folder, &lock);
+    if options.record {
+        lock.into_inner()?.write()?;
+    }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\nxtask: ").into()) }
 }
 
 struct Options<'a> {
     list: bool,
+    record: bool,
     only: Vec<&'a str>,
 }
 
 impl<'a> Options<'a> {
     fn parse(arguments: &[&'a str]) -> Result<Self> {
-        let mut options = Self { list: false, only: Vec::new() };
+        let mut options = Self { list: false, record: false, only: Vec::new() };
         let mut arguments = arguments.iter();
         while let Some(&argument) = arguments.next() {
             match argument {
                 "--list" => options.list = true,
+                "--record" => options.record = true,
                 "--only" => options.only.push(arguments.next().ok_or("--only needs a name")?),
                 _ => return Err(format!("fetch-fixtures does not know {argument}").into()),
             }
@@ -76,9 +87,16 @@ impl<'a> Options<'a> {
 
 /// Fetches several things at once; returns why some could not be.
 fn fetch_all(entries: &[Entry], folder: &Path, lock: &Mutex<Lock>) -> Vec<String> {
-    let (waiting, is_done): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| !entry.is_fetched(folder));
-    for entry in is_done {
-        println!("{}: is there", entry.name);
+    let mut waiting = Vec::new();
+    for entry in entries {
+        match entry.state(folder) {
+            State::Whole => say(format_args!("{}: is there", entry.name)),
+            State::Absent => waiting.push(entry),
+            State::Damaged(reason) => {
+                say(format_args!("{}: damaged, and fetched again: {reason}", entry.name));
+                waiting.push(entry);
+            }
+        }
     }
     let count = waiting.len();
     let queue: Mutex<VecDeque<&Entry>> = Mutex::new(waiting.into());
@@ -90,7 +108,7 @@ fn fetch_all(entries: &[Entry], folder: &Path, lock: &Mutex<Lock>) -> Vec<String
             scope.spawn(|| {
                 while let Some(entry) = next() {
                     let number = begun.fetch_add(1, Relaxed) + 1;
-                    let progress = |text: &str| println!("[{number}/{count}] {}: {text}", entry.name);
+                    let progress = |text: &str| say(format_args!("[{number}/{count}] {}: {text}", entry.name));
                     progress(&entry.origin.to_string());
                     match fetch(entry, folder, lock, &progress) {
                         Ok(files) => progress(&format!("done, {files} files")),
@@ -142,7 +160,12 @@ fn fetch(entry: &Entry, folder: &Path, lock: &Mutex<Lock>, progress: &dyn Fn(&st
     if files == 0 {
         return Err("nothing in it is what the manifest wants kept".into());
     }
-    fs::rename(&unpacked, entry.folder(folder))?;
+    let (to, list) = (entry.folder(folder), entry.list(folder));
+    if to.exists() {
+        fs::remove_dir_all(&to)?;
+    }
+    contents::record(&unpacked, &list)?;
+    fs::rename(&unpacked, to)?;
     fs::remove_dir_all(&partial)?;
     Ok(files)
 }
@@ -157,7 +180,12 @@ impl Entry {
         fetched.join(&self.name)
     }
 
-    fn is_fetched(&self, fetched: &Path) -> bool {
-        self.folder(fetched).exists()
+    /// The list of its files.
+    fn list(&self, fetched: &Path) -> PathBuf {
+        fetched.join(format!(".{}.sha256", self.name))
+    }
+
+    fn state(&self, fetched: &Path) -> State {
+        State::of(&self.folder(fetched), &self.list(fetched))
     }
 }
