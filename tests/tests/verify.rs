@@ -4,10 +4,13 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+mod records;
+
 use btf_build::{Reject, Rule, Verify, verify};
 use btf_format::KernelVersion;
 use btf_tests::{fixtures, skip};
 use proptest::prelude::*;
+use records::{blob, record};
 
 const PROVED: KernelVersion = KernelVersion::new(6, 18);
 
@@ -101,133 +104,6 @@ mod kernel {
             prop_assert!(btf_types::Btf::parse(bytes.to_vec()).is_ok());
         }
         Ok(())
-    }
-
-    /// Strings that the kernel treats in different ways.
-    const STRINGS: &[&[u8]] = &[
-        b"",
-        b"a",
-        b"b",
-        b"int",
-        b".data",
-        b"?x y",
-        b"a-b",
-        b"9a",
-        b"\xe9t\xe9",
-        b"\x01",
-        b"kptr",
-        b"kptr_untrusted",
-        b"bpf_spin_lock",
-        b"bpf_res_spin_lock",
-        b"bpf_list_head",
-        b"bpf_list_node",
-        b"bpf_rb_root",
-        b"bpf_rb_node",
-        b"bpf_refcount",
-        b"contains:a:b",
-        b"contains:a",
-        b"contains:a:",
-        b"contains:bpf_list_node:a",
-    ];
-
-    fn offset_of(index: usize) -> u32 {
-        STRINGS.iter().take(index).map(|text| text.len() as u32 + 1).sum()
-    }
-
-    /// A record, roughly as it should be.
-    #[derive(Debug, Clone)]
-    struct Record {
-        kind: u8,
-        name: usize,
-        kind_flag: bool,
-        vlen: u32,
-        size: u32,
-        target: u32,
-        elements: Vec<(usize, u32, u32)>,
-    }
-
-    fn record() -> impl Strategy<Value = Record> {
-        let kind = prop_oneof![8 => 1..=19_u8, 1 => Just(4), 1 => Just(2), 1 => Just(10), 1 => Just(18)];
-        let size = prop_oneof![
-            4 => Just(4_u32), 4 => Just(8), 2 => Just(16), 1 => Just(24), 2 => Just(32), 2 => Just(64), 1 => Just(1),
-            1 => Just(2), 1 => Just(0), 1 => Just(3), 1 => Just(12)
-        ];
-        let offset = prop_oneof![
-            3 => Just(0_u32), 2 => Just(32), 2 => Just(64), 1 => Just(128), 1 => Just(192), 1 => Just(8), 1 => Just(3),
-            1 => Just(0x0500_0000), 1 => Just(0x0800_0008), 1 => Just(0x2100_0000)
-        ];
-        let name = prop_oneof![5 => 1..4_usize, 1 => Just(0), 3 => 0..STRINGS.len()];
-        let element = (prop_oneof![6 => 1..4_usize, 1 => 0..STRINGS.len()], 0..12_u32, offset);
-        (
-            kind,
-            name,
-            prop::bool::weighted(0.15),
-            prop_oneof![12 => Just(0_u32), 1 => 0..4_u32],
-            size,
-            0..12_u32,
-            prop::collection::vec(element, 0..4),
-        )
-            .prop_map(|(kind, name, kind_flag, vlen, size, target, elements)| Record {
-                kind,
-                name,
-                kind_flag,
-                vlen,
-                size,
-                target,
-                elements,
-            })
-    }
-
-    impl Record {
-        fn words(&self) -> Vec<u32> {
-            let count = self.elements.len() as u32;
-            let first = self.elements.first().copied().unwrap_or((0, 1, 0));
-            let names_itself = !matches!(self.kind, 2 | 3 | 9 | 10 | 11 | 13) || self.vlen == 1;
-            let name = if names_itself { offset_of(self.name) } else { 0 };
-            let (vlen, third, rest): (u32, u32, Vec<u32>) = match self.kind {
-                1 => (self.vlen, self.size, vec![(first.2 & 0x0300_0000) | (self.size * 8).min(255)]),
-                3 => (self.vlen, self.vlen, vec![self.target, first.1, first.2 & 0xff]),
-                4 | 5 => {
-                    let mask = if self.kind == 5 && self.target != 0 { 0xff00_0000 } else { u32::MAX };
-                    let member = |&(name, id, offset): &(usize, u32, u32)| [offset_of(name), id, offset & mask];
-                    (count, self.size, self.elements.iter().flat_map(member).collect())
-                }
-                6 => {
-                    (count, self.size, self.elements.iter().flat_map(|&(name, id, _)| [offset_of(name), id]).collect())
-                }
-                7 => (self.vlen, self.vlen, Vec::new()),
-                12 => (self.vlen, self.target, Vec::new()),
-                13 => (
-                    count,
-                    self.target,
-                    self.elements.iter().flat_map(|&(name, id, _)| [offset_of(name), id]).collect(),
-                ),
-                14 => (self.vlen, self.target, vec![first.2 & 3]),
-                15 => {
-                    let entry = |&(_, id, offset): &(usize, u32, u32)| [id, (offset / 8) & 0xff, 4];
-                    (count, self.size, self.elements.iter().flat_map(entry).collect())
-                }
-                16 => (self.vlen, self.size, Vec::new()),
-                17 => (self.vlen, self.target, vec![if first.2 == 0 { u32::MAX } else { first.1 }]),
-                19 => {
-                    let value = |&(name, id, offset): &(usize, u32, u32)| [offset_of(name), id, offset];
-                    (count, self.size, self.elements.iter().flat_map(value).collect())
-                }
-                _ => (self.vlen, self.target, Vec::new()),
-            };
-            let flag = (self.vlen == 2 || matches!(self.kind, 4..=7 | 17..=19)) && self.kind_flag;
-            let info = u32::from(flag) << 31 | u32::from(self.kind) << 24 | vlen;
-            [&[name, info, third][..], &rest].concat()
-        }
-    }
-
-    /// Bytes of a header, types and strings.
-    fn blob(records: &[Record]) -> Vec<u8> {
-        let types: Vec<u8> = records.iter().flat_map(Record::words).flat_map(u32::to_ne_bytes).collect();
-        let strings: Vec<u8> = STRINGS.iter().flat_map(|text| text.iter().copied().chain([0])).collect();
-        let mut bytes = Vec::new();
-        btf_format::Assembly::new(&types, &strings).write(|part| bytes.extend_from_slice(part)).unwrap();
-        bytes
     }
 
     /// A change of a word: where, and to what.

@@ -8,6 +8,8 @@ use btf_types::{
 use crate::{
     Error,
     layers::{name_of, own_layout, own_records, own_strings},
+    sanitize::sanitize_within,
+    verify::Limits,
 };
 
 /// Options for encoding a BTF as bytes.
@@ -42,6 +44,7 @@ pub struct Encode {
     header_size: Option<u32>,
     layout: Option<bool>,
     target: Option<Target>,
+    sanitize: bool,
 }
 
 /// The kernel that a BTF is encoded for.
@@ -93,6 +96,13 @@ impl Encode {
         Self { target: Some(Target { features, version: None }), ..self }
     }
 
+    /// Sets whether what the kernel cannot read is rewritten
+    /// ([`sanitize`](crate::sanitize)) instead of refused. Without a kernel to
+    /// encode for, nothing is.
+    pub fn sanitize(self, sanitize: bool) -> Self {
+        Self { sanitize, ..self }
+    }
+
     /// Encodes a BTF. Of split BTF that is its own part.
     ///
     /// # Errors
@@ -109,6 +119,10 @@ impl Encode {
             return Ok(btf.to_bytes(byte_order)?);
         }
         if let Some(target) = &self.target {
+            if self.sanitize {
+                let plain = sanitize_within(btf, &target.limits())?;
+                return Self { sanitize: false, ..*self }.encode(&plain);
+            }
             target.check(btf)?;
         }
         btf.check_known_header()?;
@@ -160,9 +174,16 @@ impl Encode {
 }
 
 /// The version that kinds 20 to 22 are expected with.
-const LOCATIONS: KernelVersion = KernelVersion::new(7, 4);
+pub(crate) const LOCATIONS: KernelVersion = KernelVersion::new(7, 4);
 
 impl Target {
+    fn limits(&self) -> Limits {
+        match self.version {
+            Some(version) => Limits::new(version, self.features),
+            None => Limits::of_features(self.features),
+        }
+    }
+
     /// Checks that the kernel can read each own type.
     fn check(&self, btf: &Btf) -> Result<(), Error> {
         if btf.is_split() && !self.features.contains(Feature::ModuleBtf) {

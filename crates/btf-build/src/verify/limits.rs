@@ -10,43 +10,49 @@ use btf_types::{
 
 /// The rules that differ between kernels.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) features: FeatureSet,
+pub(crate) struct Limits {
+    pub(crate) features: FeatureSet,
     /// The bits of the info word that may be set.
-    pub(super) info_mask: u32,
+    pub(crate) info_mask: u32,
     /// The largest kind that is known.
-    pub(super) max_kind: u8,
+    pub(crate) max_kind: u8,
     /// Largest id of a type, and largest offset of a name.
-    pub(super) max_type_id: u32,
-    pub(super) max_name_off: u32,
+    pub(crate) max_type_id: u32,
+    pub(crate) max_name_off: u32,
     /// Maximum length of a name in bytes.
-    pub(super) name_len: usize,
+    pub(crate) name_len: usize,
     /// Whether names are checked at all.
-    pub(super) checks_names: bool,
+    pub(crate) checks_names: bool,
     /// Whether identifiers may contain dots.
-    pub(super) dots: bool,
+    pub(crate) dots: bool,
     /// Maximum number of bits of an INT.
-    pub(super) int_bits: u32,
+    pub(crate) int_bits: u32,
     /// Whether enums may have other sizes than 4 bytes.
-    pub(super) enum_sizes: bool,
+    pub(crate) enum_sizes: bool,
     /// Whether type tags must precede modifiers.
-    pub(super) tag_order: bool,
+    pub(crate) tag_order: bool,
     /// Whether `bpf_spin_lock` and the like are looked for in structs.
-    pub(super) special_fields: bool,
+    pub(crate) special_fields: bool,
     /// The special types that are known, by age.
-    pub(super) rb_tree: bool,
-    pub(super) refcount: bool,
-    pub(super) res_spin_lock: bool,
-    pub(super) kptr: bool,
+    pub(crate) rb_tree: bool,
+    pub(crate) refcount: bool,
+    pub(crate) res_spin_lock: bool,
+    pub(crate) kptr: bool,
 }
 
 /// The version whose rules are compared with a real kernel in the tests.
 pub(super) const PROVED: KernelVersion = KernelVersion::new(6, 18);
 
 impl Limits {
+    /// The rules of the oldest version that has these features.
+    pub(crate) fn of_features(features: FeatureSet) -> Self {
+        let version = features.iter().map(Feature::since).max().unwrap_or(KernelVersion::new(4, 18));
+        Self::new(version, features)
+    }
+
     /// The rules of a version that has these features, which may be more than
     /// the version came with.
-    pub(super) fn new(version: KernelVersion, features: FeatureSet) -> Self {
+    pub(crate) fn new(version: KernelVersion, features: FeatureSet) -> Self {
         let since = |major, minor| version >= KernelVersion::new(major, minor);
         let has = |feature| features.contains(feature);
         let max_kind = if since(7, 4) {
@@ -103,7 +109,7 @@ impl Limits {
     }
 
     /// Bytes of the header that the kernel knows.
-    pub(super) fn header_size(&self) -> usize {
+    pub(crate) fn header_size(&self) -> usize {
         if self.features.contains(Feature::Layout) { 32 } else { 24 }
     }
 }

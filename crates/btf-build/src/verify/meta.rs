@@ -8,7 +8,7 @@ use btf_types::{
 use super::{
     blob::Blob,
     limits::Limits,
-    names,
+    names::NameRule,
     reject::{Reject, Rule},
     types::Types,
 };
@@ -136,7 +136,7 @@ impl Record<'_, '_> {
     fn no_name_or_identifier(&self, name_off: u32) -> Result<(), Rule> {
         let is_fine = !self.limits.checks_names
             || name_off == 0
-            || names::is_identifier(self.blob.string_bytes(name_off), self.limits);
+            || NameRule::Identifier.accepts(self.blob.string_bytes(name_off), self.limits);
         require(is_fine, Rule::Identifier)
     }
 
@@ -243,7 +243,7 @@ impl Record<'_, '_> {
         self.no_kind_flag()?;
         require(self.name_off() != 0, Rule::NamePresent)?;
         let name = self.blob.string_bytes(self.name_off());
-        require(names::is_variable(name, self.limits), Rule::Identifier)?;
+        require(NameRule::Variable.accepts(name, self.limits), Rule::Identifier)?;
         self.some_type(self.size_or_type(), Rule::TypeIdRange)?;
         require(self.word(3) <= 1, Rule::VarLinkage)
     }
@@ -256,7 +256,7 @@ impl Record<'_, '_> {
             require(size != 0, Rule::DatasecSize)?;
             self.no_kind_flag()?;
             let name = self.blob.string_bytes(self.name_off());
-            require(self.name_off() != 0 && names::is_section(name, self.limits), Rule::SectionName)
+            require(self.name_off() != 0 && NameRule::Section.accepts(name, self.limits), Rule::SectionName)
         };
         head().map_err(|rule| (rule, None))?;
         let (mut end, mut sum) = (0, 0);

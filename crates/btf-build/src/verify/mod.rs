@@ -16,7 +16,9 @@ use btf_types::{
     format::{Feature, FeatureSet, KernelVersion},
 };
 
-use self::{blob::Blob, limits::Limits, resolve::Resolver};
+use self::{blob::Blob, resolve::Resolver};
+
+pub(crate) use self::{limits::Limits, names::NameRule};
 
 pub use reject::{Errno, Reject, Rule};
 

@@ -4,25 +4,42 @@ use btf_types::{Name, format::Feature};
 
 use super::limits::Limits;
 
-/// Returns whether the string that bytes begin with, to a NUL or the end, is an
-/// identifier.
-pub(super) fn is_identifier(bytes: &[u8], limits: &Limits) -> bool {
-    is_name(bytes, limits, limits.dots)
+/// What a kernel wants of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum NameRule {
+    /// An identifier.
+    Identifier,
+    /// The name of a variable, which could contain dots from the start.
+    Variable,
+    /// The name of a DATASEC.
+    Section,
 }
 
-/// Returns whether it is the name of a variable, which could contain dots from
-/// the start.
-pub(super) fn is_variable(bytes: &[u8], limits: &Limits) -> bool {
-    is_name(bytes, limits, true)
-}
-
-/// Returns whether it is the name of a DATASEC.
-pub(super) fn is_section(bytes: &[u8], limits: &Limits) -> bool {
-    if !limits.features.contains(Feature::OptionalDatasec) {
-        return is_name(bytes, limits, true);
+impl NameRule {
+    /// Returns whether the kernel accepts the string that bytes begin with, to a
+    /// NUL or the end.
+    pub(crate) fn accepts(self, bytes: &[u8], limits: &Limits) -> bool {
+        match self {
+            Self::Identifier => is_name(bytes, limits, limits.dots),
+            Self::Section if limits.features.contains(Feature::OptionalDatasec) => {
+                let len = bytes.iter().take(limits.name_len + 1).position(|&byte| byte == 0).unwrap_or(bytes.len());
+                bytes.get(..len).is_some_and(|name| Name::new(name).is_kernel_section_name())
+            }
+            Self::Variable | Self::Section => is_name(bytes, limits, true),
+        }
     }
-    let len = bytes.iter().take(limits.name_len + 1).position(|&byte| byte == 0).unwrap_or(bytes.len());
-    bytes.get(..len).is_some_and(|name| Name::new(name).is_kernel_section_name())
+
+    /// A name that the kernel accepts, like one that it does not.
+    pub(crate) fn mended(self, name: &[u8], limits: &Limits) -> Vec<u8> {
+        let dots = limits.dots || self != Self::Identifier;
+        let is_first = |byte: u8| class(byte) & FIRST != 0 && (dots || byte != b'.');
+        let is_inner = |byte: u8| class(byte) != 0 && (dots || byte != b'.');
+        let mend = |(index, &byte): (usize, &u8)| {
+            let is_fine = if index == 0 { is_first(byte) } else { is_inner(byte) };
+            if is_fine { byte } else { b'_' }
+        };
+        name.iter().take(limits.name_len).enumerate().map(mend).collect()
+    }
 }
 
 /// Classes of bytes.

@@ -5,7 +5,7 @@ use btf_types::{Kind, Name, format::Info};
 use super::{
     blob::Blob,
     limits::Limits,
-    names,
+    names::NameRule,
     reject::{Reject, Rule},
 };
 
@@ -98,7 +98,8 @@ impl<'a> Types<'a> {
     pub(super) fn accepts_parameter(&self, name_off: u32) -> bool {
         name_off == 0
             || self.blob.has_string(name_off, self.limits)
-                && (!self.limits.checks_names || names::is_identifier(self.blob.string_bytes(name_off), self.limits))
+                && (!self.limits.checks_names
+                    || NameRule::Identifier.accepts(self.blob.string_bytes(name_off), self.limits))
     }
 
     /// Rejection at a type.

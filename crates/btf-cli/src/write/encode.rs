@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// error that names the type.
     #[arg(long, value_name = "VERSION")]
     kernel: Option<KernelVersion>,
+    /// Rewrite what that kernel cannot read, instead of refusing it; ids stay.
+    #[arg(long, requires = "kernel")]
+    sanitize: bool,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy)]
@@ -47,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         encode = encode.byte_order(order.into());
     }
     if let Some(version) = arguments.kernel {
-        encode = encode.for_kernel(version);
+        encode = encode.for_kernel(version).sanitize(arguments.sanitize);
     }
     crate::output::write_file(&arguments.out, &encode.encode(&arguments.input.open()?)?)
 }

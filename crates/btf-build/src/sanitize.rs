@@ -1,0 +1,473 @@
+//! BTF rewritten so that an older kernel loads it.
+
+use std::collections::HashMap;
+
+use btf_types::{
+    Btf, Kind,
+    format::{Assembly, Feature, FeatureSet, Header, Info, Record, Shape},
+};
+
+use crate::{
+    Error,
+    encode::LOCATIONS,
+    layers::{Layers, layout, name_of, open, own_layout, own_records, own_strings, terminated},
+    verify::{Limits, NameRule},
+};
+
+/// Rewrites what a kernel with these features does not know, so that it loads
+/// the BTF. Ids stay as they are; types may be added at the end.
+///
+/// | missing | what becomes of it |
+/// |---|---|
+/// | FUNC, FUNC_PROTO | TYPEDEF; ENUM with the parameters as enumerators |
+/// | `kind_flag` of STRUCT and UNION | bitfields of added INTs of their size |
+/// | `kind_flag` of FWD | FWD of a struct |
+/// | VAR | INT of one byte |
+/// | DATASEC; DATASEC without variables | STRUCT with the variables as members |
+/// | linkage of FUNC | static |
+/// | FLOAT; INT of 128 bits | anonymous STRUCT of its size |
+/// | DECL_TAG | INT of one byte |
+/// | TYPE_TAG | anonymous CONST |
+/// | ENUM64 | UNION with the enumerators as members |
+/// | signed ENUM | unsigned ENUM |
+/// | attributes as tags (`kind_flag`) | tags of their text |
+/// | the layout section | left out |
+///
+/// Names that the kernel does not accept, as Rust's and C++'s, get `_` for each
+/// byte that it does not know, and lose what is too long.
+///
+/// A program that refers to what was rewritten still loads: only debug output
+/// about it is poorer. Which features a kernel has is best asked of the kernel
+/// (`btf_kernel::supported_features`), as distributions take features back;
+/// [`FeatureSet::of`] tells those of a version. [`verify`](crate::verify) says
+/// whether a kernel would load a BTF in the first place.
+///
+/// ```
+/// use btf_build::{Builder, sanitize, verify};
+/// use btf_types::format::{FeatureSet, KernelVersion};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut b = Builder::new();
+/// let float = b.float("double", 8)?;
+/// b.structure("vec<f64>", 8).member("x", float, 0).finish()?;
+/// let btf = b.finish()?;
+///
+/// let version = KernelVersion::new(5, 4);
+/// assert!(verify(btf.as_bytes(), version).is_err());
+/// let plain = sanitize(&btf, FeatureSet::of(version))?;
+/// assert!(verify(plain.as_bytes(), version).is_ok());
+/// assert_eq!(plain.type_by_id(2)?.name(), "vec_f64_");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`Error::Unreadable`] and [`Error::UnknownKind`] for what cannot be
+/// rewritten: more than 65,535 elements, kinds 20 to 22 and unknown ones;
+/// [`Error::TooLarge`].
+pub fn sanitize(btf: &Btf, features: FeatureSet) -> Result<Btf, Error> {
+    sanitize_within(btf, &Limits::of_features(features))
+}
+
+/// Sanitizes for a kernel that has these limits.
+pub(crate) fn sanitize_within(btf: &Btf, limits: &Limits) -> Result<Btf, Error> {
+    btf.check_known_header()?;
+    let mut rewriter = Rewriter::new(btf, limits);
+    for (id, record) in own_records(btf) {
+        rewriter.record(id, &record)?;
+    }
+    rewriter.finish()
+}
+
+/// Bytes that all records begin with.
+const HEAD: usize = 12;
+/// Bytes of an INT that stands for a VAR or DECL_TAG.
+const PLACEHOLDER_SIZE: u32 = 1;
+/// Name and size in bytes of the type of ENUM64's values.
+const VALUE_TYPE: (&[u8], u32) = (b"enum64_placeholder", 4);
+/// Name of an enumerator that stands for an unnamed parameter.
+const UNNAMED: &[u8] = b"unnamed";
+
+/// An INT that is added at the end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Int {
+    name_off: u32,
+    size: u32,
+    /// The word after an INT.
+    data: u32,
+}
+
+struct Rewriter<'a> {
+    btf: &'a Btf,
+    limits: &'a Limits,
+    layers: Layers,
+    types: Vec<u8>,
+    /// Added strings, and the offset of the first of them.
+    strings: Vec<u8>,
+    first_added: u32,
+    /// Offsets of names that are fine as they are, a bit for each and rule.
+    fine: [Vec<u64>; 2],
+    /// Names that are not.
+    renamed: HashMap<(u32, NameRule), u32>,
+    /// Names that are added, and their offsets.
+    placeholders: Vec<(&'static [u8], u32)>,
+    ints: Vec<Int>,
+    int_ids: HashMap<Int, u32>,
+    next_id: u32,
+}
+
+impl<'a> Rewriter<'a> {
+    fn new(btf: &'a Btf, limits: &'a Limits) -> Self {
+        let words = btf.string_len() as usize / 64 + 1;
+        Self {
+            btf,
+            limits,
+            layers: Layers::new(btf),
+            types: Vec::with_capacity(btf.type_section().len()),
+            strings: Vec::new(),
+            first_added: btf.string_len(),
+            fine: [vec![0; words], vec![0; words]],
+            renamed: HashMap::new(),
+            placeholders: Vec::new(),
+            ints: Vec::new(),
+            int_ids: HashMap::new(),
+            next_id: btf.type_count(),
+        }
+    }
+
+    fn has(&self, feature: Feature) -> bool {
+        self.limits.features.contains(feature)
+    }
+
+    fn put(&mut self, words: &[u32]) {
+        self.types.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+    }
+
+    /// Writes a record with its elements, of which each has N words.
+    fn put_all<const N: usize>(
+        &mut self,
+        head: [u32; 3],
+        record: &Record<'_>,
+        mut element: impl FnMut(&mut Self, [u32; N]) -> Result<[u32; 3], Error>,
+        written: usize,
+    ) -> Result<(), Error> {
+        self.put(&head);
+        let words = record.as_bytes().get(HEAD..).unwrap_or_default();
+        for words in words.chunks_exact(4 * N) {
+            let word = |index: usize| words.get(4 * index..).and_then(|word| word.first_chunk().copied());
+            let words = std::array::from_fn(|index| u32::from_ne_bytes(word(index).unwrap_or_default()));
+            let words = element(self, words)?;
+            self.put(words.get(..written).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn unreadable<T>(&self, id: u32, what: &'static str, since: Feature) -> Result<T, Error> {
+        let kind = self.btf.type_by_id(id).ok().and_then(btf_types::Type::kind);
+        Err(Error::Unreadable { id, kind, name: name_of(self.btf, id), what, since: since.since() })
+    }
+
+    fn record(&mut self, id: u32, record: &Record<'_>) -> Result<(), Error> {
+        let head = record.head();
+        let info = head.info();
+        let Some(kind) = info.kind() else { return self.unknown(id, record) };
+        let (name_off, size_or_type) = (head.name_off(), head.size_or_type());
+        let has_elements = kind.shape().element_size() != 0;
+        if has_elements && info.vlen() > Info::MAX_VLEN_16 && !self.has(Feature::LargeVlen) {
+            return self.unreadable(id, "vlen of more than 16 bits", Feature::LargeVlen);
+        }
+        let placeholder = [name_off, Info::of(Kind::Int).word(), PLACEHOLDER_SIZE, PLACEHOLDER_SIZE * 8];
+        match kind {
+            Kind::Func if !self.has(Feature::Func) => {
+                let name_off = self.name(name_off, NameRule::Identifier)?;
+                self.put(&[name_off, Info::of(Kind::Typedef).word(), size_or_type]);
+            }
+            Kind::Func => {
+                let name_off = self.name(name_off, NameRule::Identifier)?;
+                let info = if self.has(Feature::FuncLinkage) { info } else { Info::of(Kind::Func) };
+                self.put(&[name_off, info.word(), size_or_type]);
+            }
+            Kind::FuncProto if !self.has(Feature::Func) => {
+                let info = Info::of(Kind::Enum).with_vlen(info.vlen())?;
+                self.put_all(
+                    [0, info.word(), 4],
+                    record,
+                    |this, [name_off, type_id]| Ok([this.enumerator(name_off)?, type_id, 0]),
+                    2,
+                )?;
+            }
+            Kind::Var if !self.has(Feature::Datasec) => self.put(&placeholder),
+            Kind::DeclTag if !self.has(Feature::DeclTag) => self.put(&placeholder),
+            Kind::TypeTag if !self.has(Feature::TypeTag) => {
+                self.put(&[0, Info::of(Kind::Const).word(), size_or_type]);
+            }
+            Kind::Int if int_bits(record) > self.limits.int_bits => {
+                self.put(&[0, Info::of(Kind::Struct).word(), size_or_type]);
+            }
+            Kind::Float if !self.has(Feature::Float) => {
+                self.put(&[0, Info::of(Kind::Struct).word(), size_or_type]);
+            }
+            Kind::Datasec if !self.has(Feature::Datasec) || info.vlen() == 0 && !self.has(Feature::EmptyDatasec) => {
+                self.datasec(id, record)?;
+            }
+            Kind::Enum64 if !self.has(Feature::Enum64) => self.enum64(record)?,
+            Kind::Enum if !self.limits.enum_sizes && size_or_type != 4 => {
+                let bits = size_or_type.saturating_mul(8).min(128);
+                let encoding = u32::from(info.kind_flag()) << 24;
+                self.put(&[name_off, Info::of(Kind::Int).word(), size_or_type, encoding | bits]);
+            }
+            Kind::Struct | Kind::Union if info.kind_flag() && !self.has(Feature::Func) => self.bitfields(record)?,
+            _ => self.keep(kind, record)?,
+        }
+        Ok(())
+    }
+
+    /// A record of a kind that is not modeled.
+    fn unknown(&mut self, id: u32, record: &Record<'_>) -> Result<(), Error> {
+        let number = record.head().info().kind_number();
+        if Shape::of(number).is_none() {
+            return Err(Error::UnknownKind { id, kind: number, name: name_of(self.btf, id) });
+        }
+        if number > self.limits.max_kind {
+            let name = name_of(self.btf, id);
+            return Err(Error::Unreadable { id, kind: None, name, what: "its kind", since: LOCATIONS });
+        }
+        self.types.extend_from_slice(record.as_bytes());
+        Ok(())
+    }
+
+    /// The record as it is, but for names and a `kind_flag` that the kernel does
+    /// not know.
+    fn keep(&mut self, kind: Kind, record: &Record<'_>) -> Result<(), Error> {
+        let flag_since = match kind {
+            Kind::Fwd => Some(Feature::Func),
+            Kind::Enum => Some(Feature::Enum64),
+            Kind::DeclTag | Kind::TypeTag => Some(Feature::TypeAttribute),
+            _ => None,
+        };
+        let mut info = record.head().info();
+        if flag_since.is_some_and(|feature| !self.has(feature)) {
+            info = info.with_kind_flag(false);
+        }
+        let name_off = match kind {
+            Kind::Typedef | Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64 | Kind::Fwd => {
+                self.name(record.head().name_off(), NameRule::Identifier)?
+            }
+            Kind::Var => self.name(record.head().name_off(), NameRule::Variable)?,
+            Kind::Datasec => self.name(record.head().name_off(), NameRule::Section)?,
+            _ => record.head().name_off(),
+        };
+        let head = [name_off, info.word(), record.head().size_or_type()];
+        let identifier = NameRule::Identifier;
+        match kind {
+            Kind::Struct | Kind::Union | Kind::Enum64 => self.put_all(
+                head,
+                record,
+                |this, [name_off, second, third]| Ok([this.name(name_off, identifier)?, second, third]),
+                3,
+            ),
+            Kind::Enum | Kind::FuncProto => self.put_all(
+                head,
+                record,
+                |this, [name_off, second]| Ok([this.name(name_off, identifier)?, second, 0]),
+                2,
+            ),
+            _ => {
+                self.put(&head);
+                self.types.extend_from_slice(record.as_bytes().get(HEAD..).unwrap_or_default());
+                Ok(())
+            }
+        }
+    }
+
+    /// A DATASEC as a struct, its variables as members. What else it lists, as
+    /// functions in `.ksyms`, has no size, and is left out.
+    fn datasec(&mut self, id: u32, record: &Record<'_>) -> Result<(), Error> {
+        let start = self.types.len();
+        let mut vlen = 0;
+        let name_off = self.name(record.head().name_off(), NameRule::Identifier)?;
+        let btf = self.btf;
+        self.put(&[name_off, 0, record.head().size_or_type()]);
+        let words = record.as_bytes().get(HEAD..).unwrap_or_default();
+        for entry in btf_types::format::VarSecinfo::list(words, record.head().info().vlen()) {
+            let Some(ty) = btf.type_by_id(entry.type_id()).ok().filter(|ty| ty.kind() == Some(Kind::Var)) else {
+                continue;
+            };
+            let Some(bits) = entry.offset().checked_mul(8) else {
+                return self.unreadable(id, "a variable beyond 512 MiB", Feature::Datasec);
+            };
+            let name_off = ty.record().map_or(0, |record| record.head().name_off());
+            let name_off = self.name(name_off, NameRule::Identifier)?;
+            self.put(&[name_off, entry.type_id(), bits]);
+            vlen += 1;
+        }
+        let info = Info::of(Kind::Struct).with_vlen(vlen)?;
+        if let Some(word) = self.types.get_mut(start + 4..start + 8) {
+            word.copy_from_slice(&info.word().to_ne_bytes());
+        }
+        Ok(())
+    }
+
+    /// An ENUM64 as a union, its enumerators as members of a placeholder.
+    fn enum64(&mut self, record: &Record<'_>) -> Result<(), Error> {
+        let name_off = self.name(record.head().name_off(), NameRule::Identifier)?;
+        let size = record.head().size_or_type();
+        let (name, value_size) = VALUE_TYPE;
+        let vlen = record.head().info().vlen();
+        if size < value_size || vlen == 0 {
+            // Values do not fit it.
+            self.put(&[name_off, Info::of(Kind::Union).word(), size]);
+            return Ok(());
+        }
+        let int = Int { name_off: self.placeholder(name)?, size: value_size, data: value_size * 8 };
+        let type_id = self.int(int)?;
+        let info = Info::of(Kind::Union).with_vlen(vlen)?;
+        self.put_all(
+            [name_off, info.word(), size],
+            record,
+            |this, [name_off, _, _]: [u32; 3]| Ok([this.name(name_off, NameRule::Identifier)?, type_id, 0]),
+            3,
+        )
+    }
+
+    /// A struct with bitfields in the style of before `kind_flag`: members of
+    /// integers that have as many bits.
+    fn bitfields(&mut self, record: &Record<'_>) -> Result<(), Error> {
+        let name_off = self.name(record.head().name_off(), NameRule::Identifier)?;
+        let info = record.head().info().with_kind_flag(false);
+        self.put_all(
+            [name_off, info.word(), record.head().size_or_type()],
+            record,
+            |this, [name_off, type_id, word]| {
+                let (bits, offset) = (word >> 24, word & 0x00ff_ffff);
+                let type_id = if bits == 0 { type_id } else { this.bitfield_type(type_id, bits)? };
+                Ok([this.name(name_off, NameRule::Identifier)?, type_id, offset])
+            },
+            3,
+        )
+    }
+
+    /// The INT for a bitfield of a type.
+    fn bitfield_type(&mut self, type_id: u32, bits: u32) -> Result<u32, Error> {
+        let ty = self.btf.type_by_id(type_id).ok().map(btf_types::Type::peel_modifiers);
+        let Some(record) = ty.and_then(btf_types::Type::record) else { return Ok(type_id) };
+        let head = record.head();
+        let encoding = match record.kind() {
+            Some(Kind::Int) => int_data(&record) & 0x0f00_0000,
+            Some(Kind::Enum) => u32::from(head.info().kind_flag()) << 24,
+            _ => return Ok(type_id),
+        };
+        self.int(Int { name_off: head.name_off(), size: head.size_or_type(), data: encoding | bits })
+    }
+
+    /// Id of an added INT.
+    fn int(&mut self, int: Int) -> Result<u32, Error> {
+        if let Some(&id) = self.int_ids.get(&int) {
+            return Ok(id);
+        }
+        let id = self.next_id;
+        self.next_id = id.checked_add(1).ok_or(Error::TooLarge { what: "types" })?;
+        self.ints.push(int);
+        self.int_ids.insert(int, id);
+        Ok(id)
+    }
+
+    /// Offset of a name that is added once.
+    fn placeholder(&mut self, name: &'static [u8]) -> Result<u32, Error> {
+        if let Some(&(_, offset)) = self.placeholders.iter().find(|(found, _)| *found == name) {
+            return Ok(offset);
+        }
+        let offset = self.add_string(name)?;
+        self.placeholders.push((name, offset));
+        Ok(offset)
+    }
+
+    fn add_string(&mut self, name: &[u8]) -> Result<u32, Error> {
+        let offset = u64::from(self.first_added) + self.strings.len() as u64;
+        self.strings.extend_from_slice(name);
+        self.strings.push(0);
+        u32::try_from(offset).map_err(|_| Error::TooLarge { what: "strings" })
+    }
+
+    /// The name of an enumerator that stands for a parameter, which need not have
+    /// one.
+    fn enumerator(&mut self, name_off: u32) -> Result<u32, Error> {
+        match self.name(name_off, NameRule::Identifier)? {
+            0 => self.placeholder(UNNAMED),
+            name_off => Ok(name_off),
+        }
+    }
+
+    /// The offset of a name that the kernel accepts, in place of another.
+    fn name(&mut self, offset: u32, rule: NameRule) -> Result<u32, Error> {
+        if offset == 0 {
+            return Ok(offset);
+        }
+        let (word, bit) = (offset as usize / 64, 1_u64 << (offset % 64));
+        let [identifiers, sections] = &mut self.fine;
+        // Few names are of variables: they are looked at each time.
+        let fine = match rule {
+            NameRule::Identifier => Some(identifiers),
+            NameRule::Section => Some(sections),
+            NameRule::Variable => None,
+        };
+        if let Some(&mut word) = fine.and_then(|fine| fine.get_mut(word))
+            && word & bit != 0
+        {
+            return Ok(offset);
+        }
+        if let Some(&renamed) = self.renamed.get(&(offset, rule)) {
+            return Ok(renamed);
+        }
+        let tail = self.layers.tail(offset);
+        if rule.accepts(tail, self.limits) {
+            let [identifiers, sections] = &mut self.fine;
+            let fine = if rule == NameRule::Section { sections } else { identifiers };
+            if rule != NameRule::Variable
+                && let Some(word) = fine.get_mut(word)
+            {
+                *word |= bit;
+            }
+            return Ok(offset);
+        }
+        let name = rule.mended(terminated(tail.get(..=self.limits.name_len).unwrap_or(tail)), self.limits);
+        let renamed = if name.is_empty() { 0 } else { self.add_string(&name)? };
+        self.renamed.insert((offset, rule), renamed);
+        Ok(renamed)
+    }
+
+    fn finish(mut self) -> Result<Btf, Error> {
+        for Int { name_off, size, data } in std::mem::take(&mut self.ints) {
+            self.put(&[name_off, Info::of(Kind::Int).word(), size, data]);
+        }
+        let own = own_layout(self.btf);
+        // What sizes the records, even if it is the base's, is not lost.
+        let keeps_layout = self.has(Feature::Layout) && !own.is_empty();
+        debug_assert!(
+            keeps_layout || own.is_empty() || !layout(self.btf).is_empty(),
+            "the layout is own or the base's"
+        );
+        let strings = [own_strings(self.btf), &self.strings].concat();
+        let mut assembly = Assembly::new(&self.types, &strings);
+        assembly = match keeps_layout {
+            true => assembly.layout(own).hdr_len(Header::SIZE_WITH_LAYOUT),
+            false => assembly.hdr_len(Header::SIZE),
+        };
+        let mut bytes = Vec::with_capacity(self.types.len() + strings.len() + own.len() + 32);
+        assembly.write(|part| bytes.extend_from_slice(part))?;
+        open(bytes, self.btf.base(), self.btf)
+    }
+}
+
+/// The word after an INT.
+fn int_data(record: &Record<'_>) -> u32 {
+    let word = record.as_bytes().get(HEAD..).and_then(<[u8]>::first_chunk).copied();
+    u32::from_ne_bytes(word.unwrap_or_default())
+}
+
+/// Offset and number of an INT's bits together.
+fn int_bits(record: &Record<'_>) -> u32 {
+    let data = int_data(record);
+    (data & 0xff) + ((data >> 16) & 0xff)
+}
