@@ -279,6 +279,21 @@ fn the_kernels_verdicts_and_its_logs() {
     }
 }
 
+/// What this kernel does not know is rewritten, if that is asked for.
+#[test]
+fn btf_that_is_newer_than_the_kernel_loads_sanitized() {
+    if cannot_load() {
+        return;
+    }
+    if is_supported(Feature::Layout).unwrap() {
+        return println!("skipped: this kernel knows all that there is");
+    }
+    let btf = Btf::parse(Blob::new().int().layout([(0, 0), (4, 0)]).build()).unwrap();
+    assert!(matches!(LoadedBtf::load(&btf), Err(Error::Rejected { .. })));
+    let loaded = LoadOptions::new().sanitize(true).load(&btf).unwrap();
+    assert_eq!(loaded.btf(None).unwrap().types().len(), 1);
+}
+
 /// BPF objects' BTF, as a loader sees it, is what the kernel takes.
 #[test]
 fn objects_with_their_datasecs_filled_in_load() {

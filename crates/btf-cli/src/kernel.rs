@@ -63,6 +63,9 @@ enum Command {
         /// Load the bytes as they are in the file.
         #[arg(long)]
         as_is: bool,
+        /// Rewrite what the kernel does not know, as probes tell, before loading.
+        #[arg(long, conflicts_with = "as_is")]
+        sanitize: bool,
         /// Print the verifier's whole log if it rejects them.
         #[arg(long)]
         log: bool,
@@ -83,7 +86,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         Some(Command::Info(options)) => info(options, &mut out)?,
         Some(Command::Modules(options)) => modules(options, &mut out)?,
         Some(Command::Features { json }) => features(*json, &mut out)?,
-        Some(Command::Load { source, as_is, log }) => load(source, *as_is, *log, &mut out)?,
+        Some(Command::Load { source, as_is, sanitize, log }) => {
+            load(source, *as_is, *sanitize, *log, &mut out)?;
+        }
         Some(Command::List { json }) => list(*json, &mut out)?,
     }
     out.flush()?;
@@ -211,7 +216,7 @@ fn features(json: bool, out: &mut impl Write) -> Result {
     }
 }
 
-fn load(source: &Source, as_is: bool, whole_log: bool, out: &mut impl Write) -> Result {
+fn load(source: &Source, as_is: bool, is_rewritten: bool, whole_log: bool, out: &mut impl Write) -> Result {
     let opened = source.open_file().map_err(|error| match error.lacks_base() {
         true => format!("{}: {}", source.name(), Error::SplitBtf).into(),
         false => Box::<dyn std::error::Error>::from(error),
@@ -219,12 +224,14 @@ fn load(source: &Source, as_is: bool, whole_log: bool, out: &mut impl Write) -> 
     let name = opened.name.clone();
     let fault = |error: String| format!("{name}: {error}");
     let btf = if as_is { opened.btf } else { as_loaded(opened).map_err(|error| fault(crate::with_causes(&error)))? };
-    let result = LoadOptions::new().load(&btf);
+    let result = LoadOptions::new().sanitize(is_rewritten).load(&btf);
     let errno = match &result {
         Ok(_) => Some(None),
         Err(Error::Rejected { error, .. }) => Some(error.raw_os_error()),
         Err(_) => None,
     };
+    // What is rewritten before it is loaded is another BTF.
+    let errno = errno.filter(|_| !is_rewritten);
     if let Some(difference) = errno.and_then(|errno| crate::verify::difference(btf.as_bytes(), errno)) {
         eprintln!("btf: {}", fault(difference));
     }

@@ -147,6 +147,14 @@ pub enum Error {
         /// Reason.
         error: btf_types::Error,
     },
+    /// BTF cannot be rewritten so that the kernel loads it.
+    #[cfg(feature = "sanitize")]
+    #[error("cannot sanitize the BTF for the running kernel: {error}")]
+    #[non_exhaustive]
+    Sanitize {
+        /// Reason.
+        error: btf_build::Error,
+    },
     /// The kernel has no such object.
     #[error("the kernel has no {object} with id {id}")]
     #[non_exhaustive]

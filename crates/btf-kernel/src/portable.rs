@@ -98,6 +98,12 @@ impl LoadOptions<'_> {
         self
     }
 
+    #[cfg(feature = "sanitize")]
+    #[must_use]
+    pub fn sanitize(self, _: bool) -> Self {
+        self
+    }
+
     pub fn load(self, _: &Btf) -> Result<LoadedBtf, Error> {
         Err(LOADING)
     }

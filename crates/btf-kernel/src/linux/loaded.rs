@@ -31,6 +31,8 @@ pub struct LoadedBtf(BtfFd);
 pub struct LoadOptions<'fd> {
     token: Option<BorrowedFd<'fd>>,
     log_level: u32,
+    #[cfg(feature = "sanitize")]
+    sanitize: bool,
 }
 
 impl<'fd> LoadOptions<'fd> {
@@ -55,14 +57,42 @@ impl<'fd> LoadOptions<'fd> {
         self
     }
 
+    /// Sets whether [`load`](Self::load) rewrites what the running kernel does not
+    /// support ([`btf_build::sanitize`]). The kernel is probed for what it
+    /// supports, as distributions take features back to older versions.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), btf_kernel::Error> {
+    /// # let btf = btf_kernel::Kernel::running().btf()?;
+    /// let loaded = btf_kernel::LoadOptions::new().sanitize(true).load(&btf)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "sanitize")]
+    #[must_use]
+    pub fn sanitize(mut self, sanitize: bool) -> Self {
+        self.sanitize = sanitize;
+        self
+    }
+
     /// Loads BTF, in the byte order of the machine.
     ///
     /// # Errors
     ///
-    /// [`Error::SplitBtf`]; those of [`LoadOptions::load_bytes`].
+    /// [`Error::SplitBtf`]; those of [`LoadOptions::load_bytes`]; if it is to be
+    /// sanitized, `Error::Sanitize`, and those of probing.
     pub fn load(self, btf: &Btf) -> Result<LoadedBtf, Error> {
         if btf.base().is_some() {
             return Err(Error::SplitBtf);
+        }
+        #[cfg(feature = "sanitize")]
+        if self.sanitize {
+            let features = match self.token {
+                Some(token) => super::supported_features_with(token),
+                None => super::supported_features(),
+            }?;
+            let plain = btf_build::sanitize(btf, features).map_err(|error| Error::Sanitize { error })?;
+            return self.load_bytes(plain.as_bytes());
         }
         self.load_bytes(btf.as_bytes())
     }
