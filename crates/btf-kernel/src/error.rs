@@ -153,7 +153,7 @@ pub enum Error {
     #[non_exhaustive]
     Sanitize {
         /// Reason.
-        error: btf_build::Error,
+        error: Box<btf_build::Error>,
     },
     /// The kernel has no such object.
     #[error("the kernel has no {object} with id {id}")]
