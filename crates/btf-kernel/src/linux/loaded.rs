@@ -91,7 +91,8 @@ impl<'fd> LoadOptions<'fd> {
                 Some(token) => super::supported_features_with(token),
                 None => super::supported_features(),
             }?;
-            let plain = btf_build::sanitize(btf, features).map_err(|error| Error::Sanitize { error: Box::new(error) })?;
+            let plain =
+                btf_build::sanitize(btf, features).map_err(|error| Error::Sanitize { error: Box::new(error) })?;
             return self.load_bytes(plain.as_bytes());
         }
         self.load_bytes(btf.as_bytes())
