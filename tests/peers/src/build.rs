@@ -2,8 +2,9 @@
 //!
 //!     cargo run --release -p btf-peers --features peers,peers-c -- --build [VMLINUX [MODULE]]
 //!
-//! Every cell is from processes of their own, the fastest of some; the files are
-//! in the page cache, and opened before.
+//! Every cell is from processes of their own, the fastest of some, and is the time
+//! on a CPU, so that it does not depend on what else the machine does; the files
+//! are in the page cache, and opened before.
 
 use std::{
     env,
@@ -39,40 +40,40 @@ fn ours(operation: &str, vmlinux: &Path, module: &Path) -> usize {
             let mut b = Builder::new();
             b.append(&vmlinux).expect("it can be appended");
             let done = b.finish().expect("it is sound");
-            cost.print();
+            cost.print_cpu();
             done.as_bytes().len()
         }
         "encode" => {
             let cost = Cost::start();
             let done = Encode::new().byte_order(ByteOrder::NATIVE.swapped()).encode(&vmlinux).expect("it can be");
-            cost.print();
+            cost.print_cpu();
             done.len()
         }
         "sort" => {
             let cost = Cost::start();
             let (done, _) = sort(&vmlinux).expect("it can be sorted");
-            cost.print();
+            cost.print_cpu();
             done.as_bytes().len()
         }
         "dedup" | "dedup-twice" => {
             let btf = if operation == "dedup" { vmlinux } else { twice(&vmlinux) };
             let cost = Cost::start();
             let (done, _) = dedup(&btf).expect("it can be deduplicated");
-            cost.print();
+            cost.print_cpu();
             done.as_bytes().len()
         }
         "dedup-module" => {
             let module = Btf::parse_split(read(module), &vmlinux).expect("it is sound");
             let cost = Cost::start();
             let (done, _) = dedup(&module).expect("it can be deduplicated");
-            cost.print();
+            cost.print_cpu();
             done.as_bytes().len()
         }
         _ => {
             let module = Btf::parse_split(read(module), &vmlinux).expect("it is sound");
             let cost = Cost::start();
             let done = distill(&module).expect("it can be distilled");
-            cost.print();
+            cost.print_cpu();
             done.base.as_bytes().len() + done.split.as_bytes().len()
         }
     }
@@ -116,7 +117,7 @@ fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
                 let new = sys::btf__new_empty();
                 assert!(sys::btf__add_btf(new, btf) > 0);
                 let size = raw(new);
-                cost.print();
+                cost.print_cpu();
                 size
             }
             "encode" => {
@@ -124,7 +125,7 @@ fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
                 let cost = Cost::start();
                 assert_eq!(sys::btf__set_endianness(btf, other), 0);
                 let size = raw(btf);
-                cost.print();
+                cost.print_cpu();
                 size
             }
             "sort" => {
@@ -142,14 +143,14 @@ fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
                 }
                 assert_eq!(sys::btf__permute(btf, map.as_mut_ptr(), count, ptr::null()), 0);
                 let size = raw(btf);
-                cost.print();
+                cost.print_cpu();
                 size
             }
             "dedup" | "dedup-twice" => {
                 let cost = Cost::start();
                 assert_eq!(sys::btf__dedup(btf, ptr::null()), 0);
                 let size = raw(btf);
-                cost.print();
+                cost.print_cpu();
                 size
             }
             "dedup-module" => {
@@ -158,7 +159,7 @@ fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
                 let cost = Cost::start();
                 assert_eq!(sys::btf__dedup(module, ptr::null()), 0);
                 let size = raw(module);
-                cost.print();
+                cost.print_cpu();
                 size
             }
             _ => {
@@ -168,7 +169,7 @@ fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
                 let cost = Cost::start();
                 assert_eq!(sys::btf__distill_base(module, &raw mut base, &raw mut split), 0);
                 let size = raw(base) + raw(split);
-                cost.print();
+                cost.print_cpu();
                 size
             }
         }

@@ -5,13 +5,14 @@ use std::{
     ffi::OsStr,
     fs,
     process::{Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Begun before something, printed after it.
 pub struct Cost {
     before: u64,
     start: Instant,
+    start_cpu: Duration,
 }
 
 impl Cost {
@@ -19,7 +20,7 @@ impl Cost {
     pub fn start() -> Self {
         // The most so far becomes what there is now.
         let _ = fs::write("/proc/self/clear_refs", "5");
-        Self { before: peak(), start: Instant::now() }
+        Self { before: peak(), start: Instant::now(), start_cpu: cpu() }
     }
 
     /// The time since in ns.
@@ -30,9 +31,24 @@ impl Cost {
     /// Prints the time since in ns, and in KiB the most memory that there was at
     /// one time, less what there was at the start.
     pub fn print(&self) {
-        let time = self.nanos();
-        println!("{time}\n{}", peak().saturating_sub(self.before));
+        self.print_with(self.nanos());
     }
+
+    /// The same with the time that this process was on a CPU, which is what one
+    /// thread takes on a machine that does nothing else.
+    pub fn print_cpu(&self) {
+        self.print_with((cpu() - self.start_cpu).as_nanos());
+    }
+
+    fn print_with(&self, nanos: u128) {
+        println!("{nanos}\n{}", peak().saturating_sub(self.before));
+    }
+}
+
+/// The time that this process was on a CPU.
+fn cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.try_into().unwrap_or_default()
 }
 
 /// The least that something cost of several times.
