@@ -381,6 +381,37 @@ fn encoded_with_nothing_changed_the_bytes_are_those_that_were_opened() {
 }
 
 #[test]
+fn in_pieces_the_bytes_are_the_same_or_there_are_none() {
+    let btf = vmlinux(fixtures::UNSORTED);
+    let in_pieces = |encode: Encode, btf: &Btf| {
+        let (mut bytes, mut pieces) = (Vec::new(), 0);
+        let result = encode.encode_to(btf, |piece| {
+            bytes.extend_from_slice(piece);
+            pieces += usize::from(!piece.is_empty());
+        });
+        result.map(|()| (bytes, pieces)).map_err(|error| (error, pieces))
+    };
+    let other = btf.byte_order().swapped();
+    for encode in [
+        Encode::new(),
+        Encode::new().byte_order(other),
+        Encode::new().header_size(32),
+        Encode::new().byte_order(other).layout(true),
+    ] {
+        let (bytes, pieces) = in_pieces(encode, &btf).unwrap();
+        assert!(bytes == encode.encode(&btf).unwrap(), "{encode:?}");
+        assert!(pieces < bytes.len() / 4096 + 8, "{encode:?}: {pieces}");
+    }
+    let (error, pieces) = in_pieces(Encode::new().for_kernel(KernelVersion::new(4, 18)), &btf).unwrap_err();
+    assert!(matches!(error, Error::Unreadable { .. }) && pieces == 0, "{error}");
+    let blob = Blob::new().layout((0..31).map(|_| (4, 0))).record(0, 30, 0, false, 0, &[0]).build();
+    let unknown = Btf::parse(blob).unwrap();
+    for encode in [Encode::new().byte_order(unknown.byte_order().swapped()), Encode::new().layout(false)] {
+        assert_eq!(in_pieces(encode, &unknown).unwrap_err().1, 0, "{encode:?}");
+    }
+}
+
+#[test]
 fn headers_and_layouts_are_as_asked_for() {
     let base = vmlinux(fixtures::UNSORTED);
     let split = module(fixtures::UNSORTED, "veth", &base);

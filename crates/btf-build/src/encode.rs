@@ -114,9 +114,41 @@ impl Encode {
     /// type of a kind, or data in the header, of which nobody knows how to
     /// convert it to the other byte order.
     pub fn encode(&self, btf: &Btf) -> Result<Vec<u8>, Error> {
+        // With room for a header and a layout section that it does not have.
+        let mut bytes = Vec::with_capacity(btf.as_bytes().len() + if self.layout.is_some() { 128 } else { 8 });
+        self.encode_to(btf, |part| bytes.extend_from_slice(part))?;
+        Ok(bytes)
+    }
+
+    /// Encodes a BTF, and calls `put` with one piece of the bytes after the other:
+    /// for those who write them to a file, or elsewhere, and want no copy of the
+    /// whole in memory.
+    ///
+    /// Pieces are a page long at least, but for a few: a writer needs no buffer.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// use btf_build::{Builder, Encode};
+    /// use btf_types::ByteOrder;
+    ///
+    /// let mut b = Builder::new();
+    /// b.float("double", 8)?;
+    /// let (btf, encode) = (b.finish()?, Encode::new().byte_order(ByteOrder::Big));
+    ///
+    /// let mut sum = 0;
+    /// encode.encode_to(&btf, |piece| sum += piece.len())?;
+    /// assert_eq!(sum, encode.encode(&btf)?.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Encode::encode`]; nothing is put then.
+    pub fn encode_to(&self, btf: &Btf, put: impl FnMut(&[u8])) -> Result<(), Error> {
         let byte_order = self.byte_order.unwrap_or(btf.byte_order());
         if self.header_size.is_none() && self.layout.is_none() && self.target.is_none() {
-            return Ok(btf.to_bytes(byte_order)?);
+            return Ok(btf.put_bytes(byte_order, put)?);
         }
         if let Some(target) = &self.target {
             if self.sanitize {
@@ -133,9 +165,7 @@ impl Encode {
         let types = btf.as_bytes().get(btf.type_section()).unwrap_or_default();
         let hdr_len = self.hdr_len(btf, &layout)?;
         let assembly = Assembly::new(types, own_strings(btf)).layout(&layout).hdr_len(hdr_len).byte_order(byte_order);
-        let mut bytes = Vec::with_capacity(btf.as_bytes().len() + layout.len() + 8);
-        assembly.write(|part| bytes.extend_from_slice(part))?;
-        Ok(bytes)
+        Ok(assembly.write(put)?)
     }
 
     fn layout_section(&self, btf: &Btf) -> Result<Vec<u8>, Error> {

@@ -296,14 +296,26 @@ impl Btf {
     /// [`Error::Format`] if there is a type of a kind, or data in the header, of
     /// which nobody knows how to convert it.
     pub fn to_bytes(&self, byte_order: ByteOrder) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::with_capacity(self.0.blob.len());
+        self.put_bytes(byte_order, |piece| bytes.extend_from_slice(piece))?;
+        Ok(bytes)
+    }
+
+    /// Calls `put` with one piece after the other of what [`Btf::to_bytes`]
+    /// returns, without a copy of the whole.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Btf::to_bytes`]; nothing is put then.
+    pub fn put_bytes(&self, byte_order: ByteOrder, mut put: impl FnMut(&[u8])) -> Result<(), Error> {
         if byte_order.is_native() {
-            return Ok(self.0.blob.to_vec());
+            put(&self.0.blob);
+            return Ok(());
         }
         self.check_known_header()?;
         self.check_known_kinds()?;
-        let mut bytes = Vec::with_capacity(self.0.blob.len());
-        btf_format::put_converted(&self.0.blob, &self.0.header, |part| bytes.extend_from_slice(part));
-        Ok(bytes)
+        btf_format::put_converted(&self.0.blob, &self.0.header, put);
+        Ok(())
     }
 }
 

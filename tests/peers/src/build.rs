@@ -10,6 +10,7 @@ use std::{
     env,
     ffi::OsStr,
     fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -21,9 +22,10 @@ use crate::cost::{Cost, Least};
 
 const ROUNDS: usize = 7;
 
-const OPERATIONS: [(&str, &str); 7] = [
+const OPERATIONS: [(&str, &str); 8] = [
     ("append", "append vmlinux to an empty BTF"),
     ("encode", "encode vmlinux to the other byte order"),
+    ("put", "the same, to /dev/null"),
     ("sort", "sort vmlinux by name"),
     ("distill", "distill a module"),
     ("dedup", "dedup vmlinux"),
@@ -48,6 +50,18 @@ fn ours(operation: &str, vmlinux: &Path, module: &Path) -> usize {
             let done = Encode::new().byte_order(ByteOrder::NATIVE.swapped()).encode(&vmlinux).expect("it can be");
             cost.print_cpu();
             done.len()
+        }
+        "put" => {
+            let mut null = fs::File::options().write(true).open("/dev/null").expect("there is one");
+            let cost = Cost::start();
+            let mut size = 0;
+            let put = |piece: &[u8]| {
+                null.write_all(piece).expect("it takes anything");
+                size += piece.len();
+            };
+            Encode::new().byte_order(ByteOrder::NATIVE.swapped()).encode_to(&vmlinux, put).expect("it can be");
+            cost.print_cpu();
+            size
         }
         "sort" => {
             let cost = Cost::start();
@@ -120,11 +134,17 @@ fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
                 cost.print_cpu();
                 size
             }
-            "encode" => {
+            "encode" | "put" => {
                 let other = if cfg!(target_endian = "little") { sys::BTF_BIG_ENDIAN } else { sys::BTF_LITTLE_ENDIAN };
+                let mut null = fs::File::options().write(true).open("/dev/null").expect("there is one");
+                let mut len = 0;
                 let cost = Cost::start();
                 assert_eq!(sys::btf__set_endianness(btf, other), 0);
                 let size = raw(btf);
+                if operation == "put" {
+                    let data = sys::btf__raw_data(btf, &raw mut len).cast::<u8>();
+                    null.write_all(std::slice::from_raw_parts(data, size)).expect("it takes anything");
+                }
                 cost.print_cpu();
                 size
             }
