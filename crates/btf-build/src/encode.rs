@@ -153,7 +153,7 @@ impl Encode {
         if let Some(target) = &self.target {
             if self.sanitize {
                 let plain = sanitize_within(btf, &target.limits())?;
-                return Self { sanitize: false, ..*self }.encode(&plain);
+                return Self { sanitize: false, ..*self }.encode_to(&plain, put);
             }
             target.check(btf)?;
         }
