@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use btf_relocate::{Outcome, Relocated, Relocator, Targets};
+use btf_relocate::{Outcome, Relocated, Relocator, Targets, Verdict};
 use btf_tests::fixtures::{self, CoreCase};
 use btf_types::{Btf, BtfExt, Collection};
 
@@ -75,4 +75,113 @@ fn all_results_are_those_of_libbpf() {
         }
     }
     assert_eq!(rows, ROWS);
+}
+
+#[test]
+fn parts_of_a_section_are_patched_as_the_whole_is() {
+    let mut parts = 0;
+    for case in fixtures::core_cases() {
+        let relocated = Relocator::new(targets(&case)).relocate(&open(&case.object));
+        for section in open(&case.object).sections() {
+            let before = fixtures::section(&case.object, &section.name().to_string()).unwrap();
+            let mut whole = before.clone();
+            if relocated.apply(section.name(), &mut whole).is_err() {
+                continue;
+            }
+            // The second half of a ld_imm64 has no opcode.
+            for at in (0..before.len()).step_by(8).filter(|&at| before[at] != 0) {
+                let mut code = before.clone();
+                let (first, second) = code.split_at_mut(at);
+                relocated.apply_at(section.name(), 0, first).unwrap();
+                relocated.apply_at(section.name(), at as u64, second).unwrap();
+                assert_eq!(code, whole, "{case:?}: {} at {at}", section.name());
+                parts += 2;
+            }
+        }
+    }
+    assert!(parts > 1000, "{parts}");
+}
+
+#[test]
+fn a_program_that_is_relocated_for_its_own_types_stays_as_it_is() {
+    let mut compared = 0;
+    for name in ["bpf/clang-14", "bpf/clang-22"].into_iter().flat_map(fixtures::files) {
+        if !name.ends_with(".bpf.o") || fixtures::section(&name, ".BTF.ext").is_none() {
+            continue;
+        }
+        let ext = open(&name);
+        let relocated = Relocator::new(Targets::custom(ext.btf())).relocate(&ext);
+        for relocation in relocated.iter().filter(|relocation| relocation.candidate_count() == 1) {
+            match relocation.outcome() {
+                // No FLOAT matches another, as in libbpf.
+                Outcome::Value { .. } if relocation.path().to_string() == "floats" => {}
+                Outcome::Value { local, target, .. } => assert_eq!(local, target, "{name}: {relocation:?}"),
+                // No kernel gives what is no relocation.
+                Outcome::Fault(fault) => assert_eq!(fault.errno(), 22, "{name}: {relocation:?}"),
+                outcome => assert_eq!(outcome, Outcome::Poison, "{name}: {relocation:?}"),
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 1000, "{compared}");
+}
+
+#[test]
+fn errors_name_program_instruction_relocation_and_value() {
+    let object = "bpf/clang-22/core_forms-el.bpf.o";
+    let target = Btf::parse(fixtures::read("golden/core/core_forms_tgt1-el.btf")).unwrap();
+    let relocated = Relocator::new(Targets::custom(&target)).relocate(&open(object));
+    let error = |section: &str, change: fn(&mut [u8])| {
+        let mut code = fixtures::section(object, section).unwrap();
+        change(&mut code);
+        relocated.apply(section, &mut code).unwrap_err().to_string()
+    };
+    assert_eq!(
+        error("fentry/far_ldx", |_| {}),
+        "program far_ldx (section fentry/far_ldx), instruction 2 (byte 16), byte_off of far.after (0:1): \
+         offset 40004 exceeds 32767, the maximum of a load or store"
+    );
+    assert_eq!(
+        error("fentry/size_16", |_| {}),
+        "program size_16 (section fentry/size_16), instruction 1 (byte 8), byte_off of resized.u128_part (0:11): \
+         no instruction accesses 16 bytes"
+    );
+    assert_eq!(
+        error("fentry/loads", |code| code[8 + 2] = 7),
+        "program loads (section fentry/loads), instruction 1 (byte 8), byte_off of moved.b (0:0): \
+         the instruction has 7, expected 0 (to become 53)"
+    );
+    assert_eq!(
+        error("fentry/loads", |code| code[8] = 0x95),
+        "program loads (section fentry/loads), instruction 1 (byte 8), byte_off of moved.b (0:0): \
+         opcode 0x95 cannot be relocated: expected arithmetic with an immediate, a load, a store or ld_imm64"
+    );
+}
+
+#[test]
+fn candidates_and_why_each_was_dropped() {
+    let target = Btf::parse(fixtures::read("golden/core/core_ambiguous_tgt1-el.btf")).unwrap();
+    let relocated = Relocator::new(Targets::custom(&target)).relocate(&open("bpf/clang-22/core_ambiguous-el.bpf.o"));
+    let verdicts = |section: &str, number: usize| {
+        let relocation = relocated.section(section).nth(number).unwrap();
+        let candidates = relocation.candidates();
+        candidates.map(|candidate| (candidate.ty().to_string(), candidate.verdict())).collect::<Vec<_>>()
+    };
+    let [(first, Verdict::Match), (second, Verdict::Match), (third, Verdict::NoMember { level: 1, .. })] =
+        &verdicts("raw_tp/agree", 0)[..]
+    else {
+        panic!("{:?}", verdicts("raw_tp/agree", 0))
+    };
+    assert_eq!([first, second, third], ["struct agree", "struct agree___v2", "struct agree___v3"]);
+    // Later ones of the type are told that it was left out.
+    assert!(matches!(
+        verdicts("raw_tp/agree", 2)[..],
+        [(_, Verdict::Dropped), (_, Verdict::Match), (_, Verdict::Match)]
+    ));
+    let relocation = relocated.section("raw_tp/offset").next().unwrap();
+    assert_eq!(
+        relocation.explain().to_string(),
+        "offset.a (0:0): ambiguous: the field is at bit 64 of struct offset (type 7), and at bit 0 of struct offset___v2 \
+         (type 8)"
+    );
 }

@@ -303,11 +303,11 @@ fn damaged_relocations_are_refused_by_the_name_of_their_program() {
         (
             0,
             4,
-            "program on_exec, section raw_tp/sched_process_exec, instruction 0 (byte 4), byte_off of task_struct.pid (0:0): there is no instruction at this offset; the code has 1208 bytes",
+            "program on_exec (section raw_tp/sched_process_exec), instruction 0 (byte 4), byte_off of task_struct.pid (0:0): there is no instruction at this offset; the code has 1208 bytes",
         ),
-        (0, 0, "program on_exec, section raw_tp/sched_process_exec, instruction 0"),
-        (4, anonymous, "program on_exec (section raw_tp/sched_process_exec, byte 16), byte_off of "),
-        (12, 99, "program on_exec (section raw_tp/sched_process_exec, byte 16), "),
+        (0, 0, "program on_exec (section raw_tp/sched_process_exec), instruction 0"),
+        (4, anonymous, "program on_exec (section raw_tp/sched_process_exec), instruction 2 (byte 16), byte_off of "),
+        (12, 99, "program on_exec (section raw_tp/sched_process_exec), instruction 2 (byte 16), "),
     ] {
         let mut bytes = bytes.clone();
         bytes[at + word..at + word + 4].copy_from_slice(&value.to_le_bytes());
@@ -334,7 +334,7 @@ fn ambiguous_relocations_are_refused() {
     b.structure("s", 4).member("x", int, 0).finish().unwrap();
     let ext = program(b, &[("s", "0:0", BYTE_OFFSET)]);
     let error = Trim::new().ext(&ext).unwrap().trim(&kernel).unwrap_err();
-    let expected = "program kprobe/f (section kprobe/f, byte 0), byte_off of s.x (0:0): ambiguous: ";
+    let expected = "program kprobe/f (section kprobe/f), instruction 0 (byte 0), byte_off of s.x (0:0): ambiguous: ";
     assert!(error.to_string().starts_with(expected), "{error}");
 }
 

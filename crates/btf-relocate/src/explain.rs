@@ -26,6 +26,21 @@ impl<'a> Relocation<'a> {
     ///
     /// `task_struct.state (0:14): no such member in struct task_struct; did you
     /// mean `__state`?`
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let object: &'static [u8] = include_bytes!("../doc/fields.bpf.o");
+    /// # let kernel: &'static [u8] = include_bytes!("../doc/fields.btf");
+    /// # let object = btf_elf::BpfObject::parse(object)?;
+    /// # let kernel = btf_types::Btf::parse(kernel)?;
+    /// # let ext = object.btf_ext()?.ok_or("no .BTF.ext")?;
+    /// # let relocated = btf_relocate::Relocator::new(btf_relocate::Targets::custom(&kernel)).relocate(ext);
+    /// let sentences: Vec<String> = relocated.iter().map(|relocation| relocation.explain().to_string()).collect();
+    /// assert_eq!(sentences[0], "thing.id (0:0): at byte 40 of struct thing (type 1), 0 in the program");
+    /// assert!(sentences.contains(&"only_local.a (0:0): no: the kernel has no struct named only_local".to_owned()));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn explain(self) -> Explanation<'a> {
         Explanation(self)

@@ -14,11 +14,60 @@
 //! | an object file for this kernel (feature `elf`) | `Relocator::relocate_object` |
 //! | the part of a kernel's BTF that programs need | [`Trim`] |
 //!
+//! # Example
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let object_bytes: &'static [u8] = include_bytes!("../doc/fields.bpf.o");
+//! # let kernel_bytes: &'static [u8] = include_bytes!("../doc/fields.btf");
+//! use btf_relocate::{Relocator, Targets, elf::BpfObject, types::Btf};
+//!
+//! // For the running kernel: `btf_kernel::Kernel::running().btf()?`
+//! let kernel = Btf::parse(kernel_bytes)?;
+//! let relocator = Relocator::new(Targets::kernel(&kernel));
+//!
+//! // Whole objects, for any loader:
+//! let relocated: Vec<u8> = relocator.relocate_object(object_bytes)?;
+//!
+//! // Or program by program, for a loader of one's own:
+//! let object = BpfObject::parse(object_bytes)?;
+//! let relocated = relocator.relocate(object.btf_ext()?.ok_or("no .BTF.ext")?);
+//! for program in object.programs() {
+//!     let mut code = program.section().data()?.to_vec();
+//!     relocated.apply(program.name(), &mut code)?;
+//! }
+//! for relocation in &relocated {
+//!     println!("{}: {}", relocation.program(), relocation.explain());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Differences from libbpf
+//!
+//! Values, error numbers, the order of candidates and each patched instruction are
+//! those of libbpf 1.7 and 1.8, with these exceptions:
+//!
+//! * `lshift_u64` ([`FieldLshiftU64`]) follows the byte order of the object. libbpf
+//!   takes that of the machine that it runs on, which is the same where a program
+//!   is loaded, and wrong for a foreign object.
+//! * Of two members of one name in a type and its anonymous members (which C does
+//!   not have) libbpf may add the offset of one to that of the other. Here, the
+//!   offset is that of the member that was found.
+//! * An access string that is not numbers and colons, or has more than 64 of them,
+//!   is an error of [`BtfExt::parse`](btf_types::BtfExt::parse), and not of its
+//!   relocation.
+//! * Types that take more than a bounded number of steps to compare are a fault,
+//!   [`Fault::TooMuch`], where libbpf may not come back.
+//!
+//! [`FieldLshiftU64`]: btf_types::CoreReloKind::FieldLshiftU64
+//!
 //! # Damaged input
 //!
 //! No input panics. The work for one object is bounded by a budget of steps in
-//! proportion to the number of its relocations; relocations beyond it fail with
-//! [`Fault::TooMuch`].
+//! proportion to its bytes and those of the types that it is relocated for;
+//! relocations beyond it fail with [`Fault::TooMuch`]. What is kept is bounded in
+//! the same way.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]

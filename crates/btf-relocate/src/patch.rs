@@ -12,14 +12,15 @@ use crate::{Fault, Relocated, Relocation, relocated::Value};
 /// Error of patching a program: the relocation at fault, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "section {}, instruction {} (byte {}), {} of {}: {}",
-    .0.section, .0.insn_offset / 8, .0.insn_offset, .0.kind, .0.path, .0.reason
+    "program {} (section {}), instruction {} (byte {}), {} of {}: {}",
+    .0.program, .0.section, .0.insn_offset / 8, .0.insn_offset, .0.kind, .0.path, .0.reason
 )]
 pub struct PatchError(Box<Place>);
 
 /// Place and reason of an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
+    program: OwnedName,
     section: OwnedName,
     insn_offset: u32,
     kind: CoreReloKind,
@@ -30,12 +31,20 @@ struct Place {
 impl PatchError {
     fn new(relocation: Relocation<'_>, reason: PatchFault) -> Self {
         Self(Box::new(Place {
+            program: relocation.program().into(),
             section: relocation.section().into(),
             insn_offset: relocation.insn_offset(),
             kind: relocation.kind(),
             path: relocation.path().to_string(),
             reason,
         }))
+    }
+
+    /// The name of the function that has the instruction, or of its section if
+    /// `.BTF.ext` has no functions there.
+    #[must_use]
+    pub fn program(&self) -> Name<'_> {
+        self.0.program.as_name()
     }
 
     /// The section of the program.
@@ -148,12 +157,32 @@ impl Relocated {
     /// the instructions that have relocations is changed; after an error,
     /// nothing is.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let object: &'static [u8] = include_bytes!("../doc/fields.bpf.o");
+    /// # let kernel: &'static [u8] = include_bytes!("../doc/fields.btf");
+    /// # let object = btf_elf::BpfObject::parse(object)?;
+    /// # let kernel = btf_types::Btf::parse(kernel)?;
+    /// use btf_relocate::{Relocator, Targets};
+    ///
+    /// let ext = object.btf_ext()?.ok_or("no .BTF.ext")?;
+    /// let relocated = Relocator::new(Targets::custom(&kernel)).relocate(ext);
+    /// for program in object.programs() {
+    ///     let mut code = program.section().data()?.to_vec();
+    ///     relocated.apply(program.name(), &mut code)?;
+    ///     // Now for BPF_PROG_LOAD.
+    /// #   assert_ne!(code, &program.section().data()?[..]);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`PatchError`] with the first relocation that cannot be applied: it is at
     /// fault itself, or the instruction is not what it should be.
     pub fn apply(&self, section: impl AsRef<[u8]>, code: &mut [u8]) -> Result<(), PatchError> {
-        self.apply_at(section, 0, code)
+        self.apply_to(section, 0, code, true)
     }
 
     /// Patches a part of a section, such as one of its functions, which begins
@@ -161,19 +190,39 @@ impl Relocated {
     ///
     /// Relocations of other parts are left out.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let object: &'static [u8] = include_bytes!("../doc/fields.bpf.o");
+    /// # let kernel: &'static [u8] = include_bytes!("../doc/fields.btf");
+    /// # let object = btf_elf::BpfObject::parse(object)?;
+    /// # let kernel = btf_types::Btf::parse(kernel)?;
+    /// # let ext = object.btf_ext()?.ok_or("no .BTF.ext")?;
+    /// # let relocated = btf_relocate::Relocator::new(btf_relocate::Targets::custom(&kernel)).relocate(ext);
+    /// # let mut function = object.elf().section("fentry/stores").ok_or("no such section")?.data()?[16..].to_vec();
+    /// // Instructions 2 and following of the section.
+    /// relocated.apply_at("fentry/stores", 16, &mut function)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`Relocated::apply`].
     pub fn apply_at(&self, section: impl AsRef<[u8]>, start: u64, code: &mut [u8]) -> Result<(), PatchError> {
+        self.apply_to(section, start, code, false)
+    }
+
+    /// Patches a part of a section. If it is all of it, no relocation may be
+    /// beyond its end.
+    fn apply_to(&self, section: impl AsRef<[u8]>, start: u64, code: &mut [u8], is_all: bool) -> Result<(), PatchError> {
         let order = self.local().byte_order();
         let mut patched = code.to_vec();
         for relocation in self.section(section) {
             let offset = u64::from(relocation.insn_offset());
-            let is_whole = start == 0;
             let Some(offset) = offset.checked_sub(start).and_then(|offset| usize::try_from(offset).ok()) else {
                 continue;
             };
-            if !is_whole && offset >= code.len() {
+            if !is_all && offset >= code.len() {
                 continue;
             }
             patch(relocation, &mut patched, offset, order).map_err(|reason| PatchError::new(relocation, reason))?;

@@ -238,6 +238,17 @@ impl<'a> Relocation<'a> {
         self.relo.section().name()
     }
 
+    /// The name of the function that has the instruction, or of the section if
+    /// `.BTF.ext` has no functions there.
+    #[must_use]
+    pub fn program(self) -> Name<'a> {
+        let offset = self.insn_offset();
+        let functions = self.relo.section().func_infos();
+        let before = functions.filter(|function| function.insn_offset() <= offset);
+        let function = before.max_by_key(|function| function.insn_offset());
+        function.map_or(self.section(), |function| function.func().name())
+    }
+
     /// Offset of the instruction in its section, in **bytes**.
     #[must_use]
     pub fn insn_offset(self) -> u32 {
@@ -274,12 +285,56 @@ impl<'a> Relocation<'a> {
     ///
     /// At most 32; and of a thousand relocations and more no more than 16 each,
     /// on average.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let object: &'static [u8] = include_bytes!("../doc/fields.bpf.o");
+    /// # let kernel: &'static [u8] = include_bytes!("../doc/fields.btf");
+    /// # let object = btf_elf::BpfObject::parse(object)?;
+    /// # let kernel = btf_types::Btf::parse(kernel)?;
+    /// # let ext = object.btf_ext()?.ok_or("no .BTF.ext")?;
+    /// # let relocated = btf_relocate::Relocator::new(btf_relocate::Targets::custom(&kernel)).relocate(ext);
+    /// use btf_relocate::Verdict;
+    ///
+    /// // `thing___gone` is a flavor of `thing`, which lacks the member.
+    /// let is_gone = |path: String| path == "thing___gone.removed_field (0:0)";
+    /// let gone = relocated.iter().find(|relocation| is_gone(relocation.path().to_string())).ok_or("no such")?;
+    /// for candidate in gone.candidates() {
+    ///     assert_eq!(candidate.ty().to_string(), "struct thing");
+    ///     assert!(matches!(candidate.verdict(), Verdict::NoMember { .. }));
+    /// }
+    /// assert_eq!(gone.candidates().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn candidates(self) -> impl ExactSizeIterator<Item = Candidate<'a>> {
         self.owner.considered(self.record).iter().map(move |considered| Candidate { owner: self.owner, considered })
     }
 
     /// The result.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let object: &'static [u8] = include_bytes!("../doc/fields.bpf.o");
+    /// # let kernel: &'static [u8] = include_bytes!("../doc/fields.btf");
+    /// # let object = btf_elf::BpfObject::parse(object)?;
+    /// # let kernel = btf_types::Btf::parse(kernel)?;
+    /// # let ext = object.btf_ext()?.ok_or("no .BTF.ext")?;
+    /// # let relocated = btf_relocate::Relocator::new(btf_relocate::Targets::custom(&kernel)).relocate(ext);
+    /// use btf_relocate::Outcome;
+    ///
+    /// for relocation in &relocated {
+    ///     match relocation.outcome() {
+    ///         Outcome::Value { local, target, .. } => println!("{local} becomes {target}"),
+    ///         Outcome::Poison => println!("not on this kernel"),
+    ///         Outcome::Fault(fault) => return Err(fault.clone().into()),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn outcome(self) -> Outcome<'a> {
         match &self.record.result {

@@ -15,12 +15,20 @@ use crate::{Fault, budget::Budget, compat::same_kind};
 /// Cloning it copies pointers.
 ///
 /// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let bytes: &'static [u8] = include_bytes!("../doc/fields.btf");
 /// use btf_relocate::Targets;
-/// # use btf_types::{Btf, Collection};
-/// # fn example(vmlinux: &Btf, modules: &Collection, custom: &Btf) {
-/// let kernel = Targets::kernel(vmlinux);
-/// let with_modules = Targets::kernel(vmlinux).modules(modules);
-/// let minimal = Targets::custom(custom);
+/// use btf_types::{Btf, Collection};
+///
+/// let vmlinux = Btf::parse(bytes)?;
+/// let modules = Collection::new("vmlinux", vmlinux.clone());
+/// // `btf_kernel::Kernel::open_all_modules` gives a kernel with all of them.
+///
+/// let kernel = Targets::kernel(&vmlinux);
+/// let with_modules = Targets::kernel(&vmlinux).modules(&modules);
+/// let trimmed = Targets::custom(&vmlinux);
+/// assert!(trimmed.btf().is_some_and(|btf| btf.is_same(&vmlinux)));
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Errors of trimming.
 
-use btf_types::{BtfExt, CoreReloKind, ExtSection, Name, OwnedName};
+use btf_types::{CoreReloKind, OwnedName};
 
 use crate::{Fault, PatchError, Relocation};
 
@@ -17,7 +17,10 @@ pub enum TrimError {
     NoExt,
     /// A relocation cannot be resolved: it is damaged, or ambiguous for the
     /// kernel.
-    #[error("program {program} (section {section}, byte {insn_offset}), {kind} of {path}: {fault}")]
+    #[error(
+        "program {program} (section {section}), instruction {} (byte {insn_offset}), {kind} of {path}: {fault}",
+        .insn_offset / 8
+    )]
     #[non_exhaustive]
     Relocation {
         /// The name of the function, or of the section if the object does not
@@ -36,7 +39,7 @@ pub enum TrimError {
     },
     /// An instruction that has a relocation is not there, or has nothing that
     /// could be relocated.
-    #[error("program {program}, {reason}")]
+    #[error("{reason}")]
     #[non_exhaustive]
     Instruction {
         /// The name of the function, or of the section if the object does not
@@ -65,7 +68,7 @@ impl TrimError {
         let relo = relocation.core_relo();
         let (section, insn_offset) = (relo.section().name(), relo.insn_offset());
         Self::Relocation {
-            program: program(relocation.ext(), section, insn_offset),
+            program: relocation.program().into(),
             section: section.into(),
             insn_offset,
             kind: relocation.kind(),
@@ -75,15 +78,7 @@ impl TrimError {
     }
 
     #[cfg(feature = "elf")]
-    pub(super) fn instruction(ext: &BtfExt, reason: PatchError) -> Self {
-        Self::Instruction { program: program(ext, reason.section(), reason.insn_offset()), reason }
+    pub(super) fn instruction(reason: PatchError) -> Self {
+        Self::Instruction { program: reason.program().into(), reason }
     }
-}
-
-/// The name of the function that has an instruction, or of the section.
-fn program(ext: &BtfExt, section: Name<'_>, insn_offset: u32) -> OwnedName {
-    let functions = ext.section(section).into_iter().flat_map(ExtSection::func_infos);
-    let before = functions.filter(|function| function.insn_offset() <= insn_offset);
-    let function = before.max_by_key(|function| function.insn_offset());
-    function.map_or(section, |function| function.func().name()).into()
 }

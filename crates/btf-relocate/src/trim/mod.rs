@@ -108,7 +108,7 @@ impl Trim {
         }
         for program in object.programs() {
             let mut code = program.section().data()?.to_vec();
-            relocated.apply(program.name(), &mut code).map_err(|reason| TrimError::instruction(ext, reason))?;
+            relocated.apply(program.name(), &mut code).map_err(TrimError::instruction)?;
         }
         Ok(self.with(ext))
     }
