@@ -13,7 +13,7 @@ use btf_format::{
 };
 use btf_types::{Btf, BtfExt, Collection, Error, Remap, Type};
 
-use crate::{blob::Blob, described::Description, making, memory, relocating, trimming, walk};
+use crate::{blob::Blob, described::Description, judging, making, memory, relocating, trimming, walk};
 
 /// Makes a binary of a fuzz target, in which allocations are counted.
 #[macro_export]
@@ -41,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     ("rebase", rebase),
     ("builder", making::builder),
     ("remake", making::remake),
+    ("judge", judging::judge),
     ("elf", elf),
     ("image", image),
     ("decode", decode),

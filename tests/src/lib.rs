@@ -8,6 +8,7 @@ pub mod elf_blob;
 pub mod fixtures;
 pub mod fuzz;
 pub mod image;
+pub mod judging;
 pub mod making;
 pub mod memory;
 pub mod packed;

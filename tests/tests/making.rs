@@ -2,12 +2,12 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-use btf_tests::{fixtures, fuzz, making, seeds};
+use btf_tests::{fixtures, fuzz, judging, making, seeds};
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::Config};
 
 #[test]
 fn seeds_pass() {
-    for (target, run) in fuzz::TARGETS.iter().filter(|(target, _)| matches!(*target, "builder" | "remake")) {
+    for (target, run) in fuzz::TARGETS.iter().filter(|(target, _)| matches!(*target, "builder" | "judge" | "remake")) {
         let seeds = seeds::of(target);
         assert!(seeds.len() > 5);
         for (name, bytes) in seeds {
@@ -40,5 +40,6 @@ proptest! {
             bytes[24 + at.index(len - 24)] = byte;
         }
         making::remake(&bytes);
+        judging::judge(&bytes);
     }
 }

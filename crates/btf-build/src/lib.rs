@@ -36,6 +36,18 @@
 //! * as bytes: [`Encode`], for either byte order, with the header that is wanted,
 //!   and for a kernel version, refusing what that kernel cannot read.
 //!
+//! # Will it load?
+//!
+//! Three ways to know, for three moments:
+//!
+//! * [`verify`], while a program is built: predicts what BPF_BTF_LOAD of a kernel
+//!   version says, with the type, the rule and the error number, without a kernel;
+//! * a probe (`btf_kernel::supported_features`), on the machine: distributions
+//!   take features back to older kernels, so it beats a version;
+//! * [`sanitize`], before loading: rewrites what the kernel does not know. Given
+//!   the features that were probed, it changes no more than needed; `btf-kernel`'s
+//!   feature `sanitize` does both when it loads.
+//!
 //! Where ids change, a [`Remap`](btf_types::Remap) says how: it rewrites
 //! `.BTF.ext`, too.
 //!

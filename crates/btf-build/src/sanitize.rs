@@ -64,7 +64,8 @@ use crate::{
 /// # Errors
 ///
 /// [`Error::Unreadable`] and [`Error::UnknownKind`] for what cannot be
-/// rewritten: more than 65,535 elements, kinds 20 to 22 and unknown ones;
+/// rewritten: more than 65,535 elements, bitfields of more than 64 bits before
+/// Linux 5.0, kinds 20 to 22 and unknown ones;
 /// [`Error::TooLarge`].
 pub fn sanitize(btf: &Btf, features: FeatureSet) -> Result<Btf, Error> {
     sanitize_within(btf, &Limits::of_features(features))
@@ -213,11 +214,11 @@ impl<'a> Rewriter<'a> {
             }
             Kind::Enum64 if !self.has(Feature::Enum64) => self.enum64(record)?,
             Kind::Enum if !self.limits.enum_sizes && size_or_type != 4 => {
-                let bits = size_or_type.saturating_mul(8).min(128);
+                let bits = size_or_type.saturating_mul(8).min(self.limits.int_bits);
                 let encoding = u32::from(info.kind_flag()) << 24;
                 self.put(&[name_off, Info::of(Kind::Int).word(), size_or_type, encoding | bits]);
             }
-            Kind::Struct | Kind::Union if info.kind_flag() && !self.has(Feature::Func) => self.bitfields(record)?,
+            Kind::Struct | Kind::Union if info.kind_flag() && !self.has(Feature::Func) => self.bitfields(id, record)?,
             _ => self.keep(kind, record)?,
         }
         Ok(())
@@ -333,7 +334,7 @@ impl<'a> Rewriter<'a> {
 
     /// A struct with bitfields in the style of before `kind_flag`: members of
     /// integers that have as many bits.
-    fn bitfields(&mut self, record: &Record<'_>) -> Result<(), Error> {
+    fn bitfields(&mut self, id: u32, record: &Record<'_>) -> Result<(), Error> {
         let name_off = self.name(record.head().name_off(), NameRule::Identifier)?;
         let info = record.head().info().with_kind_flag(false);
         self.put_all(
@@ -341,7 +342,13 @@ impl<'a> Rewriter<'a> {
             record,
             |this, [name_off, type_id, word]| {
                 let (bits, offset) = (word >> 24, word & 0x00ff_ffff);
-                let type_id = if bits == 0 { type_id } else { this.bitfield_type(type_id, bits)? };
+                let type_id = match bits {
+                    0 => type_id,
+                    bits if bits > this.limits.int_bits => {
+                        return this.unreadable(id, "bitfield of more than 64 bits", Feature::Func);
+                    }
+                    bits => this.bitfield_type(type_id, bits)?,
+                };
                 Ok([this.name(name_off, NameRule::Identifier)?, type_id, offset])
             },
             3,

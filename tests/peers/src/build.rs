@@ -14,15 +14,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use btf_build::{Builder, Encode, dedup, distill, sort};
+use btf_build::{Builder, Encode, Verify, dedup, distill, sanitize, sort};
 use btf_tests::fixtures;
-use btf_types::{Btf, ByteOrder};
+use btf_types::{
+    Btf, ByteOrder,
+    format::{FeatureSet, KernelVersion},
+};
 
 use crate::cost::{Cost, Least};
 
 const ROUNDS: usize = 7;
 
-const OPERATIONS: [(&str, &str); 8] = [
+/// Operations; of the last ones, libbpf has none.
+const OPERATIONS: [(&str, &str); 11] = [
     ("append", "append vmlinux to an empty BTF"),
     ("encode", "encode vmlinux to the other byte order"),
     ("put", "the same, to /dev/null"),
@@ -31,6 +35,9 @@ const OPERATIONS: [(&str, &str); 8] = [
     ("dedup", "dedup vmlinux"),
     ("dedup-twice", "dedup vmlinux appended to itself"),
     ("dedup-module", "dedup a module on its base"),
+    ("open", "open vmlinux"),
+    ("verify", "verify vmlinux for 6.18"),
+    ("sanitize", "sanitize vmlinux for 5.15"),
 ];
 
 fn ours(operation: &str, vmlinux: &Path, module: &Path) -> usize {
@@ -73,6 +80,27 @@ fn ours(operation: &str, vmlinux: &Path, module: &Path) -> usize {
             let btf = if operation == "dedup" { vmlinux } else { twice(&vmlinux) };
             let cost = Cost::start();
             let (done, _) = dedup(&btf).expect("it can be deduplicated");
+            cost.print_cpu();
+            done.as_bytes().len()
+        }
+        "open" => {
+            let bytes = vmlinux.as_bytes().to_vec();
+            let cost = Cost::start();
+            let done = Btf::parse(bytes).expect("it is sound");
+            cost.print_cpu();
+            done.as_bytes().len()
+        }
+        "verify" => {
+            let verify = Verify::kernel(KernelVersion::new(6, 18)).byte_order(vmlinux.byte_order());
+            let bytes = vmlinux.to_bytes(vmlinux.byte_order()).expect("it is sound");
+            let cost = Cost::start();
+            let verdict = verify.verify(&bytes);
+            cost.print_cpu();
+            usize::from(verdict.is_ok())
+        }
+        "sanitize" => {
+            let cost = Cost::start();
+            let done = sanitize(&vmlinux, FeatureSet::of(KernelVersion::new(5, 15))).expect("it can be");
             cost.print_cpu();
             done.as_bytes().len()
         }
@@ -237,6 +265,9 @@ pub fn print(files: &[String]) {
 }
 
 fn least(name: &str, operation: &str, vmlinux: &Path, module: &Path) -> Option<Least> {
+    if name == "libbpf" && matches!(operation, "open" | "verify" | "sanitize") {
+        return None;
+    }
     let arguments = [OsStr::new("--build-one"), name.as_ref(), operation.as_ref(), vmlinux.as_ref(), module.as_ref()];
     Least::of(ROUNDS, &arguments)
 }

@@ -1,4 +1,13 @@
 //! What BPF_BTF_LOAD says of a BTF, without asking it.
+//!
+//! The passes are the kernel's: header and sections ([`blob`]), each record by
+//! itself ([`meta`]), what types refer to ([`resolve`], with [`member`]s against
+//! their structs), the order of type tags ([`tag_order`]), and the types that
+//! have a meaning to it ([`special`]). Where it stops, with which error number,
+//! depends on that order, so it is kept. [`limits`] knows what differs between
+//! versions.
+//!
+//! Source: `kernel/bpf/btf.c`.
 
 mod blob;
 mod limits;
@@ -55,6 +64,25 @@ pub fn verify(bytes: &[u8], version: KernelVersion) -> Result<(), Reject> {
 /// bytes, on the BTF of that kernel.
 ///
 /// Short for [`Verify::kernel`] and [`Verify::verify_module`].
+///
+/// ```
+/// use btf_build::{Builder, Errno, IntEncoding, verify_module};
+/// use btf_types::format::KernelVersion;
+///
+/// # fn main() -> Result<(), btf_build::Error> {
+/// let mut b = Builder::new();
+/// let int = b.int("int", 4, IntEncoding::SIGNED)?;
+/// let kernel = b.finish()?;
+/// let mut b = Builder::on(&kernel);
+/// b.structure("veth_priv", 4).member("requested_headroom", int, 0).finish()?;
+/// let module = b.finish()?;
+///
+/// assert!(verify_module(module.as_bytes(), &kernel, KernelVersion::new(6, 18)).is_ok());
+/// let reject = verify_module(b"", &kernel, KernelVersion::new(6, 18)).unwrap_err();
+/// assert_eq!(reject.errno(), Errno::EINVAL);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///

@@ -1,0 +1,3 @@
+#![no_main]
+
+btf_tests::fuzz_target!(btf_tests::judging::judge);
