@@ -548,7 +548,7 @@ fn object_within(object: &BpfObject, len: usize) {
     elf_within(object.elf(), len);
     bounded("maps", len, || _ = object.maps().map(|maps| maps.len()));
     bounded("ext", len, || _ = object.btf_ext().is_ok());
-    bounded("faults", len, || object.fixup().faults().count());
+    bounded("faults", len, || object.datasec_fixups().faults().count());
     for program in object.programs().take(16) {
         bounded("functions", len, || _ = program.functions().map(|functions| functions.len()));
         bounded("instructions", len, || _ = program.instructions().map(|instructions| instructions.len()));
@@ -568,7 +568,7 @@ fn elf_within(elf: &Elf, len: usize) {
     bounded("symbols", len, || _ = elf.symbols().map(Iterator::count));
     bounded("btf_ids", len, || _ = elf.btf_ids());
     if let Ok(btf) = bounded("btf", len, || elf.btf()) {
-        bounded("fixup", len, || _ = elf.fixup(&btf).map(|fixup| fixup.btf_as_far().is_ok()));
+        bounded("fixup", len, || _ = elf.datasec_fixups(&btf).map(|fixup| fixup.btf_lenient().is_ok()));
     }
 }
 

@@ -226,9 +226,9 @@ pub fn elf(elf: &Elf, len: usize) {
     if let Ok(btf) = elf.btf() {
         assert_eq!(btf.byte_order(), elf.byte_order());
         let _ = elf.btf_ext(&btf);
-        if let Ok(fixup) = elf.fixup(&btf) {
-            assert_eq!(fixup.btf().is_err(), fixup.faults().next().is_some() || fixup.btf_as_far().is_err());
-            if let Ok(fixed) = fixup.btf_as_far() {
+        if let Ok(fixup) = elf.datasec_fixups(&btf) {
+            assert_eq!(fixup.btf().is_err(), fixup.faults().next().is_some() || fixup.btf_lenient().is_err());
+            if let Ok(fixed) = fixup.btf_lenient() {
                 assert!(fixed.type_count() - btf.type_count() <= 1, "but for the dummy, ids stay");
                 assert_eq!(fixed.byte_order(), btf.byte_order());
             }

@@ -146,7 +146,7 @@ fn loaded_btf_is_read_back_as_it_was() {
         return;
     }
     let object = btf_elf::BpfObject::parse(fixtures::read("bpf/clang-22/core_field_tgt1-el.o")).unwrap();
-    let btf = object.fixup().btf().unwrap();
+    let btf = object.datasec_fixups().btf().unwrap();
     let loaded = LoadedBtf::load(&btf).unwrap();
     assert_eq!(loaded.bytes().unwrap(), btf.as_bytes());
     assert_eq!(loaded.btf(None).unwrap().type_count(), btf.type_count());
@@ -304,7 +304,7 @@ fn objects_with_their_datasecs_filled_in_load() {
     for folder in ["bpf/clang-14", "bpf/clang-22"] {
         for name in fixtures::files(folder).into_iter().filter(|name| name.ends_with(".o")) {
             let object = btf_elf::BpfObject::parse(fixtures::read(&name)).unwrap();
-            let Ok(fixed) = object.fixup().btf() else {
+            let Ok(fixed) = object.datasec_fixups().btf() else {
                 assert!(name.contains("linked2"), "{name}");
                 continue;
             };

@@ -56,12 +56,18 @@ fn every_class_and_byte_order() {
 }
 
 #[test]
-fn an_io_error_of_opening_is_the_source() {
+fn an_error_of_opening_stands_alone() {
     let error = BtfFile::open("/nonexistent/vmlinux").unwrap_err();
-    assert_eq!(error.to_string(), "/nonexistent/vmlinux");
+    assert!(error.to_string().starts_with("cannot read /nonexistent/vmlinux: "), "{error}");
+    assert!(std::error::Error::source(&error).is_none(), "not said twice");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("text");
+    std::fs::write(&file, "neither").unwrap();
+    let (error, path) = (Elf::open(&file).unwrap_err().to_string(), file.display());
+    assert_eq!(error, format!("{path}: not an ELF file"));
+    let error = BtfFile::open("/nonexistent/vmlinux").unwrap_err();
     let Error::Io(io) = error.without_file() else { panic!("{error:?}") };
     assert_eq!(io.kind(), std::io::ErrorKind::NotFound);
-    let folder = tempfile::tempdir().unwrap();
     assert!(matches!(Elf::open(folder.path()).unwrap_err().without_file(), Error::Io(_)), "a folder");
 }
 
@@ -110,7 +116,7 @@ fn module_type_ids_continue_those_of_the_kernel() {
     assert_eq!(veth.as_bytes(), fixtures::read(&format!("kernels/{}/veth.btf", fixtures::UNSORTED)));
     let error = file.btf().unwrap_err();
     assert!(
-        matches!(error, Error::Btf { section: ".BTF", source: btf_types::Error::SplitWithoutBase, .. }),
+        matches!(error, Error::Btf { section: ".BTF", error: btf_types::Error::SplitWithoutBase, .. }),
         "{error:?}"
     );
 }
@@ -133,7 +139,7 @@ fn compressed_sections_are_decoded() {
             assert_eq!(opened.btf_bytes().unwrap(), btf);
             assert!(opened.section(".BTF").unwrap().is_compressed());
             let fault = |elf: Elf| match elf.btf().unwrap_err() {
-                Error::Section { name, source, .. } if name.as_name() == ".BTF" => *source,
+                Error::Section { name, error: source, .. } if name.as_name() == ".BTF" => *source,
                 other => panic!("{other:?}"),
             };
             // Sizes that are not the truth, and a terabyte.

@@ -198,7 +198,7 @@ fn every_bpf_object() {
     for path in fetched().iter().flat_map(|folder| below(folder)).filter(|path| name(path).ends_with(".bpf.o")) {
         let object = BpfObject::open(&path).unwrap_or_else(|error| panic!("{error:?}"));
         walk::object(&object);
-        object.fixup().btf().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        object.datasec_fixups().btf().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         everything(&path.display().to_string(), object.btf(), &object.elf().btf_bytes().unwrap());
         objects += 1;
         programs += object.programs().flat_map(|program| program.functions().unwrap()).count();

@@ -143,8 +143,8 @@ fn peeling_stops_where_it_is_told() {
     assert_eq!(ty(6).peel_modifiers().id(), 6, "a pointer is no modifier");
     assert_eq!(ty(6).chain().map(Type::id).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
     assert_eq!(ty(7).peel_modifiers().id(), 7, "of itself");
-    assert_eq!(ty(7).resolve(), Err(Error::TooDeep { id: 7, limit: 64 }));
-    assert_eq!(ty(7).size_of(), Err(Error::TooDeep { id: 7, limit: 64 }));
+    assert!(matches!(ty(7).resolve(), Err(Error::TooDeep { id: 7, limit: 64, .. })));
+    assert!(matches!(ty(7).size_of(), Err(Error::TooDeep { id: 7, limit: 64, .. })));
     assert_eq!(ty(7).chain().count(), 64);
     assert_eq!(ty(0).peel_modifiers(), Type::Void);
 }
@@ -340,7 +340,8 @@ fn clones_share_types_ids_are_checked_and_iterators_end() {
     assert_eq!(clone.as_bytes().as_ptr(), btf.as_bytes().as_ptr());
     assert_eq!(clone.type_by_id(77), btf.type_by_id(77), "the same types, not equal ones");
     let count = btf.type_count();
-    assert_eq!(btf.type_by_id(count), Err(Error::NoSuchId { id: count, count }));
+    let none = btf.type_by_id(count);
+    assert!(matches!(none, Err(Error::NoSuchId { id, count: of, .. }) if (id, of) == (count, count)), "{none:?}");
     assert_eq!(btf.type_by_id(0).map(Type::id), Ok(0));
     assert!(btf.types().zip(1..).all(|(ty, id)| ty.id() == id));
     let mut types = btf.types();
@@ -444,7 +445,7 @@ fn members_through_anonymous_types() {
     assert!(leaves.next().is_none());
     let btf = Btf::parse(Blob::new().record(0, 4, 1, false, 8, &[0, 1, 0]).build()).unwrap();
     let leaves: Vec<_> = Composite::of(btf.type_by_id(1).unwrap()).unwrap().leaf_members().collect();
-    assert_eq!(leaves, [Err(Error::TooDeep { id: 1, limit: 64 })]);
+    assert!(matches!(leaves[..], [Err(Error::TooDeep { id: 1, limit: 64, .. })]), "{leaves:?}");
 }
 
 #[test]

@@ -82,7 +82,8 @@ fn types_of_themselves() {
     for kind in [STRUCT, UNION] {
         let btf = open(Blob::new().record(0, kind, 2, false, 8, &[0, 1, 0, 0, 1, 32]));
         everything(&btf, 1);
-        assert_eq!(btf.type_by_id(1).unwrap().align_of(), Err(Error::TooDeep { id: 1, limit: 64 }));
+        let align = btf.type_by_id(1).unwrap().align_of();
+        assert!(matches!(align, Err(Error::TooDeep { id: 1, limit: 64, .. })), "{align:?}");
     }
     everything(&open(Blob::new().record(0, FUNC_PROTO, 2, false, 1, &[0, 1, 0, 1])), 1);
     everything(&open(Blob::new().record(0, 15, 1, false, 0, &[1, 0, 0])), 1);
@@ -430,7 +431,7 @@ fn a_struct_of_a_million_members_inside_itself() {
     blob.record(0, STRUCT, COUNT, false, u32::MAX, &members).int();
     let btf = open(&blob);
     let (align, heap) = memory::measure(|| btf.type_by_id(1).unwrap().align_of());
-    assert_eq!(align, Err(Error::TooDeep { id: 1, limit: 64 }));
+    assert!(matches!(align, Err(Error::TooDeep { id: 1, limit: 64, .. })), "{align:?}");
     assert!(heap.peak < 65_536, "{heap:?}");
     everything(&btf, 1);
 }

@@ -41,9 +41,12 @@ fn x86_images_with_an_elf_file_packed_in_every_way() {
     for (format, payload) in payloads {
         let layers = opened(format.as_str(), image::bz_image(&payload), ByteOrder::Little);
         let offset = 4 * 512 + 1234;
-        let elf = Layer::Elf { machine: Machine::X86_64 };
-        let expected = [Layer::Image(ImageKind::BzImage), Layer::Compressed { compression: format, offset }, elf];
-        assert_eq!(layers, expected);
+        let [Layer::Image(ImageKind::BzImage), compressed, Layer::Elf { machine: Machine::X86_64, .. }] = layers[..]
+        else {
+            panic!("{layers:?}")
+        };
+        let is_payload = matches!(compressed, Layer::Compressed { compression, offset: at, .. } if (compression, at) == (format, offset));
+        assert!(is_payload, "{compressed:?}");
     }
 }
 
@@ -63,7 +66,7 @@ fn plain_images_are_scanned_for_a_header() {
     for order in [ByteOrder::Little, ByteOrder::Big] {
         let kernel = image::kernel(order);
         let arm64 = opened("arm64", image::arm64(&kernel), order);
-        assert!(matches!(arm64[..], [Layer::Image(ImageKind::Arm64), Layer::Btf { offset: 1.. }]), "{arm64:?}");
+        assert!(matches!(arm64[..], [Layer::Image(ImageKind::Arm64), Layer::Btf { offset: 1.., .. }]), "{arm64:?}");
         let riscv = opened("riscv64", image::riscv(&kernel), order);
         assert!(matches!(riscv[..], [Layer::Image(ImageKind::Riscv), Layer::Btf { .. }]));
         for format in formats() {

@@ -6,8 +6,8 @@
 use std::time::{Duration, Instant};
 
 use btf_elf::{
-    BpfObject, DataKind, DatasecFault, ElfType, Error, Fixup, Holds, Machine, Map, MapFault, MapType, Pinning, Section,
-    Variable,
+    BpfObject, DataKind, DatasecFault, DatasecFixups, ElfType, Error, Holds, Machine, Map, MapFault, MapType, Pinning,
+    Section, Variable,
 };
 use btf_format::ByteOrder;
 use btf_tests::{
@@ -71,7 +71,7 @@ fn only_datasec(btf: &Btf) -> (u32, Vec<(String, u32)>) {
 }
 
 /// Why the only DATASEC cannot be filled in.
-fn fault(fixup: &Fixup) -> DatasecFault {
+fn fault(fixup: &DatasecFixups) -> DatasecFault {
     let error = fixup.btf().unwrap_err();
     let Error::Datasec { fault, .. } = error else { panic!("{error:?}") };
     fault
@@ -80,7 +80,7 @@ fn fault(fixup: &Fixup) -> DatasecFault {
 #[test]
 fn externs_of_kconfig_and_ksyms_are_laid_out_as_variables() {
     let object = open("bpf/clang-22/maps-el.bpf.o");
-    let fixed = object.fixup().btf().unwrap();
+    let fixed = object.datasec_fixups().btf().unwrap();
     let kconfig: Datasec<'_> = fixed.find(".kconfig").unwrap();
     let places: Vec<_> = kconfig.entries().map(|entry| (entry.ty().name().to_string(), entry.offset())).collect();
     let expected = [
@@ -124,7 +124,7 @@ fn unnamed_parameters_of_ksyms_functions_get_a_name() {
         btf_format::convert(&mut bytes, order).unwrap();
         let mut elf = ElfBlob::bpf(order);
         elf.section(".BTF", bytes);
-        let fixed = BpfObject::parse(elf.build()).unwrap().fixup().btf().unwrap();
+        let fixed = BpfObject::parse(elf.build()).unwrap().datasec_fixups().btf().unwrap();
         assert_eq!(fixed.byte_order(), order);
         let func: btf_types::Func<'_> = fixed.find("kfunc").unwrap();
         let names: Vec<_> = func.params().map(|param| param.name().to_string()).collect();
@@ -140,14 +140,14 @@ fn a_datasec_with_a_size_keeps_its_offsets_and_is_sorted() {
         let data = elf.section(".data", [0; 100]);
         elf.variable("b", data, 50);
     });
-    let fixed = object.fixup().btf().unwrap();
+    let fixed = object.datasec_fixups().btf().unwrap();
     assert_eq!(only_datasec(&fixed), (8, vec![("a".into(), 0), ("b".into(), 4)]));
     // Nor does it matter that there is no such section. (libbpf wants a symbol
     // all the same, for its visibility.)
     let object = datasec(".data", 8, &[("b", GLOBAL)], &[4], |_| {});
-    assert!(matches!(fault(object.fixup()), DatasecFault::NoSymbol { .. }));
+    assert!(matches!(fault(object.datasec_fixups()), DatasecFault::NoSymbol { .. }));
     let object = datasec(".data", 8, &[("b", STATIC)], &[4], |_| {});
-    assert!(object.fixup().btf().is_ok());
+    assert!(object.datasec_fixups().btf().is_ok());
 }
 
 #[test]
@@ -158,27 +158,29 @@ fn datasec_sizes_come_from_sections_and_offsets_from_symbols() {
         elf.variable("b", bss, 16);
         elf.variable("a", bss, 4);
     });
-    let fixed = object.fixup().btf().unwrap();
+    let fixed = object.datasec_fixups().btf().unwrap();
     assert_eq!(only_datasec(&fixed), (20, vec![("a".into(), 4), ("s".into(), 8), ("b".into(), 16)]));
     assert_eq!(only_datasec(object.btf()).0, 0, "the object's own stays");
 
     let object = datasec(".bss", 0, &vars, &[], |_| {});
-    assert_eq!(fault(object.fixup()), DatasecFault::NoSection);
-    let text = object.fixup().btf().unwrap_err().to_string();
+    assert_eq!(fault(object.datasec_fixups()), DatasecFault::NoSection);
+    let text = object.datasec_fixups().btf().unwrap_err().to_string();
     assert_eq!(text, "DATASEC 5 .bss: missing size: the object has no such section, or it is empty");
     let object = datasec(".bss", 0, &vars, &[], |elf| {
         elf.add(SectionBlob { name: ".bss".into(), kind: NOBITS, ..Default::default() });
     });
-    assert_eq!(fault(object.fixup()), DatasecFault::NoSection, "empty");
+    assert_eq!(fault(object.datasec_fixups()), DatasecFault::NoSection, "empty");
     let object = datasec(".bss", 0, &vars, &[], |elf| {
         let bss = elf.add(SectionBlob { name: ".bss".into(), kind: NOBITS, size: Some(20), ..Default::default() });
         elf.variable("b", bss, 16);
     });
-    assert!(matches!(fault(object.fixup()), DatasecFault::NoSymbol { variable, .. } if variable.as_name() == "a"));
+    assert!(
+        matches!(fault(object.datasec_fixups()), DatasecFault::NoSymbol { variable, .. } if variable.as_name() == "a")
+    );
     let object = datasec(".bss", 0, &[], &[], |elf| {
         elf.add(SectionBlob { name: ".bss".into(), kind: NOBITS, size: Some(1 << 32), ..Default::default() });
     });
-    assert!(matches!(fault(object.fixup()), DatasecFault::TooLarge { what: "size", .. }));
+    assert!(matches!(fault(object.datasec_fixups()), DatasecFault::TooLarge { what: "size", .. }));
 }
 
 #[test]
@@ -188,14 +190,14 @@ fn a_datasec_entry_that_is_not_a_var_is_an_error() {
     let data = blob.string(".data");
     blob.record(data, DATASEC, 1, false, 4, &[1, 0, 4]);
     let object = object(&blob, |_| {});
-    assert!(matches!(fault(object.fixup()), DatasecFault::Entry { id: 1, expected: "VAR", .. }));
+    assert!(matches!(fault(object.datasec_fixups()), DatasecFault::Entry { id: 1, expected: "VAR", .. }));
     let mut blob = Blob::new();
     let data = blob.string(".data");
     blob.record(data, DATASEC, 1, false, 4, &[7, 0, 4]);
     let mut elf = ElfBlob::bpf(ByteOrder::NATIVE);
     elf.section(".BTF", blob.build());
     let error = BpfObject::parse(elf.build()).unwrap_err();
-    assert!(matches!(error, Error::Btf { source: btf_types::Error::IdOutOfRange { found: 7, .. }, .. }), "{error:?}");
+    assert!(matches!(error, Error::Btf { error: btf_types::Error::IdOutOfRange { found: 7, .. }, .. }), "{error:?}");
 }
 
 #[test]
@@ -205,9 +207,9 @@ fn a_variable_in_another_section_is_an_error_of_its_datasec_alone() {
         let bss = elf.add(SectionBlob { name: ".bss".into(), kind: NOBITS, size: Some(8), ..Default::default() });
         elf.variable("v", bss, 0);
     });
-    assert_eq!(fault(object.fixup()), DatasecFault::NoSection);
-    assert_eq!(object.fixup().faults().count(), 1);
-    let lenient = object.fixup().btf_as_far().unwrap();
+    assert_eq!(fault(object.datasec_fixups()), DatasecFault::NoSection);
+    assert_eq!(object.datasec_fixups().faults().count(), 1);
+    let lenient = object.datasec_fixups().btf_lenient().unwrap();
     assert_eq!(lenient.as_bytes(), object.btf().as_bytes());
     assert!(object.btf().find::<btf_types::Var<'_>>("v").is_ok());
     let section = object.data_section(".data").unwrap();
@@ -220,14 +222,16 @@ fn a_variable_in_another_section_is_an_error_of_its_datasec_alone() {
         let bss = elf.add(SectionBlob { name: ".bss".into(), kind: NOBITS, size: Some(8), ..Default::default() });
         elf.variable("v", bss, 4);
     });
-    assert!(matches!(fault(object.fixup()), DatasecFault::Elsewhere { found, .. } if found.as_name() == ".bss"));
+    assert!(
+        matches!(fault(object.datasec_fixups()), DatasecFault::Elsewhere { found, .. } if found.as_name() == ".bss")
+    );
     // And a symbol that is in no section, or in one that there is not.
     for (section, text) in [(0xfff1, "lies in no section"), (99, "is in section 99, but there are only 6")] {
         let object = datasec(".data", 0, &[("v", GLOBAL)], &[], |elf| {
             elf.section(".data", [0; 8]);
             elf.variable("v", section, 4);
         });
-        let error = object.fixup().btf().unwrap_err().to_string();
+        let error = object.datasec_fixups().btf().unwrap_err().to_string();
         assert!(error.ends_with(text), "{error}");
     }
 }
@@ -244,7 +248,7 @@ fn static_variables_may_share_a_name_and_hidden_ones_become_static() {
         }
         elf.symbol(SymbolBlob { name: "g", section: data, value: 4, info: 0x21, other: 0 });
     });
-    let fixed = object.fixup().btf().unwrap();
+    let fixed = object.datasec_fixups().btf().unwrap();
     assert_eq!(only_datasec(&fixed).1, [("v".into(), 0), ("g".into(), 4), ("v".into(), 8)]);
 
     for (other, expected) in [(0, Linkage::Global), (2, Linkage::Static), (1, Linkage::Static), (3, Linkage::Global)] {
@@ -253,7 +257,7 @@ fn static_variables_may_share_a_name_and_hidden_ones_become_static() {
                 let section = elf.section(".data", [0; 8]);
                 elf.symbol(SymbolBlob { name: "v", section, value: 4, info: elf_blob::GLOBAL_OBJECT, other });
             });
-            let fixed = object.fixup().btf().unwrap();
+            let fixed = object.datasec_fixups().btf().unwrap();
             assert_eq!(fixed.find::<btf_types::Var<'_>>("v").unwrap().linkage(), expected);
             let variable = object.data_section(".data").unwrap().variables().unwrap().next().unwrap();
             assert_eq!((variable.linkage(), variable.offset()), (expected, 4));
@@ -270,7 +274,7 @@ fn static_variables_may_share_a_name_and_hidden_ones_become_static() {
     let data = elf.add(SectionBlob { name: ".data".into(), kind: 1, address, data: vec![0; 32], ..Default::default() });
     elf.variable("v", data, address + 16);
     let linked = btf_elf::Elf::parse(elf.build()).unwrap();
-    let fixed = linked.fixup(&linked.btf().unwrap()).unwrap().btf().unwrap();
+    let fixed = linked.datasec_fixups(&linked.btf().unwrap()).unwrap().btf().unwrap();
     assert_eq!(only_datasec(&fixed), (32, vec![("v".into(), 16)]));
     assert!(matches!(
         BpfObject::new(linked),
@@ -286,12 +290,12 @@ fn kconfig_of_what_no_configuration_can_be() {
     blob.record(s, 4, 0, false, 4, &[]).record(v, VAR, 0, false, 2, &[EXTERN]);
     blob.record(kconfig, DATASEC, 1, false, 0, &[3, 0, 4]);
     let object = object(&blob, |_| {});
-    assert!(matches!(fault(object.fixup()), DatasecFault::Entry { id: 2, .. }));
+    assert!(matches!(fault(object.datasec_fixups()), DatasecFault::Entry { id: 2, .. }));
     let mut blob = Blob::new();
     let (v, ksyms) = (blob.string("v"), blob.string(".ksyms"));
     blob.record(v, VAR, 0, false, 0, &[EXTERN]).record(ksyms, DATASEC, 1, false, 0, &[1, 0, 0]);
     let object = self::object(&blob, |_| {});
-    assert_eq!(fault(object.fixup()), DatasecFault::NoInt);
+    assert_eq!(fault(object.datasec_fixups()), DatasecFault::NoInt);
 }
 
 #[test]
@@ -305,9 +309,9 @@ fn objects_of_both_compilers_and_byte_orders_are_told_whole() {
         if name.contains("linked2") {
             let error = object.maps().unwrap_err().to_string();
             assert!(error.contains(".maps: missing size"), "{name}: {error}");
-            assert_eq!(object.fixup().faults().count(), 1, "{name}");
+            assert_eq!(object.datasec_fixups().faults().count(), 1, "{name}");
         } else {
-            assert!(object.fixup().btf().is_ok(), "{name}");
+            assert!(object.datasec_fixups().btf().is_ok(), "{name}");
             maps += object.maps().unwrap_or_else(|error| panic!("{name}: {error}")).len();
         }
         for program in object.programs() {
@@ -536,7 +540,10 @@ fn a_damaged_ext_keeps_nobody_from_the_rest() {
             assert!(matches!(error, Error::Btf { section: ".BTF.ext", .. }), "{error:?}");
         }
         assert_eq!(damaged.maps().unwrap().len(), sound.maps().unwrap().len());
-        assert_eq!(damaged.fixup().btf().unwrap().as_bytes(), sound.fixup().btf().unwrap().as_bytes());
+        assert_eq!(
+            damaged.datasec_fixups().btf().unwrap().as_bytes(),
+            sound.datasec_fixups().btf().unwrap().as_bytes()
+        );
         let functions = |object: &BpfObject| -> Vec<(String, bool)> {
             let all = object.programs().flat_map(|program| program.functions().unwrap());
             all.map(|function| (function.name().to_string(), function.func().is_some())).collect()
@@ -553,7 +560,7 @@ fn objects_that_were_made_to_hurt() {
         let start = Instant::now();
         let (_, heap) = memory::measure(|| {
             let object = BpfObject::parse(object.to_vec()).unwrap();
-            let _ = (object.maps().is_ok(), object.fixup().btf_as_far().is_ok());
+            let _ = (object.maps().is_ok(), object.datasec_fixups().btf_lenient().is_ok());
             for program in object.programs() {
                 let _ = program.functions();
             }

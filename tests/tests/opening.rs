@@ -284,9 +284,10 @@ fn a_func_refers_to_a_func_proto_before_or_behind_it() {
         assert_eq!(func.proto().id(), target, "backward and forward");
     }
     for target in [0, 1, 3] {
-        assert_eq!(
-            open(&with(target)).unwrap_err(),
-            Error::FuncWithoutProto { id: 3, offset: 52, found: target, split: false }
+        let error = open(&with(target)).unwrap_err();
+        assert!(
+            matches!(error, Error::FuncWithoutProto { id: 3, offset: 52, found, split: false, .. } if found == target),
+            "{target}: {error}"
         );
     }
     // In split BTF, of the base.
@@ -332,7 +333,7 @@ fn split_btf_continues_ids_and_strings_to_any_depth() {
     assert_eq!(third.type_by_id(1), base.type_by_id(1));
     assert_ne!(third.type_by_id(1), open(base.as_bytes()).unwrap().type_by_id(1), "the same bytes, another BTF");
     assert_eq!(third.type_by_id(0), Ok(Type::Void));
-    assert_eq!(third.type_by_id(10), Err(Error::NoSuchId { id: 10, count: 10 }));
+    assert!(matches!(third.type_by_id(10), Err(Error::NoSuchId { id: 10, count: 10, .. })));
     assert_ne!(walk::everything(&third), 0);
 }
 
@@ -363,7 +364,8 @@ fn split_btf_on_a_wrong_base_says_so() {
     let error = Btf::parse_split(module.clone(), &kernel(fixtures::UNSORTED)).unwrap_err();
     assert!(error.to_string().contains("not split from this base"), "{error}");
     let error = Btf::parse_split(module, &kernel(fixtures::BIG_ENDIAN)).unwrap_err();
-    assert_eq!(error, Error::ByteOrderOfBase { split: ByteOrder::Little, base: ByteOrder::Big });
+    let is_order = matches!(error, Error::ByteOrderOfBase { split: ByteOrder::Little, base: ByteOrder::Big, .. });
+    assert!(is_order, "{error}");
 }
 
 #[test]

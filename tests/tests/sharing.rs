@@ -62,7 +62,7 @@ fn ask(bytes: Vec<u8>) {
     let len = bytes.len();
     let object = BpfObject::parse(bytes).unwrap();
     walk::object(&object);
-    let _ = (object.fixup().btf_as_far().is_ok(), object.fixup().faults().count());
+    let _ = (object.datasec_fixups().btf_lenient().is_ok(), object.datasec_fixups().faults().count());
     walk::elf(object.elf(), len);
 }
 
@@ -86,8 +86,8 @@ fn datasecs_times_sections() {
     };
     linear("DATASECs x sections", 5000, 12, file, |bytes| walk::object(&BpfObject::parse(bytes).unwrap()));
     let object = BpfObject::parse(file(5000)).unwrap();
-    assert_eq!(object.fixup().datasecs().iter().filter(|datasec| datasec.layout().is_ok()).count(), 5000);
-    let fault = object.fixup().faults().next().unwrap();
+    assert_eq!(object.datasec_fixups().datasecs().iter().filter(|datasec| datasec.layout().is_ok()).count(), 5000);
+    let fault = object.datasec_fixups().faults().next().unwrap();
     assert!(matches!(fault, Error::Datasec { fault: DatasecFault::NoSection, .. }), "{fault}");
 }
 
@@ -108,7 +108,7 @@ fn datasecs_and_sections_of_one_long_name() {
     };
     linear("one name of DATASECs and sections", 5000, 12, file, ask);
     let object = BpfObject::parse(file(5000)).unwrap();
-    assert!(object.fixup().faults().next().is_none(), "however long it is");
+    assert!(object.datasec_fixups().faults().next().is_none(), "however long it is");
     let sections: Vec<_> = object.data_sections().map(|section| section.contents().unwrap().unwrap().len()).collect();
     assert_eq!(sections, [8; 5000]);
 }
@@ -126,7 +126,7 @@ fn names_that_overlap_run_out_of_budget() {
     }
     let ((), heap) = memory::measure(|| {
         let object = BpfObject::parse(object(&blob, |_| {})).unwrap();
-        let faults: Vec<Error> = object.fixup().faults().collect();
+        let faults: Vec<Error> = object.datasec_fixups().faults().collect();
         assert_eq!(faults.len(), SIZE as usize);
         let is_limit = |error: &&Error| matches!(error, Error::Datasec { fault: DatasecFault::NamesShared { limit, .. }, .. } if *limit > MIB);
         assert!(faults.iter().filter(is_limit).count() > SIZE as usize / 2);
@@ -176,7 +176,7 @@ fn kconfig_of_names_that_begin_alike() {
     };
     linear("names in .kconfig", 5000, 12, file, ask);
     let object = BpfObject::parse(file(1000)).unwrap();
-    let layout = object.fixup().datasecs()[0].layout().unwrap();
+    let layout = object.datasec_fixups().datasecs()[0].layout().unwrap();
     let names: Vec<_> =
         layout.entries().iter().map(|entry| object.btf().type_by_id(entry.id()).unwrap().name()).collect();
     assert!(names.is_sorted() && names.len() == 10_000);
@@ -338,7 +338,7 @@ fn compressed_tables_count_with_what_they_decode_to() {
         for tables in [12, 24, 48] {
             let bytes = file(tables, REL);
             let limit = Limits::RATIO_FROM.max(bytes.len() as u64 * Limits::IMAGE.max_ratio());
-            let Err(Error::Section { source, .. }) = text(&Elf::parse(bytes.clone()).unwrap()) else { panic!() };
+            let Err(Error::Section { error: source, .. }) = text(&Elf::parse(bytes.clone()).unwrap()) else { panic!() };
             assert!(matches!(*source, Error::FileOutputLimit { limit: l, .. } if l == limit), "{source}");
             // The same asked for one by one.
             let elf = Elf::parse(bytes).unwrap();

@@ -13,12 +13,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use btf_elf::types::format::glob_matches;
+
 use crate::{
     Archive, Entry, Error, Listed, alias,
     cache::Cache,
     entry,
     git::{self, Git},
-    glob, machine,
+    machine,
 };
 
 /// Where btfhub-archive is.
@@ -180,12 +182,12 @@ impl Fetch {
     fn fetched(&self, folder: PathBuf) -> Result<Fetched, Error> {
         let archive = Archive::open(&folder)?;
         let (distributions, versions, machines) = (self.distributions(), self.versions(), self.machines());
-        let any = |patterns: &[String], text: &str| patterns.iter().any(|pattern| glob::matches(pattern, text));
+        let any = |patterns: &[String], text: &str| patterns.iter().any(|pattern| glob_matches(pattern, text));
         let is_wanted = |entry: Entry<'_>| {
             any(&distributions, entry.distribution)
                 && any(&versions, entry.version)
                 && entry.machine.is_none_or(|machine| any(&machines, machine))
-                && glob::matches(&self.release, entry.release)
+                && glob_matches(&self.release, entry.release)
         };
         let mut kernels = archive.list()?;
         kernels.retain(|listed| !listed.is_link() && listed.entry().is_some_and(is_wanted));
@@ -215,7 +217,7 @@ impl Fetch {
         let mut folders = Vec::new();
         for distribution in self.distributions() {
             // Some kernels of Amazon Linux 1 have no folder for it.
-            let is_amazon = glob::matches(&distribution, entry::AMAZON);
+            let is_amazon = glob_matches(&distribution, entry::AMAZON);
             folders.push(format!("/{distribution}"));
             folders.extend(is_amazon.then(String::new));
         }

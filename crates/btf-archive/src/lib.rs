@@ -65,7 +65,6 @@ mod entry;
 mod error;
 mod fetch;
 mod git;
-mod glob;
 mod index;
 mod limits;
 mod links;
@@ -77,8 +76,6 @@ mod output;
 mod pack;
 #[cfg(feature = "pack")]
 mod packed;
-#[cfg(feature = "pack")]
-mod parallel;
 mod partial;
 mod platform;
 mod rules;

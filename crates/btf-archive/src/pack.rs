@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use btf_elf::Compression;
+use btf_elf::{Compression, in_order, types::format::glob_matches};
 #[cfg(feature = "trim")]
 use btf_relocate::Trim;
 #[cfg(feature = "trim")]
@@ -17,10 +17,8 @@ use btf_types::{Btf, Bytes};
 use crate::{
     Archive, Entry, Error, LeftOut, Listed, OutputFile, Packed, alias,
     content::{Content, modules_path},
-    glob::matches,
     limits::Budget,
     machine,
-    parallel::in_order,
     unpack::PACKAGE_JSON,
 };
 
@@ -195,7 +193,7 @@ impl<'a> Pack<'a> {
         let any = |wanted: &[String], is: &dyn Fn(&str) -> bool| wanted.is_empty() || wanted.iter().any(|one| is(one));
         any(&self.distributions, &|name| alias::distributions(name).iter().any(|known| known == entry.distribution))
             && any(&self.machines, &|name| entry.machine.is_none_or(|machine| machine::names(name).contains(&machine)))
-            && any(&self.releases, &|pattern| matches(pattern, entry.release))
+            && any(&self.releases, &|pattern| glob_matches(pattern, entry.release))
     }
 
     /// Writes a bundle to a file, as [`OutputFile`] does.

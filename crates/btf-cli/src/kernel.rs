@@ -255,7 +255,7 @@ fn load(source: &Source, as_is: bool, is_rewritten: bool, whole_log: bool, out: 
 fn as_loaded(opened: Opened) -> std::result::Result<Btf, btf_elf::Error> {
     let Some(file) = opened.file.filter(|file| file.elf().is_some()) else { return Ok(opened.btf) };
     match file.into_object() {
-        Ok(object) => object.fixup().btf(),
+        Ok(object) => object.datasec_fixups().btf(),
         // A kernel, or a module.
         Err(btf_elf::Error::NotBpf { .. }) => Ok(opened.btf),
         Err(error) => Err(error),

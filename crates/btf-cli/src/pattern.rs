@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use btf_types::{AnyEnum, Btf, EnumValue, Name, Type, View};
+use btf_types::{AnyEnum, Btf, EnumValue, Name, Type, View, format::glob_matches};
 use regex::bytes::Regex;
 
 use crate::Result;
@@ -13,17 +13,14 @@ pub(crate) enum Pattern {
     /// Whatever has one, or none.
     All,
     Exact(String),
+    Glob(String),
     Regex(Regex),
 }
 
 impl Pattern {
     /// A name in which `*` stands for anything and `?` for any one byte.
-    pub(crate) fn glob(pattern: &str) -> Result<Self> {
-        if !pattern.contains(['*', '?']) {
-            return Ok(Self::Exact(pattern.into()));
-        }
-        let escaped = regex::escape(pattern).replace(r"\*", ".*").replace(r"\?", ".");
-        Ok(Self::Regex(Regex::new(&format!("(?s-u)^{escaped}$"))?))
+    pub(crate) fn glob(pattern: &str) -> Self {
+        if pattern.contains(['*', '?']) { Self::Glob(pattern.into()) } else { Self::Exact(pattern.into()) }
     }
 
     /// A regular expression, to be found anywhere in a name.
@@ -42,7 +39,7 @@ impl Pattern {
         match self {
             Self::All => Box::new(btf.layers().flat_map(Btf::types)),
             Self::Exact(name) => Box::new(btf.find_all::<Type<'_>>(name).into_iter()),
-            Self::Regex(_) => {
+            Self::Glob(_) | Self::Regex(_) => {
                 let mut matcher = self.matcher();
                 let types = btf.layers().flat_map(Btf::types);
                 Box::new(types.filter(move |ty| matcher.matches(|limit| ty.name_start(limit))))
@@ -67,6 +64,16 @@ impl Pattern {
         }
     }
 
+    /// Whether a name is asked for.
+    fn is_like(&self, name: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Exact(exact) => name == exact.as_bytes(),
+            Self::Glob(pattern) => glob_matches(pattern, name),
+            Self::Regex(regex) => regex.is_match(name),
+        }
+    }
+
     /// Says of names, one after the other, whether they are asked for.
     pub(crate) fn matcher(&self) -> Matcher {
         Matcher { pattern: self.clone(), long: HashMap::new() }
@@ -84,13 +91,13 @@ impl Matcher {
     /// Whether a name is asked for. It gets no more of it than the limit that it
     /// gives.
     pub(crate) fn matches<'n>(&mut self, name_start: impl FnOnce(usize) -> Name<'n>) -> bool {
-        let regex = match &self.pattern {
+        match &self.pattern {
             Pattern::All => return true,
             Pattern::Exact(exact) => return name_start(exact.len() + 1) == exact.as_str(),
-            Pattern::Regex(regex) => regex,
-        };
+            Pattern::Glob(_) | Pattern::Regex(_) => {}
+        }
         let name = name_start(NAME + 1).as_bytes();
-        let is_match = || !name.is_empty() && name.len() <= NAME && regex.is_match(name);
+        let is_match = || !name.is_empty() && name.len() <= NAME && self.pattern.is_like(name);
         if name.len() <= SHORT { is_match() } else { *self.long.entry(name.as_ptr()).or_insert_with(is_match) }
     }
 }

@@ -1,27 +1,33 @@
 //! Why there is no BTF in a file, or why it cannot be had.
 
-use std::{fmt, io, path::PathBuf};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 use btf_types::{ByteOrder, Kind, OwnedName, format::Escaped};
 
 use crate::{Compression, ElfType, ImageKind, Machine};
 
 /// Why a file could not be read, or an object does not say what was asked.
+///
+/// Each message stands alone: the reason is part of it, and not to be had again
+/// from [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// What is wrong with a file.
-    #[error("{}", Escaped::new(.path.as_os_str().as_encoded_bytes()))]
+    #[error("{}", OfFile(.path, .error))]
     #[non_exhaustive]
     File {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: Box<Self>,
+        error: Box<Self>,
     },
     /// It could not be opened or read.
-    #[error("cannot be read")]
-    Io(#[from] io::Error),
+    #[error("cannot be read: {0}")]
+    Io(io::Error),
     /// It is larger than what is read whole.
     #[error("{len} bytes, more than the limit of {limit}")]
     #[non_exhaustive]
@@ -70,13 +76,13 @@ pub enum Error {
         what: &'static str,
     },
     /// Compressed bytes are damaged, or end early.
-    #[error("damaged {compression}")]
+    #[error("damaged {compression}: {error}")]
     #[non_exhaustive]
     Decode {
         /// What they are compressed with.
         compression: Compression,
         /// What their decoder says.
-        source: io::Error,
+        error: io::Error,
     },
     /// More comes out than is allowed.
     #[error("{compression} decodes to more than the limit of {limit} bytes")]
@@ -178,13 +184,13 @@ pub enum Error {
         name: OwnedName,
     },
     /// A compressed section is damaged.
-    #[error("section {name}")]
+    #[error("section {name}: {error}")]
     #[non_exhaustive]
     Section {
         /// The section's name.
         name: OwnedName,
         /// What is wrong with it.
-        source: Box<Self>,
+        error: Box<Self>,
     },
     /// A section is compressed in a way that is not known.
     #[error("compressed in way {ch_type}, expected 1 (zlib) or 2 (zstd)")]
@@ -214,13 +220,13 @@ pub enum Error {
         elf: ByteOrder,
     },
     /// A section with BTF is there, and cannot be opened.
-    #[error("{section}")]
+    #[error("section {section}: {error}")]
     #[non_exhaustive]
     Btf {
         /// The section.
         section: &'static str,
         /// What is wrong with it.
-        source: btf_types::Error,
+        error: btf_types::Error,
     },
     /// Raw BTF cannot be opened; or sound BTF not rebased or rewritten.
     #[error(transparent)]
@@ -449,15 +455,34 @@ pub enum MapFault {
 
 impl Error {
     pub(crate) fn of_file(self, path: impl Into<PathBuf>) -> Self {
-        Self::File { path: path.into(), source: self.into() }
+        Self::File { path: path.into(), error: self.into() }
     }
 
     /// What is wrong, without the file that it is wrong with.
     #[must_use]
     pub fn without_file(&self) -> &Self {
         match self {
-            Self::File { source, .. } => source.without_file(),
+            Self::File { error, .. } => error.without_file(),
             other => other,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What is wrong with a file, in a text.
+struct OfFile<'a>(&'a Path, &'a Error);
+
+impl fmt::Display for OfFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = Escaped::new(self.0.as_os_str().as_encoded_bytes());
+        match self.1 {
+            Error::Io(error) => write!(f, "cannot read {path}: {error}"),
+            error => write!(f, "{path}: {error}"),
         }
     }
 }
@@ -537,7 +562,7 @@ pub struct Payload {
 #[non_exhaustive]
 pub enum PayloadFault {
     /// It cannot be decoded, or is a damaged ELF file.
-    #[error("{}", WithCause(.0))]
+    #[error("{0}")]
     Damaged(Box<Error>),
     /// It is too short for a kernel.
     #[error("{len} bytes, too few for a kernel")]
@@ -568,17 +593,5 @@ impl PayloadFault {
     /// Tests for a fault that reads alike.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()
-    }
-}
-
-/// An error and its source, in a text.
-struct WithCause<'a>(&'a Error);
-
-impl fmt::Display for WithCause<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match std::error::Error::source(self.0) {
-            Some(source) => write!(f, "{}: {source}", self.0),
-            None => self.0.fmt(f),
-        }
     }
 }

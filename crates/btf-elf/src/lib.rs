@@ -30,7 +30,7 @@
 //!   `.BTF` and a few tables. `.BTF`, `.BTF.ext`, `.BTF.base` and `.BTF_ids`;
 //!   sections, also compressed ones, symbols and relocations.
 //! * [`BpfObject`]: programs, maps, global variables.
-//! * [`Fixup`]: what the compiler leaves open in DATASECs and a loader fills in.
+//! * [`DatasecFixups`]: what the compiler leaves open in DATASECs and a loader fills in.
 //! * [`Compression`]: decoding of gzip, xz, lzma, zstd, bzip2 and lz4, by
 //!   content, and within [`Limits`].
 //!
@@ -53,6 +53,7 @@ mod container;
 mod elf;
 mod error;
 mod machine;
+mod parallel;
 
 #[doc(no_inline)]
 pub use btf_types as types;
@@ -60,7 +61,7 @@ pub use btf_types::format::Instruction;
 
 pub use bpf::{
     data_section::{DataKind, DataSection, Variable},
-    fixup::{DatasecLayout, FixedDatasec, FixedEntry, Fixup},
+    fixup::{DatasecFixup, DatasecFixups, DatasecLayout, EntryLayout},
     map::{Holds, Map, MapType, MapValue, Pinning},
     object::BpfObject,
     program::{Function, InstructionIter, Instructions, ProgramSection},
@@ -82,3 +83,6 @@ pub use elf::{
 };
 pub use error::{DatasecFault, Error, FilePart, MapFault, Payload, PayloadFault};
 pub use machine::Machine;
+/// For the crates above, outside semantic versioning.
+#[doc(hidden)]
+pub use parallel::{in_order, on_all_cores};

@@ -87,6 +87,7 @@ mod error;
 mod escaped;
 mod ext;
 mod feature;
+mod glob;
 mod header;
 mod info;
 mod insn;
@@ -113,6 +114,7 @@ pub use ext::{
     ExtBlock, ExtBlockRange, ExtBlocks, ExtField, ExtHeader, ExtRecord, ExtRecords, RawBtfExt, RawBtfExtMut,
 };
 pub use feature::{Feature, FeatureSet, Features, ParseFeatureError};
+pub use glob::glob_matches;
 pub use header::{Header, MAGIC, VERSION};
 pub use info::Info;
 pub use insn::{Instruction, InstructionClass};

@@ -1,15 +1,11 @@
 //! A kernel's modules: which there are, and their BTF.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    thread,
 };
 
+use btf_elf::on_all_cores;
 use btf_types::{Btf, Collection, Kind, Type};
 
 use crate::{Attempt, Error, Kernel, ModuleFiles, error::is_missing, kernel::SYSFS};
@@ -364,23 +360,7 @@ impl Kernel {
         if !names.is_empty() {
             let _ = self.module_files();
         }
-        let cores = thread::available_parallelism().map_or(1, Into::into).min(names.len());
-        let (next, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-        let work = || {
-            while let Some((index, name)) = {
-                let index = next.fetch_add(1, Relaxed);
-                names.get(index).map(|name| (index, name))
-            } {
-                let opened = self.module(name);
-                results.lock().unwrap_or_else(PoisonError::into_inner).insert(index, opened);
-            }
-        };
-        thread::scope(|scope| {
-            (1..cores).for_each(|_| _ = scope.spawn(work));
-            work();
-        });
-        let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        names.iter().cloned().zip(results.into_values()).collect()
+        on_all_cores(names, |name| (name.clone(), self.module(name)))
     }
 }
 

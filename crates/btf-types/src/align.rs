@@ -25,17 +25,56 @@ use crate::{Composite, Error, Member, Struct, Type, Union, View, layer::Layer, p
 /// How many members are looked at for one question.
 const STEPS: u32 = 1_000_000;
 
-/// An alignment, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Align {
+/// Alignment of a type in **bytes**, as far as BTF shows it: the least and the
+/// most that the compiler may have given it, both powers of two.
+///
+/// They differ on machines with 4-byte pointers, for what contains integers or
+/// floats of 8 bytes: whether these align to 4 (i386) or to 8 (arm, mips, powerpc)
+/// is found out of the structs of the BTF, which need not show it.
+///
+/// ```
+/// # fn main() -> Result<(), btf_types::Error> {
+/// # use btf_types::{Btf, Struct};
+/// # let btf = Btf::parse(&include_bytes!("../doc/point.btf")[..])?;
+/// let point = btf.find::<Struct<'_>>("point")?.alignment()?;
+/// assert_eq!((point.least(), point.most(), point.exact()), (4, 4, Some(4)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Alignment {
     /// What all offsets must be multiples of.
     must: u64,
     /// What they may be multiples of, if they all are.
     may: u64,
 }
 
-impl Align {
-    const NONE: Self = Self { must: 1, may: 1 };
+impl Alignment {
+    const NONE: Self = Self::exactly(1);
+
+    const fn exactly(bytes: u64) -> Self {
+        Self { must: bytes, may: bytes }
+    }
+
+    /// The least alignment in **bytes** that the type has: its offset is a
+    /// multiple of it everywhere.
+    #[must_use]
+    pub const fn least(self) -> u64 {
+        self.must
+    }
+
+    /// The most alignment in **bytes** that the type may have, see
+    /// [`Type::align_of`].
+    #[must_use]
+    pub const fn most(self) -> u64 {
+        self.may
+    }
+
+    /// The alignment in **bytes** if BTF leaves no choice.
+    #[must_use]
+    pub const fn exact(self) -> Option<u64> {
+        if self.must == self.may { Some(self.may) } else { None }
+    }
 
     fn max(self, other: Self) -> Self {
         Self { must: self.must.max(other.must), may: self.may.max(other.may) }
@@ -46,7 +85,7 @@ impl Align {
         match size.trailing_zeros().min(4) {
             _ if size == 0 => Self::NONE,
             3 => btf.wide_align(),
-            bits => Self { must: 1 << bits, may: 1 << bits },
+            bits => Self::exactly(1 << bits),
         }
     }
 }
@@ -64,17 +103,17 @@ impl Layer {
     /// one that lies at a multiple of 4 only, or one before which 4 bytes were
     /// left free, which nobody would who aligns to 4. More of either decide, as
     /// some structs are packed; if there is neither, either it may be.
-    fn wide_align(&self) -> Align {
+    fn wide_align(&self) -> Alignment {
         if self.pointer_size() != 4 {
-            return Align { must: 8, may: 8 };
+            return Alignment::exactly(8);
         }
         let known = match self.wide_align.0.load(Relaxed) {
             0 => self.learn_wide(),
             known => known,
         };
         match known {
-            4 | 8 => Align { must: known.into(), may: known.into() },
-            _ => Align { must: 4, may: 8 },
+            4 | 8 => Alignment::exactly(known.into()),
+            _ => Alignment { must: 4, may: 8 },
         }
     }
 
@@ -135,13 +174,13 @@ struct InPlace {
 /// that each is looked at once, however many ways lead to it.
 #[derive(Default)]
 struct Aligner {
-    known: BTreeMap<u32, Align>,
+    known: BTreeMap<u32, Alignment>,
     steps: u32,
 }
 
 impl Aligner {
     /// The alignment of any type that has one.
-    fn of(&mut self, ty: Type<'_>, depth: u32) -> Result<Align, Error> {
+    fn of(&mut self, ty: Type<'_>, depth: u32) -> Result<Alignment, Error> {
         let mut inner = ty;
         for _ in 0..=HOPS {
             let (size, handle) = match inner {
@@ -150,8 +189,7 @@ impl Aligner {
                 Type::Enum(view) => (view.size(), view.0),
                 Type::Enum64(view) => (view.size(), view.0),
                 Type::Ptr(view) => {
-                    let size = view.0.btf.pointer_size().into();
-                    return Ok(Align { must: size, may: size });
+                    return Ok(Alignment::exactly(view.0.btf.pointer_size().into()));
                 }
                 Type::Struct(s) => return self.of_composite(s.into(), depth),
                 Type::Union(u) => return self.of_composite(u.into(), depth),
@@ -161,19 +199,19 @@ impl Aligner {
                 }
                 _ => return Err(Error::Unsized { id: inner.id(), kind: inner.kind() }),
             };
-            return Ok(Align::of_scalar(size, handle.btf));
+            return Ok(Alignment::of_scalar(size, handle.btf));
         }
         Err(Error::TooDeep { id: ty.id(), limit: HOPS })
     }
 
-    fn of_composite(&mut self, ty: Composite<'_>, depth: u32) -> Result<Align, Error> {
+    fn of_composite(&mut self, ty: Composite<'_>, depth: u32) -> Result<Alignment, Error> {
         if let Some(&known) = self.known.get(&ty.id()) {
             return Ok(known);
         }
         if depth == HOPS {
             return Err(Error::TooDeep { id: ty.id(), limit: HOPS });
         }
-        let mut align = Align::NONE;
+        let mut align = Alignment::NONE;
         let mut in_place = InPlace { must: true, may: true };
         for member in ty.members() {
             self.steps += 1;
@@ -189,9 +227,9 @@ impl Aligner {
         let align = if in_place.may && fits(align.may) {
             align
         } else if in_place.must && fits(align.must) {
-            Align { must: align.must, may: align.must }
+            Alignment::exactly(align.must)
         } else {
-            Align::NONE
+            Alignment::NONE
         };
         self.known.insert(ty.id(), align);
         Ok(align)
@@ -211,8 +249,25 @@ fn is_in_place(member: Member<'_>, align: u64) -> bool {
 }
 
 impl Type<'_> {
-    /// Alignment in **bytes**, a power of two, as far as the module's page
-    /// says that it can be told. 1 for a packed struct or union.
+    /// Alignment in **bytes**, a power of two: the most of [`Type::alignment`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Type::alignment`].
+    pub fn align_of(self) -> Result<u64, Error> {
+        self.alignment().map(Alignment::most)
+    }
+
+    /// Alignment, which BTF does not record, as far as it follows from the layout.
+    ///
+    /// A scalar is aligned to its size, up to 16 bytes; a struct or union to its
+    /// most aligned member, or to 1 if it is packed: if a member is not where its
+    /// alignment would put it, or the size is not a multiple of it. Not seen are
+    /// a packed struct whose members lie as if it were not, and an alignment that
+    /// an attribute raised.
+    ///
+    /// libbpf's `btf__align_of` differs for integers and floats of 16 bytes, for
+    /// those of 8 with 4-byte pointers, and for packed unions.
     ///
     /// Cost: each struct or union inside is looked at once.
     ///
@@ -222,8 +277,8 @@ impl Type<'_> {
     /// what has one of them as a member; [`Error::TooDeep`] after 64 types in a
     /// chain, or structs inside each other; [`Error::TooMuch`] after a million
     /// members.
-    pub fn align_of(self) -> Result<u64, Error> {
-        Aligner::default().of(self, 0).map(|align| align.may)
+    pub fn alignment(self) -> Result<Alignment, Error> {
+        Aligner::default().of(self, 0)
     }
 }
 
@@ -238,11 +293,11 @@ macro_rules! packed {
             /// Those of [`Type::align_of`].
             pub fn is_packed(self) -> Result<bool, Error> {
                 let mut aligner = Aligner::default();
-                let mut natural = Align::NONE;
+                let mut natural = Alignment::NONE;
                 for member in self.members() {
                     natural = natural.max(aligner.of(member.ty(), 1)?);
                 }
-                Ok(natural.must > 1 && aligner.of(self.as_type(), 0)? == Align::NONE)
+                Ok(natural.must > 1 && aligner.of(self.as_type(), 0)? == Alignment::NONE)
             }
         }
     )*};

@@ -19,6 +19,7 @@ pub enum Error {
     SplitWithoutBase,
     /// Split BTF has another byte order than the base it was given.
     #[error("split BTF is {split}, but the base it was given is {base}")]
+    #[non_exhaustive]
     ByteOrderOfBase {
         /// The order of the split BTF.
         split: ByteOrder,
@@ -28,12 +29,14 @@ pub enum Error {
     /// Base and split BTF together have more types or longer strings than
     /// 32-bit ids and offsets can count.
     #[error("{what} of base and split BTF together exceed {limit}", limit = u32::MAX)]
+    #[non_exhaustive]
     TooLarge {
         /// What there is too much of.
         what: &'static str,
     },
     /// A record refers to a type that does not exist.
     #[error("type {id} (record at offset {offset}) refers to type {found} at offset {at}, but there are only {count} types{}", wrong_base(.split))]
+    #[non_exhaustive]
     IdOutOfRange {
         /// The id of the type whose record it is.
         id: u32,
@@ -50,6 +53,7 @@ pub enum Error {
     },
     /// A record has a name outside the string section.
     #[error("type {id} (record at offset {offset}) has the name offset {found} at offset {at}, but there are only {len} bytes of strings{}", wrong_base(.split))]
+    #[non_exhaustive]
     NameOutOfRange {
         /// The id of the type whose record it is.
         id: u32,
@@ -66,6 +70,7 @@ pub enum Error {
     },
     /// A FUNC refers to something that is not a FUNC_PROTO.
     #[error("FUNC {id} (record at offset {offset}) refers to type {found}, expected a FUNC_PROTO{}", wrong_base(.split))]
+    #[non_exhaustive]
     FuncWithoutProto {
         /// The id of the FUNC.
         id: u32,
@@ -78,6 +83,7 @@ pub enum Error {
     },
     /// `.BTF.ext` has another byte order than the `.BTF` beside it.
     #[error(".BTF.ext is {ext}, but the .BTF that it was opened with is {btf}")]
+    #[non_exhaustive]
     ByteOrderOfExt {
         /// The order of `.BTF.ext`.
         ext: ByteOrder,
@@ -86,6 +92,7 @@ pub enum Error {
     },
     /// `.BTF.ext` names a type or a string that `.BTF` does not have.
     #[error(".BTF.ext has {what} {found}, which .BTF does not have: there are {limit}")]
+    #[non_exhaustive]
     ExtReference {
         /// What is named.
         what: &'static str,
@@ -97,6 +104,7 @@ pub enum Error {
     /// `.BTF.ext` names program sections by strings that overlap so much that
     /// together they are many times as long as the file.
     #[error(".BTF.ext has section names of more than {limit} bytes together, as they overlap")]
+    #[non_exhaustive]
     ExtNames {
         /// The most bytes that they may have, in proportion to the file.
         limit: u64,
@@ -104,6 +112,7 @@ pub enum Error {
     /// Something that is to be rewritten for another BTF refers to a type or a
     /// string that the other BTF does not have.
     #[error("{what} {found} has no counterpart in the new BTF")]
+    #[non_exhaustive]
     NotMapped {
         /// A type, or a string.
         what: &'static str,
@@ -114,6 +123,7 @@ pub enum Error {
     #[error(
         "CO-RE relocation at byte {insn_off} of its section has the access string {found:?}, expected up to 64 numbers such as 0:1:2"
     )]
+    #[non_exhaustive]
     AccessString {
         /// Where the instruction is, in bytes.
         insn_off: u32,
@@ -125,6 +135,7 @@ pub enum Error {
     NotSplit,
     /// The base that was to be exchanged has a type that no distilled base has.
     #[error("type {id} of the base, {} {name:?}, expected a named INT, FLOAT, ENUM, STRUCT, UNION or FWD: not a distilled base", kind_or_void(.kind))]
+    #[non_exhaustive]
     NotDistilled {
         /// The id of the type.
         id: u32,
@@ -135,6 +146,7 @@ pub enum Error {
     },
     /// A type of the distilled base is not in the new base.
     #[error("the new base has no counterpart of {} {name}", kind_or_type(.kind))]
+    #[non_exhaustive]
     NoCounterpart {
         /// Its kind.
         kind: Option<Kind>,
@@ -143,6 +155,7 @@ pub enum Error {
     },
     /// A type of the distilled base could be any of several in the new base.
     #[error("the new base has several counterparts of {} {name}: {}", kind_or_type(.kind), List(.ids))]
+    #[non_exhaustive]
     SeveralCounterparts {
         /// Its kind.
         kind: Option<Kind>,
@@ -154,24 +167,28 @@ pub enum Error {
     /// A string of the distilled base is the name of none of its types, so
     /// that nothing tells where the new base has it.
     #[error("string at offset {offset} of the distilled base is the name of none of its types")]
+    #[non_exhaustive]
     NoCounterpartString {
         /// Its offset in bytes.
         offset: u32,
     },
     /// Split BTF was added to a collection of another base.
     #[error("{name} is not split from the base of the collection")]
+    #[non_exhaustive]
     NotOfCollection {
         /// The name that it was to be added under.
         name: Box<str>,
     },
     /// A collection has an object of this name.
     #[error("there is a {name} already")]
+    #[non_exhaustive]
     NameTaken {
         /// The name.
         name: Box<str>,
     },
     /// Several modules have a type of this name and kind.
     #[error("{} modules have a {} {name}: {}", .objects.len(), Kinds(.kinds), List(.objects))]
+    #[non_exhaustive]
     AmbiguousObjects {
         /// The name that was asked for.
         name: OwnedName,
@@ -182,6 +199,7 @@ pub enum Error {
     },
     /// There is no type with this id.
     #[error("no type {id}: ids are 0 to {}", .count.saturating_sub(1))]
+    #[non_exhaustive]
     NoSuchId {
         /// The id that was asked for.
         id: u32,
@@ -190,6 +208,7 @@ pub enum Error {
     },
     /// There is no type of this name and kind.
     #[error("no {} is named {name}", Kinds(.kinds))]
+    #[non_exhaustive]
     NoSuchName {
         /// The name that was asked for.
         name: OwnedName,
@@ -198,12 +217,14 @@ pub enum Error {
     },
     /// There is no enumerator of this name.
     #[error("no enumerator is named {name}")]
+    #[non_exhaustive]
     NoSuchEnumerator {
         /// The name that was asked for.
         name: OwnedName,
     },
     /// There are several enumerators of this name, none nearer than the others.
     #[error("{} enumerations have an enumerator {name}: {}", .ids.len(), List(.ids))]
+    #[non_exhaustive]
     AmbiguousEnumerator {
         /// The name that was asked for.
         name: OwnedName,
@@ -213,6 +234,7 @@ pub enum Error {
     /// There are several types of this name and kind, none nearer than the
     /// others.
     #[error("{} types are named {name}: {}; which {}?", .ids.len(), List(.ids), Kinds(.kinds))]
+    #[non_exhaustive]
     Ambiguous {
         /// The name that was asked for.
         name: OwnedName,
@@ -224,6 +246,7 @@ pub enum Error {
     /// A path leads nowhere: there is no such member or element, or it is no
     /// path.
     #[error("type {id} has no {rest}, of the path {path}")]
+    #[non_exhaustive]
     NoSuchMember {
         /// The id of the type where the path ends.
         id: u32,
@@ -234,6 +257,7 @@ pub enum Error {
     },
     /// No machine has pointers of this size.
     #[error("pointers of {found} bytes, expected 4 or 8")]
+    #[non_exhaustive]
     PointerSize {
         /// The size in bytes.
         found: u8,
@@ -241,6 +265,7 @@ pub enum Error {
     /// The type has no size: it is `void`, a function, a forward declaration,
     /// or made of one.
     #[error("type {id} has no size: it is {}", kind_or_void(.kind))]
+    #[non_exhaustive]
     Unsized {
         /// The id of what has none.
         id: u32,
@@ -249,6 +274,7 @@ pub enum Error {
     },
     /// What was asked of the type cannot be told of so large a one.
     #[error("type {id} has more than {limit} bytes")]
+    #[non_exhaustive]
     TooBig {
         /// The id of the type.
         id: u32,
@@ -258,6 +284,7 @@ pub enum Error {
     /// A chain of types, each made of the next, is longer than any that a
     /// compiler writes, or closes in a loop.
     #[error("type {id} goes on for more than {limit} types")]
+    #[non_exhaustive]
     TooDeep {
         /// The id of the type where the chain begins.
         id: u32,
@@ -267,6 +294,7 @@ pub enum Error {
     /// Type information that was asked about would take more steps than are
     /// taken for one question.
     #[error("type {id} takes more than {limit} steps")]
+    #[non_exhaustive]
     TooMuch {
         /// The id of the type that was asked about.
         id: u32,

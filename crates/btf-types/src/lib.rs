@@ -130,6 +130,7 @@ mod types;
 mod unknown;
 mod view;
 
+pub use align::Alignment;
 pub use array::Array;
 pub use btf::Btf;
 #[doc(no_inline)]

@@ -203,6 +203,15 @@ macro_rules! views {
                 self.as_type().align_of()
             }
 
+            /// Alignment, see [`Type::alignment`](crate::Type::alignment).
+            ///
+            /// # Errors
+            ///
+            /// As for [`Type::alignment`](crate::Type::alignment).
+            pub fn alignment(self) -> Result<$crate::Alignment, $crate::Error> {
+                self.as_type().alignment()
+            }
+
             /// DECL_TAGs of the declaration, see
             /// [`Type::decl_tags`](crate::Type::decl_tags).
             pub fn decl_tags(self) -> $crate::DeclTags<'btf> {

@@ -111,11 +111,11 @@ fn relocations(input: &Input, meter: &mut Meter) {
 fn fixup(input: &Input, meter: &mut Meter) {
     let Some(elf) = elf(input) else { return };
     let Ok(btf) = elf.btf() else { return };
-    let Ok(fixup) = elf.fixup(&btf) else { return };
+    let Ok(fixup) = elf.datasec_fixups(&btf) else { return };
     for fault in fixup.faults() {
         meter.show(fault);
     }
-    meter.write(fixup.btf_as_far().map_or(0, |btf| btf.as_bytes().len()));
+    meter.write(fixup.btf_lenient().map_or(0, |btf| btf.as_bytes().len()));
 }
 
 fn btf_ids(input: &Input, meter: &mut Meter) {

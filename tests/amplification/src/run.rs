@@ -3,10 +3,6 @@
 use std::{
     env,
     process::{Command, ExitCode, Stdio},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
     thread,
 };
 
@@ -109,24 +105,8 @@ fn figures(line: &str) -> Option<Figures> {
 fn run_all(filter: &[String]) -> ExitCode {
     let wanted = |case: &Case| filter.iter().all(|word| case.to_string().contains(word.as_str()));
     let cases: Vec<Case> = cases().into_iter().filter(wanted).collect();
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                while let Some((index, case)) = {
-                    let index = next.fetch_add(1, Relaxed);
-                    cases.get(index).map(|case| (index, case))
-                } {
-                    let result = run_child(case);
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(index, _)| *index);
-    let failed = print(&cases, results.into_iter().map(|(_, result)| result));
+    let results = btf_elf::on_all_cores(&cases, run_child);
+    let failed = print(&cases, results.into_iter());
     println!("\n{} passed, {failed} failed", cases.len() - failed);
     if failed == 0 && !cases.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

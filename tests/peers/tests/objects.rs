@@ -159,7 +159,7 @@ fn same_btf(objects: &Objects) -> usize {
             assert!(libbpf_refuses(name), "{name}");
             continue;
         };
-        let fixed = ours.fixup().btf().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let fixed = ours.datasec_fixups().btf().unwrap_or_else(|error| panic!("{name}: {error}"));
         let (ours, theirs) = (records(fixed.as_bytes()), records(&theirs.btf()));
         assert_eq!(ours.len(), theirs.len(), "{name}");
         for (id, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {

@@ -13,7 +13,8 @@ use std::{
     time::Duration,
 };
 
-use super::manifest;
+use btf_elf::types::format::glob_matches;
+
 use crate::Result;
 
 /// How long lists of packages are good for.
@@ -129,7 +130,7 @@ impl Apt {
     /// The newest package whose name is like a pattern.
     fn newest(&self, pattern: &str) -> Result<String> {
         let names = self.run("apt-cache", &["pkgnames"], Path::new("."))?;
-        let names = names.lines().filter(|name| manifest::matches(pattern, name));
+        let names = names.lines().filter(|name| glob_matches(pattern, name));
         let newest = names.max_by(|one, other| by_version(one, other));
         let Self { architecture, suite, fault, .. } = self;
         match (newest, fault) {

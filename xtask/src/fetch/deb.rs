@@ -6,9 +6,9 @@ use std::{
     path::{Component, Path},
 };
 
-use btf_elf::{Compression, Limits};
+use btf_elf::{Compression, Limits, types::format::glob_matches};
 
-use super::{manifest::matches, objects};
+use super::objects;
 use crate::Result;
 
 /// A package with debug information unpacks to gigabytes.
@@ -43,7 +43,10 @@ fn unpack_tar(tar: impl Read, folder: &Path, keep: &[String], only_objects: bool
         let is_inside = plain.iter().all(|part| matches!(part, Component::Normal(_)));
         let path: std::path::PathBuf = plain.into_iter().collect();
         let name = path.to_string_lossy().into_owned();
-        if !entry.header().entry_type().is_file() || !is_inside || !keep.iter().any(|pattern| matches(pattern, &name)) {
+        if !entry.header().entry_type().is_file()
+            || !is_inside
+            || !keep.iter().any(|pattern| glob_matches(pattern, &name))
+        {
             continue;
         }
         if only_objects {

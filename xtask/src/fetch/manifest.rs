@@ -101,36 +101,9 @@ fn texts(table: &Table, key: &str) -> Result<Vec<String>> {
     list.iter().map(|text| Ok(text.as_str().ok_or_else(|| format!("{key} is no list of texts"))?.to_owned())).collect()
 }
 
-/// Whether a text is like a pattern, in which `*` stands for anything.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, rest)) => match text.strip_prefix(start) {
-            None => false,
-            Some(text) => (0..=text.len()).any(|at| text.get(at..).is_some_and(|text| matches(rest, text))),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns() {
-        for (pattern, text, expected) in [
-            ("a*c", "abc", true),
-            ("a*c", "ac", true),
-            ("a*c", "a/b/c", true),
-            ("a*c", "abcd", false),
-            ("*.ko*", "kernel/veth.ko.xz", true),
-            ("boot/vmlinuz-*", "boot/System.map", false),
-            ("", "", true),
-            ("", "a", false),
-        ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
-        }
-    }
 
     #[test]
     fn the_manifest_of_the_fixtures_can_be_read() {

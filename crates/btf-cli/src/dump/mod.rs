@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     if arguments.fixup {
         let elf = opened.file.as_ref().and_then(btf_elf::BtfFile::elf);
         let elf = elf.ok_or_else(|| format!("{}: --fixup is for BPF objects, and this is not one", opened.name))?;
-        opened.btf = elf.fixup(&opened.btf)?.btf()?;
+        opened.btf = elf.datasec_fixups(&opened.btf)?.btf()?;
     }
     let btf = opened.btf;
     match arguments.format {

@@ -138,7 +138,7 @@ impl<'n> Named<'n> {
         let pattern = match name {
             None => Pattern::All,
             Some(_) if is_regex => Pattern::regex(bare)?,
-            Some(_) => Pattern::glob(bare)?,
+            Some(_) => Pattern::glob(bare),
         };
         Ok(Self { word, bare, pattern })
     }

@@ -120,7 +120,7 @@ impl<'a, F: Form> Lookup<'a, F> {
                 Ok(self.form.path(self.btf, path, &found)?)
             }
             Query::At { name: bare, offset } => self.at(name, bare, offset),
-            Query::Name { word, name: bare } => match Pattern::glob(bare)? {
+            Query::Name { word, name: bare } => match Pattern::glob(bare) {
                 pattern if pattern.is_exact() => self.exact(name, word, bare),
                 pattern => self.matching(name, word, &pattern),
             },

@@ -4,14 +4,14 @@ use std::fmt;
 
 use btf_types::{Bytes, Datasec, Linkage, Name, Type};
 
-use crate::{BpfObject, DatasecLayout, Error, FixedDatasec, FixedEntry};
+use crate::{BpfObject, DatasecFixup, DatasecLayout, EntryLayout, Error};
 
 /// A section of a BPF object that its BTF knows the variables of.
 #[derive(Clone, Copy)]
 pub struct DataSection<'obj> {
     object: &'obj BpfObject,
     datasec: Datasec<'obj>,
-    fixed: &'obj FixedDatasec,
+    fixed: &'obj DatasecFixup,
 }
 
 /// What a section is to a loader.
@@ -57,7 +57,7 @@ impl DataKind {
 }
 
 impl<'obj> DataSection<'obj> {
-    pub(crate) fn new(object: &'obj BpfObject, datasec: Datasec<'obj>, fixed: &'obj FixedDatasec) -> Self {
+    pub(crate) fn new(object: &'obj BpfObject, datasec: Datasec<'obj>, fixed: &'obj DatasecFixup) -> Self {
         Self { object, datasec, fixed }
     }
 
@@ -141,7 +141,7 @@ impl fmt::Debug for DataSection<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Variable<'obj> {
     ty: Type<'obj>,
-    entry: FixedEntry,
+    entry: EntryLayout,
     is_hidden: bool,
 }
 

@@ -1,12 +1,12 @@
 //! BPF objects: what a compiler makes of a BPF program, and a loader takes.
 
-use std::{io::Read, path::Path, sync::OnceLock};
+use std::sync::OnceLock;
 
-use btf_types::{Btf, BtfExt, Bytes, Datasec, Name, OwnedName, Type};
+use btf_types::{Btf, BtfExt, Datasec, Name, OwnedName, Type};
 use object::elf;
 
 use crate::{
-    DataSection, Elf, Error, FileOptions, Fixup, Map, ProgramSection, Section,
+    DataSection, DatasecFixups, Elf, Error, Map, ProgramSection, Section,
     elf::strings::{NameIndex, NamesShared},
 };
 
@@ -20,59 +20,13 @@ pub struct BpfObject {
     elf: Elf,
     btf: Btf,
     btf_ext: OnceLock<Option<BtfExt>>,
-    fixup: Fixup,
+    fixup: DatasecFixups,
     /// The functions: section, offset, and symbol of each, in this order.
     functions: OnceLock<Vec<(u32, u64, u32)>>,
     programs_by_name: OnceLock<NameIndex>,
 }
 
 impl BpfObject {
-    /// Opens a file, which may be compressed.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`] with what is wrong with it: what [`Elf::open`] and
-    /// [`Elf::btf`] say, [`Error::NotBpf`] if it is for another machine or
-    /// linked, [`Error::Elf`] if its sections overlap. What is wrong with
-    /// `.BTF.ext`, or a single map, section or variable, is told when that is
-    /// asked for.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::options().open(path)
-    }
-
-    /// Opens bytes in memory: those that `include_bytes!` has put into a
-    /// program, for one.
-    ///
-    /// ```no_run
-    /// # fn main() -> Result<(), btf_elf::Error> {
-    /// static PROGRAM: &[u8] = b""; // include_bytes!("prog.bpf.o")
-    /// let object = btf_elf::BpfObject::parse(PROGRAM)?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`BpfObject::open`], without the [`Error::File`] around them.
-    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
-        Self::options().parse(bytes)
-    }
-
-    /// Opens all that a reader yields, which is read to its end.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`BpfObject::open`], without the [`Error::File`] around them.
-    pub fn from_reader(reader: impl Read) -> Result<Self, Error> {
-        Self::options().read(reader)
-    }
-
-    /// Options for opening a file: limits.
-    #[must_use]
-    pub fn options() -> FileOptions<Self> {
-        FileOptions::new()
-    }
-
     /// Interprets an ELF file as a BPF object.
     ///
     /// # Errors
@@ -90,7 +44,7 @@ impl BpfObject {
             return Err(Error::Elf { what: "sections overlap, or are cut off", offset: elf.input().len() });
         }
         let btf = elf.btf()?;
-        let fixup = elf.fixup(&btf)?;
+        let fixup = elf.datasec_fixups(&btf)?;
         let (btf_ext, functions, programs_by_name) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         Ok(Self { elf, btf, btf_ext, fixup, functions, programs_by_name })
     }
@@ -122,10 +76,10 @@ impl BpfObject {
         Ok(self.btf_ext.get_or_init(|| ext).as_ref())
     }
 
-    /// What a loader fills in of its DATASECs; [`Fixup::btf`] is its BTF with
+    /// What a loader fills in of its DATASECs; [`DatasecFixups::btf`] is its BTF with
     /// all of that.
     #[must_use]
-    pub fn fixup(&self) -> &Fixup {
+    pub fn datasec_fixups(&self) -> &DatasecFixups {
         &self.fixup
     }
 

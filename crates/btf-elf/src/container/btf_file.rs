@@ -1,6 +1,6 @@
 //! Files that have BTF in them, whatever they are.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{fs::File, io::Read};
 
 use btf_types::{Btf, ByteOrder, Bytes};
 
@@ -10,7 +10,7 @@ use super::{
     layer::Content,
     limits::Budget,
 };
-use crate::{BpfObject, Compression, Elf, Error, FileOptions, Layer, Limits};
+use crate::{BpfObject, Compression, Elf, Error, Layer, Limits};
 
 /// A file that has BTF in it: raw BTF, ELF, a kernel image, or any of these
 /// compressed.
@@ -34,46 +34,6 @@ pub struct BtfFile {
 const DEPTH: usize = 4;
 
 impl BtfFile {
-    /// Opens a file. Its format is detected from the contents, not the name.
-    ///
-    /// Of an ELF file only the table of sections is read, and later what is
-    /// asked for; anything else is read whole.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`] with the reason: [`Error::Io`];
-    /// [`Error::NotRecognized`] for an unknown format; [`Error::NotInImage`];
-    /// those of [`Elf::open`]; [`Error::TooLarge`], [`Error::Decode`] and those
-    /// of the limits, if it is compressed. A missing `.BTF` section is not an
-    /// error here.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::options().open(path)
-    }
-
-    /// Opens bytes in memory.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`BtfFile::open`], without the [`Error::File`] around them.
-    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
-        Self::options().parse(bytes)
-    }
-
-    /// Opens all that a reader yields, which is read to its end.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`BtfFile::open`], without the [`Error::File`] around them.
-    pub fn from_reader(reader: impl Read) -> Result<Self, Error> {
-        Self::options().read(reader)
-    }
-
-    /// Options for opening a file: limits.
-    #[must_use]
-    pub fn options() -> FileOptions<Self> {
-        FileOptions::new()
-    }
-
     /// What the file is, the outermost first.
     #[must_use]
     pub fn layers(&self) -> &[Layer] {

@@ -18,6 +18,7 @@ pub(crate) enum Content {
 #[non_exhaustive]
 pub enum Layer {
     /// Compressed bytes.
+    #[non_exhaustive]
     Compressed {
         /// What with.
         compression: Compression,
@@ -27,11 +28,13 @@ pub enum Layer {
     /// A kernel image.
     Image(ImageKind),
     /// ELF.
+    #[non_exhaustive]
     Elf {
         /// The machine that it is for, with its class and byte order.
         machine: Machine,
     },
     /// BTF itself.
+    #[non_exhaustive]
     Btf {
         /// Where in the layer around it begins, in **bytes**.
         offset: u64,

@@ -27,8 +27,82 @@ pub trait Open: Sized {
     fn new(input: Input, limits: Limits) -> Result<Self, Error>;
 }
 
+/// Gives what can be opened the ways to open it: each with its docs for `open`.
+macro_rules! opening {
+    ($($type:ident, $name:literal { $(#[$open:meta])* })*) => {$(
+        impl $type {
+            $(#[$open])*
+            pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+                Self::options().open(path)
+            }
+
+            /// Opens bytes in memory: those that `include_bytes!` has put into a
+            /// program, for one.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("Those of [`", $name, "::open`], without the [`Error::File`] around them.")]
+            pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
+                Self::options().parse(bytes)
+            }
+
+            /// Opens all that a reader yields, which is read to its end.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("Those of [`", $name, "::open`], without the [`Error::File`] around them.")]
+            pub fn from_reader(reader: impl Read) -> Result<Self, Error> {
+                Self::options().read(reader)
+            }
+
+            /// Options for opening a file: limits.
+            #[must_use]
+            pub fn options() -> FileOptions<Self> {
+                FileOptions::new()
+            }
+        }
+    )*};
+}
+
+opening! {
+    BtfFile, "BtfFile" {
+        /// Opens a file. Its format is detected from the contents, not the name.
+        ///
+        /// Of an ELF file only the table of sections is read, and later what is
+        /// asked for; anything else is read whole.
+        ///
+        /// # Errors
+        ///
+        /// [`Error::File`] with the reason: [`Error::Io`];
+        /// [`Error::NotRecognized`] for an unknown format; [`Error::NotInImage`];
+        /// those of [`Elf::open`]; [`Error::TooLarge`], [`Error::Decode`] and those
+        /// of the limits, if it is compressed. A missing `.BTF` section is not an
+        /// error here.
+    }
+    Elf, "Elf" {
+        /// Opens a file. It is kept open, and read section by section.
+        ///
+        /// # Errors
+        ///
+        /// [`Error::File`] with the reason: [`Error::Io`], [`Error::NotElf`],
+        /// [`Error::Elf`], [`Error::OutsideFile`], [`Error::SectionsOverlap`]. A
+        /// missing `.BTF` section is not an error.
+    }
+    BpfObject, "BpfObject" {
+        /// Opens a file, which may be compressed.
+        ///
+        /// # Errors
+        ///
+        /// [`Error::File`] with what is wrong with it: what [`Elf::open`] and
+        /// [`Elf::btf`] say, [`Error::NotBpf`] if it is for another machine or
+        /// linked, [`Error::Elf`] if its sections overlap. What is wrong with
+        /// `.BTF.ext`, or a single map, section or variable, is told when that is
+        /// asked for.
+    }
+}
+
 impl<T: Open> FileOptions<T> {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self { limits: Limits::IMAGE, opens: PhantomData }
     }
 

@@ -3,7 +3,7 @@
 //! Source: the System V ABI, "Object Files"; what of it matters for BTF is in
 //! `tools/lib/bpf/btf.c`, `btf_parse_elf`.
 
-use std::{io::Read, path::Path, sync::OnceLock};
+use std::sync::OnceLock;
 
 use btf_types::{Btf, BtfExt, ByteOrder, Bytes};
 use object::{Endianness, elf, pod, read::elf::FileHeader};
@@ -16,7 +16,7 @@ use super::{
     symbol::SymbolTable,
 };
 use crate::{
-    BtfIds, Error, FileOptions, FilePart, Fixup, Limits, Machine, Section, Sections, Symbol, Symbols,
+    BtfIds, DatasecFixups, Error, FilePart, Limits, Machine, Section, Sections, Symbol, Symbols,
     container::{input::Input, limits::Budget},
 };
 
@@ -68,41 +68,6 @@ const EI_DATA: usize = 5;
 impl Elf {
     /// The first bytes of every ELF file.
     pub const MAGIC: [u8; 4] = elf::ELFMAG;
-
-    /// Opens a file. It is kept open, and read section by section.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`] with the reason: [`Error::Io`], [`Error::NotElf`],
-    /// [`Error::Elf`], [`Error::OutsideFile`], [`Error::SectionsOverlap`]. A
-    /// missing `.BTF` section is not an error.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::options().open(path)
-    }
-
-    /// Opens bytes in memory.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Elf::open`], without the [`Error::File`] around them.
-    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
-        Self::options().parse(bytes)
-    }
-
-    /// Opens all that a reader yields, which is read to its end.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Elf::open`], without the [`Error::File`] around them.
-    pub fn from_reader(reader: impl Read) -> Result<Self, Error> {
-        Self::options().read(reader)
-    }
-
-    /// Options for opening a file: limits.
-    #[must_use]
-    pub fn options() -> FileOptions<Self> {
-        FileOptions::new()
-    }
 
     pub(crate) fn with_limits(input: Input, limits: Limits) -> Result<Self, Error> {
         let budget = Budget::new(limits, input.len());
@@ -333,7 +298,7 @@ impl Elf {
             .maybe_base(base)
             .pointer_size(self.machine.pointer_size())
             .parse(bytes)
-            .map_err(|source| Error::Btf { section, source })?;
+            .map_err(|error| Error::Btf { section, error })?;
         if btf.byte_order() != self.byte_order() {
             return Err(Error::ByteOrder { section, btf: btf.byte_order(), elf: self.byte_order() });
         }
@@ -349,7 +314,7 @@ impl Elf {
     pub fn btf_ext(&self, btf: &Btf) -> Result<Option<BtfExt>, Error> {
         let Some(section) = self.only_section(".BTF.ext")? else { return Ok(None) };
         let ext = BtfExt::parse(section.data_alone()?, btf);
-        ext.map(Some).map_err(|source| Error::Btf { section: ".BTF.ext", source })
+        ext.map(Some).map_err(|error| Error::Btf { section: ".BTF.ext", error })
     }
 
     /// What is in `.BTF_ids`, if there is one.
@@ -370,8 +335,8 @@ impl Elf {
     ///
     /// Those of [`Elf::symbols`]. What is wrong with one DATASEC is told with
     /// that.
-    pub fn fixup(&self, btf: &Btf) -> Result<Fixup, Error> {
-        Fixup::new(self, btf)
+    pub fn datasec_fixups(&self, btf: &Btf) -> Result<DatasecFixups, Error> {
+        DatasecFixups::new(self, btf)
     }
 
     pub(crate) fn input(&self) -> &Input {

@@ -204,7 +204,7 @@ impl<'elf> Section<'elf> {
             false => Ok(bytes),
             true => self.decode(&bytes).map(Into::into).map_err(|error| {
                 let name = short(self.name());
-                Error::Section { name, source: error.into() }
+                Error::Section { name, error: error.into() }
             }),
         }
     }

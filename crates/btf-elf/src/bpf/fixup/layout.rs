@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatasecLayout {
     pub(super) size: u32,
-    pub(super) entries: Box<[FixedEntry]>,
+    pub(super) entries: Box<[EntryLayout]>,
     /// The ids of VARs that are hidden.
     pub(super) hidden: Box<[u32]>,
     pub(super) extern_kind: Option<Extern>,
@@ -26,7 +26,7 @@ pub struct DatasecLayout {
 
 /// A variable, or in `.ksyms` a function, with its offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FixedEntry {
+pub struct EntryLayout {
     pub(super) id: u32,
     pub(super) offset: u32,
     pub(super) size: u32,
@@ -49,7 +49,7 @@ impl DatasecLayout {
 
     /// Variables and functions of the section, by rising offset.
     #[must_use]
-    pub fn entries(&self) -> &[FixedEntry] {
+    pub fn entries(&self) -> &[EntryLayout] {
         &self.entries
     }
 
@@ -60,7 +60,7 @@ impl DatasecLayout {
     }
 }
 
-impl FixedEntry {
+impl EntryLayout {
     /// Id of the VAR, or in `.ksyms` of the FUNC or VAR as it was declared.
     #[must_use]
     pub fn id(self) -> u32 {
@@ -158,7 +158,7 @@ impl<'a> Layouter<'a> {
                     hidden.push(var.id());
                 }
             }
-            entries.push(FixedEntry { id: var.id(), offset, size: entry.size() });
+            entries.push(EntryLayout { id: var.id(), offset, size: entry.size() });
         }
         entries.sort_by_key(|entry| entry.offset);
         hidden.sort_unstable();
@@ -182,7 +182,7 @@ impl<'a> Layouter<'a> {
         let mut entries = Vec::with_capacity(vars.len());
         for (Reverse(align), size, _, id, entry_size) in vars {
             let offset = end.checked_next_multiple_of(align).unwrap_or(u64::MAX);
-            entries.push(FixedEntry { id, offset: fit("offset", offset)?, size: entry_size });
+            entries.push(EntryLayout { id, offset: fit("offset", offset)?, size: entry_size });
             end = offset.saturating_add(size);
         }
         let size = fit("size", end)?;
@@ -217,7 +217,7 @@ impl<'a> Layouter<'a> {
                 return Err(wrong_entry(entry.ty(), "VAR or FUNC"));
             }
             let offset = fit("offset", u64::from(SIZE) * entries.len() as u64)?;
-            entries.push(FixedEntry { id: entry.ty().id(), offset, size: SIZE });
+            entries.push(EntryLayout { id: entry.ty().id(), offset, size: SIZE });
         }
         let size = fit("size", u64::from(SIZE) * entries.len() as u64)?;
         let extern_kind = Some(Extern::Ksyms(int));

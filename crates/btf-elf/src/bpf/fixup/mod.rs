@@ -32,18 +32,18 @@ use crate::{
     elf::strings::{NamesShared, short_name},
 };
 
-pub use self::layout::{DatasecLayout, FixedEntry};
+pub use self::layout::{DatasecLayout, EntryLayout};
 
 /// What a loader fills in of the DATASECs of an object.
 #[derive(Debug)]
-pub struct Fixup {
+pub struct DatasecFixups {
     btf: Btf,
-    datasecs: Vec<FixedDatasec>,
+    datasecs: Vec<DatasecFixup>,
 }
 
 /// Size and offsets of one DATASEC as a loader fills them in, or why it cannot.
 #[derive(Debug)]
-pub struct FixedDatasec {
+pub struct DatasecFixup {
     id: u32,
     /// The number of the section that has the name of the DATASEC; or the limit
     /// on names that was reached.
@@ -57,7 +57,7 @@ struct Fault {
     fault: DatasecFault,
 }
 
-impl Fixup {
+impl DatasecFixups {
     pub(crate) fn new(elf: &Elf, btf: &Btf) -> Result<Self, Error> {
         let mut layouter = Layouter::new(elf, btf)?;
         let all = || btf.types().filter_map(|ty| Datasec::try_from(ty).ok());
@@ -66,21 +66,21 @@ impl Fixup {
             let fault = |fault| Box::new(Fault { name: short_name(datasec.into()), fault });
             let section = layouter.section_of(datasec);
             let layout = layouter.layout(datasec).map_err(fault);
-            datasecs.push(FixedDatasec { id: datasec.id(), section, layout });
+            datasecs.push(DatasecFixup { id: datasec.id(), section, layout });
         }
         Ok(Self { datasecs, btf: btf.clone() })
     }
 
     /// All DATASECs, in the order of their ids.
     #[must_use]
-    pub fn datasecs(&self) -> &[FixedDatasec] {
+    pub fn datasecs(&self) -> &[DatasecFixup] {
         &self.datasecs
     }
 
     /// The DATASEC with this id.
     #[must_use]
-    pub fn datasec(&self, id: u32) -> Option<&FixedDatasec> {
-        let index = self.datasecs.binary_search_by_key(&id, FixedDatasec::id).ok()?;
+    pub fn datasec(&self, id: u32) -> Option<&DatasecFixup> {
+        let index = self.datasecs.binary_search_by_key(&id, DatasecFixup::id).ok()?;
         self.datasecs.get(index)
     }
 
@@ -93,11 +93,11 @@ impl Fixup {
     ///
     /// # Errors
     ///
-    /// The first of [`Fixup::faults`]; those of [`Fixup::btf_as_far`].
+    /// The first of [`DatasecFixups::faults`]; those of [`DatasecFixups::btf_lenient`].
     pub fn btf(&self) -> Result<Btf, Error> {
         match self.faults().next() {
             Some(fault) => Err(fault),
-            None => self.btf_as_far(),
+            None => self.btf_lenient(),
         }
     }
 
@@ -107,13 +107,13 @@ impl Fixup {
     ///
     /// [`Error::Types`], if the BTF has types or data in its header that nobody
     /// knows how to rewrite.
-    pub fn btf_as_far(&self) -> Result<Btf, Error> {
+    pub fn btf_lenient(&self) -> Result<Btf, Error> {
         let layouts = self.datasecs.iter().filter_map(|datasec| Some((datasec.id, datasec.layout().ok()?)));
         Writer::new(&self.btf, layouts.collect()).write()
     }
 }
 
-impl FixedDatasec {
+impl DatasecFixup {
     /// The id of the DATASEC.
     #[must_use]
     pub fn id(&self) -> u32 {

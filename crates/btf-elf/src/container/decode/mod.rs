@@ -149,7 +149,7 @@ impl Compression {
         if error.kind() == io::ErrorKind::OutOfMemory || is_too_large_a_window(&error) {
             return Error::WindowLimit { compression: self, limit: limits.max_window() };
         }
-        Error::Decode { compression: self, source: error }
+        Error::Decode { compression: self, error }
     }
 }
 

@@ -2,17 +2,33 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     num::NonZero,
     panic::resume_unwind,
     sync::{Condvar, Mutex, PoisonError, mpsc},
     thread,
 };
 
+/// Calls `work` for each item, on all cores, and returns the results in the order
+/// of the items. A panic of `work` goes on in the caller.
+pub fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let mut results = Vec::with_capacity(items.len());
+    let Ok(()) = in_order(items, work, |_, result| {
+        results.push(result);
+        Ok::<(), Infallible>(())
+    });
+    results
+}
+
 /// Calls `work` for each item, on all cores, and `take` with each result, in the
 /// order of the items; stops at the first error.
 ///
 /// No more than a few results for each core are ever held.
-pub(crate) fn in_order<T: Sync, R: Send, E>(
+///
+/// # Errors
+///
+/// The first of `take`.
+pub fn in_order<T: Sync, R: Send, E>(
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
     mut take: impl FnMut(&T, R) -> Result<(), E>,
@@ -136,6 +152,13 @@ mod tests {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         assert!(most.load(SeqCst) <= 3 * cores, "{most:?}");
         assert_eq!(in_order(&[], |item: &u8| *item, |_, _| Err(())), Ok(()));
+    }
+
+    #[test]
+    fn all_results_are_collected() {
+        let items: Vec<usize> = (0..1000).collect();
+        assert_eq!(on_all_cores(&items, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
+        assert!(on_all_cores(&[], |item: &u8| *item).is_empty());
     }
 
     #[test]

@@ -1,9 +1,22 @@
-//! Patterns in which `*` stands for anything, and `?` for one character.
+//! Patterns in which `*` stands for any bytes, and `?` for any one byte.
 
-/// Matches a text against a pattern, in time proportional to the product of
-/// their lengths at most.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+/// Returns whether a text matches a pattern: `*` stands for any bytes, none
+/// included, `?` for any one byte, and all other bytes for themselves.
+///
+/// Cost: at most the product of both lengths.
+///
+/// ```
+/// use btf_format::glob_matches;
+///
+/// assert!(glob_matches("tcp_*sock", "tcp_sock") && glob_matches("tcp_?ock", "tcp_sock"));
+/// assert!(!glob_matches("tcp_*sock", "udp_sock"));
+/// ```
+#[must_use]
+pub fn glob_matches(pattern: impl AsRef<[u8]>, text: impl AsRef<[u8]>) -> bool {
+    matches(pattern.as_ref(), text.as_ref())
+}
+
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where the last star was, and what it stood for so far.
     let mut star: Option<(usize, usize)> = None;
@@ -46,9 +59,10 @@ mod tests {
             ("a", "", false),
             ("*a*b*c", "xaxbxbxc", true),
         ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(glob_matches(pattern, text), expected, "{pattern} {text}");
         }
+        assert!(glob_matches(b"a?\xff*", b"a\0\xff\n"), "bytes, whatever they are");
         let long = "*a".repeat(2000);
-        assert!(!matches(&long, &"b".repeat(20_000)));
+        assert!(!glob_matches(long, "b".repeat(20_000)));
     }
 }
