@@ -188,7 +188,8 @@ fn what_cannot_be_rebased_says_why() {
     let split =
         |name| Btf::parse_split(Blob::split().record(name, TYPEDEF, 0, false, 1, &[]).build(), &distilled).unwrap();
     assert!(split(thing).rebase(&distilled).is_ok());
-    assert_eq!(split(other).rebase(&distilled).unwrap_err(), Error::NoCounterpartString { offset: other });
+    let error = split(other).rebase(&distilled).unwrap_err();
+    assert!(matches!(error, Error::NoCounterpartString { offset, .. } if offset == other), "{error}");
     // An unknown kind, of whose words nobody knows which are ids.
     let blob = Blob::split().layout((0..31).map(|_| (4, 0))).record(0, 30, 0, false, 0, &[0]).build();
     let split = Btf::parse_split(blob, &distilled).unwrap();
