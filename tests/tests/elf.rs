@@ -119,6 +119,10 @@ fn module_type_ids_continue_those_of_the_kernel() {
         matches!(error, Error::Btf { section: ".BTF", error: btf_types::Error::SplitWithoutBase, .. }),
         "{error:?}"
     );
+    assert_eq!(error.btf_error(), Some(&btf_types::Error::SplitWithoutBase));
+    let raw = BtfFile::parse(fixtures::read(&format!("kernels/{}/veth.btf", fixtures::UNSORTED))).unwrap();
+    assert_eq!(raw.btf().unwrap_err().btf_error(), Some(&btf_types::Error::SplitWithoutBase));
+    assert!(Elf::parse("no ELF").unwrap_err().btf_error().is_none());
 }
 
 #[test]

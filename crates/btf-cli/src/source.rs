@@ -226,7 +226,7 @@ impl Source {
                 let bytes = file.btf_bytes().map_err(error)?;
                 match file.into_object() {
                     Ok(object) => {
-                        let fixed = object.fixup().btf().map_err(error)?;
+                        let fixed = object.datasec_fixups().btf().map_err(error)?;
                         fixed.to_bytes(fixed.byte_order()).map_err(|cause| error(cause.into()))?.into()
                     }
                     // A kernel, or a module.
@@ -338,10 +338,7 @@ pub(crate) struct Blob {
 
 /// Whether a file is nothing that BTF could be taken out of.
 fn is_not_recognized(error: &btf_elf::Error) -> bool {
-    match error {
-        btf_elf::Error::File { source, .. } => is_not_recognized(source),
-        error => matches!(error, btf_elf::Error::NotRecognized { .. }),
-    }
+    matches!(error.without_file(), btf_elf::Error::NotRecognized { .. })
 }
 
 /// What could not be opened.
@@ -494,17 +491,7 @@ impl From<btf_elf::Error> for SourceError {
 
 /// Whether BTF lacks its base.
 fn lacks_base(error: &btf_elf::Error) -> bool {
-    if let btf_elf::Error::Types(error) = error {
-        return matches!(error, btf_types::Error::SplitWithoutBase);
-    }
-    let mut error: Option<&dyn std::error::Error> = Some(error);
-    while let Some(cause) = error {
-        if let Some(btf_types::Error::SplitWithoutBase) = cause.downcast_ref() {
-            return true;
-        }
-        error = cause.source();
-    }
-    false
+    matches!(error.btf_error(), Some(btf_types::Error::SplitWithoutBase))
 }
 
 impl SourceError {

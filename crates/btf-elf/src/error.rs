@@ -458,6 +458,16 @@ impl Error {
         Self::File { path: path.into(), error: self.into() }
     }
 
+    /// What is wrong with the BTF itself, if that is it: with a section of BTF, or
+    /// with raw BTF.
+    #[must_use]
+    pub fn btf_error(&self) -> Option<&btf_types::Error> {
+        match self.without_file() {
+            Self::Btf { error, .. } | Self::Types(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// What is wrong, without the file that it is wrong with.
     #[must_use]
     pub fn without_file(&self) -> &Self {
