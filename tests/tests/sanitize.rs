@@ -44,7 +44,7 @@ fn objects() -> impl Iterator<Item = (String, Btf)> {
     let names = ["bpf/clang-14", "bpf/clang-22"].into_iter().flat_map(fixtures::files);
     names.filter(|name| name.ends_with(".o")).filter_map(|name| {
         let object = BpfObject::parse(fixtures::read(&name)).unwrap();
-        let btf = object.fixup().btf().ok()?;
+        let btf = object.datasec_fixups().btf().ok()?;
         (btf.byte_order().is_native() && verify(btf.as_bytes(), KernelVersion::new(6, 18)).is_ok())
             .then_some((name, btf))
     })
