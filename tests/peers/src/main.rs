@@ -37,6 +37,7 @@ mod ours;
 mod relo_core;
 mod relocate;
 mod table;
+mod trim;
 
 use std::{env, path::Path, process::ExitCode};
 
@@ -85,6 +86,8 @@ fn main() -> ExitCode {
         }
         ["--archive-one", way, path] => archive::one(way, Path::new(path)),
         ["--archive"] => archive::print(),
+        ["--trim-one", way, path] => trim::one(way, Path::new(path)),
+        ["--trim"] => trim::print(),
         ["--modules-one", way, root, release] => modules::one(way, Path::new(root), release),
         ["--modules", root, release] => modules::print(Path::new(root), release),
         ["--build-one", name, operation, vmlinux, module] => {
@@ -96,7 +99,7 @@ fn main() -> ExitCode {
         ["--extract", ..] => extract::print(arguments.get(1..).unwrap_or_default()),
         ["--help" | "-h"] => {
             println!(
-                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive\n       btf-peers --build [VMLINUX [MODULE]]\n       btf-peers --relocate [OBJECT [VMLINUX]]"
+                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive\n       btf-peers --trim\n       btf-peers --build [VMLINUX [MODULE]]\n       btf-peers --relocate [OBJECT [VMLINUX]]"
             );
         }
         [] => {

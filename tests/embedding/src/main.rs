@@ -1,0 +1,30 @@
+//! Loads a program on any kernel: where it has no BTF, with that of the bundle.
+//! An argument is the root of the system whose kernel it is, `/` without.
+
+use std::{env, error::Error, process::Command};
+
+use aya::{Btf, EbpfLoader, Endianness, include_bytes_aligned, maps::Array, programs::RawTracePoint};
+use btf_archive::{Archive, Chosen, kernel::Kernel};
+
+static PROGRAM: &[u8] = include_bytes_aligned!("../../../fixtures/bpf/clang-22/core_real-el.bpf.o");
+static BTFS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/btfs.tar.gz"));
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let kernel = env::args_os().nth(1).map_or_else(Kernel::running, |root| Kernel::of(root));
+    let chosen = Archive::parse(BTFS)?.choose(&kernel)?;
+    if let Chosen::Archive(selection) = &chosen {
+        println!("{} ({})", selection.path(), selection.rule());
+    }
+    let btf = Btf::parse(&chosen.bytes()?, Endianness::default())?;
+    let mut ebpf = EbpfLoader::new().btf(Some(&btf)).load(PROGRAM)?;
+    let program: &mut RawTracePoint = ebpf.program_mut("on_exec").ok_or("no program on_exec")?.try_into()?;
+    program.load()?;
+    program.attach("sched_process_exec")?;
+    Command::new("true").status()?;
+    let bss: Array<_, [u64; 25]> = Array::try_from(ebpf.map(".bss").ok_or("no map .bss")?)?;
+    println!("struct task_struct has {} bytes", bss.get(&0, 0)?[RESULT]);
+    Ok(())
+}
+
+/// Where the program writes the size.
+const RESULT: usize = 9;
