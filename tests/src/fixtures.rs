@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use btf_types::{Btf, BtfExt};
+
 /// The folder `fixtures/` of this checkout.
 #[must_use]
 pub fn folder() -> PathBuf {
@@ -48,6 +50,18 @@ pub fn section(file: &str, name: &str) -> Option<Vec<u8>> {
     let object = object::File::parse(bytes.as_slice()).unwrap_or_else(|error| panic!("{file}: {error}"));
     let section = object.section_by_name(name)?;
     Some(section.data().unwrap_or_else(|error| panic!("{file}: {name}: {error}")).to_vec())
+}
+
+/// `.BTF.ext` of a fixture that is an object, on its `.BTF`.
+///
+/// # Panics
+///
+/// If it lacks one of both, or one cannot be opened.
+#[must_use]
+pub fn btf_ext(object: &str) -> BtfExt {
+    let section = |name| section(object, name).unwrap_or_else(|| panic!("{object}: no {name}"));
+    let btf = Btf::parse(section(".BTF")).unwrap_or_else(|error| panic!("{object}: {error}"));
+    BtfExt::parse(section(".BTF.ext"), &btf).unwrap_or_else(|error| panic!("{object}: {error}"))
 }
 
 /// The release of the newest kernel, the name-sorted one.

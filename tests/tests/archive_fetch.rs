@@ -52,6 +52,37 @@ fn hub(folder: &Path) -> PathBuf {
     hub
 }
 
+/// A folder with a [`hub`] in it.
+struct Place {
+    folder: tempfile::TempDir,
+    hub: PathBuf,
+}
+
+impl Place {
+    /// `None` without git to test with.
+    fn new() -> Option<Self> {
+        let folder = has_git().then(|| tempfile::tempdir().unwrap())?;
+        Some(Self { hub: hub(folder.path()), folder })
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.path().join("cache")
+    }
+
+    /// The cache's folder for the hub, where something is fetched to.
+    fn own(&self) -> PathBuf {
+        self.fetch("ubuntu").unwrap().folder.parent().unwrap().to_owned()
+    }
+
+    fn fetch(&self, distribution: &str) -> Result<Fetched, Error> {
+        fetch(&self.hub, &self.cache(), distribution)
+    }
+}
+
 /// A user's own repository, with a commit, and an edit that is not committed.
 struct Project {
     folder: PathBuf,
@@ -97,12 +128,8 @@ fn fetch(hub: &Path, cache: &Path, distribution: &str) -> Result<Fetched, Error>
 
 #[test]
 fn a_broken_clone_inside_a_users_repository_is_made_anew_and_the_user_loses_nothing() {
-    if !has_git() {
-        return;
-    }
-    let place = tempfile::tempdir().unwrap();
-    let hub = hub(place.path());
-    let project = Project::new(place.path(), &hub);
+    let Some(place) = Place::new() else { return };
+    let project = Project::new(place.path(), &place.hub);
     let project_git = project.folder.join(".git");
     let breaks: [(&str, Damage<'_>); 11] = [
         ("as it is", &|_| {}),
@@ -141,40 +168,35 @@ fn a_broken_clone_inside_a_users_repository_is_made_anew_and_the_user_loses_noth
         }),
     ];
     for (what, damage) in breaks {
-        let fetched = fetch(&hub, &project.cache(), "ubuntu").unwrap();
+        let fetched = fetch(&place.hub, &project.cache(), "ubuntu").unwrap();
         assert_eq!(fetched.kernels.len(), 1);
         damage(&fetched.folder.join(".git"));
-        let again = fetch(&hub, &project.cache(), "debian").unwrap_or_else(|error| panic!("{what}: {error}"));
+        let again = fetch(&place.hub, &project.cache(), "debian").unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!((again.kernels.len(), &again.folder), (1, &fetched.folder), "{what}");
-        assert_eq!(git(&again.folder, &["config", "remote.origin.url"]).trim(), hub.to_str().unwrap());
+        assert_eq!(git(&again.folder, &["config", "remote.origin.url"]).trim(), place.hub.to_str().unwrap());
         project.check(what);
         // And nothing is left of the broken one.
         let own: Vec<_> = fs::read_dir(again.folder.parent().unwrap()).unwrap().flatten().collect();
         assert_eq!(own.len(), 3, "{what}: {own:?}");
     }
     // Where it cannot be made anew, what is there stays.
-    let fetched = fetch(&hub, &project.cache(), "ubuntu").unwrap();
-    fs::rename(&hub, place.path().join("gone")).unwrap();
+    let fetched = fetch(&place.hub, &project.cache(), "ubuntu").unwrap();
+    fs::rename(&place.hub, place.path().join("gone")).unwrap();
     fs::write(fetched.folder.join(".git/HEAD"), "").unwrap();
-    assert!(matches!(fetch(&hub, &project.cache(), "ubuntu"), Err(Error::Git { .. })));
+    assert!(matches!(fetch(&place.hub, &project.cache(), "ubuntu"), Err(Error::Git { .. })));
     assert!(fetched.folder.join(fetched.kernels[0].path()).exists());
     project.check("upstream is gone");
 }
 
 #[test]
 fn locks_of_a_killed_git_are_removed() {
-    if !has_git() {
-        return;
-    }
-    let place = tempfile::tempdir().unwrap();
-    let hub = hub(place.path());
-    let cache = place.path().join("cache");
-    let fetched = fetch(&hub, &cache, "ubuntu").unwrap();
+    let Some(place) = Place::new() else { return };
+    let fetched = place.fetch("ubuntu").unwrap();
     let locks = ["index.lock", "config.lock", "shallow.lock", "HEAD.lock", "packed-refs.lock", "refs/heads/main.lock"];
     for lock in locks {
         fs::write(fetched.folder.join(".git").join(lock), "").unwrap();
     }
-    assert_eq!(fetch(&hub, &cache, "debian").unwrap().kernels.len(), 1);
+    assert_eq!(place.fetch("debian").unwrap().kernels.len(), 1);
     for lock in locks {
         assert!(!fetched.folder.join(".git").join(lock).exists(), "{lock}");
     }
@@ -183,13 +205,8 @@ fn locks_of_a_killed_git_are_removed() {
 /// Killed while the marker was being written, or while a clone was swapped in.
 #[test]
 fn what_a_killed_fetch_has_begun_is_removed_by_the_next() {
-    if !has_git() {
-        return;
-    }
-    let place = tempfile::tempdir().unwrap();
-    let hub = hub(place.path());
-    let cache = place.path().join("cache");
-    let own = fetch(&hub, &cache, "ubuntu").unwrap().folder.parent().unwrap().to_owned();
+    let Some(place) = Place::new() else { return };
+    let own = place.own();
     let names = || {
         let mut names: Vec<_> = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
@@ -206,71 +223,61 @@ fn what_a_killed_fetch_has_begun_is_removed_by_the_next() {
             fs::create_dir_all(partial.join("content/.git")).unwrap();
             fs::write(partial.join("lock"), "").unwrap();
         }
-        assert_eq!(fetch(&hub, &cache, "ubuntu").unwrap().kernels.len(), 1);
+        assert_eq!(place.fetch("ubuntu").unwrap().kernels.len(), 1);
         assert_eq!(names(), before, "{is_marked}");
     }
 }
 
 #[test]
 fn two_fetches_at_once_wait_for_each_other() {
-    if !has_git() {
-        return;
-    }
-    let place = tempfile::tempdir().unwrap();
-    let hub = hub(place.path());
-    let cache = place.path().join("cache");
+    let Some(place) = Place::new() else { return };
     for _ in 0..3 {
         let fetched: Vec<_> = thread::scope(|scope| {
             let of = |distribution| {
-                let (hub, cache) = (&hub, &cache);
-                scope.spawn(move || fetch(hub, cache, distribution).unwrap())
+                let place = &place;
+                scope.spawn(move || place.fetch(distribution).unwrap())
             };
             ["ubuntu", "debian", "amzn", "ubuntu"].map(of).map(|thread| thread.join().unwrap()).into()
         });
         for fetched in &fetched {
             assert_eq!(fetched.archive.list().unwrap().len(), 4);
         }
-        fs::remove_dir_all(&cache).unwrap();
+        fs::remove_dir_all(place.cache()).unwrap();
     }
     // Those that find nothing, among those that do.
     let missing = place.path().join("missing");
     thread::scope(|scope| {
         for n in 0..8 {
-            let (hub, missing, cache) = (&hub, &missing, &cache);
+            let (place, missing) = (&place, &missing);
             scope.spawn(move || match n % 2 {
-                0 => assert_eq!(fetch(hub, cache, "ubuntu").unwrap().kernels.len(), 1),
-                _ => assert!(matches!(fetch(missing, cache, "ubuntu"), Err(Error::Git { .. }))),
+                0 => assert_eq!(place.fetch("ubuntu").unwrap().kernels.len(), 1),
+                _ => assert!(matches!(fetch(missing, &place.cache(), "ubuntu"), Err(Error::Git { .. }))),
             });
         }
     });
-    assert_eq!(fs::read_dir(&cache).unwrap().count(), 1, "nothing is left of what was not there");
+    assert_eq!(fs::read_dir(place.cache()).unwrap().count(), 1, "nothing is left of what was not there");
 }
 
 #[test]
 fn what_fetch_has_not_made_is_left_alone() {
-    if !has_git() {
-        return;
-    }
-    let place = tempfile::tempdir().unwrap();
-    let hub = hub(place.path());
-    let cache = place.path().join("cache");
-    let own = fetch(&hub, &cache, "ubuntu").unwrap().folder.parent().unwrap().to_owned();
+    let Some(place) = Place::new() else { return };
+    let own = place.own();
     // A folder of that name without the marker, and one of another address.
     fs::write(own.join("btf-archive"), "/another/address\n").unwrap();
-    let error = fetch(&hub, &cache, "ubuntu").unwrap_err();
+    let error = place.fetch("ubuntu").unwrap_err();
     assert!(matches!(&error, Error::Foreign { .. }) && error.to_string().contains("another address"), "{error}");
     fs::remove_dir_all(&own).unwrap();
     fs::create_dir(&own).unwrap();
     fs::write(own.join("mine"), "mine").unwrap();
-    let error = fetch(&hub, &cache, "ubuntu").unwrap_err();
+    let error = place.fetch("ubuntu").unwrap_err();
     assert!(matches!(&error, Error::Foreign { .. }) && error.to_string().contains("not made by"), "{error}");
     assert_eq!(fs::read(own.join("mine")).unwrap(), b"mine");
     // git runs what a configuration says, so nobody else's is used.
     if rustix::process::geteuid().is_root() {
         fs::remove_dir_all(&own).unwrap();
-        fetch(&hub, &cache, "ubuntu").unwrap();
+        place.fetch("ubuntu").unwrap();
         std::os::unix::fs::lchown(&own, Some(12345), None).unwrap();
-        let error = fetch(&hub, &cache, "ubuntu").unwrap_err();
+        let error = place.fetch("ubuntu").unwrap_err();
         assert!(matches!(&error, Error::Foreign { .. }) && error.to_string().contains("another user"), "{error}");
     }
     // A failed fetch leaves nothing that was not there.
@@ -282,12 +289,8 @@ fn what_fetch_has_not_made_is_left_alone() {
 /// Some kernels of Amazon Linux 1 are in a folder without a distribution.
 #[test]
 fn kernels_without_a_folder_of_their_distribution_are_fetched_too() {
-    if !has_git() {
-        return;
-    }
-    let place = tempfile::tempdir().unwrap();
-    let hub = hub(place.path());
-    let new = |name: &str| Fetch::new().url(hub.to_str().unwrap()).cache(place.path().join(name));
+    let Some(place) = Place::new() else { return };
+    let new = |name: &str| Fetch::new().url(place.hub.to_str().unwrap()).cache(place.path().join(name));
     for (name, fetch, count) in [
         ("all", new("all").all(), 4),
         ("release", new("release").release("4.14.101-75*"), 1),

@@ -50,6 +50,16 @@ fn modules_in_every_way_from_memory_and_from_a_file() {
 }
 
 #[test]
+fn names_parse_back() {
+    for &compression in Compression::ALL {
+        assert_eq!(compression.to_string().parse(), Ok(compression));
+        assert_eq!(compression.as_str().to_uppercase().parse(), Ok(compression));
+    }
+    let error = "rar".parse::<Compression>().unwrap_err();
+    assert_eq!(error.to_string(), "unknown compression, expected one such as gzip or xz");
+}
+
+#[test]
 fn raw_btf_in_every_way() {
     let btf = fixtures::read("bpf/pahole32/types32-powerpc.btf");
     for format in formats() {

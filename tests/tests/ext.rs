@@ -3,11 +3,13 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+use std::collections::HashSet;
+
 use btf_build::{Builder, Error as BuildError, Merge};
 use btf_format::{ByteOrder, Layout, RawBtf, RecordsMut, Word, convert, convert_ext};
 use btf_tests::{
     blob::Blob,
-    fixtures,
+    fixtures::{self, btf_ext},
     memory::{self, CountingAllocator},
 };
 use btf_types::{Btf, BtfExt, CoreReloKind, Error, Kind, Linkage, Remap};
@@ -15,12 +17,6 @@ use proptest::prelude::*;
 
 #[global_allocator]
 static COUNTING: CountingAllocator = CountingAllocator;
-
-fn open(object: &str) -> BtfExt {
-    let section = |name| fixtures::section(object, name).unwrap_or_else(|| panic!("{object}: {name}"));
-    let btf = Btf::parse(section(".BTF")).unwrap_or_else(|error| panic!("{object}: {error}"));
-    BtfExt::parse(section(".BTF.ext"), &btf).unwrap_or_else(|error| panic!("{object}: {error}"))
-}
 
 fn objects() -> Vec<String> {
     ["bpf/clang-14", "bpf/clang-22"]
@@ -35,7 +31,7 @@ fn all_objects_of_both_compilers_and_byte_orders_open() {
     let objects = objects();
     assert!(objects.len() > 30);
     for object in objects {
-        let ext = open(&object);
+        let ext = btf_ext(&object);
         let order = if object.contains("-eb") { ByteOrder::Big } else { ByteOrder::Little };
         assert_eq!(ext.btf().byte_order(), order, "{object}");
         let mut funcs = 0;
@@ -61,10 +57,23 @@ fn all_objects_of_both_compilers_and_byte_orders_open() {
 
 /// The source line that a line info names is the line of the source.
 #[test]
+fn a_record_equals_itself_alone() {
+    let object = "bpf/clang-22/core_type-el.bpf.o";
+    let (ext, again) = (btf_ext(object), btf_ext(object));
+    let by_section: HashSet<_> = ext.into_iter().flat_map(|section| section.core_relos()).collect();
+    assert!(by_section.len() > 1);
+    assert_eq!(by_section, ext.core_relos().collect());
+    assert!(again.core_relos().all(|relo| !by_section.contains(&relo)), "of another BtfExt");
+    assert_eq!(ext.line_infos().collect::<HashSet<_>>().len(), ext.line_infos().len());
+    assert_eq!(ext.func_infos().next(), ext.func_infos().next());
+    assert_eq!(ext.sections().collect::<HashSet<_>>().len(), ext.sections().len());
+}
+
+#[test]
 fn lines_are_those_of_the_source() {
     for object in objects().into_iter().filter(|name| name.contains("maps") || name.contains("tags")) {
         let mut compared = 0;
-        for info in open(&object).line_infos() {
+        for info in btf_ext(&object).line_infos() {
             let file = info.file().to_string();
             let path = format!("bpf/{}", file.rsplit('/').next().unwrap());
             let source = String::from_utf8(fixtures::read(&path)).unwrap();
@@ -89,7 +98,7 @@ fn relocations_are_those_that_libbpf_sees() {
             .filter(|line| !line.starts_with('#'))
             .map(|line| line.split('\t').take(5).collect::<Vec<_>>().join("\t"))
             .collect();
-        let ext = open(&format!("bpf/clang-22/{name}.bpf.o"));
+        let ext = btf_ext(&format!("bpf/clang-22/{name}.bpf.o"));
         let found: Vec<String> = ext
             .core_relos()
             .map(|relo| {
@@ -105,7 +114,7 @@ fn relocations_are_those_that_libbpf_sees() {
 
 #[test]
 fn access_strings_are_numbers() {
-    let ext = open("bpf/clang-22/core_real-el.bpf.o");
+    let ext = btf_ext("bpf/clang-22/core_real-el.bpf.o");
     for relo in ext.core_relos() {
         let text = relo.access().map(|number| number.to_string()).collect::<Vec<_>>().join(":");
         assert_eq!(relo.access_string(), text.as_str());
@@ -132,7 +141,7 @@ fn what_does_not_belong_to_the_btf_is_refused() {
     let mut swapped = bytes;
     convert_ext(&mut swapped, ByteOrder::Big).unwrap();
     let swapped = BtfExt::parse(swapped, &big).unwrap();
-    let ext = open(object);
+    let ext = btf_ext(object);
     let all = |ext: &BtfExt| ext.core_relos().map(|relo| format!("{relo:?}")).collect::<Vec<_>>();
     assert_eq!(all(&swapped), all(&ext));
     assert!(ext.btf().types().any(|ty| ty.kind() == Some(Kind::Func)));
@@ -142,7 +151,7 @@ fn what_does_not_belong_to_the_btf_is_refused() {
 fn bytes_are_those_it_was_opened_from_in_either_order() {
     for object in objects() {
         let bytes = fixtures::section(&object, ".BTF.ext").unwrap();
-        let ext = open(&object);
+        let ext = btf_ext(&object);
         let order = ext.btf().byte_order();
         assert_eq!(ext.to_bytes(order).as_deref(), Ok(&bytes[..]), "{object}");
         let swapped = ext.to_bytes(order.swapped()).unwrap();
@@ -155,7 +164,7 @@ fn bytes_are_those_it_was_opened_from_in_either_order() {
 #[test]
 fn sections_by_name_have_all_that_there_is() {
     for object in objects() {
-        let ext = open(&object);
+        let ext = btf_ext(&object);
         let names: Vec<_> = ext.sections().map(btf_types::ExtSection::name).collect();
         assert_eq!(names.len(), ext.sections().len());
         let (mut funcs, mut lines, mut relos) = (0, 0, 0);
@@ -242,13 +251,13 @@ fn access_strings_are_looked_at_as_far_as_they_can_go() {
     let (btf, offsets) = btf_with(strings);
     let open = |access| BtfExt::parse(ext_of([&[], &[], &[16, offsets[0], 1, 8, 1, access, 0]]), &btf);
     for wrong in [offsets[1], offsets[3], offsets[4], offsets[5]] {
-        match open(wrong) {
+        match btf_ext(wrong) {
             Err(Error::AccessString { insn_off: 8, found, .. }) => assert!(found.as_name().as_bytes().len() < 1000),
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(open(offsets[2]).unwrap().core_relos().next().unwrap().access().count(), 64);
-    assert_eq!(open(offsets[6]).unwrap().core_relos().next().unwrap().access().collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(btf_ext(offsets[2]).unwrap().core_relos().next().unwrap().access().count(), 64);
+    assert_eq!(btf_ext(offsets[6]).unwrap().core_relos().next().unwrap().access().collect::<Vec<_>>(), [0, 1]);
 }
 
 /// All that it says, but for ids and offsets.
@@ -265,7 +274,7 @@ fn said(ext: &BtfExt) -> Vec<String> {
 fn remapped_there_and_back() {
     const SHIFT: u32 = 5;
     for object in objects() {
-        let ext = open(&object);
+        let ext = btf_ext(&object);
         let btf = ext.btf();
         // The same types and strings after others: as split BTF is on a base.
         let mut base = Blob::new();
@@ -307,7 +316,7 @@ fn remapped_there_and_back() {
 #[test]
 fn remapped_into_the_merger_of_all_objects() {
     for order in [ByteOrder::Little, ByteOrder::Big] {
-        let objects: Vec<BtfExt> = objects().iter().map(|object| open(object)).collect();
+        let objects: Vec<BtfExt> = objects().iter().map(|object| btf_ext(object)).collect();
         let objects: Vec<&BtfExt> = objects.iter().filter(|ext| ext.btf().byte_order() == order).collect();
         assert!(objects.len() > 5);
         let (mut merge, mut bare) = (Merge::new(), Merge::new());

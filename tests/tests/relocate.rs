@@ -12,12 +12,6 @@ use btf_types::{Btf, BtfExt, Collection};
 /// Number of rows of all golden files.
 const ROWS: usize = 2153;
 
-fn open(object: &str) -> BtfExt {
-    let section = |name| fixtures::section(object, name).unwrap_or_else(|| panic!("{object}: {name}"));
-    let btf = Btf::parse(section(".BTF")).unwrap_or_else(|error| panic!("{object}: {error}"));
-    BtfExt::parse(section(".BTF.ext"), &btf).unwrap_or_else(|error| panic!("{object}: {error}"))
-}
-
 /// The columns of `btf relocs`, as the golden files have them.
 fn table(relocated: &Relocated) -> String {
     let mut text = String::new();
@@ -63,7 +57,7 @@ fn targets(case: &CoreCase) -> Targets {
 fn all_results_are_those_of_libbpf() {
     let mut rows = 0;
     for case in fixtures::core_cases() {
-        let relocated = Relocator::new(targets(&case)).relocate(&open(&case.object));
+        let relocated = Relocator::new(targets(&case)).relocate(&btf_ext(&case.object));
         let golden = String::from_utf8(fixtures::read(&case.golden)).unwrap();
         for (found, expected) in table(&relocated).lines().zip(golden.lines()) {
             assert_eq!(found, expected, "{case:?}");
@@ -81,8 +75,8 @@ fn all_results_are_those_of_libbpf() {
 fn parts_of_a_section_are_patched_as_the_whole_is() {
     let mut parts = 0;
     for case in fixtures::core_cases() {
-        let relocated = Relocator::new(targets(&case)).relocate(&open(&case.object));
-        for section in open(&case.object).sections() {
+        let relocated = Relocator::new(targets(&case)).relocate(&btf_ext(&case.object));
+        for section in btf_ext(&case.object).sections() {
             let before = fixtures::section(&case.object, &section.name().to_string()).unwrap();
             let mut whole = before.clone();
             if relocated.apply(section.name(), &mut whole).is_err() {
@@ -109,7 +103,7 @@ fn a_program_that_is_relocated_for_its_own_types_stays_as_it_is() {
         if !name.ends_with(".bpf.o") || fixtures::section(&name, ".BTF.ext").is_none() {
             continue;
         }
-        let ext = open(&name);
+        let ext = btf_ext(&name);
         let relocated = Relocator::new(Targets::custom(ext.btf())).relocate(&ext);
         for relocation in relocated.iter().filter(|relocation| relocation.candidate_count() == 1) {
             match relocation.outcome() {
@@ -130,7 +124,7 @@ fn a_program_that_is_relocated_for_its_own_types_stays_as_it_is() {
 fn errors_name_program_instruction_relocation_and_value() {
     let object = "bpf/clang-22/core_forms-el.bpf.o";
     let target = Btf::parse(fixtures::read("golden/core/core_forms_tgt1-el.btf")).unwrap();
-    let relocated = Relocator::new(Targets::custom(&target)).relocate(&open(object));
+    let relocated = Relocator::new(Targets::custom(&target)).relocate(&btf_ext(object));
     let error = |section: &str, change: fn(&mut [u8])| {
         let mut code = fixtures::section(object, section).unwrap();
         change(&mut code);
@@ -161,7 +155,7 @@ fn errors_name_program_instruction_relocation_and_value() {
 #[test]
 fn candidates_and_why_each_was_dropped() {
     let target = Btf::parse(fixtures::read("golden/core/core_ambiguous_tgt1-el.btf")).unwrap();
-    let relocated = Relocator::new(Targets::custom(&target)).relocate(&open("bpf/clang-22/core_ambiguous-el.bpf.o"));
+    let relocated = Relocator::new(Targets::custom(&target)).relocate(&btf_ext("bpf/clang-22/core_ambiguous-el.bpf.o"));
     let verdicts = |section: &str, number: usize| {
         let relocation = relocated.section(section).nth(number).unwrap();
         let candidates = relocation.candidates();

@@ -14,10 +14,11 @@ use crate::content::modules_path;
 use crate::{
     Entry, Error, Limits,
     content::Content,
+    detect::{BLOCK, why_not},
     index::{Index, Place},
     limits::Budget,
     members::{Member, Scope, Step},
-    source::{self, START, Source},
+    source::{self, Source},
     unpack::PACKAGE_JSON,
 };
 
@@ -312,9 +313,9 @@ impl Archive {
 /// The first bytes of an archive, if they are an archive's.
 fn start(name: &str, reader: &mut dyn Read) -> Result<Vec<u8>, Error> {
     let mut start = Vec::new();
-    let read = reader.take(START as u64).read_to_end(&mut start);
+    let read = reader.take(BLOCK as u64).read_to_end(&mut start);
     read.map_err(|reason| Error::Io { operation: "read", path: name.into(), reason })?;
-    match source::why_not(&start) {
+    match why_not(&start) {
         Some(found) => Err(Error::NotAnArchive { archive: name.into(), found }),
         None => Ok(start),
     }

@@ -8,6 +8,7 @@ use btf_types::{ByteOrder, Bytes};
 
 use crate::{
     Error, Limits,
+    detect::{is_btf, is_tar},
     entry::release_of,
     members::{self, Member, Scope, Step},
 };
@@ -39,7 +40,7 @@ impl Content {
             return Ok(Self { vmlinux: bytes, modules: Vec::new(), is_plain });
         }
         let fault = |reason| Error::NoBtf { member: member.into(), reason };
-        if !members::is_tar(&bytes) {
+        if !is_tar(&bytes) {
             return Err(fault("neither BTF nor a tar of it, packed or not"));
         }
         let mut files = btf_files(member, &bytes, scope)?;
@@ -115,8 +116,4 @@ fn decoded(member: &str, bytes: Bytes, scope: Scope<'_>) -> Result<Bytes, Error>
     })?;
     scope.budget.spend(decoded.len() as u64)?;
     Ok(decoded.into())
-}
-
-pub(crate) fn is_btf(bytes: &[u8]) -> bool {
-    bytes.first_chunk().is_some_and(|&magic| ByteOrder::of_magic(magic).is_some())
 }

@@ -59,6 +59,7 @@ mod alias;
 mod archive;
 mod cache;
 mod content;
+mod detect;
 #[cfg(feature = "trim")]
 mod embed;
 mod entry;

@@ -15,8 +15,8 @@ use tar::{EntryType, Header};
 
 use crate::{
     Error, Limits,
+    detect::{BLOCK, is_end, is_sound, why_not},
     limits::Budget,
-    source,
     stream::{Bounded, Source},
 };
 
@@ -40,7 +40,7 @@ impl Scope<'_> {
     }
 
     fn no_archive(&self, start: &[u8]) -> Error {
-        let found = source::why_not(start).unwrap_or("it is compressed twice");
+        let found = why_not(start).unwrap_or("it is compressed twice");
         Error::NotAnArchive { archive: self.name.into(), found }
     }
 
@@ -154,18 +154,6 @@ pub(crate) fn each(
     Ok(())
 }
 
-/// Bytes of a block, of which an archive is made.
-pub(crate) const BLOCK: usize = 512;
-
-/// Returns `true` if a file that begins with these bytes may be a tar: a header
-/// with the right checksum, or the zeros of an empty archive.
-pub(crate) fn is_tar(start: &[u8]) -> bool {
-    let Some(block) = start.first_chunk::<BLOCK>() else { return false };
-    let mut header = Header::new_old();
-    header.as_mut_bytes().copy_from_slice(block);
-    is_end(&header) || is_sound(&header)
-}
-
 /// The next member's header; `None` at the end.
 fn header(reader: &mut impl Read, is_first: bool, scope: Scope<'_>) -> Result<Option<Header>, Error> {
     let mut header = Header::new_old();
@@ -193,18 +181,6 @@ fn header(reader: &mut impl Read, is_first: bool, scope: Scope<'_>) -> Result<Op
         return Err(scope.damaged("a header has a wrong checksum"));
     }
     Ok(Some(header))
-}
-
-fn is_end(header: &Header) -> bool {
-    header.as_bytes().iter().all(|&byte| byte == 0)
-}
-
-/// Verifies the checksum. (Its own bytes, 148 to 155, count as spaces.)
-fn is_sound(header: &Header) -> bool {
-    let bytes = header.as_bytes();
-    let sum = |bytes: &[u8]| bytes.iter().map(|&byte| u32::from(byte)).sum::<u32>();
-    let own = bytes.get(148..156).unwrap_or_default();
-    header.cksum().is_ok_and(|stored| stored == sum(bytes) - sum(own) + 8 * u32::from(b' '))
 }
 
 /// Passes over bytes, which have to be there.

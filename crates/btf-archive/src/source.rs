@@ -14,7 +14,6 @@ use btf_types::Bytes;
 
 use crate::{
     Error, Limits,
-    content::is_btf,
     index::Index,
     members::{self, Member, Scope, Step},
     stream::Plain,
@@ -22,9 +21,6 @@ use crate::{
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 64 << 10;
-
-/// Bytes that tell what a file is.
-pub(crate) const START: usize = members::BLOCK;
 
 /// Where an archive is.
 #[derive(Debug)]
@@ -34,22 +30,6 @@ pub(crate) enum Source {
     Bytes(Bytes),
     /// The contents of a reader, in a file that nobody else sees.
     Spooled(File),
-}
-
-/// Why a file that begins with these bytes is not an archive; `None` if it may
-/// be one.
-pub(crate) fn why_not(start: &[u8]) -> Option<&'static str> {
-    if start.is_empty() {
-        Some("it is empty")
-    } else if is_btf(start) {
-        Some("it is BTF itself, not an archive of it")
-    } else if Compression::detect(start).is_some() || members::is_tar(start) {
-        None
-    } else if start.starts_with(b"\x7fELF") {
-        Some("it is an ELF file")
-    } else {
-        Some("it is neither a tar, plain or compressed, nor a folder")
-    }
 }
 
 impl Source {

@@ -6,7 +6,7 @@ use std::{
     ops::Range,
 };
 
-use crate::{members::BLOCK, platform};
+use crate::{detect::BLOCK, platform};
 
 /// A reader of an archive.
 pub(crate) trait Source: BufRead {

@@ -68,7 +68,7 @@ pub use bpf::{
 };
 pub use container::{
     btf_file::BtfFile,
-    decode::{Compression, Decoder},
+    decode::{Compression, Decoder, ParseCompressionError},
     image::ImageKind,
     layer::Layer,
     limits::Limits,

@@ -52,11 +52,19 @@ impl ByteOrder {
     }
 }
 
-impl fmt::Display for ByteOrder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl ByteOrder {
+    /// The name: `little-endian` or `big-endian`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Little => "little-endian",
             Self::Big => "big-endian",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ByteOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

@@ -19,6 +19,15 @@ macro_rules! relo_kinds {
         impl CoreReloKind {
             /// All known kinds, in the order of their numbers.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The name in libbpf's log: `byte_off`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                    Self::Unknown(_) => "unknown",
+                }
+            }
         }
 
         impl From<u32> for CoreReloKind {
@@ -40,12 +49,9 @@ macro_rules! relo_kinds {
         }
 
         impl fmt::Display for CoreReloKind {
-            /// Writes the kind as libbpf's log names it: `byte_off`.
+            /// Writes [`CoreReloKind::as_str`].
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self {
-                    $(Self::$name => $text,)*
-                    Self::Unknown(_) => "unknown",
-                })
+                f.pad(self.as_str())
             }
         }
     };

@@ -4,7 +4,11 @@
 //! Source: `Documentation/bpf/btf.rst`, ".BTF.ext section".
 
 use alloc::{sync::Arc, vec::Vec};
-use core::{fmt, iter::FusedIterator};
+use core::{
+    fmt,
+    hash::{Hash, Hasher},
+    iter::FusedIterator,
+};
 
 use btf_format::{self as raw, ByteOrder, ExtHeader, RawBtfExt, Section, Word};
 use bytes::Bytes;
@@ -160,6 +164,16 @@ impl BtfExt {
     }
 }
 
+impl<'a> IntoIterator for &'a BtfExt {
+    type Item = ExtSection<'a>;
+    type IntoIter = ExtSections<'a>;
+
+    /// The program sections, see [`BtfExt::sections`].
+    fn into_iter(self) -> ExtSections<'a> {
+        self.sections()
+    }
+}
+
 impl fmt::Debug for BtfExt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BtfExt")
@@ -268,6 +282,12 @@ impl PartialEq for ExtSection<'_> {
 
 impl Eq for ExtSection<'_> {}
 
+impl Hash for ExtSection<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.number, core::ptr::from_ref(self.ext)).hash(state);
+    }
+}
+
 impl fmt::Debug for ExtSection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExtSection")
@@ -335,6 +355,21 @@ macro_rules! infos {
             #[must_use]
             pub fn section(self) -> ExtSection<'a> {
                 ExtSection { ext: self.ext, number: self.section }
+            }
+        }
+
+        /// Equal if it is the same record of the same [`BtfExt`].
+        impl PartialEq for $name<'_> {
+            fn eq(&self, other: &Self) -> bool {
+                core::ptr::eq(self.raw, other.raw)
+            }
+        }
+
+        impl Eq for $name<'_> {}
+
+        impl Hash for $name<'_> {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                core::ptr::from_ref(self.raw).hash(state);
             }
         }
 

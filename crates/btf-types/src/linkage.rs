@@ -42,13 +42,21 @@ impl From<Linkage> for u32 {
     }
 }
 
-impl fmt::Display for Linkage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Linkage {
+    /// The name as `bpftool` prints it: `static`, `global`, `extern`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Static => "static",
             Self::Global => "global",
             Self::Extern => "extern",
             Self::Unknown(_) => "(unknown)",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Linkage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

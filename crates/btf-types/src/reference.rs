@@ -65,11 +65,19 @@ pub enum FwdKind {
     Union,
 }
 
-impl fmt::Display for FwdKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl FwdKind {
+    /// The keyword of C: `struct` or `union`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Struct => "struct",
             Self::Union => "union",
-        })
+        }
+    }
+}
+
+impl fmt::Display for FwdKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

@@ -56,6 +56,29 @@ impl DataKind {
     }
 }
 
+impl DataKind {
+    /// The name of the section, or of those that are like it: `.rodata`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Data => ".data",
+            Self::ReadOnly => ".rodata",
+            Self::Zero => ".bss",
+            Self::Kconfig => ".kconfig",
+            Self::Ksyms => ".ksyms",
+            Self::Maps => ".maps",
+            Self::StructOps => ".struct_ops",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for DataKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 impl<'obj> DataSection<'obj> {
     pub(crate) fn new(object: &'obj BpfObject, datasec: Datasec<'obj>, fixed: &'obj DatasecFixup) -> Self {
         Self { object, datasec, fixed }

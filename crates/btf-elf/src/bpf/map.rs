@@ -111,6 +111,23 @@ pub enum Pinning {
     ByName,
 }
 
+impl Pinning {
+    /// The name in the definition of a map: `none` or `by_name`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ByName => "by_name",
+        }
+    }
+}
+
+impl fmt::Display for Pinning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 impl<'obj> Map<'obj> {
     /// Its name.
     #[must_use]

@@ -90,9 +90,11 @@ impl ImageKind {
     }
 }
 
-impl fmt::Display for ImageKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl ImageKind {
+    /// The architecture and the name of the image: `x86 bzImage`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::BzImage => "x86 bzImage",
             Self::Zboot => "EFI zboot image",
             Self::Arm64 => "arm64 Image",
@@ -100,7 +102,13 @@ impl fmt::Display for ImageKind {
             Self::ArmZImage => "arm zImage",
             Self::S390 => "s390x image",
             Self::Other => "image",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ImageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) enum Content {
 }
 
 /// One thing that a file is, around the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layer {
     /// Compressed bytes.

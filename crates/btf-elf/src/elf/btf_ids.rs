@@ -20,7 +20,7 @@ use super::{raw::word, strings::NameBudget};
 use crate::{Elf, Error, Section};
 
 /// Contents of `.BTF_ids`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BtfIds<'elf> {
     words: Vec<u32>,
     ids: Vec<BtfId<'elf>>,
@@ -42,7 +42,7 @@ pub struct BtfId<'elf> {
 }
 
 /// Where a set is, and whether it has flags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Set<'elf> {
     name: Name<'elf>,
     offset: u32,
@@ -51,7 +51,7 @@ struct Set<'elf> {
 }
 
 /// A set of types, in `.BTF_ids`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BtfIdSet<'a> {
     set: Set<'a>,
     flags: Option<u32>,

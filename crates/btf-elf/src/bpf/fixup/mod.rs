@@ -113,6 +113,16 @@ impl DatasecFixups {
     }
 }
 
+impl<'a> IntoIterator for &'a DatasecFixups {
+    type Item = &'a DatasecFixup;
+    type IntoIter = std::slice::Iter<'a, DatasecFixup>;
+
+    /// All DATASECs, see [`DatasecFixups::datasecs`].
+    fn into_iter(self) -> Self::IntoIter {
+        self.datasecs.iter()
+    }
+}
+
 impl DatasecFixup {
     /// The id of the DATASEC.
     #[must_use]

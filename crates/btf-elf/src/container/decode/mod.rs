@@ -14,6 +14,7 @@ mod zstd;
 use std::{
     fmt,
     io::{self, BufReader, Read},
+    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -158,6 +159,21 @@ impl fmt::Display for Compression {
         f.pad(self.as_str())
     }
 }
+
+impl FromStr for Compression {
+    type Err = ParseCompressionError;
+
+    /// Reads a name as [`Compression::as_str`] writes it, in upper or lower case.
+    fn from_str(s: &str) -> Result<Self, ParseCompressionError> {
+        let is_it = |known: &Self| known.as_str().eq_ignore_ascii_case(s);
+        Self::ALL.iter().copied().find(is_it).ok_or(ParseCompressionError(()))
+    }
+}
+
+/// Error of parsing a [`Compression`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown compression, expected one such as gzip or xz")]
+pub struct ParseCompressionError(());
 
 /// Whether this is the header of lzma alone: properties (lc, lp and pb, which
 /// encoders leave at 3, 0 and 2 or nearby), the size of the dictionary (a power
