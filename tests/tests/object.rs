@@ -382,6 +382,7 @@ fn maps_are_what_their_source_says() {
         let rb = map(&maps, "rb");
         assert_eq!((rb.map_type().unwrap().to_string(), rb.max_entries(), rb.key_size()), ("ringbuf".into(), 4096, 0));
         assert_eq!(map(&maps, "events").pinning(), Pinning::ByName);
+        assert_eq!(map(&maps, "events").pinning().to_string(), "by_name");
         assert_eq!(map(&maps, "static_map").var().unwrap().linkage(), Linkage::Static);
     }
 }
@@ -399,6 +400,7 @@ fn programs_variables_and_the_licence_are_what_their_source_says() {
         let kind = |name: &str| object.data_section(name).unwrap().kind();
         assert_eq!(kind(".maps"), DataKind::Maps);
         assert_eq!(kind(".data.custom"), DataKind::Data);
+        assert_eq!(kind(".data.custom").to_string(), ".data");
         assert_eq!(kind(".rodata"), DataKind::ReadOnly);
         assert_eq!(kind(".ksyms"), DataKind::Ksyms);
         assert_eq!(kind("license"), DataKind::Other);

@@ -6,8 +6,8 @@
 use std::fmt::Write;
 
 use btf_relocate::{Outcome, Relocated, Relocator, Targets, Verdict};
-use btf_tests::fixtures::{self, CoreCase};
-use btf_types::{Btf, BtfExt, Collection};
+use btf_tests::fixtures::{self, CoreCase, btf_ext};
+use btf_types::{Btf, Collection};
 
 /// Number of rows of all golden files.
 const ROWS: usize = 2153;

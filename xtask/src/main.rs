@@ -34,7 +34,7 @@ usage: cargo xtask CHORE
     oldest                          check that the workspace compiles with Cargo-minimal.lock
     oldest --renew                  write that lockfile anew
     surface                         compare the public surface of each crate with its surface.txt
-    surface --renew                 write those files anew
+    surface --renew [CRATE]...      write those files anew
 ";
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         ["oldest"] => oldest::check(),
         ["oldest", "--renew"] => oldest::renew(),
         ["surface"] => surface::check(),
-        ["surface", "--renew"] => surface::renew(),
+        ["surface", "--renew", names @ ..] => surface::renew(names),
         ["help" | "--help" | "-h"] => {
             say(format_args!("{}", HELP.trim_end()));
             Ok(())

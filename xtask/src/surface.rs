@@ -34,9 +34,14 @@ pub(crate) fn check() -> Result {
     Err(format!("the public surface of {names} changed; `cargo xtask surface --renew` writes it, read the diff").into())
 }
 
-/// Writes the file of each crate.
-pub(crate) fn renew() -> Result {
-    for library in libraries()? {
+/// Writes the file of each of these crates; of all, if none is named.
+pub(crate) fn renew(names: &[&str]) -> Result {
+    let libraries = libraries()?;
+    let is_known = |name: &&str| libraries.iter().any(|library| library.name == *name);
+    if let Some(unknown) = names.iter().copied().find(|name| !is_known(name)) {
+        return Err(format!("{unknown} is not a published library").into());
+    }
+    for library in libraries.iter().filter(|library| names.is_empty() || names.contains(&library.name.as_str())) {
         fs::write(library.file(), surface(&library.name)?)?;
         println!("surface: {} written", library.file().display());
     }
