@@ -57,10 +57,11 @@ fn all_objects_of_both_compilers_and_byte_orders_open() {
 
 /// The source line that a line info names is the line of the source.
 #[test]
+#[allow(clippy::mutable_key_type, reason = "equal by where they are")]
 fn a_record_equals_itself_alone() {
     let object = "bpf/clang-22/core_type-el.bpf.o";
     let (ext, again) = (btf_ext(object), btf_ext(object));
-    let by_section: HashSet<_> = ext.into_iter().flat_map(|section| section.core_relos()).collect();
+    let by_section: HashSet<_> = ext.into_iter().flat_map(btf_types::ExtSection::core_relos).collect();
     assert!(by_section.len() > 1);
     assert_eq!(by_section, ext.core_relos().collect());
     assert!(again.core_relos().all(|relo| !by_section.contains(&relo)), "of another BtfExt");
@@ -251,13 +252,13 @@ fn access_strings_are_looked_at_as_far_as_they_can_go() {
     let (btf, offsets) = btf_with(strings);
     let open = |access| BtfExt::parse(ext_of([&[], &[], &[16, offsets[0], 1, 8, 1, access, 0]]), &btf);
     for wrong in [offsets[1], offsets[3], offsets[4], offsets[5]] {
-        match btf_ext(wrong) {
+        match open(wrong) {
             Err(Error::AccessString { insn_off: 8, found, .. }) => assert!(found.as_name().as_bytes().len() < 1000),
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(btf_ext(offsets[2]).unwrap().core_relos().next().unwrap().access().count(), 64);
-    assert_eq!(btf_ext(offsets[6]).unwrap().core_relos().next().unwrap().access().collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(open(offsets[2]).unwrap().core_relos().next().unwrap().access().count(), 64);
+    assert_eq!(open(offsets[6]).unwrap().core_relos().next().unwrap().access().collect::<Vec<_>>(), [0, 1]);
 }
 
 /// All that it says, but for ids and offsets.

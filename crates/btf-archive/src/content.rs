@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use btf_elf::Compression;
-use btf_types::{ByteOrder, Bytes};
+use btf_types::Bytes;
 
 use crate::{
     Error, Limits,
