@@ -6,6 +6,7 @@ use btf_types::Btf;
 
 use crate::{
     Error,
+    hash_table::Table,
     layers::{Layers, own_strings, terminated},
     string_map::StringMap,
     string_table::StringTable,
@@ -41,8 +42,8 @@ impl SourceStrings {
     /// Calls `mapped` with each string that was asked for, as the range of its
     /// old offsets with the NUL, and its new offset.
     pub(crate) fn for_each(&self, btf: &Btf, mut mapped: impl FnMut(Range<u32>, u32)) {
-        for (&start, to) in &self.below.to {
-            mapped(start..to.end, to.new);
+        for (old, new) in &self.below.found {
+            mapped(old.clone(), *new);
         }
         self.own.for_each(btf, mapped);
     }
@@ -54,22 +55,22 @@ impl SourceStrings {
 /// middle of it follow.
 #[derive(Debug, Default)]
 pub(crate) struct FewStrings {
-    /// By where the string begins.
-    to: BTreeMap<u32, To>,
-    /// Offsets that were asked for lately, each with the new one, at the place
-    /// that its bits say: most are asked for again and again.
-    recent: Vec<(u32, u32)>,
+    /// The new offset of each string, plus 1, by where it begins: the hashes are
+    /// different already.
+    to: Table,
+    /// Each string that was asked for: its old offsets with the NUL, and the new
+    /// one.
+    found: Vec<(Range<u32>, u32)>,
+    /// Where strings begin and end that were asked for by an offset in the middle.
+    /// So none is gone through for each of its bytes.
+    by_middle: BTreeMap<u32, u32>,
 }
 
-/// How many offsets are kept as recent.
-const RECENT: usize = 1024;
-
-/// Where a string goes.
-#[derive(Debug)]
-struct To {
-    /// Where it ends, after its NUL.
-    end: u32,
-    new: u32,
+/// A hash that no two offsets share. Where many meet in a table of some size they
+/// are as far apart as it is large, so that there are no more of them than the
+/// strings have bytes for.
+fn hash(offset: u32) -> u32 {
+    offset.wrapping_mul(0x9e37_79b1)
 }
 
 impl FewStrings {
@@ -78,35 +79,48 @@ impl FewStrings {
         if offset == 0 {
             return Ok(0);
         }
-        let place = offset as usize % RECENT;
-        if let Some(&(old, new)) = self.recent.get(place)
-            && old == offset
-        {
-            return Ok(new);
+        match self.to.find(hash(offset), |_| true) {
+            Ok(new) => Ok(new - 1),
+            Err(_) => self.find(layers, offset, table),
         }
-        let new = self.find(layers, offset, table)?;
-        self.recent.resize(RECENT, (0, 0));
-        if let Some(recent) = self.recent.get_mut(place) {
-            *recent = (offset, new);
-        }
-        Ok(new)
     }
 
+    /// The new offset of a string that was not asked for by where it begins.
     #[inline(never)]
     fn find(&mut self, layers: &Layers, offset: u32, table: &mut StringTable) -> Result<u32, Error> {
-        if let Some((start, to)) = self.to.range(..=offset).next_back()
-            && offset < to.end
-        {
-            return Ok(to.new + (offset - start));
-        }
         let Some((first, layer)) = layers.get(layers.of_string(offset)) else { return Ok(0) };
-        let (strings, own) = (own_strings(layer), (offset - first) as usize);
-        let start = memchr::memrchr(0, strings.get(..own).unwrap_or_default()).map_or(0, |nul| nul + 1);
-        let string = terminated(strings.get(start..).unwrap_or_default());
-        let (start, end) = (first + start as u32, first + (start + string.len()) as u32 + 1);
+        let strings = own_strings(layer);
+        let before = strings.get(..(offset - first) as usize).unwrap_or_default();
+        let start = match before.last() {
+            None | Some(0) => offset,
+            Some(_) => self.start_of(strings, first, before),
+        };
+        self.to.reserve(1);
+        let place = match self.to.find(hash(start), |_| true) {
+            Ok(new) => return Ok(new - 1 + (offset - start)),
+            Err(place) => place,
+        };
+        let string = terminated(strings.get((start - first) as usize..).unwrap_or_default());
         let new = table.intern_checked(string)?;
-        self.to.insert(start, To { end, new });
+        self.to.insert(place, hash(start), new + 1);
+        self.found.push((start..start + string.len() as u32 + 1, new));
         Ok(new + (offset - start))
+    }
+
+    /// Where the string begins that an offset lies in the middle of; `before` are
+    /// the strings before it, and `first` is the offset of those of the layer.
+    fn start_of(&mut self, strings: &[u8], first: u32, before: &[u8]) -> u32 {
+        let offset = first + before.len() as u32;
+        if let Some((&start, &end)) = self.by_middle.range(..offset).next_back()
+            && offset < end
+        {
+            return start;
+        }
+        let start = memchr::memrchr(0, before).map_or(0, |nul| nul + 1);
+        let len = terminated(strings.get(start..).unwrap_or_default()).len();
+        let start = first + start as u32;
+        self.by_middle.insert(start, start + len as u32 + 1);
+        start
     }
 }
 
@@ -133,6 +147,7 @@ mod tests {
         assert_eq!(table.as_bytes(), b"\0long long\0int\0short\0own\0");
         let mut all = Vec::new();
         strings.for_each(&top, |old, new| all.push((old, new)));
+        all.sort_by_key(|(old, _)| old.start);
         assert_eq!(all, [(1..5, 11), (5..15, 1), (15..21, 15), (21..22, 0), (22..26, 21)]);
     }
 }
