@@ -13,7 +13,7 @@ use btf_format::{
 };
 use btf_types::{Btf, BtfExt, Collection, Error, Remap, Type};
 
-use crate::{blob::Blob, described::Description, judging, making, memory, relocating, trimming, walk};
+use crate::{blob::Blob, described::Description, headers, judging, making, memory, relocating, trimming, walk};
 
 /// Makes a binary of a fuzz target, in which allocations are counted.
 #[macro_export]
@@ -48,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     ("object", object),
     ("relocate", relocating::relocate),
     ("trim", trimming::trim),
+    ("c_header", headers::c_header),
     #[cfg(target_os = "linux")]
     ("os_release", os_release),
     #[cfg(target_os = "linux")]
@@ -512,6 +513,7 @@ pub fn described_btf(input: &[u8]) {
             let _ = (btf.find::<Type<'_>>(name).is_ok(), btf.find_flavors::<Type<'_>>(name.essential()).len());
         });
     }
+    headers::check(&btf);
     for order in [ByteOrder::Little, ByteOrder::Big] {
         let converted = bounded("to_bytes", len, || btf.to_bytes(order)).expect("all kinds are known");
         bounded("parse", len, || Btf::parse(converted)).expect("it was sound before");

@@ -7,6 +7,7 @@ pub mod described;
 pub mod elf_blob;
 pub mod fixtures;
 pub mod fuzz;
+pub mod headers;
 pub mod image;
 pub mod judging;
 pub mod making;

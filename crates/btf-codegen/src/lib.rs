@@ -18,7 +18,7 @@
 //! let mut header = String::new();
 //! c::Header::new().root("sk_buff").static_asserts(true).write(&vmlinux, &mut header)?;
 //! assert!(header.contains("struct sk_buff {\n"));
-//! assert!(header.contains("_Static_assert(__builtin_offsetof(struct sk_buff, len) == "));
+//! assert!(header.contains("_Static_assert(__builtin_offsetof(struct sk_buff, len) == 8,"));
 //! # Ok(())
 //! # }
 //! ```

@@ -17,6 +17,8 @@ mod build;
 #[cfg(target_os = "linux")]
 mod case;
 #[cfg(target_os = "linux")]
+mod codegen;
+#[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]
 mod counted;

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     archive, build,
     case::{Case, Cost, Entry, Figures, Input, Meter, PARTS, faults},
-    command, counted, elf, format, kernel, relocate, types,
+    codegen, command, counted, elf, format, kernel, relocate, types,
 };
 
 /// All entry points.
@@ -21,6 +21,7 @@ const ENTRIES: &[&[Entry]] = &[
     relocate::ENTRIES,
     kernel::ENTRIES,
     archive::ENTRIES,
+    codegen::ENTRIES,
     command::ENTRIES,
 ];
 

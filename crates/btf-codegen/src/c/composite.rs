@@ -79,7 +79,7 @@ impl<'btf> Printer<'btf, '_> {
             let in_bitfield = is_bitfield && width.is_some();
             if at < offset {
                 let align = if packed { 1 } else { self.align_as_libbpf(member.ty())? };
-                self.padding(ty, Padding::as_libbpf(at, offset, align, in_bitfield, self.btf.pointer_size()))?;
+                self.padding(Padding::as_libbpf(at, offset, align, in_bitfield, self.btf.pointer_size()))?;
             }
             self.member(member, offset, width)?;
             at = offset + width.map_or_else(|| size_of(member.ty()) * 8, u64::from);
@@ -88,7 +88,7 @@ impl<'btf> Printer<'btf, '_> {
         if !ty.is_union() {
             let align = self.align_as_libbpf(ty.into())?;
             let end = u64::from(ty.size()) * 8;
-            self.padding(ty, Padding::as_libbpf(at, end, align, false, self.btf.pointer_size()))?;
+            self.padding(Padding::as_libbpf(at, end, align, false, self.btf.pointer_size()))?;
         }
         Ok(())
     }
@@ -104,11 +104,11 @@ impl<'btf> Printer<'btf, '_> {
                 self.left_out(field, why)?;
                 continue;
             }
-            self.padding(ty, Padding::filling(at, field.offset, largest, pointer_size))?;
+            self.padding(Padding::filling(at, field.offset, largest, pointer_size))?;
             self.member(field.member, field.offset, field.member.bitfield_size())?;
             at = field.offset + field.bits();
         }
-        self.padding(ty, Padding::filling(at, u64::from(ty.size()) * 8, largest, pointer_size))
+        self.padding(Padding::filling(at, u64::from(ty.size()) * 8, largest, pointer_size))
     }
 
     fn union_filled(&mut self, ty: Composite<'btf>) -> fmt::Result {
@@ -126,16 +126,16 @@ impl<'btf> Printer<'btf, '_> {
         self.line()?;
         self.put("struct {")?;
         self.level += 1;
-        self.padding(ty, Padding::filling(0, u64::from(ty.size()) * 8, PACKED_UNIT, self.btf.pointer_size()))?;
+        self.padding(Padding::filling(0, u64::from(ty.size()) * 8, PACKED_UNIT, self.btf.pointer_size()))?;
         self.level -= 1;
         self.line()?;
         self.put("} __attribute__((packed));")
     }
 
     /// Writes padding, a bitfield on each line.
-    fn padding(&mut self, ty: Composite<'btf>, padding: Padding) -> fmt::Result {
+    fn padding(&mut self, padding: Padding) -> fmt::Result {
         for Pad { unit, bits } in padding {
-            self.step(ty.into())?;
+            self.step()?;
             self.line()?;
             self.put(unit.as_str())?;
             self.put(": ")?;
@@ -147,7 +147,7 @@ impl<'btf> Printer<'btf, '_> {
 
     fn member(&mut self, member: Member<'btf>, offset: u64, width: Option<u8>) -> fmt::Result {
         let ty = member.ty();
-        self.step(ty)?;
+        self.step()?;
         let raw = member.name();
         let name = if self.form.exact { Cow::Borrowed(raw.as_bytes()) } else { identifier(raw) };
         let name = if self.form.exact || name.is_empty() { name } else { self.scopes.claim(name) };

@@ -133,8 +133,12 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
     }
 
     fn param_name(&mut self, param: Param<'btf>) -> Name<'btf> {
-        let name = param.name();
-        if self.form.exact || is_identifier(name) { name } else { Name::EMPTY }
+        if self.form.exact {
+            return param.name();
+        }
+        // It says nothing to the compiler, and may be anything.
+        let name = param.name_start(Name::MAX_KERNEL_LEN + 1);
+        if name.as_bytes().len() <= Name::MAX_KERNEL_LEN && is_identifier(name) { name } else { Name::EMPTY }
     }
 
     fn declared(&mut self, name: Name<'_>, needs_space: bool) -> fmt::Result {
@@ -197,6 +201,6 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
     }
 
     fn spend(&mut self) -> bool {
-        self.step(Type::Void).is_ok()
+        self.step().is_ok()
     }
 }

@@ -72,6 +72,7 @@ impl<'btf> Printer<'btf, '_> {
             Type::FuncProto(proto) => {
                 self.emit(proto.return_type(), container, hops)?;
                 for param in proto.params() {
+                    self.step()?;
                     self.emit(param.ty(), container, hops)?;
                 }
             }
@@ -112,6 +113,7 @@ impl<'btf> Printer<'btf, '_> {
             // All members are written, and so need what they are made of.
             let container = if ty.is_anonymous() { container } else { id };
             for member in composite.members() {
+                self.step()?;
                 self.emit(member.ty(), container, hops)?;
             }
         } else if !self.is(id, state::FORWARD) && id != container {

@@ -24,7 +24,7 @@ impl<'btf> Printer<'btf, '_> {
         self.put(" {")?;
         self.level += 1;
         for value in values {
-            self.step(ty)?;
+            self.step()?;
             self.line()?;
             self.put_enumerator(value.name())?;
             self.put(" = ")?;

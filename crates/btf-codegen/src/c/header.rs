@@ -16,7 +16,20 @@ use crate::Error;
 
 const GUARD: &str = "__VMLINUX_H__";
 
-/// A C header with the types of a BTF.
+/// A C header with the types of a BTF: what is in it, and how it is written.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use btf_codegen::c::Header;
+/// # let bytes: &'static [u8] = include_bytes!("../../doc/socket.btf");
+/// # let btf = btf_types::Btf::parse(bytes)?;
+///
+/// let mut text = String::new();
+/// Header::new().root("struct sk_buff").preserve_access_index(false).write(&btf, &mut text)?;
+/// assert!(text.contains("\nstruct sk_buff {\n\tstruct net_device *dev;\n"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Header {
     roots: Vec<Root>,
@@ -126,6 +139,19 @@ impl Header {
     /// struct, union or enumeration with its members, or a typedef; of anything else the
     /// declaration.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use btf_codegen::c::Header;
+    /// # use btf_types::Struct;
+    /// # let bytes: &'static [u8] = include_bytes!("../../doc/socket.btf");
+    /// # let btf = btf_types::Btf::parse(bytes)?;
+    /// let text = Header::new().definition(btf.find::<Struct<'_>>("sk_buff")?)?;
+    /// assert!(text.starts_with("struct sk_buff {\n"));
+    /// assert!(text.ends_with("\n}"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`Header::write`].
@@ -135,6 +161,19 @@ impl Header {
 
     /// The declaration of something of a type, without a `;`: `struct sk_buff *skb`.
     /// Types without a name are written with their members.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use btf_codegen::c::Header;
+    /// # use btf_types::Func;
+    /// # let bytes: &'static [u8] = include_bytes!("../../doc/socket.btf");
+    /// # let btf = btf_types::Btf::parse(bytes)?;
+    /// let func: Func<'_> = btf.find("kfree_skb_reason")?;
+    /// let text = Header::new().declaration(func.proto(), "kfree_skb_reason")?;
+    /// assert!(text.starts_with("void kfree_skb_reason(struct sk_buff *skb"), "{text}");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

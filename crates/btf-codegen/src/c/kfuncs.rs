@@ -20,9 +20,10 @@ impl<'btf> Printer<'btf, '_> {
         for id in ids {
             let Type::DeclTag(tag) = self.ty(id) else { continue };
             let (Type::Func(func), None) = (tag.target(), tag.component_idx()) else { continue };
-            if tag.name() == KFUNC {
+            let name = Type::from(tag).name_start(16);
+            if name == KFUNC {
                 kfuncs.push(func);
-            } else if tag.name() == FASTCALL {
+            } else if name == FASTCALL {
                 fastcalls.insert(func.id());
             }
         }
@@ -30,7 +31,7 @@ impl<'btf> Printer<'btf, '_> {
         kfuncs.sort_by_key(|func| func.name());
         let mut last = Name::EMPTY;
         for func in kfuncs {
-            self.step(func.into())?;
+            self.step()?;
             if self.form.exact || self.is_declarable(func, last)? {
                 self.put("extern ")?;
                 self.put(if fastcalls.contains(&func.id()) { "__bpf_fastcall " } else { "" })?;

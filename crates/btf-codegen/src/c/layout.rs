@@ -228,7 +228,7 @@ impl<'btf> Printer<'btf, '_> {
             let is_next_bitfield = matches!(field.place, Place::Bits(..));
             let align = if packed { 1 } else { field.align };
             for pad in padding(at, field.offset, align, is_bitfield && is_next_bitfield) {
-                self.step(ty.into())?;
+                self.step()?;
                 compiler.pad(pad, pointer_size);
             }
             let start = match field.place {
@@ -248,7 +248,7 @@ impl<'btf> Printer<'btf, '_> {
         let size = 8 * u64::from(ty.size());
         let align = if largest.is_some() { 1 } else { self.align_as_libbpf(ty.into())? };
         for pad in padding(at, size, align, false) {
-            self.step(ty.into())?;
+            self.step()?;
             compiler.pad(pad, pointer_size);
         }
         let is_right = compiler.at.next_multiple_of(compiler.align) == size;
@@ -284,7 +284,7 @@ impl<'btf> Printer<'btf, '_> {
     pub(super) fn fields(&mut self, ty: Composite<'btf>) -> Result<Vec<Field<'btf>>, fmt::Error> {
         let mut fields = Vec::with_capacity(ty.members().len());
         for member in ty.members() {
-            self.step(ty.into())?;
+            self.step()?;
             let place = self.place(member)?;
             let align = self.align_as_libbpf(member.ty())?;
             fields.push(Field { member, offset: member.bit_offset().into(), place, align });

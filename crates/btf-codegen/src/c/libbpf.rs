@@ -63,7 +63,7 @@ impl<'btf> Printer<'btf, '_> {
         let mut largest = 1;
         let mut align = None;
         for member in ty.members() {
-            self.step(ty.into())?;
+            self.step()?;
             let of_member = self.align_within(member.ty(), depth + 1)?;
             let (offset, bits) = member.encoded();
             if of_member == 0 {

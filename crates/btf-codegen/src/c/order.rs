@@ -77,6 +77,7 @@ impl<'btf> Printer<'btf, '_> {
             Type::FuncProto(proto) => {
                 let mut is_strong = self.order(proto.return_type(), through_ptr, hops)?;
                 for param in proto.params() {
+                    self.step()?;
                     is_strong |= self.order(param.ty(), through_ptr, hops)?;
                 }
                 return Ok(is_strong);

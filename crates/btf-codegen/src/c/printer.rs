@@ -14,8 +14,9 @@ const BUFFER: usize = 1 << 15;
 const HOPS: u32 = 512;
 /// How many anonymous types may be inside each other.
 const NESTING: usize = 64;
-/// Steps that any BTF may take, and how many more for each type.
-const STEPS: (u64, u64) = (1 << 20, 64);
+/// Steps that any BTF may take, and how many more for each word of its types. (Kernels
+/// take half a step for each word.)
+const STEPS: (u64, u64) = (1 << 16, 8);
 
 /// How a header is written.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +79,8 @@ pub(super) struct Printer<'btf, 'o> {
     pub(super) inlines: bool,
     /// Tabs at the beginning of a line.
     pub(super) level: usize,
+    /// The type whose definition, or what it needs, is being written.
+    current: Type<'btf>,
     steps_left: u64,
     steps: u64,
     /// Why a method failed with [`fmt::Error`].
@@ -87,8 +90,8 @@ pub(super) struct Printer<'btf, 'o> {
 impl<'btf, 'o> Printer<'btf, 'o> {
     pub(super) fn new(btf: &'btf Btf, form: Form, out: &'o mut dyn fmt::Write) -> Self {
         let count = btf.type_count() as usize;
-        let steps = btf.layers().map(|layer| layer.type_section().len() as u64 / 4).sum::<u64>();
-        let steps = STEPS.0 + STEPS.1 * steps;
+        let words = btf.layers().map(|layer| layer.type_section().len() as u64 / 4).sum::<u64>();
+        let steps = STEPS.0 + STEPS.1 * words;
         let mut states = vec![0; count];
         if let Some(void) = states.first_mut() {
             *void = state::ORDERED | state::EMITTED;
@@ -113,6 +116,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
             shares_scope: false,
             inlines: false,
             level: 0,
+            current: Type::Void,
             steps_left: steps,
             steps,
             failure: None,
@@ -130,9 +134,11 @@ impl<'btf, 'o> Printer<'btf, 'o> {
             return Ok(());
         }
         self.queue.clear();
+        self.current = ty;
         let result = self.order(ty, false, 0).map(drop).and_then(|()| {
             let mut next = 0;
             while let Some(&ty) = self.queue.get(next) {
+                self.current = ty;
                 self.emit(ty, 0, 0)?;
                 next += 1;
             }
@@ -151,6 +157,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
 
     /// Writes the definition of a type alone.
     pub(super) fn definition(&mut self, ty: Type<'btf>) -> fmt::Result {
+        self.current = ty;
         match ty {
             Type::Struct(s) => self.composite(s.into()),
             Type::Union(u) => self.composite(u.into()),
@@ -238,20 +245,20 @@ impl<'btf, 'o> Printer<'btf, 'o> {
 
     /// Takes off a step; fails when there are none left.
     #[inline]
-    pub(super) fn step(&mut self, ty: Type<'_>) -> fmt::Result {
+    pub(super) fn step(&mut self) -> fmt::Result {
         match self.steps_left.checked_sub(1) {
             Some(left) => {
                 self.steps_left = left;
                 Ok(())
             }
-            None => self.fail(Error::TooMuch { ty: TypeRef::of(ty), limit: self.steps }),
+            None => self.fail(Error::TooMuch { ty: TypeRef::of(self.current), limit: self.steps }),
         }
     }
 
     /// One hop more on the way to a definition.
     #[inline]
     pub(super) fn hop(&mut self, ty: Type<'_>, hops: u32) -> Result<u32, fmt::Error> {
-        self.step(ty)?;
+        self.step()?;
         if hops == HOPS {
             self.fail(Error::TooDeep { ty: TypeRef::of(ty), limit: HOPS })?;
         }

@@ -7,14 +7,16 @@
 //!
 //! Source: `sort_btf_c` in `tools/bpf/bpftool/btf.c`.
 
-use std::{cmp::Ordering, ops::Range};
+use std::{cell::OnceCell, cmp::Ordering, ops::Range};
 
-use btf_types::{AnyEnum, Btf, Composite, EnumValue, Name, Type, View};
+use btf_types::{AnyEnum, Btf, Composite, Name, Type, View};
 
 /// How many types of a chain are followed.
 const HOPS: u32 = 64;
 /// The rank of what has none.
 const LAST: u8 = 10;
+/// Bytes of a name that are looked at: as many as a kernel's names have at most.
+const NAME: usize = Name::MAX_KERNEL_LEN;
 
 /// The place of a type among others.
 struct Key<'btf> {
@@ -23,6 +25,8 @@ struct Key<'btf> {
     prefix: u64,
     sort_name: Name<'btf>,
     ty: Type<'btf>,
+    /// Made when it is needed: few types have a name that others have.
+    hash: OnceCell<u64>,
 }
 
 /// The types of these ids for which a header has a definition, or that lead to some,
@@ -39,22 +43,23 @@ impl<'btf> Key<'btf> {
         let rank = match ty {
             Type::Enum(_) | Type::Enum64(_) => u8::from(!ty.is_anonymous()),
             Type::Struct(_) | Type::Union(_) if !ty.is_anonymous() => 3,
-            // A tag has a name too, though that is not one of a definition.
-            Type::Typedef(_) | Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
+            Type::Typedef(_) if !ty.is_anonymous() => rank_of_target(ty),
             // These are written with whatever has them.
             Type::Int(_) | Type::Float(_) | Type::Func(_) | Type::Var(_) | Type::Datasec(_) | Type::DeclTag(_) => {
                 return None;
             }
             Type::Typedef(_) => LAST,
             _ if leads_nowhere(ty) => return None,
+            // A tag has a name too, though not one of a definition.
+            Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
             _ => LAST,
         };
         let sort_name = sort_name(ty);
-        Some(Self { rank, prefix: prefix(sort_name), sort_name, ty })
+        Some(Self { rank, prefix: prefix(sort_name), sort_name, ty, hash: OnceCell::new() })
     }
 
     fn compare(&self, other: &Self) -> Ordering {
-        let own = |key: &Self| key.ty.name();
+        let own = |key: &Self| key.ty.name_start(NAME);
         (self.rank, self.prefix)
             .cmp(&(other.rank, other.prefix))
             .then_with(|| compare_names(self.sort_name, other.sort_name))
@@ -64,7 +69,7 @@ impl<'btf> Key<'btf> {
     }
 
     fn disambiguation(&self) -> u64 {
-        hash(self.ty, true, 0)
+        *self.hash.get_or_init(|| hash(self.ty, true, 0))
     }
 }
 
@@ -99,15 +104,16 @@ fn rank_of_target(ty: Type<'_>) -> u8 {
     LAST
 }
 
-/// Whether a type that has no definition itself leads to none that has not come
-/// before, as of a lower rank.
+/// Whether a type that has no definition itself leads to none but by way of a typedef
+/// that has one, or has its place among others anyhow.
 fn leads_nowhere(ty: Type<'_>) -> bool {
     let mut inner = ty;
     for _ in 0..HOPS {
         inner = match inner {
             Type::Void | Type::Int(_) | Type::Float(_) => return true,
             Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_) => return !inner.is_anonymous(),
-            Type::Typedef(_) => return rank_of_target(inner) < LAST,
+            // Its place is before, unless this has a rank of its own.
+            Type::Typedef(_) => return !matches!(ty, Type::TypeTag(_)) && rank_of_target(inner) < LAST,
             Type::Array(array) => array.element(),
             _ => match inner.target() {
                 Some(target) => target,
@@ -122,7 +128,7 @@ fn leads_nowhere(ty: Type<'_>) -> bool {
 /// enumeration without a name that of its first value.
 fn sort_name(ty: Type<'_>) -> Name<'_> {
     if let Some(any) = AnyEnum::of(ty).filter(|_| ty.is_anonymous()) {
-        return any.values().next().map_or(Name::EMPTY, EnumValue::name);
+        return any.values().next().map_or(Name::EMPTY, |value| value.name_start(NAME));
     }
     let mut inner = ty;
     for _ in 0..HOPS {
@@ -130,7 +136,7 @@ fn sort_name(ty: Type<'_>) -> Name<'_> {
             Type::Array(array) => array.element(),
             _ => match inner.target() {
                 Some(target) => target,
-                None => return inner.name(),
+                None => return inner.name_start(NAME),
             },
         };
     }
@@ -151,17 +157,17 @@ fn mix_name(hash: u64, name: Name<'_>) -> u64 {
 
 /// A hash of the names in a type, by which types of one name are ordered.
 fn hash(ty: Type<'_>, with_members: bool, hops: u32) -> u64 {
-    let mut of = mix_name(0, ty.name());
+    let mut of = mix_name(0, ty.name_start(NAME));
     if hops == HOPS {
         return of;
     }
     if let Some(any) = AnyEnum::of(ty) {
-        return any.values().fold(of, |of, value| mix_name(of, value.name()));
+        return any.values().fold(of, |of, value| mix_name(of, value.name_start(NAME)));
     }
     if let Some(composite) = Composite::of(ty) {
         if with_members {
             for member in composite.members() {
-                of = mix(mix_name(of, member.name()), hash(member.ty(), false, hops + 1));
+                of = mix(mix_name(of, member.name_start(NAME)), hash(member.ty(), false, hops + 1));
             }
         }
         return of;

@@ -1,0 +1,44 @@
+//! btf-codegen: headers.
+
+use btf_codegen::{Error, c::Header};
+use btf_tests::shapes::btf;
+use btf_types::Btf;
+
+use crate::case::{Cost, Entry, Input, Meter};
+
+const SIZE: usize = 32 << 10;
+
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "c::Header",
+        shapes: &[btf::ALONE],
+        size: SIZE,
+        run: |input, meter| write(&Header::new(), input, meter),
+        most: MOST,
+    },
+    Entry {
+        name: "c::Header, asserts",
+        shapes: &[btf::ALONE],
+        size: SIZE,
+        run: |input, meter| write(&Header::new().static_asserts(true), input, meter),
+        most: MOST,
+    },
+    Entry {
+        name: "c::Header, unsorted",
+        shapes: &[btf::ALONE],
+        size: SIZE,
+        run: |input, meter| write(&Header::new().unsorted(true), input, meter),
+        most: MOST,
+    },
+];
+
+/// A budget in proportion to the input is spent on what leads nowhere.
+const MOST: Cost = Cost { steps: 400, allocated: 24, peak: 12 };
+
+fn write(header: &Header, input: &Input, meter: &mut Meter) {
+    let btf = Btf::parse(input.one().to_vec()).expect("shapes are sound");
+    match header.write(&btf, meter) {
+        Ok(()) | Err(Error::Cycle { .. } | Error::TooDeep { .. } | Error::TooMuch { .. }) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
