@@ -178,7 +178,7 @@ fn what_is_left_out_is_reported() {
     assert_eq!(packed.kernels, 3);
     let report: Vec<String> = packed.left_out.iter().map(ToString::to_string).collect();
     for (line, (release, reason)) in report.iter().zip([
-        ("2.0", "cannot trim debian/12/x86_64/2.0.btf: program kprobe/f (section kprobe/f, byte 0), byte_off of task_struct.pid (0:0): ambiguous: "),
+        ("2.0", "cannot trim debian/12/x86_64/2.0.btf: program kprobe/f (section kprobe/f), instruction 0 (byte 0), byte_off of task_struct.pid (0:0): ambiguous: "),
         ("3.0", "has no BTF of a kernel in it"),
         ("4.0", "the BTF in debian/12/x86_64/4.0.btf is damaged"),
         ("5.0", "cannot decode"),

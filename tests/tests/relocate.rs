@@ -179,3 +179,30 @@ fn candidates_and_why_each_was_dropped() {
          (type 8)"
     );
 }
+
+/// The candidates of the first object are found by a pass over the kernel's
+/// types, those of later ones by the index of names.
+#[test]
+fn the_first_object_and_later_ones_have_the_same_candidates() {
+    let mut compared = 0;
+    for case in fixtures::core_cases() {
+        let ext = open(&case.object);
+        let order = if case.object.contains("-el.") { "el" } else { "eb" };
+        let others = ["core_bits", "core_match"].map(|name| format!("bpf/clang-22/{name}-{order}.bpf.o"));
+        let other = others.into_iter().find(|other| *other != case.object).unwrap();
+        let (first, later) = (Relocator::new(targets(&case)), Relocator::new(targets(&case)));
+        let _ = later.relocate(&open(&other));
+        let candidates = |relocator: &Relocator| {
+            let relocated = relocator.relocate(&ext);
+            let of = |relocation: btf_relocate::Relocation<'_>| {
+                let of = relocation.candidates().map(|candidate| format!("{candidate:?}"));
+                (of.collect::<Vec<_>>(), format!("{:?}", relocation.outcome()))
+            };
+            relocated.iter().map(of).collect::<Vec<_>>()
+        };
+        let found = candidates(&first);
+        assert_eq!(found, candidates(&later), "{case:?}");
+        compared += found.len();
+    }
+    assert_eq!(compared, ROWS);
+}

@@ -76,6 +76,7 @@ mod budget;
 mod compat;
 mod explain;
 mod fault;
+mod first_pass;
 mod matching;
 mod memo;
 #[cfg(feature = "elf")]

@@ -88,6 +88,7 @@ impl Relocator {
     #[must_use]
     pub fn relocate(&self, ext: &BtfExt) -> Relocated {
         let mut session = Session::new(self, ext);
+        self.cache.prepare(&self.targets, ext, &session.budget);
         let mut sections = vec![Vec::new(); ext.sections().len()];
         let mut records = Vec::with_capacity(ext.core_relos().len());
         for (number, relo) in (0..).zip(ext.core_relos()) {

@@ -2,12 +2,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use btf_types::{Btf, Collection, Kind, Name, Type};
+use btf_types::{Btf, BtfExt, Collection, Kind, Name, Type};
 
-use crate::{Fault, budget::Budget, compat::same_kind};
+use crate::{Fault, budget::Budget, compat::same_kind, first_pass::FirstPass};
 
 /// Types that programs are relocated for: a kernel's, with or without its
 /// modules, or custom BTF.
@@ -109,22 +112,46 @@ impl Targets {
     /// The types that a local one may stand for: of its kind and essential name,
     /// those of the kernel if there are any, else own types of modules.
     fn candidates(&self, local: Type<'_>, essential: Name<'_>, budget: &Budget) -> Result<Vec<CandidateId>, Fault> {
+        let Some(first) = self.btf() else { return Ok(Vec::new()) };
+        let named = first.find_flavors::<Type<'_>>(essential);
         let mut candidates = Vec::new();
-        for (layer, target) in (0..).zip(&self.layers) {
-            budget.spend_name(essential.as_bytes().len())?;
-            let own = target.btf.own_ids();
-            let named = target.btf.find_flavors::<Type<'_>>(essential);
-            budget.spend(named.len() as u64)?;
-            let of_layer = named.into_iter().filter(|ty| target.module.is_none() || own.contains(&ty.id()));
-            let fitting = of_layer.filter(|ty| same_kind(local, *ty));
-            candidates.extend(fitting.map(|ty| CandidateId { layer, id: ty.id() }));
-            if layer == 0 && !candidates.is_empty() {
-                break;
-            }
+        add_fitting(&mut candidates, 0, local, named, essential, budget)?;
+        candidates.sort_unstable();
+        if candidates.is_empty() { self.candidates_of_modules(local, essential, budget) } else { Ok(candidates) }
+    }
+
+    /// The types of modules that a local one may stand for.
+    fn candidates_of_modules(
+        &self,
+        local: Type<'_>,
+        essential: Name<'_>,
+        budget: &Budget,
+    ) -> Result<Vec<CandidateId>, Fault> {
+        let mut candidates = Vec::new();
+        for (layer, target) in (0..).zip(&self.layers).skip(1) {
+            let named = target.btf.find_own_flavors::<Type<'_>>(essential);
+            add_fitting(&mut candidates, layer, local, named, essential, budget)?;
         }
         candidates.sort_unstable();
         Ok(candidates)
     }
+}
+
+/// Adds those types of a layer that have the essential name of a local one and are
+/// of its kind.
+fn add_fitting(
+    candidates: &mut Vec<CandidateId>,
+    layer: u32,
+    local: Type<'_>,
+    named: Vec<Type<'_>>,
+    essential: Name<'_>,
+    budget: &Budget,
+) -> Result<(), Fault> {
+    budget.spend_name(essential.as_bytes().len())?;
+    budget.spend(named.len() as u64)?;
+    let fitting = named.into_iter().filter(|ty| same_kind(local, *ty));
+    candidates.extend(fitting.map(|ty| CandidateId { layer, id: ty.id() }));
+    Ok(())
 }
 
 /// Type of a target that a local one may stand for.
@@ -141,12 +168,48 @@ const LONGEST: usize = 512;
 /// Candidates that were looked up, by essential name and kind; shared by all
 /// objects and threads.
 #[derive(Debug, Default)]
-pub(crate) struct CandidateCache(Mutex<HashMap<CandidateKey, Arc<[CandidateId]>>>);
+pub(crate) struct CandidateCache {
+    known: Mutex<HashMap<CandidateKey, Arc<[CandidateId]>>>,
+    had_first: AtomicBool,
+}
 
 /// Kind (ENUM for ENUM64 too) and essential name.
-type CandidateKey = (Option<Kind>, Box<[u8]>);
+pub(crate) type CandidateKey = (Option<Kind>, Box<[u8]>);
+
+/// The key of a type by its essential name.
+pub(crate) fn key(ty: Type<'_>, essential: Name<'_>) -> CandidateKey {
+    (kind_of(ty), essential.as_bytes().into())
+}
+
+/// The kind of a type, ENUM for ENUM64 too.
+pub(crate) fn kind_of(ty: Type<'_>) -> Option<Kind> {
+    match ty.kind() {
+        Some(Kind::Enum64) => Some(Kind::Enum),
+        kind => kind,
+    }
+}
 
 impl CandidateCache {
+    /// Looks up the candidates of all local types of an object at once, if it is
+    /// the first.
+    pub(crate) fn prepare(&self, targets: &Targets, ext: &BtfExt, budget: &Budget) {
+        let Some(btf) = targets.btf().filter(|btf| !btf.is_split()) else { return };
+        if ext.core_relos().len() == 0 || self.had_first.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let Ok(mut pass) = FirstPass::new(ext, budget) else { return };
+        if !pass.search(btf) {
+            return;
+        }
+        for (local, essential, key, mut found) in pass.found() {
+            if found.is_empty() {
+                let Ok(of_modules) = targets.candidates_of_modules(local, essential, budget) else { return };
+                found = of_modules;
+            }
+            self.lock().insert(key, found.into());
+        }
+    }
+
     pub(crate) fn candidates(
         &self,
         targets: &Targets,
@@ -156,21 +219,20 @@ impl CandidateCache {
         let name = local.name();
         budget.spend_name(name.as_bytes().len())?;
         let essential = name.essential();
-        let kind = match local.kind() {
-            Some(Kind::Enum64) => Some(Kind::Enum),
-            kind => kind,
-        };
         if essential.as_bytes().len() > LONGEST {
             return Ok(targets.candidates(local, essential, budget)?.into());
         }
-        let key: CandidateKey = (kind, essential.as_bytes().into());
-        // What a panic elsewhere left behind is still a map of results.
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(&key) {
+        let key = key(local, essential);
+        if let Some(known) = self.lock().get(&key) {
             return Ok(Arc::clone(known));
         }
         let candidates: Arc<[_]> = targets.candidates(local, essential, budget)?.into();
-        lock().insert(key, Arc::clone(&candidates));
+        self.lock().insert(key, Arc::clone(&candidates));
         Ok(candidates)
+    }
+
+    /// What a panic elsewhere left behind is still a map of results.
+    fn lock(&self) -> MutexGuard<'_, HashMap<CandidateKey, Arc<[CandidateId]>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

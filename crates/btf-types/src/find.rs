@@ -133,6 +133,14 @@ impl Btf {
         all
     }
 
+    /// All own types whose essential name is this one, by rising id.
+    #[must_use]
+    pub fn find_own_flavors<'btf, K: View<'btf>>(&'btf self, essential: impl AsRef<[u8]>) -> Vec<K> {
+        let mut all = Vec::new();
+        self.layer().add_flavors(&mut Sought::new(essential.as_ref()), &mut all);
+        all
+    }
+
     /// All types whose name a regular expression matches, of any kind, own
     /// ones and then those of the base, each by rising id. Names of more than
     /// 4,096 bytes are passed over: no kernel allows more than 512.

@@ -24,7 +24,7 @@ const ENUM64: u8 = 19;
 const REFERENCES: [u8; 6] = [2, 8, 9, 10, 11, 18];
 
 /// Names of types and members; the first is none.
-const NAMES: [&str; 9] = ["", "a", "a___x", "a___y", "b", "b___x", "c", "d____e", "f"];
+const NAMES: [&str; 9] = ["", "aa", "aa___x", "aa___y", "b", "b___x", "cc", "dd____e", "ff"];
 
 const ACCESS: [&str; 12] =
     ["0", "0:0", "0:1", "0:2", "0:0:0", "0:0:1", "0:1:0", "0:1:1", "0:0:0:0", "1", "1:1", "0:1:2"];

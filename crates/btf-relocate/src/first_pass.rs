@@ -1,0 +1,126 @@
+//! Candidates of all local types of an object, by one pass over the kernel's
+//! types.
+//!
+//! An index of all names is worth its price if it is asked often. The first object
+//! asks for a dozen names: to look at each struct, union, enum and typedef once
+//! costs a fifth of that. Later objects ask the index.
+
+use std::collections::{HashMap, HashSet};
+
+use btf_types::{Btf, BtfExt, CoreReloKind, Kind, Name, Type};
+
+use crate::{
+    Fault,
+    budget::Budget,
+    targets::{CandidateId, CandidateKey, key, kind_of},
+};
+
+/// Maximum number of names that are looked for.
+const NAMES: usize = 1024;
+/// Maximum length of a name that is looked for, in bytes.
+const LONGEST: usize = 128;
+/// Steps for each of the kernel's types, at most: one compares 16 bytes.
+const STEPS: u64 = 4;
+
+/// What is looked for, and what was found.
+pub(crate) struct FirstPass<'l> {
+    sought: Vec<Sought<'l>>,
+    /// Numbers of what is sought, by the first two bytes of the name.
+    by_start: HashMap<[u8; 2], Vec<usize>>,
+    /// A bit for each two bytes that a name may begin with.
+    starts: Box<[u64]>,
+}
+
+struct Sought<'l> {
+    local: Type<'l>,
+    name: Name<'l>,
+    key: CandidateKey,
+    found: Vec<CandidateId>,
+}
+
+impl<'l> FirstPass<'l> {
+    /// Gathers the local types that need candidates.
+    pub(crate) fn new(ext: &'l BtfExt, budget: &Budget) -> Result<Self, Fault> {
+        let mut pass = Self { sought: Vec::new(), by_start: HashMap::new(), starts: vec![0; 1 << 10].into() };
+        let mut known = HashSet::new();
+        let relos = ext.core_relos().filter(|relo| relo.kind() != CoreReloKind::TypeIdLocal);
+        for local in relos.map(|relo| relo.ty()) {
+            if pass.sought.len() < NAMES && is_looked_at(local) && known.insert(local.id()) {
+                let name = local.name();
+                budget.spend_name(name.as_bytes().len())?;
+                pass.add(local, name.essential());
+            }
+        }
+        Ok(pass)
+    }
+
+    fn add(&mut self, local: Type<'l>, name: Name<'l>) {
+        // A name of one byte is left to the index: its flavors begin otherwise.
+        let Some(&start) = name.as_bytes().first_chunk() else { return };
+        let key = key(local, name);
+        let same = self.by_start.entry(start).or_default();
+        let is_known = |&number: &usize| self.sought.get(number).is_some_and(|sought| sought.key == key);
+        // What is a flavor itself (`a___b` of `a___b___c`) is left to the index.
+        if name.as_bytes().len() > LONGEST || name.essential() != name || same.iter().any(is_known) {
+            return;
+        }
+        same.push(self.sought.len());
+        self.sought.push(Sought { local, name, key, found: Vec::new() });
+        let start = u16::from_le_bytes(start);
+        if let Some(word) = self.starts.get_mut(usize::from(start / 64)) {
+            *word |= 1 << (start % 64);
+        }
+    }
+
+    /// Looks at all types of a BTF that stands alone. Returns whether it came to
+    /// the end: not if names were made to cost more than an index.
+    pub(crate) fn search(&mut self, btf: &Btf) -> bool {
+        let strings = btf.as_bytes().get(btf.string_section()).unwrap_or_default();
+        let mut left = STEPS * u64::from(btf.type_count());
+        for ty in btf.types().filter(|&ty| is_looked_at(ty)) {
+            let offset = ty.record().map_or(0, |record| record.head().name_off());
+            let text = strings.get(offset as usize..).unwrap_or_default();
+            let Some(start) = text.first_chunk().filter(|start| self.may_start(**start)) else { continue };
+            for &number in self.by_start.get(start).into_iter().flatten() {
+                let Some(sought) = self.sought.get_mut(number) else { continue };
+                let wanted = sought.name.as_bytes();
+                let Some(rest) = left.checked_sub(1 + wanted.len() as u64 / 16) else { return false };
+                left = rest;
+                let Some(behind) = text.strip_prefix(wanted) else { continue };
+                if sought.key.0 != kind_of(ty) {
+                    continue;
+                }
+                let is_flavor = behind.starts_with(b"___");
+                if is_flavor {
+                    let name = ty.name();
+                    let Some(rest) = left.checked_sub(name.as_bytes().len() as u64 / 16) else { return false };
+                    left = rest;
+                    if name.essential() != sought.name {
+                        continue;
+                    }
+                }
+                if is_flavor || behind.first() == Some(&0) {
+                    sought.found.push(CandidateId { layer: 0, id: ty.id() });
+                }
+            }
+        }
+        true
+    }
+
+    /// What was sought: a local type, its essential name, and the candidates.
+    pub(crate) fn found(self) -> impl Iterator<Item = (Type<'l>, Name<'l>, CandidateKey, Vec<CandidateId>)> {
+        self.sought.into_iter().map(|sought| (sought.local, sought.name, sought.key, sought.found))
+    }
+
+    fn may_start(&self, start: [u8; 2]) -> bool {
+        let start = u16::from_le_bytes(start);
+        self.starts.get(usize::from(start / 64)).is_some_and(|word| word >> (start % 64) & 1 == 1)
+    }
+}
+
+/// Returns whether a type is of one of the kinds that are looked at: of those
+/// that programs have relocations of.
+fn is_looked_at(ty: Type<'_>) -> bool {
+    let kinds = [Kind::Struct, Kind::Union, Kind::Enum, Kind::Enum64, Kind::Typedef];
+    ty.kind().is_some_and(|kind| kinds.contains(&kind))
+}
