@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use btf_types::{Btf, BtfExt, CoreReloKind, Kind, Name, Type};
+use btf_types::{Btf, BtfExt, CoreRelo, CoreReloKind, Kind, Name, Type};
 
 use crate::{
     Fault,
@@ -44,7 +44,7 @@ impl<'l> FirstPass<'l> {
         let mut pass = Self { sought: Vec::new(), by_start: HashMap::new(), starts: vec![0; 1 << 10].into() };
         let mut known = HashSet::new();
         let relos = ext.core_relos().filter(|relo| relo.kind() != CoreReloKind::TypeIdLocal);
-        for local in relos.map(|relo| relo.ty()) {
+        for local in relos.map(CoreRelo::ty) {
             if pass.sought.len() < NAMES && is_looked_at(local) && known.insert(local.id()) {
                 let name = local.name();
                 budget.spend_name(name.as_bytes().len())?;
