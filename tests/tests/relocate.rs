@@ -186,12 +186,12 @@ fn candidates_and_why_each_was_dropped() {
 fn the_first_object_and_later_ones_have_the_same_candidates() {
     let mut compared = 0;
     for case in fixtures::core_cases() {
-        let ext = open(&case.object);
+        let ext = btf_ext(&case.object);
         let order = if case.object.contains("-el.") { "el" } else { "eb" };
         let others = ["core_bits", "core_match"].map(|name| format!("bpf/clang-22/{name}-{order}.bpf.o"));
         let other = others.into_iter().find(|other| *other != case.object).unwrap();
         let (first, later) = (Relocator::new(targets(&case)), Relocator::new(targets(&case)));
-        let _ = later.relocate(&open(&other));
+        let _ = later.relocate(&btf_ext(&other));
         let candidates = |relocator: &Relocator| {
             let relocated = relocator.relocate(&ext);
             let of = |relocation: btf_relocate::Relocation<'_>| {
