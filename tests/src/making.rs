@@ -1,6 +1,6 @@
 //! Fuzz targets of making BTF: by arbitrary calls, and out of arbitrary BTF.
 
-use btf_build::{Builder, Encode, Error, IntEncoding, Merge, distill, sort};
+use btf_build::{Builder, Encode, Error, IntEncoding, Merge, dedup, distill, sort};
 use btf_types::{Btf, ByteOrder, FwdKind, Linkage, Type};
 
 use crate::{
@@ -217,6 +217,7 @@ fn remade(btf: &Btf) {
             assert_eq!(new.name(), ty.name());
         }
     }
+    deduplicated(btf);
     let mut b = Builder::new().byte_order(btf.byte_order());
     for ty in btf.types().take(20) {
         let copies = [
@@ -230,6 +231,19 @@ fn remade(btf: &Btf) {
     // For each type its copy, its shallow copies, a FWD.
     let copies = b.finish().expect("copies are complete");
     assert!(copies.types().len() <= 4 * btf.type_count() as usize);
+}
+
+fn deduplicated(btf: &Btf) {
+    let Ok((small, remap)) = bounded("dedup", len_of(btf), || dedup(btf)) else { return };
+    let _ = walk::everything(&small);
+    assert!(small.types().len() <= btf.types().len());
+    for ty in btf.types() {
+        let new = small.type_by_id(remap.id(ty.id()).expect("each is another")).expect("which exists");
+        assert_eq!(new.name(), ty.name());
+    }
+    if let Ok((again, _)) = dedup(&small) {
+        assert!(again.as_bytes() == small.as_bytes(), "nothing is left to do");
+    }
 }
 
 /// A type by what it is made of, as far as it means something.

@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-use btf_build::{Builder, IntEncoding, Merge, distill, sort};
+use btf_build::{Builder, IntEncoding, Merge, dedup, distill, sort};
 use btf_kernel::{Feature, Kernel, LoadedBtf, is_supported};
 use btf_tests::{fixtures, skip};
 use btf_types::{Btf, FwdKind, Linkage, Struct, Type};
@@ -76,7 +76,9 @@ fn every_kind_that_is_built_loads() {
     let mut merge = Merge::new();
     merge.add(&btf).unwrap();
     merge.add(&btf).unwrap();
-    loads(&merge.finish().unwrap(), "twice");
+    let twice = merge.finish().unwrap();
+    loads(&twice, "twice");
+    loads(&dedup(&twice).unwrap().0, "deduplicated");
 }
 
 #[test]
@@ -90,6 +92,9 @@ fn what_is_made_of_the_running_kernels_loads() {
     let again = b.finish().unwrap();
     loads(&again, "appended to nothing");
     loads(&sort(&vmlinux).unwrap().0, "sorted");
+    let (small, _) = dedup(&vmlinux).unwrap();
+    loads(&small, "deduplicated");
+    loads(&sort(&small).unwrap().0, "deduplicated and sorted");
     for root in ["task_struct", "sk_buff", "file_operations"] {
         let Ok(ty) = vmlinux.find::<Struct<'_>>(root) else { continue };
         let mut b = Builder::new();
@@ -129,7 +134,13 @@ fn a_kernel_with_its_modules_loads_if_the_kernel_alone_does() {
             merge.add(&Btf::parse_split(bytes, &base).unwrap()).unwrap();
         }
         match alone {
-            Ok(_) => loads(&merge.finish().unwrap(), release),
+            Ok(_) => {
+                let merged = merge.finish().unwrap();
+                loads(&merged, release);
+                let (small, _) = dedup(&merged).unwrap();
+                loads(&small, &format!("{release}, deduplicated"));
+                loads(&sort(&small).unwrap().0, &format!("{release}, deduplicated and sorted"));
+            }
             Err(error) => println!("{release} alone does not load: {error}"),
         }
     }

@@ -3,69 +3,116 @@
 
 use super::{
     classes::Classes,
+    colors,
     equality::Comparison,
     graph::{Graph, Role},
 };
-use crate::Error;
-
-/// Of each shape the types that differ, as lists through arrays.
-struct Distinct {
-    /// The first of a shape; 0 if there is none.
-    first: Vec<u32>,
-    /// The last of a shape.
-    last: Vec<u32>,
-    next: Vec<u32>,
-}
-
-impl Distinct {
-    fn new(count: u32) -> Self {
-        let zeros = || vec![0; count as usize];
-        Self { first: zeros(), last: zeros(), next: zeros() }
-    }
-
-    fn push(&mut self, shape: u32, id: u32) {
-        let Some(last) = self.last.get_mut(shape as usize) else { return };
-        let place = match *last {
-            0 => self.first.get_mut(shape as usize),
-            last => self.next.get_mut(last as usize),
-        };
-        *last = id;
-        if let Some(place) = place {
-            *place = id;
-        }
-    }
-}
+use crate::{
+    Error,
+    hash_table::{Hash, Table},
+};
 
 /// Finds the composites that are equal.
-pub(super) fn merge(graph: &Graph, classes: &mut Classes, comparison: &mut Comparison) -> Result<(), Error> {
-    let mut distinct = Distinct::new(graph.count());
+pub(super) fn merge(
+    graph: &Graph,
+    classes: &mut Classes,
+    comparison: &mut Comparison,
+    hash: &Hash,
+) -> Result<(), Error> {
+    let mut distinct = Distinct::new(graph, hash, Vec::new());
     for id in 1..graph.count() {
         if graph.role(id) != Role::Composite || !classes.is_class(id) {
             continue;
         }
-        let shape = graph.shape(id);
-        if graph.is_base(id) || !is_merged(graph, classes, comparison, &distinct, shape, id)? {
-            distinct.push(shape, id);
+        while !graph.is_base(id) && classes.is_class(id) && !distinct.merge(classes, comparison, id) {
+            let Some(steps) = comparison.next_limit()? else { break };
+            distinct = Distinct::new(graph, hash, colors::of(graph, classes, hash, steps));
+            for id in (1..id).filter(|&id| graph.role(id) == Role::Composite && classes.is_class(id)) {
+                distinct.push(id);
+            }
+        }
+        if classes.is_class(id) {
+            distinct.push(id);
         }
     }
     Ok(())
 }
 
-fn is_merged(
-    graph: &Graph,
-    classes: &mut Classes,
-    comparison: &mut Comparison,
-    distinct: &Distinct,
-    shape: u32,
-    id: u32,
-) -> Result<bool, Error> {
-    let after = |list: &[u32], place: u32| list.get(place as usize).copied().unwrap_or(0);
-    let mut other = after(&distinct.first, shape);
-    while other != 0 {
-        if classes.is_class(other) && comparison.merge(graph, classes, id, other)? {
-            return Ok(true);
-        }
-        other = after(&distinct.next, other);
+/// The types that differ, in lists of those of the same shape and color.
+struct Distinct<'a> {
+    graph: &'a Graph,
+    hash: &'a Hash,
+    /// Empty if all have the same color.
+    colors: Vec<u32>,
+    /// The first of each list.
+    firsts: Table,
+    /// The last of each list, by the first.
+    lasts: Vec<u32>,
+    /// The next one in its list; 0 at the end.
+    nexts: Vec<u32>,
+}
+
+impl<'a> Distinct<'a> {
+    fn new(graph: &'a Graph, hash: &'a Hash, colors: Vec<u32>) -> Self {
+        let zeros = || vec![0; graph.count() as usize];
+        Self { graph, hash, colors, firsts: Table::default(), lasts: zeros(), nexts: zeros() }
     }
-    Ok(false)
+
+    fn color(&self, id: u32) -> u32 {
+        self.colors.get(id as usize).copied().unwrap_or(0)
+    }
+
+    fn key(&self, id: u32) -> u32 {
+        self.hash.of_words([self.graph.shape(id), self.color(id)].into_iter())
+    }
+
+    fn find(&self, id: u32) -> Result<u32, usize> {
+        let is_like = |other| self.graph.shape(other) == self.graph.shape(id) && self.color(other) == self.color(id);
+        self.firsts.find(self.key(id), is_like)
+    }
+
+    /// The first type of the shape and color of another.
+    fn first_like(&self, id: u32) -> Option<u32> {
+        self.find(id).ok()
+    }
+
+    /// The next type of the same shape and color.
+    fn after(&self, id: u32) -> Option<u32> {
+        self.nexts.get(id as usize).copied().filter(|&next| next != 0)
+    }
+
+    /// Merges a type with the one of these that it is equal to, if there is one;
+    /// returns whether it was compared with all of them, and not too much in vain.
+    fn merge(&self, classes: &mut Classes, comparison: &mut Comparison, id: u32) -> bool {
+        let mut other = self.first_like(id);
+        while let Some(place) = other {
+            if classes.is_class(place) && comparison.merge(self.graph, classes, id, place) {
+                return true;
+            }
+            if comparison.is_too_much() {
+                return false;
+            }
+            other = self.after(place);
+        }
+        true
+    }
+
+    fn push(&mut self, id: u32) {
+        self.firsts.reserve(1);
+        let first = match self.find(id) {
+            Ok(first) => first,
+            Err(slot) => {
+                self.firsts.insert(slot, self.key(id), id);
+                id
+            }
+        };
+        if let Some(last) = self.lasts.get_mut(first as usize) {
+            if first != id
+                && let Some(next) = self.nexts.get_mut(*last as usize)
+            {
+                *next = id;
+            }
+            *last = id;
+        }
+    }
 }

@@ -9,8 +9,11 @@ use btf_types::{Kind, format::TypeRecord};
 use super::{classes::Classes, graph::Graph};
 use crate::Error;
 
-/// How many references are compared in vain, for each type and reference that there is.
-const STEPS: u64 = 64;
+/// How many references are compared in vain, for each type and reference that there is,
+/// before types are colored, by what is within so many steps; or an error.
+pub(super) const LIMITS: Limits = &[(2, Some(4)), (6, Some(12)), (14, Some(40)), (46, None)];
+
+pub(super) type Limits = &'static [(u64, Option<u32>)];
 
 /// Compares types.
 #[derive(Debug)]
@@ -19,22 +22,55 @@ pub(super) struct Comparison {
     pairs: Vec<(u32, u32)>,
     /// FWDs of layers below that would have to mean a type.
     wanted: Vec<(u32, u32)>,
-    /// How many references of types that turn out to differ may still be compared.
-    budget: u64,
-    limit: u64,
-    /// Forward declarations whose meaning was found.
+    /// Types and references that there are.
+    size: u64,
+    /// How many references of types that turned out to differ were compared.
+    in_vain: u64,
+    /// How many of those may be before something is done about it.
+    limits: Limits,
+    /// How often all types were gone through.
+    rounds: u64,
+    /// How many types were found equal this time.
+    merged: u64,
+    /// Forward declarations whose meaning was found this time.
     pub(super) resolved: u64,
 }
 
 impl Comparison {
-    pub(super) fn new(graph: &Graph) -> Self {
-        let limit = STEPS * graph.size();
-        Self { pairs: Vec::new(), wanted: Vec::new(), budget: limit, limit, resolved: 0 }
+    pub(super) fn new(graph: &Graph, limits: Limits) -> Self {
+        Self {
+            pairs: Vec::new(),
+            wanted: Vec::new(),
+            size: graph.size(),
+            in_vain: 0,
+            limits,
+            rounds: 0,
+            merged: 0,
+            resolved: 0,
+        }
+    }
+
+    /// Called before all types are gone through.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        (self.merged, self.resolved) = (0, 0);
+        if self.rounds > 0 {
+            self.in_vain += self.size;
+            if self.is_too_much() {
+                self.next_limit()?;
+            }
+        }
+        self.rounds += 1;
+        Ok(())
+    }
+
+    /// Returns whether nothing was found this time that was not known.
+    pub(super) fn is_settled(&self) -> bool {
+        self.rounds > 1 && self.merged == 0 && self.resolved == 0
     }
 
     /// Returns whether two types of the same shape, which stand for their classes,
     /// are equal, and if so makes their classes one.
-    pub(super) fn merge(&mut self, graph: &Graph, classes: &mut Classes, a: u32, b: u32) -> Result<bool, Error> {
+    pub(super) fn merge(&mut self, graph: &Graph, classes: &mut Classes, a: u32, b: u32) -> bool {
         classes.commit();
         self.pairs.clear();
         self.wanted.clear();
@@ -63,15 +99,28 @@ impl Comparison {
         }
         if is_equal && self.wanted.is_empty() {
             classes.commit();
-            return Ok(true);
+            self.merged += 1;
+            return true;
         }
         classes.roll_back();
-        self.budget = self.budget.checked_sub(steps).ok_or(Error::TooManySteps { limit: self.limit })?;
+        self.in_vain += steps;
         self.resolved = resolved;
         if is_equal {
             self.set_wanted(graph, classes);
         }
-        Ok(false)
+        false
+    }
+
+    /// Returns whether so much was compared in vain that something has to be done.
+    pub(super) fn is_too_much(&self) -> bool {
+        self.limits.first().is_some_and(|&(times, _)| self.in_vain > times * self.size)
+    }
+
+    /// Returns by how many steps types are to be told apart before they are compared.
+    pub(super) fn next_limit(&mut self) -> Result<Option<u32>, Error> {
+        let Some((&(times, steps), others)) = self.limits.split_first() else { return Ok(None) };
+        self.limits = others;
+        steps.map(Some).ok_or(Error::TooManySteps { limit: times * self.size })
     }
 
     /// Takes two classes for equal.

@@ -7,6 +7,7 @@
 //! | `cycles.rs` | cycles that no language has |
 //! | `classes.rs` | which types are equal, as far as that is known |
 //! | `equality.rs` | the comparison of two types and all that they refer to |
+//! | `colors.rs` | which types need no comparison |
 //! | `forward.rs` | forward declarations |
 //! | `composites.rs` | structs, unions, typedefs |
 //! | `references.rs` | what else refers to types |
@@ -16,6 +17,7 @@
 //! the limits.
 
 mod classes;
+mod colors;
 mod composites;
 mod cycles;
 mod equality;
@@ -29,7 +31,12 @@ mod tests;
 
 use btf_types::{Btf, Remap};
 
-use self::{classes::Classes, equality::Comparison, graph::Graph, names::Names};
+use self::{
+    classes::Classes,
+    equality::{Comparison, LIMITS, Limits},
+    graph::{Graph, Role},
+    names::Names,
+};
 use crate::{Error, hash_table::Hash};
 
 /// Deduplicates a BTF (`btf__dedup`): of types that are equal, and whose references
@@ -101,25 +108,27 @@ use crate::{Error, hash_table::Hash};
 /// [`Error::NamesShared`] if very many names share very long strings;
 /// [`Error::TooLarge`].
 pub fn dedup(btf: &Btf) -> Result<(Btf, Remap), Error> {
-    with_hash(btf, &Hash::new())
+    with_hash(btf, &Hash::new(), LIMITS)
 }
 
-fn with_hash(btf: &Btf, hash: &Hash) -> Result<(Btf, Remap), Error> {
+fn with_hash(btf: &Btf, hash: &Hash, limits: Limits) -> Result<(Btf, Remap), Error> {
     btf.check_known_header()?;
     let mut names = Names::new(btf, hash);
     let graph = Graph::new(btf, &mut names, hash)?;
     let mut classes = Classes::new(graph.first_own, graph.count());
-    let mut comparison = Comparison::new(&graph);
+    let mut comparison = Comparison::new(&graph, limits);
     merge_leaves(&graph, &mut classes);
     forward::merge_enums(&graph, &mut classes);
     // What a declaration turned out to mean can make more types equal.
     loop {
-        let resolved = comparison.resolved;
-        composites::merge(&graph, &mut classes, &mut comparison)?;
+        comparison.begin()?;
+        composites::merge(&graph, &mut classes, &mut comparison, hash)?;
         comparison.resolved += forward::resolve_unique(&graph, &mut classes);
-        let is_resolved = comparison.resolved > resolved;
+        if comparison.is_settled() {
+            break;
+        }
         references::merge(&graph, &mut classes, hash);
-        if !is_resolved {
+        if comparison.resolved == 0 {
             break;
         }
     }
@@ -130,7 +139,7 @@ fn with_hash(btf: &Btf, hash: &Hash) -> Result<(Btf, Remap), Error> {
 fn merge_leaves(graph: &Graph, classes: &mut Classes) {
     for id in 1..graph.count() {
         let shape = graph.shape(id);
-        if shape != id && graph.role(id) == graph::Role::Leaf {
+        if shape != id && graph.role(id) == Role::Leaf {
             classes.put_into(id, shape);
         }
     }

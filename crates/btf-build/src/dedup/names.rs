@@ -58,6 +58,9 @@ impl Names {
     /// The first offset that the string at `offset` has.
     #[inline]
     pub(super) fn first_equal(&mut self, offset: u32, hash: &Hash) -> Result<u32, Error> {
+        if offset == 0 {
+            return Ok(0);
+        }
         let layer = self.layers.of_string(offset);
         let (Some((first, _)), Some(strings)) = (self.layers.get(layer), self.strings.get(layer)) else {
             return Ok(0);

@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use btf_types::{Btf, FwdKind, IntEncoding, Linkage, Remap, Type, format::Word};
 use proptest::prelude::*;
 
-use super::{dedup, with_hash};
+use super::{LIMITS, Limits, dedup, with_hash};
 use crate::{Builder, Error, hash_table::Hash};
+
+/// Types are colored from the first difference on, always anew.
+const COLORED: Limits = &[(0, Some(1)), (0, Some(2)), (0, Some(3)), (0, Some(20))];
 
 /// Deduplicates, and checks all that always holds.
 fn checked(btf: &Btf) -> (Btf, Remap) {
@@ -14,8 +17,11 @@ fn checked(btf: &Btf) -> (Btf, Remap) {
     maps_all(btf, &small, &remap);
     let (again, _) = dedup(&small).unwrap();
     assert_eq!(again.as_bytes(), small.as_bytes(), "deduplicated again");
-    let (colliding, ids) = with_hash(btf, &Hash::colliding()).unwrap();
+    let (colliding, ids) = with_hash(btf, &Hash::colliding(), LIMITS).unwrap();
     assert_eq!(colliding.as_bytes(), small.as_bytes(), "whatever the hash is");
+    assert_eq!(format!("{ids:?}"), format!("{remap:?}"));
+    let (colored, ids) = with_hash(btf, &Hash::new(), COLORED).unwrap();
+    assert_eq!(colored.as_bytes(), small.as_bytes(), "whatever is compared");
     assert_eq!(format!("{ids:?}"), format!("{remap:?}"));
     (small, remap)
 }
@@ -375,6 +381,39 @@ fn names_are_equal_by_their_contents() {
     let section = &small.as_bytes()[small.string_section()];
     assert_eq!(section, b"\0int\0uint\0unused\0");
     assert_eq!([0, 1, 7, 11, 14, 22].map(|at| remap.string(at)), [0, 1, 7, 2, 10, 10].map(Some));
+}
+
+#[test]
+fn many_that_look_alike() {
+    // Each differs from all others, behind a pointer to another such struct.
+    let btf = build(|b| {
+        for size in 1..3000 {
+            let end = b.structure("end", size).finish()?;
+            let inner = holder(b, "alike", end)?;
+            let middle = holder(b, "alike", inner)?;
+            holder(b, "alike", middle)?;
+        }
+        Ok(())
+    });
+    assert_eq!(dedup(&btf).unwrap().0.types().len(), btf.types().len());
+}
+
+#[test]
+fn too_many_that_look_alike() {
+    // Chains that differ where they end.
+    let chain = |b: &mut Builder, length: usize, size| -> Result<(), Error> {
+        let nodes: Vec<u32> = (0..length).map(|_| b.declare()).collect();
+        let end = b.structure("end", size).finish()?;
+        for (place, &node) in nodes.iter().enumerate() {
+            let next = b.ptr(if place + 1 == length { end } else { nodes[place + 1] })?;
+            b.define(node).structure("alike", 8).member("next", next, 0).finish()?;
+        }
+        Ok(())
+    };
+    let btf = build(|b| (1..100).try_for_each(|size| chain(b, 300, size)));
+    assert!(matches!(dedup(&btf), Err(Error::TooManySteps { .. })));
+    let btf = build(|b| (1..100).try_for_each(|size| chain(b, 15, size)));
+    assert_eq!(dedup(&btf).unwrap().0.types().len(), btf.types().len());
 }
 
 /// Definitions by numbers, of few names and shapes, so that many are equal and many
