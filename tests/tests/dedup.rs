@@ -16,11 +16,11 @@ fn results(relocator: &Relocator, ext: &BtfExt) -> String {
     let relocated = relocator.relocate(ext);
     for relocation in &relocated {
         // Ids of the object's types are other ones.
-        let value = |value: u64| match relocation.kind() {
-            CoreReloKind::TypeIdLocal => {
-                relocated.local().type_by_id(value.try_into().unwrap()).unwrap().name().to_string()
-            }
-            _ => value.to_string(),
+        let name = |id: u64| relocated.local().type_by_id(id.try_into().unwrap()).unwrap().name().to_string();
+        let (local, target) = match (relocation.kind(), relocation.local_value(), relocation.target_value()) {
+            (CoreReloKind::TypeIdLocal, local, target) => (name(local), name(target)),
+            (CoreReloKind::TypeIdTarget, local, target) => (name(local), target.to_string()),
+            (_, local, target) => (local.to_string(), target.to_string()),
         };
         let outcome = match relocation.outcome() {
             Outcome::Value { .. } => "value",
@@ -30,14 +30,12 @@ fn results(relocator: &Relocator, ext: &BtfExt) -> String {
         };
         writeln!(
             text,
-            "{} {} {} {} {} {outcome} {} {} {}",
+            "{} {} {} {} {} {outcome} {local} {target} {}",
             relocation.section(),
             relocation.insn_offset(),
             relocation.kind(),
             relocation.local_type().name(),
             relocation.access_string(),
-            value(relocation.local_value()),
-            value(relocation.target_value()),
             relocation.target_type().map_or(0, btf_types::Type::id),
         )
         .unwrap();

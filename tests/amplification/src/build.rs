@@ -1,6 +1,6 @@
 //! btf-build: BTF out of other BTF, and the bytes for a kernel.
 
-use btf_build::{Builder, Encode, Error, Merge, distill, permute, sort};
+use btf_build::{Builder, Encode, Error, Merge, dedup, distill, permute, sort};
 use btf_format::{ByteOrder, KernelVersion};
 use btf_tests::{
     rebuild::{is_buildable, rebuild},
@@ -45,8 +45,10 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     alone("Encode::encode", encode, Cost { steps: 16, allocated: 8, peak: 4 }),
     alone("sort", |input, _| drop(sort(&parse(input))), Cost { steps: 64, allocated: 16, peak: 10 }),
+    alone("dedup", |input, _| drop(dedup(&parse(input))), Cost { steps: 256, allocated: 48, peak: 24 }),
     alone("permute", reverse, Cost { steps: 48, allocated: 12, peak: 8 }),
     split("Merge", merge, Cost { steps: 64, allocated: 16, peak: 10 }),
+    split("dedup, split", |input, _| drop(dedup(&stack(input))), Cost { steps: 256, allocated: 48, peak: 24 }),
     split("distill", |input, _| drop(distill(&stack(input))), Cost { steps: 64, allocated: 16, peak: 10 }),
     split("Builder::copy_reachable, split", copy_split, Cost { steps: 64, allocated: 16, peak: 10 }),
 ];

@@ -18,10 +18,11 @@ use std::{
     ptr, slice,
 };
 
-use btf_build::{Builder, Encode, Merge, dedup};
+use btf_build::{Builder, Encode, Error, Merge, dedup};
 use btf_tests::fixtures;
-use btf_types::{Btf, ByteOrder, format::Word};
+use btf_types::{Btf, ByteOrder, FwdKind, IntEncoding, Linkage, format::Word};
 use libbpf_sys as sys;
+use proptest::prelude::*;
 
 /// What libbpf makes of a BTF; the error number if it fails.
 fn libbpf(btf: &Btf) -> Result<Btf, i32> {
@@ -234,5 +235,416 @@ fn objects_merged() {
             let small = compare(&name, &merged);
             println!("{name}: {} of {}", small.types().len(), merged.types().len());
         }
+    }
+}
+
+fn build(define: impl FnOnce(&mut Builder) -> Result<(), Error>) -> Btf {
+    let mut b = Builder::new();
+    define(&mut b).unwrap();
+    b.finish().unwrap()
+}
+
+fn split(base: &Btf, define: impl FnOnce(&mut Builder) -> Result<(), Error>) -> Btf {
+    let mut b = Builder::on(base);
+    define(&mut b).unwrap();
+    b.finish().unwrap()
+}
+
+fn int(b: &mut Builder) -> Result<u32, Error> {
+    b.int("int", 4, IntEncoding::SIGNED)
+}
+
+/// A struct of one member, which is a pointer.
+fn holder(b: &mut Builder, name: &str, to: u32) -> Result<u32, Error> {
+    let ptr = b.ptr(to)?;
+    b.structure(name, 8).member("p", ptr, 0).finish()
+}
+
+/// A list: `struct NAME { struct NAME *next; int value; }`.
+fn list(b: &mut Builder, name: &str, value: u32) -> Result<u32, Error> {
+    let node = b.declare();
+    let ptr = b.ptr(node)?;
+    b.define(node).structure(name, 16).member("next", ptr, 0).member("value", value, 64).finish()
+}
+
+#[test]
+fn rules_one_by_one() {
+    let cases: &[(&str, fn(&mut Builder) -> Result<(), Error>)] = &[
+        ("leaves", |b| {
+            for _ in 0..2 {
+                int(b)?;
+                b.int("int", 8, IntEncoding::SIGNED)?;
+                b.int("int", 4, IntEncoding::NONE)?;
+                b.float("double", 8)?;
+                b.enumeration("e", 4).value("A", 1).finish()?;
+                b.enumeration("e", 4).value("A", 2).finish()?;
+                b.enumeration64("e", 8).value("A", 1).finish()?;
+                b.structure("empty", 0).finish()?;
+            }
+            Ok(())
+        }),
+        ("lists", |b| {
+            for _ in 0..3 {
+                let value = int(b)?;
+                let node = list(b, "node", value)?;
+                holder(b, "head", node)?;
+            }
+            let long = b.int("long", 8, IntEncoding::SIGNED)?;
+            list(b, "node", long).map(drop)
+        }),
+        ("pointers, twice in one unit", |b| {
+            for copies in [1, 2] {
+                let int = int(b)?;
+                let a = b.ptr(int)?;
+                let c = if copies == 2 { b.ptr(int)? } else { a };
+                b.structure("s", 16).member("a", a, 0).member("c", c, 64).finish()?;
+            }
+            Ok(())
+        }),
+        ("arrays, twice in one unit", |b| {
+            for copies in [1, 2] {
+                let int = int(b)?;
+                let a = b.array(int, int, 3)?;
+                let c = if copies == 2 { b.array(int, int, 3)? } else { a };
+                b.structure("s", 24).member("a", a, 0).member("c", c, 96).finish()?;
+            }
+            Ok(())
+        }),
+        ("a declaration, then the struct", |b| {
+            let s = b.fwd("s", FwdKind::Struct)?;
+            holder(b, "x", s)?;
+            let int = int(b)?;
+            let s = b.structure("s", 4).member("a", int, 0).finish()?;
+            holder(b, "x", s).map(drop)
+        }),
+        ("the struct, then a declaration", |b| {
+            let int = int(b)?;
+            let s = b.structure("s", 4).member("a", int, 0).finish()?;
+            holder(b, "x", s)?;
+            let s = b.fwd("s", FwdKind::Struct)?;
+            holder(b, "x", s).map(drop)
+        }),
+        ("a declaration of one of two", |b| {
+            let int = int(b)?;
+            for name in ["a", "b"] {
+                let s = b.structure("s", 4).member(name, int, 0).finish()?;
+                holder(b, name, s)?;
+            }
+            let s = b.fwd("s", FwdKind::Struct)?;
+            holder(b, "b", s).map(drop)
+        }),
+        ("declarations of what is defined once, twice, as the other flavor", |b| {
+            for name in ["one", "two", "other"] {
+                let fwd = b.fwd(name, FwdKind::Struct)?;
+                b.ptr(fwd)?;
+            }
+            let int = int(b)?;
+            b.structure("one", 4).member("a", int, 0).finish()?;
+            b.structure("two", 4).member("a", int, 0).finish()?;
+            b.structure("two", 4).member("b", int, 0).finish()?;
+            b.union("other", 4).member("a", int, 0).finish().map(drop)
+        }),
+        ("declarations of enumerations", |b| {
+            let before = b.enumeration("before", 4).finish()?;
+            b.ptr(before)?;
+            b.enumeration("nowhere", 4).finish()?;
+            b.enumeration64("nowhere", 8).finish()?;
+            b.enumeration64("before", 8).value("A", 1).finish()?;
+            b.enumeration("after", 4).value("B", 1).finish()?;
+            let after = b.enumeration("after", 2).finish()?;
+            b.ptr(after).map(drop)
+        }),
+        ("tags", |b| {
+            for tag in ["a", "b"] {
+                let int = int(b)?;
+                let s = b.structure("s", 4).member("m", int, 0).finish()?;
+                b.decl_tag(tag, s, None)?;
+                b.decl_tag("both", s, Some(0))?;
+                for tag in [tag, "both"] {
+                    let tagged = b.type_tag(tag, s)?;
+                    b.ptr(tagged)?;
+                }
+            }
+            Ok(())
+        }),
+        ("functions, variables, sections", |b| {
+            for _ in 0..2 {
+                let int = int(b)?;
+                let proto = b.func_proto(int).param("a", int).finish()?;
+                b.func("f", Linkage::Static, proto)?;
+                b.func("f", Linkage::Global, proto)?;
+                b.func_proto(int).param("b", int).finish()?;
+                let var = b.var("v", int, Linkage::Global)?;
+                b.datasec(".data", 4).var(var, 0, 4).finish()?;
+            }
+            Ok(())
+        }),
+        ("typedefs and qualifiers", |b| {
+            for _ in 0..2 {
+                let s = b.declare();
+                let td = b.typedef("s_t", s)?;
+                let constant = b.const_(td)?;
+                let volatile = b.volatile(constant)?;
+                let ptr = b.ptr(volatile)?;
+                let restrict = b.restrict(ptr)?;
+                b.define(s).structure("s", 8).member("self", restrict, 0).finish()?;
+                b.typedef("v_t", 0)?;
+            }
+            Ok(())
+        }),
+    ];
+    for (name, define) in cases {
+        compare(name, &build(define));
+    }
+}
+
+#[test]
+fn split_btf() {
+    let base = build(|b| {
+        let value = int(b)?;
+        let node = list(b, "node", value)?;
+        b.structure("head", 8).member("p", node + 1, 0).finish()?;
+        let s = b.fwd("s", FwdKind::Struct)?;
+        holder(b, "x", s).map(drop)
+    });
+    let (base, _) = dedup(&base).unwrap();
+    let module = split(&base, |b| {
+        let value = int(b)?;
+        let node = list(b, "node", value)?;
+        holder(b, "own", node)?;
+        let fwd = b.fwd("s", FwdKind::Struct)?;
+        holder(b, "x", fwd)?;
+        let s = b.structure("s", 4).member("a", value, 0).finish()?;
+        for _ in 0..2 {
+            holder(b, "x", s)?;
+        }
+        Ok(())
+    });
+    compare("split", &module);
+}
+
+/// libbpf compares two types that one is taken for to a depth of 16, and a struct that
+/// refers to itself is deeper than that. So it leaves both structs, and all that refers
+/// to them, in each unit.
+#[test]
+fn copies_of_what_refers_to_itself() {
+    let btf = build(|b| {
+        let value = int(b)?;
+        let node = list(b, "node", value)?;
+        let ptr = b.ptr(node)?;
+        b.structure("two", 16).member("a", ptr, 0).member("c", ptr, 64).finish()?;
+        let (a, c) = (list(b, "node", value)?, list(b, "node", value)?);
+        let (a, c) = (b.ptr(a)?, b.ptr(c)?);
+        b.structure("two", 16).member("a", a, 0).member("c", c, 64).finish().map(drop)
+    });
+    let (ours, verdict) = both("copies", &btf);
+    assert_eq!(verdict, Verdict::Fewer);
+    assert_eq!(ours.types().len(), 4, "int, node, a pointer to it, two");
+}
+
+/// libbpf takes arrays of any element for the same when it compares two types that one is
+/// taken for: the array of `char` is lost.
+#[test]
+fn arrays_of_other_elements() {
+    let btf = build(|b| {
+        let int = int(b)?;
+        let char = b.int("char", 1, IntEncoding::NONE)?;
+        for element in [int, char] {
+            let (a, c) = (b.array(int, int, 3)?, b.array(element, int, 3)?);
+            let c = if element == int { a } else { c };
+            b.structure("s", 24).member("a", a, 0).member("c", c, 96).finish()?;
+        }
+        Ok(())
+    });
+    let structs = |btf: &Btf| btf.types().filter(|ty| ty.name() == "s").count();
+    assert_eq!(structs(&libbpf(&btf).unwrap()), 1, "it is wrong no more");
+    assert_eq!(structs(&dedup(&btf).unwrap().0), 2);
+}
+
+/// One declaration cannot be two structs; for libbpf it can.
+#[test]
+fn a_declaration_that_would_be_two_structs() {
+    let btf = build(|b| {
+        let int = int(b)?;
+        let a = b.structure("s", 4).member("a", int, 0).finish()?;
+        let c = b.structure("s", 4).member("c", int, 0).finish()?;
+        let (a, c) = (b.ptr(a)?, b.ptr(c)?);
+        b.structure("x", 16).member("a", a, 0).member("c", c, 64).finish()?;
+        let s = b.fwd("s", FwdKind::Struct)?;
+        let ptr = b.ptr(s)?;
+        b.structure("x", 16).member("a", ptr, 0).member("c", ptr, 64).finish().map(drop)
+    });
+    let named = |btf: &Btf, name: &str| btf.types().filter(|ty| ty.name() == name).count();
+    assert_eq!(named(&libbpf(&btf).unwrap(), "x"), 1, "it is wrong no more");
+    let (ours, _) = dedup(&btf).unwrap();
+    assert_eq!((named(&ours, "x"), named(&ours, "s")), (2, 3));
+}
+
+/// An enumeration without name and values is not any other without a name.
+#[test]
+fn an_enumeration_of_nothing() {
+    let btf = build(|b| {
+        b.enumeration("", 4).finish()?;
+        b.enumeration("", 4).value("A", 1).finish().map(drop)
+    });
+    assert_eq!(libbpf(&btf).unwrap().types().len(), 1, "it is wrong no more");
+    assert_eq!(dedup(&btf).unwrap().0.types().len(), 2);
+}
+
+/// libbpf gives up where references refer to themselves.
+#[test]
+fn cycles_of_references() {
+    let btf = build(|b| {
+        for _ in 0..2 {
+            let (a, c) = (b.declare(), b.declare());
+            b.define(a).ptr(c)?;
+            b.define(c).const_(a)?;
+        }
+        Ok(())
+    });
+    assert!(libbpf(&btf).is_err());
+    assert_eq!(dedup(&btf).unwrap().0.types().len(), 2);
+}
+
+/// Of the types of the base that have a declaration libbpf replaces none by the first
+/// of the split BTF that has the struct, and does so by the next one.
+#[test]
+fn what_the_base_declares() {
+    let base = build(|b| {
+        let s = b.fwd("s", FwdKind::Struct)?;
+        for name in ["x", "y"] {
+            holder(b, name, s)?;
+        }
+        Ok(())
+    });
+    let module = split(&base, |b| {
+        let int = int(b)?;
+        let s = b.structure("s", 4).member("a", int, 0).finish()?;
+        for name in ["x", "y"] {
+            holder(b, name, s)?;
+        }
+        Ok(())
+    });
+    let has = |btf: &Btf, name: &str| btf.types().any(|ty| ty.name() == name);
+    let theirs = libbpf(&module).unwrap();
+    assert_eq!((has(&theirs, "x"), has(&theirs, "y")), (true, false));
+    let (ours, _) = dedup(&module).unwrap();
+    assert_eq!((has(&ours, "x"), has(&ours, "y")), (true, true));
+}
+
+/// A program of some structs in several files, of which each defines some of them and
+/// declares the others.
+struct Program<'a> {
+    choices: &'a [u8],
+    structs: u32,
+}
+
+/// A file of it, in the making.
+struct Unit<'a> {
+    program: &'a Program<'a>,
+    b: Builder,
+    /// Which structs it defines.
+    defines: u64,
+    known: BTreeMap<String, u32>,
+}
+
+impl Unit<'_> {
+    fn choice(&self, number: u32) -> u32 {
+        self.program.choices[number as usize % self.program.choices.len()].into()
+    }
+
+    /// A type that compilers emit once.
+    fn once(&mut self, key: String, make: impl FnOnce(&mut Self) -> u32) -> u32 {
+        match self.known.get(&key) {
+            Some(&id) => id,
+            None => {
+                let id = make(self);
+                self.known.insert(key, id);
+                id
+            }
+        }
+    }
+
+    fn int(&mut self) -> u32 {
+        self.once("int".into(), |unit| int(&mut unit.b).unwrap())
+    }
+
+    fn structure(&mut self, number: u32) -> u32 {
+        let key = format!("struct {number}");
+        if let Some(&id) = self.known.get(&key) {
+            return id;
+        }
+        let name = format!("s{number}");
+        if self.defines >> number & 1 == 0 {
+            let id = self.b.fwd(&name, FwdKind::Struct).unwrap();
+            self.known.insert(key, id);
+            return id;
+        }
+        let id = self.b.declare();
+        self.known.insert(key, id);
+        let members: Vec<u32> = (0..1 + self.choice(number) % 4).map(|member| self.member(number, member)).collect();
+        let mut new = self.b.define(id).structure(&name, 64);
+        for (place, (name, ty)) in ["a", "b", "c", "d"].into_iter().zip(members).enumerate() {
+            new = new.member(name, ty, 64 * place as u32);
+        }
+        new.finish().unwrap()
+    }
+
+    fn member(&mut self, number: u32, member: u32) -> u32 {
+        let choice = self.choice(number * 7 + member * 3 + 1);
+        let other = self.choice(number * 5 + member + 2) % self.program.structs;
+        match choice % 7 {
+            0 => self.int(),
+            1 | 2 => {
+                let to = self.structure(other);
+                self.once(format!("ptr {to}"), |unit| unit.b.ptr(to).unwrap())
+            }
+            3 => {
+                let to = self.structure(other);
+                let to = self.once(format!("const {to}"), |unit| unit.b.const_(to).unwrap());
+                self.once(format!("ptr {to}"), |unit| unit.b.ptr(to).unwrap())
+            }
+            4 => {
+                let to = self.structure(other);
+                let to = self.once(format!("ptr {to}"), |unit| unit.b.ptr(to).unwrap());
+                let int = self.int();
+                // Arrays are emitted anew where they are used.
+                self.b.array(to, int, choice / 7 % 3).unwrap()
+            }
+            5 => {
+                let (returned, to) = (self.int(), self.structure(other));
+                let to = self.once(format!("ptr {to}"), |unit| unit.b.ptr(to).unwrap());
+                let proto = self.b.func_proto(returned).param("", to).finish().unwrap();
+                self.b.ptr(proto).unwrap()
+            }
+            _ => {
+                let to = self.structure(other);
+                let to = self.once(format!("ptr {to}"), |unit| unit.b.ptr(to).unwrap());
+                self.once(format!("typedef {other}"), |unit| unit.b.typedef(format!("t{other}"), to).unwrap())
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn programs_of_several_units(
+        choices in proptest::collection::vec(any::<u8>(), 20..80),
+        structs in 1..12u32,
+        defines in proptest::collection::vec(any::<u64>(), 1..6),
+    ) {
+        let program = Program { choices: &choices, structs };
+        let mut all = Builder::new();
+        for defines in defines {
+            let mut unit = Unit { program: &program, b: Builder::new(), defines, known: BTreeMap::new() };
+            for number in (0..structs).filter(|number| defines >> (number + 16) & 1 == 0) {
+                unit.structure(number);
+            }
+            all.append(&unit.b.finish().unwrap()).unwrap();
+        }
+        let (_, verdict) = both("program", &all.finish().unwrap());
+        prop_assert_eq!(verdict, Verdict::Same);
     }
 }

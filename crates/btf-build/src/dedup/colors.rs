@@ -1,4 +1,5 @@
-//! Colors: numbers that differ for types that differ within some steps.
+//! Colors: numbers that differ for types that differ within some steps, or any number
+//! of steps if they lead to no cycle.
 //!
 //! Types of one shape are compared with each other only if their colors are the same.
 //! So that this changes no result, types that may turn out to be equal have to have the
@@ -11,6 +12,7 @@ use btf_types::Kind;
 
 use super::{
     classes::Classes,
+    cycles::{self, Visit},
     equality::meant_kind,
     graph::{Graph, Role},
 };
@@ -18,33 +20,87 @@ use crate::hash_table::Hash;
 
 /// Colors each type by what can be reached from it within so many steps.
 pub(super) fn of(graph: &Graph, classes: &mut Classes, hash: &Hash, steps: u32) -> Vec<u32> {
-    let declared = Declared::new(graph);
     let ids = || 0..graph.count();
-    let shapes: Vec<u32> = ids().map(|id| hash.of_words([graph.shape(id)].into_iter())).collect();
-    // How a type looks to those that refer to it.
-    let mut looks: Vec<u32> = ids().map(|id| declared.look(graph, hash, id).unwrap_or(shape(&shapes, id))).collect();
-    let fixed: Vec<bool> = ids().map(|id| declared.look(graph, hash, id).is_some()).collect();
-    let mut colors = shapes.clone();
+    let declared = Declared::new(graph);
+    let mut coloring = Coloring {
+        graph,
+        classes,
+        hash,
+        colors: ids().map(|id| hash.of_words([graph.shape(id)].into_iter())).collect(),
+        looks: ids().map(|id| declared.look(graph, hash, id)).collect(),
+        on_cycles: Vec::new(),
+    };
+    cycles::walk(graph, ids().filter(|&id| is_inner(graph, id)), &mut coloring);
+    let on_cycles = std::mem::take(&mut coloring.on_cycles);
+    let mut next = vec![0; on_cycles.len()];
     for _ in 0..steps {
-        colors = ids()
-            .map(|id| match graph.role(id) {
-                Role::Leaf | Role::Unique => shape(&shapes, id),
-                Role::Composite | Role::Reference => hash.of_words(
-                    std::iter::once(shape(&shapes, id))
-                        .chain(graph.children(id).iter().map(|&child| shape(&looks, classes.find_from(id, child)))),
-                ),
-            })
-            .collect();
-        classes.commit();
-        for ((look, &color), _) in looks.iter_mut().zip(&colors).zip(&fixed).filter(|(_, is_fixed)| !**is_fixed) {
-            *look = color;
+        for (color, &id) in next.iter_mut().zip(&on_cycles) {
+            *color = coloring.color(id);
+        }
+        for (&color, &id) in next.iter().zip(&on_cycles) {
+            coloring.set(id, color);
         }
     }
-    colors
+    coloring.classes.commit();
+    coloring.colors
 }
 
-fn shape(of: &[u32], id: u32) -> u32 {
-    of.get(id as usize).copied().unwrap_or(0)
+/// Returns whether a type has its color from others.
+fn is_inner(graph: &Graph, id: u32) -> bool {
+    matches!(graph.role(id), Role::Composite | Role::Reference)
+}
+
+struct Coloring<'a> {
+    graph: &'a Graph,
+    classes: &'a mut Classes,
+    hash: &'a Hash,
+    colors: Vec<u32>,
+    /// How a type looks to those that refer to it, if that is not its color.
+    looks: Vec<Option<u32>>,
+    on_cycles: Vec<u32>,
+}
+
+impl Coloring<'_> {
+    fn fixed_look(&self, id: u32) -> Option<u32> {
+        self.looks.get(id as usize).copied().flatten()
+    }
+
+    fn look(&self, id: u32) -> u32 {
+        self.fixed_look(id).or(self.colors.get(id as usize).copied()).unwrap_or(0)
+    }
+
+    /// The color that a type has from those that it refers to.
+    fn color(&mut self, id: u32) -> u32 {
+        let mut color = self.hash.of_words([self.graph.shape(id)].into_iter());
+        for &child in self.graph.children(id) {
+            let child = self.classes.find_from(id, child);
+            color = self.hash.of_words([color, self.look(child)].into_iter());
+        }
+        self.classes.commit();
+        color
+    }
+
+    fn set(&mut self, id: u32, color: u32) {
+        if let Some(place) = self.colors.get_mut(id as usize) {
+            *place = color;
+        }
+    }
+}
+
+impl Visit for Coloring<'_> {
+    fn follow(&mut self, parent: u32, child: u32) -> Option<u32> {
+        let child = self.classes.find_from(parent, child);
+        (is_inner(self.graph, child) && self.fixed_look(child).is_none()).then_some(child)
+    }
+
+    fn done(&mut self, id: u32, ends: bool) {
+        if ends {
+            let color = self.color(id);
+            self.set(id, color);
+        } else {
+            self.on_cycles.push(id);
+        }
+    }
 }
 
 /// The structs and unions of which there is a forward declaration.

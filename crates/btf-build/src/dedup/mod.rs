@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `names.rs` | which names are equal; the strings of the result |
 //! | `graph.rs` | the types in flat arrays |
-//! | `cycles.rs` | cycles that no language has |
+//! | `cycles.rs` | which types lead to a cycle |
 //! | `classes.rs` | which types are equal, as far as that is known |
 //! | `equality.rs` | the comparison of two types and all that they refer to |
 //! | `colors.rs` | which types need no comparison |

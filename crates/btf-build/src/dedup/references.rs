@@ -40,8 +40,7 @@ impl Merging<'_> {
         self.begin(id);
         while let Some((id, next)) = self.stack.last_mut() {
             let (id, place) = (*id, *next);
-            // Layers below are there, and need no order.
-            match self.graph.children(id).get(place).filter(|_| !self.graph.is_base(id)) {
+            match self.graph.children(id).get(place) {
                 Some(&child) => {
                     *next += 1;
                     let class = self.classes.find_from(id, child);

@@ -400,7 +400,25 @@ fn many_that_look_alike() {
 
 #[test]
 fn too_many_that_look_alike() {
-    // Chains that differ where they end.
+    // Rings that differ in one place.
+    let ring = |b: &mut Builder, length: usize, size| -> Result<(), Error> {
+        let nodes: Vec<u32> = (0..length).map(|_| b.declare()).collect();
+        for (place, &node) in nodes.iter().enumerate() {
+            let next = b.ptr(nodes[(place + 1) % length])?;
+            let size = if place == 0 { size } else { 8 };
+            b.define(node).structure("alike", size).member("next", next, 0).finish()?;
+        }
+        Ok(())
+    };
+    let btf = build(|b| (9..100).try_for_each(|size| ring(b, 300, size)));
+    assert!(matches!(dedup(&btf), Err(Error::TooManySteps { .. })));
+    let btf = build(|b| (9..100).try_for_each(|size| ring(b, 15, size)));
+    assert_eq!(dedup(&btf).unwrap().0.types().len(), btf.types().len());
+}
+
+#[test]
+fn chains_that_look_alike() {
+    // They differ where they end, or in their length.
     let chain = |b: &mut Builder, length: usize, size| -> Result<(), Error> {
         let nodes: Vec<u32> = (0..length).map(|_| b.declare()).collect();
         let end = b.structure("end", size).finish()?;
@@ -410,10 +428,10 @@ fn too_many_that_look_alike() {
         }
         Ok(())
     };
-    let btf = build(|b| (1..100).try_for_each(|size| chain(b, 300, size)));
-    assert!(matches!(dedup(&btf), Err(Error::TooManySteps { .. })));
-    let btf = build(|b| (1..100).try_for_each(|size| chain(b, 15, size)));
-    assert_eq!(dedup(&btf).unwrap().0.types().len(), btf.types().len());
+    for (chains, length) in [(60, 300), (1, 20_000)] {
+        let btf = build(|b| (0..chains).try_for_each(|size| chain(b, length, size)));
+        assert_eq!(dedup(&btf).unwrap().0.types().len(), btf.types().len());
+    }
 }
 
 /// Definitions by numbers, of few names and shapes, so that many are equal and many
@@ -489,7 +507,7 @@ fn classes(btf: &Btf) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn no_two_are_left_that_nothing_tells_apart(
