@@ -136,7 +136,7 @@ fn each_kind_becomes_one_that_the_kernel_knows() {
             row(Kind::Enum, "e", 4),
             row(Kind::Struct, "_opt", 8),
             row(Kind::Typedef, "a_b", 2),
-            row(Kind::Int, "enum64_placeholder", 4),
+            row(Kind::Int, "enum64_placeholder", 1),
         ]
     );
     assert_eq!(rows(&blob, (5, 0))[2], row(Kind::Func, "f", 2));

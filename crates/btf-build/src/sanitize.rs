@@ -86,7 +86,7 @@ const HEAD: usize = 12;
 /// Bytes of an INT that stands for a VAR or DECL_TAG.
 const PLACEHOLDER_SIZE: u32 = 1;
 /// Name and size in bytes of the type of ENUM64's values.
-const VALUE_TYPE: (&[u8], u32) = (b"enum64_placeholder", 4);
+const VALUE_TYPE: (&[u8], u32) = (b"enum64_placeholder", 1);
 /// Name of an enumerator that stands for an unnamed parameter.
 const UNNAMED: &[u8] = b"unnamed";
 

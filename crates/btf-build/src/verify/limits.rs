@@ -44,9 +44,11 @@ pub(crate) struct Limits {
 pub(super) const PROVED: KernelVersion = KernelVersion::new(6, 18);
 
 impl Limits {
-    /// The rules of the oldest version that has these features.
+    /// The rules of the oldest version that these features can be of: what was
+    /// taken back to an older one does not make it a newer one.
     pub(crate) fn of_features(features: FeatureSet) -> Self {
-        let version = features.iter().map(Feature::since).max().unwrap_or(KernelVersion::new(4, 18));
+        let without_gap = Feature::ALL.iter().take_while(|feature| features.contains(**feature));
+        let version = without_gap.last().map_or(KernelVersion::new(4, 18), |feature| feature.since());
         Self::new(version, features)
     }
 
