@@ -9,9 +9,9 @@ use btf_types::{Kind, format::TypeRecord};
 use super::{classes::Classes, graph::Graph};
 use crate::Error;
 
-/// How many references are compared in vain, for each type and reference that there is,
-/// before types are colored, by what is within so many steps; or an error.
-pub(super) const LIMITS: Limits = &[(2, Some(4)), (6, Some(12)), (14, Some(40)), (46, None)];
+/// How many references are compared in vain, in quarters of what types and references
+/// there are, before types are colored, by what is within so many steps; or an error.
+pub(super) const LIMITS: Limits = &[(1, Some(4)), (16, Some(12)), (48, Some(40)), (176, None)];
 
 pub(super) type Limits = &'static [(u64, Option<u32>)];
 
@@ -113,14 +113,14 @@ impl Comparison {
 
     /// Returns whether so much was compared in vain that something has to be done.
     pub(super) fn is_too_much(&self) -> bool {
-        self.limits.first().is_some_and(|&(times, _)| self.in_vain > times * self.size)
+        self.limits.first().is_some_and(|&(times, _)| 4 * self.in_vain > times * self.size)
     }
 
     /// Returns by how many steps types are to be told apart before they are compared.
     pub(super) fn next_limit(&mut self) -> Result<Option<u32>, Error> {
         let Some((&(times, steps), others)) = self.limits.split_first() else { return Ok(None) };
         self.limits = others;
-        steps.map(Some).ok_or(Error::TooManySteps { limit: times * self.size })
+        steps.map(Some).ok_or(Error::TooManySteps { limit: times * self.size / 4 })
     }
 
     /// Takes two classes for equal.

@@ -115,6 +115,7 @@ fn with_hash(btf: &Btf, hash: &Hash, limits: Limits) -> Result<(Btf, Remap), Err
     btf.check_known_header()?;
     let mut names = Names::new(btf, hash);
     let graph = Graph::new(btf, &mut names, hash)?;
+    names.freeze();
     let mut classes = Classes::new(graph.first_own, graph.count());
     let mut comparison = Comparison::new(&graph, limits);
     merge_leaves(&graph, &mut classes);
@@ -132,7 +133,7 @@ fn with_hash(btf: &Btf, hash: &Hash, limits: Limits) -> Result<(Btf, Remap), Err
             break;
         }
     }
-    output::write(btf, &graph, &mut classes, &names)
+    output::write(btf, graph, classes, &names)
 }
 
 /// Types that refer to nothing are equal to those of the same shape.

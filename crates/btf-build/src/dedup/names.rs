@@ -86,6 +86,12 @@ impl Names {
         Ok(equal)
     }
 
+    /// Frees what is needed to look names up.
+    pub(super) fn freeze(&mut self) {
+        self.table = Table::default();
+        self.middles = HashMap::new();
+    }
+
     /// The offset of the first own string.
     pub(super) fn first_own(&self) -> u32 {
         self.strings.len().checked_sub(1).and_then(|own| self.layers.get(own)).map_or(0, |(first, _)| first)

@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// Writes the first type of each class.
-pub(super) fn write(btf: &Btf, graph: &Graph, classes: &mut Classes, names: &Names) -> Result<(Btf, Remap), Error> {
-    let ids = NewIds::new(graph, classes);
+pub(super) fn write(btf: &Btf, graph: Graph, mut classes: Classes, names: &Names) -> Result<(Btf, Remap), Error> {
+    let ids = NewIds::new(&graph, &mut classes);
     let mut strings = NewStrings::new(names);
     let mut types = Vec::with_capacity(ids.bytes);
     for &id in &ids.staying {
@@ -38,6 +38,7 @@ pub(super) fn write(btf: &Btf, graph: &Graph, classes: &mut Classes, names: &Nam
     for id in graph.own_ids() {
         remap.push_id(Some(ids.of(classes.find_from_own(id))));
     }
+    drop((graph, classes, ids));
     let strings = strings.finish(|old, new| remap.push_strings(old, new))?;
     let mut blob = Vec::with_capacity(64 + types.len() + own_layout(btf).len() + strings.len());
     Assembly::new(&types, &strings)
