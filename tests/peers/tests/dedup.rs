@@ -269,7 +269,8 @@ fn list(b: &mut Builder, name: &str, value: u32) -> Result<u32, Error> {
 
 #[test]
 fn rules_one_by_one() {
-    let cases: &[(&str, fn(&mut Builder) -> Result<(), Error>)] = &[
+    type Case = (&'static str, fn(&mut Builder) -> Result<(), Error>);
+    let cases: &[Case] = &[
         ("leaves", |b| {
             for _ in 0..2 {
                 int(b)?;

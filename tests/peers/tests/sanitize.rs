@@ -58,7 +58,7 @@ fn each_missing_feature_is_made_up_for_as_libbpf_does() {
     let names = ["bpf/clang-14", "bpf/clang-22"].into_iter().flat_map(fixtures::files);
     for name in names.filter(|name| name.ends_with("el.bpf.o")) {
         let object = BpfObject::parse(fixtures::read(&name)).unwrap();
-        let Ok(btf) = object.fixup().btf() else { continue };
+        let Ok(btf) = object.datasec_fixups().btf() else { continue };
         for (feature, number) in FEATURES {
             let output = Command::new(env!("CARGO_BIN_EXE_libbpf-sanitizes"))
                 .arg(fixtures::folder().join(&name))
