@@ -48,7 +48,10 @@ fn dump(bytes: &[u8], base: Option<&[u8]>) -> Option<String> {
     };
     // SAFETY: nothing is asked of the caller.
     unsafe { sys::libbpf_set_print(None) };
-    let base = base.map(|base| open(base, ptr::null_mut()).expect("the base is sound")).unwrap_or(ptr::null_mut());
+    let base = match base {
+        Some(base) => open(base, ptr::null_mut())?,
+        None => ptr::null_mut(),
+    };
     let mut text: Vec<u8> = Vec::new();
     let btf = open(bytes, base)?;
     let context: *mut Vec<u8> = &raw mut text;
