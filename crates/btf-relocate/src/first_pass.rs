@@ -2,7 +2,7 @@
 //! types.
 //!
 //! An index of all names is worth its price if it is asked often. The first object
-//! asks for a dozen names: to look at each struct, union, enum and typedef once
+//! asks for a dozen names: to look at each struct, union, FWD, enum and typedef once
 //! costs a fifth of that. Later objects ask the index.
 
 use std::collections::{HashMap, HashSet};
@@ -121,6 +121,6 @@ impl<'l> FirstPass<'l> {
 /// Returns whether a type is of one of the kinds that are looked at: of those
 /// that programs have relocations of.
 fn is_looked_at(ty: Type<'_>) -> bool {
-    let kinds = [Kind::Struct, Kind::Union, Kind::Enum, Kind::Enum64, Kind::Typedef];
+    let kinds = [Kind::Struct, Kind::Union, Kind::Fwd, Kind::Enum, Kind::Enum64, Kind::Typedef];
     ty.kind().is_some_and(|kind| kinds.contains(&kind))
 }
