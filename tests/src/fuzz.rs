@@ -456,8 +456,9 @@ pub fn archive(input: &[u8]) {
     }
 }
 
-/// How many times its input a call may allocate, in all, and some more.
-const MOST: (usize, u64) = (64, 1 << 20);
+/// How many times its input a call may allocate, in all, and some more: what a
+/// decoder starts with, however little it is given (bzip2's most of all).
+const MOST: (usize, u64) = (64, 5 << 20);
 
 /// Makes a call that is given so many bytes.
 ///

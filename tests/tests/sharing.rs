@@ -381,8 +381,8 @@ fn streams_of_nothing() {
     let few = nothing.repeat(1000);
     assert_eq!(Compression::Bzip2.decode(&few, &Limits::BTF).unwrap(), b"");
     let (result, heap) = memory::measure(|| Compression::Bzip2.decode(&nothing.repeat(100_000), &Limits::BTF));
-    let error = std::error::Error::source(&result.unwrap_err()).unwrap().to_string();
-    assert_eq!(error, "more than 1024 streams in 0 decoded bytes");
+    let error = result.unwrap_err().to_string();
+    assert!(error.ends_with("more than 1024 streams in 0 decoded bytes"), "{error}");
     assert!(heap.allocations < 10_000, "{heap:?}");
 }
 

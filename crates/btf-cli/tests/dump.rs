@@ -92,7 +92,7 @@ fn datasecs_as_a_loader_sees_them() {
         assert_eq!(output.status.code(), Some(1));
         let text = String::from_utf8(output.stderr).unwrap();
         // (Without a file it is the kernel's, if that has any.)
-        assert!(text.contains("--fixup is for objects") || text.contains("name a file"), "{text}");
+        assert!(text.contains("--fixup is for BPF objects") || text.contains("name a file"), "{text}");
     }
 }
 

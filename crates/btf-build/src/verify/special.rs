@@ -156,7 +156,10 @@ impl<'t, 'a> Finder<'t, 'a> {
         };
         let known = Special::NAMED.into_iter().filter(|&(special, _)| is_known(special)).collect();
         let mut finder = Self { types, known, interesting: Vec::new(), barren: HashMap::new(), graph: None };
-        let mut missing: Vec<&str> = finder.known.iter().map(|(_, name)| *name).collect();
+        // A bpf_res_spin_lock is found where another is, but not looked for itself.
+        let is_sought = |special: Special| special != Special::ResSpinLock;
+        let sought = finder.known.iter().filter(|(special, _)| is_sought(*special));
+        let mut missing: Vec<&str> = sought.map(|(_, name)| *name).collect();
         let mut is_interesting = |id| match types.kind(id) {
             Some(Kind::Struct) => {
                 let index = missing.iter().position(|missing| types.is_named(id, missing));
