@@ -8,9 +8,9 @@ mod records;
 
 use btf_build::{Reject, Rule, Verify, verify};
 use btf_format::KernelVersion;
-use btf_tests::{fixtures, skip};
+use btf_tests::{blob::Blob, fixtures, skip};
 use proptest::prelude::*;
-use records::{blob, record};
+use records::{blob, record, special};
 
 const PROVED: KernelVersion = KernelVersion::new(6, 18);
 
@@ -68,7 +68,7 @@ mod kernel {
     use super::*;
 
     /// Whether the kernel cannot be asked, so that a test is skipped.
-    fn cannot_ask() -> bool {
+    pub(super) fn cannot_ask() -> bool {
         match is_supported(Feature::Btf) {
             Ok(true) if Kernel::running().release().is_ok_and(|release| release.starts_with("6.18.")) => return false,
             Ok(_) => skip("the predictions are of Linux 6.18"),
@@ -78,7 +78,7 @@ mod kernel {
     }
 
     /// Error number of the kernel, with its log; `None` if it accepts.
-    fn ask(bytes: &[u8]) -> Option<(i32, String)> {
+    pub(super) fn ask(bytes: &[u8]) -> Option<(i32, String)> {
         match LoadOptions::new().load_bytes(bytes) {
             Ok(_) => None,
             Err(Error::Rejected { error, log, .. }) => Some((error.raw_os_error().unwrap(), log)),
@@ -126,6 +126,14 @@ mod kernel {
         }
 
         #[test]
+        fn the_kernel_agrees_on_locks_lists_and_trees(records in special()) {
+            if cannot_ask() {
+                return Ok(());
+            }
+            assert_agree(&blob(&records))?;
+        }
+
+        #[test]
         fn the_kernel_agrees_on_changed_words(
             records in prop::collection::vec(record(), 1..6),
             changes in prop::collection::vec(change(), 1..3),
@@ -142,6 +150,38 @@ mod kernel {
             // Some lose their end, too.
             bytes.truncate(bytes.len() - cut.saturating_sub(32));
             assert_agree(&bytes)?;
+        }
+    }
+}
+
+/// On these, prediction and kernel were once of two minds.
+#[test]
+fn cases_that_property_tests_found() {
+    // Structs of these names and sizes, and one that has them as members.
+    let of = |parts: &[(&str, u32)]| {
+        let mut blob = Blob::new();
+        let mut members = Vec::new();
+        let [name, m] = ["a", "m"].map(|name| blob.string(name));
+        for (index, &(part, size)) in parts.iter().enumerate() {
+            let part = blob.string(part);
+            blob.record(part, 4, 0, false, size, &[]);
+            members.extend([m, index as u32 + 1, index as u32 * 32]);
+        }
+        blob.record(name, 4, parts.len() as u32, false, 8, &members);
+        blob.build()
+    };
+    for (blob, expected) in [
+        (of(&[("bpf_res_spin_lock", 1)]), None),
+        (of(&[("bpf_spin_lock", 1)]), Some(14)),
+        (of(&[("bpf_refcount", 4), ("bpf_refcount", 4)]), None),
+        (of(&[("bpf_spin_lock", 4), ("bpf_res_spin_lock", 4)]), Some(22)),
+        (of(&[("bpf_spin_lock", 4), ("bpf_spin_lock", 4)]), Some(7)),
+    ] {
+        let predicted = verify(&blob, PROVED);
+        assert_eq!(errno(&predicted), expected, "{predicted:?}");
+        #[cfg(target_os = "linux")]
+        if !kernel::cannot_ask() {
+            assert_eq!(kernel::ask(&blob).map(|(errno, _)| errno), expected, "{predicted:?}");
         }
     }
 }

@@ -123,3 +123,62 @@ pub(crate) fn blob(records: &[Record]) -> Vec<u8> {
     btf_format::Assembly::new(&types, &strings).write(|part| bytes.extend_from_slice(part)).unwrap();
     bytes
 }
+
+/// Structs with the types that have a meaning to the kernel: the types themselves
+/// (ids 2 to 8), a kptr (10), structs that contain them, and tags of these.
+#[allow(dead_code, reason = "one of the tests has no use for it")]
+pub(crate) fn special() -> impl Strategy<Value = Vec<Record>> {
+    /// Sizes and alignments of the types with ids 1 to 14, in bytes.
+    const PLACES: [(u32, u32); 14] = [
+        (4, 4),
+        (4, 4),
+        (4, 4),
+        (16, 8),
+        (24, 8),
+        (16, 8),
+        (32, 8),
+        (4, 4),
+        (0, 8),
+        (8, 8),
+        (64, 8),
+        (64, 8),
+        (64, 8),
+        (64, 8),
+    ];
+    let plain =
+        |kind, name, size, target| Record { kind, name, kind_flag: false, vlen: 0, size, target, elements: Vec::new() };
+    let sizes = prop::collection::vec(prop_oneof![30 => Just(0_u32), 1 => Just(4)], 7);
+    let member = (1..3_usize, prop_oneof![6 => 2..=8_u32, 1 => Just(1), 1 => Just(10), 1 => 11..=14_u32], 0..12_u32);
+    let composite = (1..4_usize, prop::bool::weighted(0.05), prop::collection::vec(member, 1..5), 0..16_u32).prop_map(
+        move |(name, kind_flag, members, slack)| {
+            let mut end = 0;
+            let mut elements = Vec::new();
+            for (name, id, noise) in members {
+                let (size, align) = PLACES[id as usize - 1];
+                end = end.max(0_u32).next_multiple_of(if noise == 11 { 4 } else { align });
+                elements.push((name, id, 8 * end + u32::from(noise == 10)));
+                end += if noise == 9 { 0 } else { size };
+            }
+            let size = if slack == 15 { 64 } else { end.next_multiple_of(8) };
+            Record { kind: 4, name, kind_flag, vlen: 0, size, target: 0, elements }
+        },
+    );
+    let tag = (19..STRINGS.len(), 11..=14_u32, 0..4_u32).prop_map(move |(name, target, component)| Record {
+        // A component of 0 to 3, or the declaration itself.
+        elements: vec![(0, component, 1)],
+        ..plain(17, name, 0, target)
+    });
+    let kptr = (10..12_usize, 11..=14_u32);
+    (sizes, kptr, prop::collection::vec(composite, 4), prop::collection::vec(tag, 0..5)).prop_map(
+        move |(sizes, (value, pointee), composites, tags)| {
+            let mut records = vec![plain(1, 3, 4, 0)];
+            for (index, more) in sizes.into_iter().enumerate() {
+                records.push(plain(4, 12 + index, PLACES[index + 1].0 + more, 0));
+            }
+            records.extend([plain(18, value, 0, pointee), plain(2, 0, 0, 9)]);
+            records.extend(composites);
+            records.extend(tags);
+            records
+        },
+    )
+}

@@ -196,7 +196,8 @@ rules! {
     FieldByteAligned, EINVAL, "", "in structs with bpf_spin_lock and the like, members begin at a byte";
     FieldOverlap, EEXIST, "", "bpf_spin_lock and the like do not overlap";
     FieldEnd, EFAULT, "", "bpf_spin_lock and the like end within their struct";
-    FieldCount, E2BIG, "", "a struct has at most 11 of bpf_spin_lock and the like, and one lock and reference count at most";
+    FieldCount, E2BIG, "", "a struct has at most 11 of bpf_spin_lock and the like, and one lock at most";
+    FieldLocks, EINVAL, "", "a struct has a bpf_spin_lock or a bpf_res_spin_lock, not both";
     KptrTags, EINVAL, "", "a kptr has one type tag and points to a struct";
     GraphTag, EINVAL, "", "a bpf_list_head or bpf_rb_root has one tag `contains:TYPE:MEMBER`";
     GraphType, ENOENT, "", "the struct that a bpf_list_head or bpf_rb_root contains exists, and has the node";

@@ -66,7 +66,7 @@ impl Special {
 
     /// Returns whether a struct has at most one of it.
     const fn is_single(self) -> bool {
-        matches!(self, Self::SpinLock | Self::ResSpinLock | Self::Refcount)
+        matches!(self, Self::SpinLock | Self::ResSpinLock)
     }
 
     /// The node that a root contains.
@@ -197,6 +197,7 @@ impl<'t, 'a> Finder<'t, 'a> {
             }
         }
         let has = |special| fields.iter().any(|field| field.special == special);
+        require(!(has(Special::SpinLock) && has(Special::ResSpinLock)), Rule::FieldLocks)?;
         let has_lock = has(Special::SpinLock) || has(Special::ResSpinLock);
         require(has_lock || !(has(Special::ListHead) || has(Special::RbRoot)), Rule::GraphLock)?;
         let needs_count = has(Special::ListNode) && has(Special::RbNode);
