@@ -151,11 +151,11 @@ pub(crate) fn special() -> impl Strategy<Value = Vec<Record>> {
     let member = (1..3_usize, prop_oneof![6 => 2..=8_u32, 1 => Just(1), 1 => Just(10), 1 => 11..=14_u32], 0..12_u32);
     let composite = (1..4_usize, prop::bool::weighted(0.05), prop::collection::vec(member, 1..5), 0..16_u32).prop_map(
         move |(name, kind_flag, members, slack)| {
-            let mut end = 0;
+            let mut end = 0_u32;
             let mut elements = Vec::new();
             for (name, id, noise) in members {
                 let (size, align) = PLACES[id as usize - 1];
-                end = end.max(0_u32).next_multiple_of(if noise == 11 { 4 } else { align });
+                end = end.next_multiple_of(if noise == 11 { 4 } else { align });
                 elements.push((name, id, 8 * end + u32::from(noise == 10)));
                 end += if noise == 9 { 0 } else { size };
             }
