@@ -32,6 +32,7 @@ fn the_program_sees_what_the_archive_says() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let golden = Btf::parse(fixtures::read(&format!("golden/amd64_{RELEASE}.core_real.btf"))).unwrap();
     let size = golden.find::<Struct<'_>>("task_struct").unwrap().size();
-    let expected = format!("btfhub-archive/debian/12/x86_64/{RELEASE}.btf (exact)\nstruct task_struct has {size} bytes\n");
+    let expected =
+        format!("btfhub-archive/debian/12/x86_64/{RELEASE}.btf (exact)\nstruct task_struct has {size} bytes\n");
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }
