@@ -318,7 +318,7 @@ fn same_elf_files(objects: &Objects) -> usize {
 
 #[test]
 fn the_btf_of_objects_is_as_libbpf_sees_it() {
-    assert_eq!(same_btf(&objects()), 42);
+    assert_eq!(same_btf(&objects()), 84);
 }
 
 #[test]
@@ -328,17 +328,17 @@ fn maps_are_as_libbpf_sees_them() {
 
 #[test]
 fn programs_are_as_libbpf_sees_them() {
-    assert_eq!(same_programs(&objects()), 64);
+    assert_eq!(same_programs(&objects()), 336);
 }
 
 #[test]
 fn ext_is_as_libbpf_sees_it() {
-    assert_eq!(same_ext(&objects()), 43);
+    assert_eq!(same_ext(&objects()), 69);
 }
 
 #[test]
 fn elf_files_are_what_libbpf_makes_of_them() {
-    assert_eq!(same_elf_files(&objects()), 50);
+    assert_eq!(same_elf_files(&objects()), 92);
 }
 
 #[test]
