@@ -10,7 +10,7 @@ static PROGRAM: &[u8] = include_bytes_aligned!("../../../fixtures/bpf/clang-22/c
 static BTFS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/btfs.tar.gz"));
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let kernel = env::args_os().nth(1).map_or_else(Kernel::running, |root| Kernel::of(root));
+    let kernel = env::args_os().nth(1).map_or_else(Kernel::running, Kernel::of);
     let chosen = Archive::parse(BTFS)?.choose(&kernel)?;
     if let Chosen::Archive(selection) = &chosen {
         println!("{} ({})", selection.path(), selection.rule());
