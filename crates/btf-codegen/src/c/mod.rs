@@ -70,8 +70,8 @@
 //!
 //! # What it costs
 //!
-//! All types of a kernel take some 20 ms, a root type some 2 ms, most of it for opening
-//! the BTF. Text goes out in pieces of 32 KiB. Types may take steps in proportion to the
+//! As a process, all types of a kernel take some 40 ms, sorted some 85 ms, a root type
+//! some 8 ms (bpftool 7.1: 90 ms, unsorted). Text goes out in pieces of 32 KiB. Types may take steps in proportion to the
 //! size of the BTF; what repeats anonymous types, padding or parameters more often than
 //! that is [`Error::TooMuch`](crate::Error::TooMuch).
 
