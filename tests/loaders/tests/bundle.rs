@@ -4,13 +4,15 @@
 #![cfg(any(feature = "aya", feature = "libbpf"))]
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+mod own;
+
 use std::{fs, path::Path, process::Command};
 
 use btf_archive::{Archive, Fetch, Pack, relocate::Trim};
 use btf_elf::{BpfObject, Compression};
-use btf_kernel::{Host, Kernel, LoadedBtf};
+use btf_kernel::{Host, Kernel};
 use btf_tests::packed;
-use btf_types::{Btf, Struct};
+use btf_types::Struct;
 
 /// The release of a kernel that nobody has built.
 const RELEASE: &str = "5.4.0-made-up-amd64";
@@ -51,30 +53,15 @@ fn system(folder: &Path) -> Kernel {
     Kernel::of(root)
 }
 
-/// The same BTF with a `struct task_struct` that is larger.
-fn larger(btf: &Btf, by: u32) -> Vec<u8> {
-    let mut bytes = btf.as_bytes().to_vec();
-    let task = btf.find::<Struct<'_>>("task_struct").unwrap();
-    let record = btf.record(task.id()).unwrap();
-    let at = record.as_bytes().as_ptr().addr() - btf.as_bytes().as_ptr().addr() + 8;
-    bytes[at..at + 4].copy_from_slice(&(task.size() + by).to_ne_bytes());
-    bytes
-}
-
 /// Runs a loader with a bundle; it returns the size of `struct task_struct` that the
 /// program saw.
 fn run(name: &str, size_of: impl Fn(&Archive, &Host, &[u8]) -> btf_loaders::Result<u64>) {
-    let own = match (Kernel::running().btf(), LoadedBtf::all().next()) {
-        (Ok(own), Some(Ok(_))) => own,
-        (Err(error), _) => return btf_tests::skip(error),
-        (_, Some(Err(error))) => return btf_tests::skip(error),
-        (_, None) => return btf_tests::skip("this kernel has no BTF"),
-    };
+    let Some(own) = own::btf() else { return };
     if let Err(error) = Command::new("git").arg("--version").output() {
         return btf_tests::skip(format!("git cannot be run: {error}"));
     }
     let folder = tempfile::tempdir().unwrap();
-    let hub = hub(folder.path(), &larger(&own, 64));
+    let hub = hub(folder.path(), &own::larger(&own, 64));
     let fetched = Fetch::new().url(hub).cache(folder.path().join("cache")).release("5.4.*").fetch().unwrap();
     assert_eq!(fetched.kernels.len(), 1);
 

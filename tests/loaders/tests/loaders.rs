@@ -4,12 +4,14 @@
 #![cfg(any(feature = "aya", feature = "libbpf"))]
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+mod own;
+
 use std::fs;
 
 use btf_archive::Archive;
 use btf_kernel::{Host, Kernel, LoadedBtf};
 use btf_relocate::{Relocator, Targets};
-use btf_types::{Btf, Enum, Struct, Type};
+use btf_types::{Enum, Struct, Type};
 
 /// An archive with this BTF for this system.
 fn archive(host: &Host, btf: &[u8]) -> (tempfile::TempDir, Archive) {
@@ -22,32 +24,13 @@ fn archive(host: &Host, btf: &[u8]) -> (tempfile::TempDir, Archive) {
     (folder, archive)
 }
 
-/// The same BTF with a `struct task_struct` that is larger.
-fn changed(btf: &Btf, by: u32) -> Vec<u8> {
-    let mut bytes = btf.as_bytes().to_vec();
-    let id = btf.find::<Struct<'_>>("task_struct").unwrap().id();
-    let types = btf.type_section();
-    let raw = btf_types::format::RawBtf::parse(btf.as_bytes()).unwrap();
-    let record = raw.records().nth(id as usize - 1).unwrap().unwrap();
-    let at = record.offset() as usize + 8;
-    assert!(types.contains(&at));
-    let size = u32::from_ne_bytes(*bytes[at..].first_chunk().unwrap());
-    bytes[at..at + 4].copy_from_slice(&(size + by).to_ne_bytes());
-    bytes
-}
-
 fn run(name: &str, size_of: impl Fn(&Archive, &Host, &[u8]) -> btf_loaders::Result<u64>) {
-    let own = match (Kernel::running().btf(), LoadedBtf::all().next()) {
-        (Ok(own), Some(Ok(_))) => own,
-        (Err(error), _) => return btf_tests::skip(error),
-        (_, Some(Err(error))) => return btf_tests::skip(error),
-        (_, None) => return btf_tests::skip("this kernel has no BTF"),
-    };
+    let Some(own) = own::btf() else { return };
     let host = Host::detect().unwrap();
     let object = btf_loaders::object();
     let size = u64::from(own.find::<Struct<'_>>("task_struct").unwrap().size());
     for by in [0, 64] {
-        let (_folder, archive) = archive(&host, &changed(&own, by));
+        let (_folder, archive) = archive(&host, &own::larger(&own, by));
         let found = size_of(&archive, &host, &object).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         assert_eq!(found, size + u64::from(by), "{name}");
     }
@@ -136,12 +119,7 @@ fn a_map_and_its_btf() {
 /// An object that was relocated here is loaded by a loader that has nothing left
 /// to relocate; its program finds what the kernel's BTF says.
 fn run_relocated(name: &str, results: impl Fn(&[u8]) -> btf_loaders::Result<Vec<u64>>) {
-    let own = match (Kernel::running().btf(), LoadedBtf::all().next()) {
-        (Ok(own), Some(Ok(_))) => own,
-        (Err(error), _) => return btf_tests::skip(error),
-        (_, Some(Err(error))) => return btf_tests::skip(error),
-        (_, None) => return btf_tests::skip("this kernel has no BTF"),
-    };
+    let Some(own) = own::btf() else { return };
     let size_of = |name: &str| u64::from(own.find::<Struct<'_>>(name).unwrap().size());
     let value_of = |name: &str, enumerator: &str| {
         let mut values = own.find::<Enum<'_>>(name).unwrap().values();

@@ -4,9 +4,10 @@
 #![cfg(any(feature = "aya", feature = "libbpf"))]
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+mod own;
+
 use std::sync::Mutex;
 
-use btf_kernel::{Kernel, LoadedBtf};
 use btf_loaders::programs::{self, Program, Row, Triggered};
 use btf_relocate::{Outcome, Relocator, Targets};
 use btf_types::{Btf, Enum, Struct, Type};
@@ -39,12 +40,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn run(loader: &str, run: Run) {
     let _alone = ONE_AT_A_TIME.lock();
-    let own = match (Kernel::running().btf(), LoadedBtf::all().next()) {
-        (Ok(own), Some(Ok(_))) => own,
-        (Err(error), _) => return btf_tests::skip(error),
-        (_, Some(Err(error))) => return btf_tests::skip(error),
-        (_, None) => return btf_tests::skip("this kernel has no BTF"),
-    };
+    let Some(own) = own::btf() else { return };
     let relocator = Relocator::new(Targets::kernel(&own));
     let object = relocator.relocate_object(programs::object()).unwrap();
     // Without relocation nothing would be right: most numbers change.

@@ -1,0 +1,28 @@
+//! The running kernel's BTF, and one like it.
+
+use btf_kernel::{Kernel, LoadedBtf};
+use btf_types::{Btf, Struct};
+
+/// The BTF of the running kernel; without it, or the right to load programs, a test
+/// is skipped.
+pub(crate) fn btf() -> Option<Btf> {
+    let why: Box<dyn std::fmt::Display> = match (Kernel::running().btf(), LoadedBtf::all().next()) {
+        (Ok(own), Some(Ok(_))) => return Some(own),
+        (Err(error), _) | (_, Some(Err(error))) => Box::new(error),
+        (_, None) => Box::new("this kernel has no BTF"),
+    };
+    btf_tests::skip(why);
+    None
+}
+
+/// The same BTF with a `struct task_struct` that is larger.
+#[allow(dead_code, reason = "not all tests need another kernel")]
+pub(crate) fn larger(btf: &Btf, by: u32) -> Vec<u8> {
+    let mut bytes = btf.as_bytes().to_vec();
+    let task = btf.find::<Struct<'_>>("task_struct").unwrap();
+    let record = btf.record(task.id()).unwrap();
+    let at = record.as_bytes().as_ptr().addr() - btf.as_bytes().as_ptr().addr() + 8;
+    assert!(btf.type_section().contains(&at));
+    bytes[at..at + 4].copy_from_slice(&(task.size() + by).to_ne_bytes());
+    bytes
+}
