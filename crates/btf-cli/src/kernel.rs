@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::{
     Result,
-    source::{Opened, Source, System},
+    source::{Opened, Source, System, fixed_up},
 };
 
 /// What `btf kernel` takes.
@@ -223,7 +223,9 @@ fn load(source: &Source, as_is: bool, is_rewritten: bool, whole_log: bool, out: 
     })?;
     let name = opened.name.clone();
     let fault = |error: String| format!("{name}: {error}");
-    let btf = if as_is { opened.btf } else { as_loaded(opened).map_err(|error| fault(crate::with_causes(&error)))? };
+    let Opened { btf, file, .. } = opened;
+    let fixed = file.filter(|_| !as_is).map(fixed_up).transpose().map_err(|error| fault(crate::with_causes(&error)))?;
+    let btf = fixed.flatten().unwrap_or(btf);
     let result = LoadOptions::new().sanitize(is_rewritten).load(&btf);
     let errno = match &result {
         Ok(_) => Some(None),
@@ -248,17 +250,6 @@ fn load(source: &Source, as_is: bool, is_rewritten: bool, whole_log: bool, out: 
             Err(fault(format!("the kernel rejects the BTF ({error})")).into())
         }
         Err(error) => Err(fault(crate::with_causes(&error)).into()),
-    }
-}
-
-/// BTF as a loader would load it: of a BPF object with its DATASECs fixed up.
-fn as_loaded(opened: Opened) -> std::result::Result<Btf, btf_elf::Error> {
-    let Some(file) = opened.file.filter(|file| file.elf().is_some()) else { return Ok(opened.btf) };
-    match file.into_object() {
-        Ok(object) => object.datasec_fixups().btf(),
-        // A kernel, or a module.
-        Err(btf_elf::Error::NotBpf { .. }) => Ok(opened.btf),
-        Err(error) => Err(error),
     }
 }
 

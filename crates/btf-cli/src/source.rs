@@ -221,17 +221,11 @@ impl Source {
             None => BtfFile::open(path),
         };
         let bytes = match file {
-            Ok(file) if as_is || file.elf().is_none() => file.btf_bytes().map_err(error)?,
             Ok(file) => {
                 let bytes = file.btf_bytes().map_err(error)?;
-                match file.into_object() {
-                    Ok(object) => {
-                        let fixed = object.datasec_fixups().btf().map_err(error)?;
-                        fixed.to_bytes(fixed.byte_order()).map_err(|cause| error(cause.into()))?.into()
-                    }
-                    // A kernel, or a module.
-                    Err(btf_elf::Error::NotBpf { .. }) => bytes,
-                    Err(cause) => return Err(error(cause)),
+                match if as_is { None } else { fixed_up(file).map_err(error)? } {
+                    Some(btf) => btf.to_bytes(btf.byte_order()).map_err(|cause| error(cause.into()))?.into(),
+                    None => bytes,
                 }
             }
             // Malformed bytes have a verdict, too.
@@ -334,6 +328,20 @@ pub(crate) struct Blob {
     /// What a module's BTF is split from.
     pub(crate) base: Option<Btf>,
     pub(crate) name: SourceName,
+}
+
+/// The BTF of a BPF object as a loader would load it, with its DATASECs fixed up;
+/// `None` of other files.
+pub(crate) fn fixed_up(file: BtfFile) -> Result<Option<Btf>, btf_elf::Error> {
+    if file.elf().is_none() {
+        return Ok(None);
+    }
+    match file.into_object() {
+        Ok(object) => object.datasec_fixups().btf().map(Some),
+        // A kernel, or a module.
+        Err(btf_elf::Error::NotBpf { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a file is nothing that BTF could be taken out of.

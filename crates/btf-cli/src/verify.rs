@@ -72,12 +72,18 @@ fn of_system(source: &Source) -> Result<(Verify, KernelVersion)> {
     let kernel = source.kernel();
     let release = kernel.release().map_err(|error| format!("{error}; give a version with --kernel"))?;
     let version = release.parse().map_err(|error| format!("kernel {release}: {error}; give one with --kernel"))?;
-    let verify = Verify::kernel(version);
-    Ok(match kernel.is_running().then(supported_features) {
-        // A version knows nothing of what a distribution took back to it.
-        Some(Ok(features)) => (verify.features(features.into_iter().chain(FeatureSet::of(version)).collect()), version),
-        _ => (verify, version),
-    })
+    let verify = match kernel.is_running().then(|| probed(version)) {
+        Some(Ok(verify)) => verify,
+        _ => Verify::kernel(version),
+    };
+    Ok((verify, version))
+}
+
+/// The prediction for the running kernel, which is of this version: that knows
+/// nothing of what a distribution took back to it.
+fn probed(version: KernelVersion) -> std::result::Result<Verify, btf_kernel::Error> {
+    let features = supported_features()?.into_iter().chain(FeatureSet::of(version)).collect();
+    Ok(Verify::kernel(version).features(features))
 }
 
 /// What helps where the BTF is of the other byte order than the kernel.
@@ -130,8 +136,7 @@ fn write_json(
 /// bug, here or there.
 pub(crate) fn difference(bytes: &[u8], errno: Option<i32>) -> Option<String> {
     let version = Kernel::running().release().ok()?.parse().ok()?;
-    let features = supported_features().ok()?.into_iter().chain(FeatureSet::of(version)).collect();
-    let predicted = Verify::kernel(version).features(features).verify(bytes);
+    let predicted = probed(version).ok()?.verify(bytes);
     let predicted_errno = predicted.as_ref().err().map(|reject| reject.errno().raw());
     if predicted_errno == errno {
         return None;

@@ -64,11 +64,9 @@ impl<'a> Blob<'a> {
             return Err(Rule::StringsLast);
         }
         let strings = strings.of(data);
-        let is_terminated = match (strings, base) {
-            ([], Some(_)) => true,
-            ([0], None) => true,
-            ([first, .., last], _) => *last == 0 && (base.is_some() || *first == 0),
-            _ => strings == [0],
+        let is_terminated = match strings {
+            [] => base.is_some(),
+            [first, ..] => strings.last() == Some(&0) && (base.is_some() || *first == 0),
         };
         if !is_terminated || strings.len() > limits.max_name_off as usize + 1 {
             return Err(Rule::StringSection);

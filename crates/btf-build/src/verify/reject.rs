@@ -130,7 +130,7 @@ rules! {
     SectionLength, EINVAL, "Total section length too long", "sections end within the bytes";
     LayoutSection, EINVAL, "Invalid layout section", "the layout section is aligned to 4 bytes, and its length is a multiple of 4";
     StringsLast, EINVAL, "String section is not at the end", "the string section is the last one";
-    StringSection, EINVAL, "Invalid string section", "the string section begins and ends with NUL and has at most 16 MiB";
+    StringSection, EINVAL, "Invalid string section", "the string section begins and ends with NUL, and has at most 16 MiB (64 KiB before Linux 5.5)";
     TypesAligned, EINVAL, "Unaligned type_off", "type_off is a multiple of 4";
     TypesPresent, EINVAL, "No type found", "there is at least one type";
 

@@ -241,10 +241,11 @@ impl<'t, 'a> Resolver<'t, 'a> {
         self.is_referent(id) && !matches!(self.types.kind(id), None | Some(Kind::Fwd | Kind::Func | Kind::FuncProto))
     }
 
-    /// What a modifier or pointer resolves to, where its target has no size.
-    fn without_size(&self, id: u32) -> Result<u32, Rule> {
-        if self.sized(id).is_some() {
-            return Ok(self.sized(id).map_or(id, |(id, _)| id));
+    /// What a modifier or pointer resolves to: a type with a size, or one that may
+    /// be without.
+    fn target(&self, id: u32) -> Result<u32, Rule> {
+        if let Some((id, _)) = self.sized(id) {
+            return Ok(id);
         }
         let id = if self.is_resolved(id) { self.resolved_id(id) } else { id };
         let is_fine = self.types.exists(id) && matches!(self.types.kind(id), None | Some(Kind::Fwd | Kind::FuncProto));
@@ -252,25 +253,36 @@ impl<'t, 'a> Resolver<'t, 'a> {
         Ok(id)
     }
 
-    fn modifier(&mut self, id: u32) -> Result<Step, Rule> {
+    /// The type that a modifier, pointer or variable refers to, or the one that has
+    /// to be put on the stack first.
+    fn referent(&self, id: u32) -> Result<(u32, Option<u32>), Rule> {
         let next = self.types.size_or_type(id);
         require(self.is_referent(next), Rule::Referent)?;
-        if self.is_open(next) {
-            return self.push(next);
+        Ok((next, self.is_open(next).then_some(next)))
+    }
+
+    fn modifier(&mut self, id: u32) -> Result<Step, Rule> {
+        match self.referent(id)? {
+            (_, Some(open)) => self.push(open),
+            (next, None) => Ok(Step::Done(Resolved { id: self.target(next)?, size: 0 })),
         }
-        Ok(Step::Done(Resolved { id: self.without_size(next)?, size: 0 }))
     }
 
     fn pointer(&mut self, id: u32) -> Result<Step, Rule> {
-        let next = self.types.size_or_type(id);
-        require(self.is_referent(next), Rule::Referent)?;
-        if self.is_open(next) {
-            return self.push(next);
+        let (next, open) = self.referent(id)?;
+        match open.or_else(|| self.unfinished_pointer(next)) {
+            Some(open) => self.push(open),
+            None => Ok(Step::Done(Resolved { id: self.target(next)?, size: 0 })),
         }
-        if let Some(pointer) = self.unfinished_pointer(next) {
-            return self.push(pointer);
+    }
+
+    fn variable(&mut self, id: u32) -> Result<Step, Rule> {
+        let (next, open) = self.referent(id)?;
+        if let Some(open) = open.or_else(|| self.unfinished_pointer(next)) {
+            return self.push(open);
         }
-        Ok(Step::Done(Resolved { id: self.without_size(next)?, size: 0 }))
+        let (id, _) = self.sized(next).ok_or(Rule::Referent)?;
+        Ok(Step::Done(Resolved { id, size: 0 }))
     }
 
     /// A pointer that a modifier stopped at when the question was a size, and
@@ -279,19 +291,6 @@ impl<'t, 'a> Resolver<'t, 'a> {
         self.types.kind(id).filter(|&kind| is_modifier(kind))?;
         let pointer = self.resolved_id(id);
         (self.types.kind(pointer) == Some(Kind::Ptr) && self.is_open(pointer)).then_some(pointer)
-    }
-
-    fn variable(&mut self, id: u32) -> Result<Step, Rule> {
-        let next = self.types.size_or_type(id);
-        require(self.is_referent(next), Rule::Referent)?;
-        if self.is_open(next) {
-            return self.push(next);
-        }
-        if let Some(pointer) = self.unfinished_pointer(next) {
-            return self.push(pointer);
-        }
-        let (id, _) = self.sized(next).ok_or(Rule::Referent)?;
-        Ok(Step::Done(Resolved { id, size: 0 }))
     }
 
     fn array(&mut self, id: u32) -> Result<Step, Rule> {
