@@ -9,7 +9,7 @@ use std::{
 use btf_kernel::{
     BtfUser, Error, Feature, Host, LoadOptions, LoadedBtf, ModuleFiles, Source as BtfSource, is_supported,
 };
-use btf_types::{Btf, format::Escaped};
+use btf_types::format::Escaped;
 use clap::{Args, Subcommand};
 use serde_json::json;
 

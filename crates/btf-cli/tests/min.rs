@@ -12,26 +12,13 @@ use std::{
 
 use btf_tests::fixtures;
 use btf_types::{Btf, Struct};
-use command::{btf, text};
-
-fn fixture(name: &str) -> String {
-    fixtures::folder().join(name).to_str().unwrap().into()
-}
+use command::{btf, failed, fixture, text};
 
 fn kernel() -> String {
     fixture(&format!("kernels/{}/vmlinux.btf.xz", fixtures::UNSORTED))
 }
 
 const PROGRAM: &str = "bpf/clang-22/core_real-el.bpf.o";
-
-/// Runs it, and returns why it failed.
-#[track_caller]
-fn failed(arguments: &[&str]) -> String {
-    let output = btf(arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-    assert!(output.stdout.is_empty());
-    text(&output.stderr)
-}
 
 #[test]
 fn a_kernel_is_trimmed_as_bpftool_does() {

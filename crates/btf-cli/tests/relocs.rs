@@ -10,11 +10,7 @@ use btf_elf::{BpfObject, Elf};
 use btf_relocate::{Relocator, Targets};
 use btf_tests::fixtures;
 use btf_types::Btf;
-use command::{btf, text};
-
-fn fixture(name: &str) -> String {
-    fixtures::folder().join(name).to_str().unwrap().into()
-}
+use command::{btf, fixture, text};
 
 #[test]
 fn rows_are_those_of_libbpf() {

@@ -5,11 +5,7 @@
 mod command;
 
 use btf_tests::{blob::Blob, fixtures};
-use command::{btf, text};
-
-fn fixture(name: &str) -> String {
-    fixtures::folder().join(name).to_str().unwrap().into()
-}
+use command::{btf, fixture, text};
 
 /// Exit status and standard output of `btf verify --kernel 6.18`.
 fn verify(arguments: &[&str]) -> (Option<i32>, String) {

@@ -8,11 +8,7 @@ use std::{fs, path::Path};
 
 use btf_tests::fixtures;
 use btf_types::{Btf, ByteOrder, Type};
-use command::{btf, text};
-
-fn fixture(name: &str) -> String {
-    fixtures::folder().join(name).to_str().unwrap().into()
-}
+use command::{btf, failed, fixture, text};
 
 fn kernel(release: &str, name: &str) -> String {
     fixture(&format!("kernels/{release}/{name}.btf.xz"))
@@ -24,15 +20,6 @@ fn done(arguments: &[&str]) {
     let output = btf(arguments);
     assert!(output.status.success() && output.stdout.is_empty(), "{arguments:?}: {}", text(&output.stderr));
     assert_eq!(text(&output.stderr), "");
-}
-
-/// Runs it, and returns why it failed.
-#[track_caller]
-fn failed(arguments: &[&str]) -> String {
-    let output = btf(arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-    assert!(output.stdout.is_empty());
-    text(&output.stderr)
 }
 
 fn read(path: &Path) -> Btf {
