@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod amplification;
+mod examples;
 mod fetch;
 mod fuzz;
 mod golden;
@@ -24,6 +25,8 @@ usage: cargo xtask CHORE
 
     amplification [WORD]...         count what inputs of many shapes cost, of all sizes alike;
                                     only the cases that have these words in their names
+    examples                        run the crates' examples, and compare what they print with a transcript
+    examples --renew                write that transcript anew
     fetch-fixtures                  fetch what fixtures/manifest.toml lists into fixtures/fetched
         [--only NAME]...            only these; [--list]: say what there is;
                                     [--record]: write fixtures/manifest.lock anew
@@ -43,6 +46,8 @@ fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         ["layers"] => layers::run(),
         ["amplification", filter @ ..] => amplification::run(filter),
+        ["examples"] => examples::check(),
+        ["examples", "--renew"] => examples::renew(),
         ["fetch-fixtures", rest @ ..] => fetch::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["golden"] => golden::run(),

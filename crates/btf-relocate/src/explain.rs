@@ -29,8 +29,8 @@ impl<'a> Relocation<'a> {
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let object: &'static [u8] = include_bytes!("../doc/fields.bpf.o");
-    /// # let kernel: &'static [u8] = include_bytes!("../doc/fields.btf");
+    /// # let object = std::fs::read("doc/fields.bpf.o").unwrap();
+    /// # let kernel = std::fs::read("doc/fields.btf").unwrap();
     /// # let object = btf_elf::BpfObject::parse(object)?;
     /// # let kernel = btf_types::Btf::parse(kernel)?;
     /// # let ext = object.btf_ext()?.ok_or("no .BTF.ext")?;

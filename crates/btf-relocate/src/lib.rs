@@ -18,8 +18,8 @@
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let object_bytes: &'static [u8] = include_bytes!("../doc/fields.bpf.o");
-//! # let kernel_bytes: &'static [u8] = include_bytes!("../doc/fields.btf");
+//! # let object_bytes = std::fs::read("doc/fields.bpf.o").unwrap();
+//! # let kernel_bytes = std::fs::read("doc/fields.btf").unwrap();
 //! use btf_relocate::{Relocator, Targets, elf::BpfObject, types::Btf};
 //!
 //! // For the running kernel: `btf_kernel::Kernel::running().btf()?`
@@ -27,7 +27,7 @@
 //! let relocator = Relocator::new(Targets::kernel(&kernel));
 //!
 //! // Whole objects, for any loader:
-//! let relocated: Vec<u8> = relocator.relocate_object(object_bytes)?;
+//! let relocated: Vec<u8> = relocator.relocate_object(object_bytes.clone())?;
 //!
 //! // Or program by program, for a loader of one's own:
 //! let object = BpfObject::parse(object_bytes)?;

@@ -40,8 +40,8 @@ const PER_KEPT: u64 = 8;
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let object_bytes: &'static [u8] = include_bytes!("../doc/fields.bpf.o");
-/// # let kernel_bytes: &'static [u8] = include_bytes!("../doc/fields.btf");
+/// # let object_bytes = std::fs::read("doc/fields.bpf.o").unwrap();
+/// # let kernel_bytes = std::fs::read("doc/fields.btf").unwrap();
 /// use btf_elf::BpfObject;
 /// use btf_relocate::{Outcome, Relocator, Targets};
 /// use btf_types::Btf;

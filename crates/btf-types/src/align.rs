@@ -34,10 +34,11 @@ const STEPS: u32 = 1_000_000;
 ///
 /// ```
 /// # fn main() -> Result<(), btf_types::Error> {
-/// # use btf_types::{Btf, Struct};
-/// # let btf = Btf::parse(&include_bytes!("../doc/point.btf")[..])?;
-/// let point = btf.find::<Struct<'_>>("point")?.alignment()?;
-/// assert_eq!((point.least(), point.most(), point.exact()), (4, 4, Some(4)));
+/// use btf_types::{Btf, Struct};
+///
+/// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+/// let sk_buff = vmlinux.find::<Struct<'_>>("sk_buff")?.alignment()?;
+/// assert_eq!((sk_buff.least(), sk_buff.most(), sk_buff.exact()), (8, 8, Some(8)));
 /// # Ok(())
 /// # }
 /// ```
@@ -250,6 +251,17 @@ fn is_in_place(member: Member<'_>, align: u64) -> bool {
 
 impl Type<'_> {
     /// Alignment in **bytes**, a power of two: the most of [`Type::alignment`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Type};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// assert_eq!(vmlinux.find::<Type<'_>>("sk_buff")?.align_of()?, 8);
+    /// assert_eq!(vmlinux.path("task_struct.comm")?.ty().align_of()?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -10,6 +10,17 @@ views! {
     /// An array. Of more than one dimension it is an array of arrays, outermost
     /// first; pahole before 1.31 writes those flat, as one array of all
     /// elements.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Type};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let Type::Array(comm) = vmlinux.path("task_struct.comm")?.ty() else { panic!("it is an array") };
+    /// assert_eq!((comm.element().to_string(), comm.nelems()), ("char".into(), 16));
+    /// # Ok(())
+    /// # }
+    /// ```
     Array;
 }
 

@@ -29,6 +29,20 @@ impl Btf {
     /// What a *kernel* would accept is another question; vmlinux itself breaks
     /// some of its rules.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Bytes, Error, Type};
+    ///
+    /// # let file = std::fs::read("doc/kernel.btf").unwrap();
+    /// let vmlinux = Btf::parse(file)?; // std::fs::read("/sys/kernel/btf/vmlinux")?
+    /// assert_eq!(vmlinux.types().len(), 60);
+    /// assert!(matches!(vmlinux.type_by_id(0)?, Type::Void));
+    ///
+    /// assert!(matches!(Btf::parse(Bytes::from_static(b"\x7fELF")), Err(Error::Format(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If one of these does not hold; [`Error::SplitWithoutBase`] if the BTF
@@ -39,6 +53,24 @@ impl Btf {
 
     /// Opens split BTF, which continues the ids and strings of `base`: a
     /// kernel module's, on the kernel's.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Error, Struct};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// # let bytes = std::fs::read("doc/veth.btf").unwrap();
+    /// let veth = Btf::parse_split(bytes.clone(), &vmlinux)?;
+    /// assert_eq!(veth.own_ids(), 61..66); // vmlinux has 1 to 60
+    ///
+    /// let private: Struct<'_> = veth.find("veth_priv")?;
+    /// let work = private.member("work").unwrap();
+    /// assert_eq!(work.ty(), vmlinux.find("work_struct")?); // the same type
+    ///
+    /// assert!(matches!(Btf::parse(bytes), Err(Error::SplitWithoutBase)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -92,6 +124,20 @@ impl Btf {
     }
 
     /// This BTF, its base, the base of that, and so on.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::Btf;
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// # let veth = Btf::parse_split(std::fs::read("doc/veth.btf").unwrap(), &vmlinux)?;
+    /// let mut layers = veth.layers();
+    /// assert!(layers.next().unwrap().is_same(&veth));
+    /// assert!(layers.next().unwrap().is_same(&vmlinux));
+    /// assert!(layers.next().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn layers(&self) -> impl Iterator<Item = &Self> {
         core::iter::successors(Some(self), |btf| btf.base())
     }
@@ -104,6 +150,20 @@ impl Btf {
 
     /// Which of [`Btf::layers`] owns a type; `None` for `void`, and for a type
     /// of another BTF.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Func};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// # let veth = Btf::parse_split(std::fs::read("doc/veth.btf").unwrap(), &vmlinux)?;
+    /// let xmit: Func<'_> = veth.find("veth_xmit")?;
+    /// let consume: Func<'_> = veth.find("consume_skb")?;
+    /// assert!(veth.layer_of(xmit).unwrap().is_same(&veth));
+    /// assert!(veth.layer_of(consume).unwrap().is_same(&vmlinux));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn layer_of<'btf>(&self, ty: impl Into<Type<'btf>>) -> Option<&Self> {
         let owner = ty.into().handle()?.btf;
@@ -130,6 +190,18 @@ impl Btf {
 
     /// The tags that *this* BTF puts on a declaration and on its members or
     /// parameters; those of the declaration come first.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Func};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let acquire: Func<'_> = vmlinux.find("bpf_task_acquire")?;
+    /// let tags: Vec<_> = vmlinux.all_decl_tags_of(acquire).map(|tag| (tag.name(), tag.component_idx())).collect();
+    /// assert_eq!(tags, [("bpf_kfunc".into(), None), ("arg:nonnull".into(), Some(0))]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn all_decl_tags_of<'btf>(&'btf self, ty: impl Into<Type<'btf>>) -> DeclTags<'btf> {
         self.0.all_decl_tags(ty.into().id())
     }
@@ -152,6 +224,18 @@ impl Btf {
 
     /// The type with this id, own or of the base; 0 is `void`.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Error};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// assert_eq!(vmlinux.type_by_id(17)?.to_string(), "struct sk_buff");
+    /// assert_eq!(vmlinux.type_by_id(0)?.to_string(), "void");
+    /// assert!(matches!(vmlinux.type_by_id(61), Err(Error::NoSuchId { id: 61, .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NoSuchId`] if there is none. This is the only step that can
@@ -170,7 +254,7 @@ impl Btf {
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
-    /// # let btf = btf_types::Btf::parse(&include_bytes!("../doc/point.btf")[..])?;
+    /// # let btf = btf_types::Btf::parse(std::fs::read("doc/point.btf").unwrap())?;
     /// let of_all: Vec<u8> = btf.own_ids().flat_map(|id| btf.record(id).unwrap().as_bytes().to_vec()).collect();
     /// assert_eq!(of_all, btf.as_bytes()[btf.type_section()]);
     /// assert!(btf.record(0).is_none());
@@ -185,6 +269,22 @@ impl Btf {
 
     /// The own types, in the order of their ids. Neither `void` nor the types
     /// of the base are among them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Kind};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// # let veth = Btf::parse_split(std::fs::read("doc/veth.btf").unwrap(), &vmlinux)?;
+    /// let functions = veth.types().filter(|ty| ty.kind() == Some(Kind::Func));
+    /// assert_eq!(functions.map(|ty| ty.name().to_string()).collect::<Vec<_>>(), ["veth_xmit"]);
+    ///
+    /// // The iterator has a length, and two ends.
+    /// assert_eq!(veth.types().len(), 5);
+    /// assert_eq!(veth.types().next_back().unwrap().id(), 65);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[inline]
     pub fn types(&self) -> Types<'_> {
         self.0.types()
@@ -192,12 +292,38 @@ impl Btf {
 
     /// The types of the base, if this is split, and own types: all but `void`, by
     /// rising id.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Struct, View};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// # let veth = Btf::parse_split(std::fs::read("doc/veth.btf").unwrap(), &vmlinux)?;
+    /// // The structs of more than 32 bytes, of the kernel and of the module.
+    /// let large = veth.all_types().filter_map(Struct::of).filter(|s| s.size() > 32);
+    /// let large: Vec<_> = large.map(|s| s.name().to_string()).collect();
+    /// assert_eq!(large, ["sk_buff", "task_struct", "veth_priv"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn all_types(&self) -> AllTypes<'_> {
         AllTypes::new(&self.0)
     }
 
     /// Types of a kind that have no name, own ones and then those of the base, each
     /// by rising id.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{AnyEnum, Btf};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let constants = vmlinux.anonymous::<AnyEnum<'_>>().flat_map(|e| e.values());
+    /// let constants: Vec<_> = constants.map(|value| value.to_string()).collect();
+    /// assert_eq!(constants, ["BPF_F_INDEX_MASK = 4294967295", "BPF_F_CTXLEN_MASK = 4503595332403200"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn anonymous<'btf, K: View<'btf>>(&'btf self) -> impl Iterator<Item = K> {
         self.layers().flat_map(Self::types).filter(|ty| ty.is_anonymous()).filter_map(K::of)
     }
@@ -269,6 +395,18 @@ impl Btf {
 
     /// The string at an offset, of own strings or of the base's
     /// (`btf__str_by_offset`); `None` beyond [`Btf::string_len`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::Btf;
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let name_off = vmlinux.record(17).unwrap().head().name_off();
+    /// assert_eq!(vmlinux.string_at(name_off).unwrap(), "sk_buff");
+    /// assert!(vmlinux.string_at(vmlinux.string_len()).is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn string_at(&self, offset: u32) -> Option<Name<'_>> {
         (offset < self.string_len()).then(|| self.0.name_at(offset))
@@ -290,6 +428,24 @@ impl Btf {
 
     /// A copy of the blob in the given byte order. In the order that it was
     /// opened from, this is what it was opened from.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, ByteOrder, Struct};
+    ///
+    /// # let bytes = std::fs::read("doc/kernel.btf").unwrap();
+    /// let vmlinux = Btf::parse(bytes.clone())?;
+    /// let big = vmlinux.to_bytes(ByteOrder::Big)?; // for an s390x machine
+    /// assert_eq!(big[..2], [0xeb, 0x9f]);
+    ///
+    /// // BTF of either byte order is opened, and then there is no difference.
+    /// let again = Btf::parse(big)?;
+    /// assert_eq!(again.byte_order(), ByteOrder::Big);
+    /// assert_eq!(again.find::<Struct<'_>>("sk_buff")?.size(), 56);
+    /// assert_eq!(again.to_bytes(ByteOrder::Little)?, bytes);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -11,6 +11,23 @@ use crate::{Btf, Error, Type, View, layer::Layer, names::Sought};
 /// The ids of all modules begin where the base's end, and so mean different
 /// types in each; an answer therefore comes with the object that it is of. The
 /// base is the first object.
+///
+/// ```
+/// # fn main() -> Result<(), btf_types::Error> {
+/// use btf_types::{Btf, Collection, Func, Struct};
+///
+/// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+/// # let veth = Btf::parse_split(std::fs::read("doc/veth.btf").unwrap(), &vmlinux)?;
+/// let mut kernel = Collection::new("vmlinux", vmlinux);
+/// kernel.add("veth", veth)?;
+///
+/// let xmit = kernel.find::<Func<'_>>("veth_xmit")?;
+/// assert_eq!((xmit.object.name(), xmit.ty.params().len()), ("veth", 2));
+/// let skb = kernel.find::<Struct<'_>>("sk_buff")?;
+/// assert_eq!((skb.object.name(), skb.ty.size()), ("vmlinux", 56));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Collection {
     base: Object,
@@ -67,6 +84,21 @@ impl Collection {
 
     /// Adds split BTF under a name.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Collection, Error};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// # let veth = Btf::parse_split(std::fs::read("doc/veth.btf").unwrap(), &vmlinux)?;
+    /// let mut kernel = Collection::new("vmlinux", vmlinux);
+    /// kernel.add("veth", veth.clone())?;
+    /// assert!(matches!(kernel.add("veth", veth), Err(Error::NameTaken { .. })));
+    /// # let stranger = Btf::parse(std::fs::read("doc/point.btf").unwrap())?;
+    /// assert!(matches!(kernel.add("point", stranger), Err(Error::NotOfCollection { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotOfCollection`] if it was not opened on this base (the same
@@ -105,6 +137,22 @@ impl Collection {
 
     /// The object that owns a type; `None` for `void`, and for a type that is
     /// of none of them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Collection, Func};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// # let veth = Btf::parse_split(std::fs::read("doc/veth.btf").unwrap(), &vmlinux)?;
+    /// let mut kernel = Collection::new("vmlinux", vmlinux);
+    /// kernel.add("veth", veth)?;
+    /// let xmit = kernel.find_first::<Func<'_>>("veth_xmit").unwrap().ty;
+    /// let dev = xmit.params().nth(1).unwrap().ty().target().unwrap();
+    /// assert_eq!(kernel.object_of(xmit).unwrap().name(), "veth");
+    /// assert_eq!(kernel.object_of(dev).unwrap().name(), "vmlinux"); // struct net_device
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn object_of<'btf>(&self, ty: impl Into<Type<'btf>>) -> Option<&Object> {
         let owner = ty.into().handle()?.btf;

@@ -18,10 +18,52 @@ use crate::{
 
 views! {
     /// A structure.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Struct};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let list_head: Struct<'_> = vmlinux.find("list_head")?;
+    /// let members: Vec<_> = list_head.members().map(|m| (m.bit_offset() / 8, m.to_string())).collect();
+    /// assert_eq!(members, [(0, "struct list_head *next".into()), (8, "struct list_head *prev".into())]);
+    ///
+    /// let sk_buff: Struct<'_> = vmlinux.find("sk_buff")?;
+    /// assert_eq!((sk_buff.size(), sk_buff.holes().len(), sk_buff.padding()), (56, 1, 32));
+    /// // The size, 20, is not a multiple of the alignment of the u64 members.
+    /// assert!(vmlinux.find::<Struct<'_>>("boot_e820_entry")?.is_packed()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     Struct;
     /// A union.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Type};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let sk_buff: Type<'_> = vmlinux.find("sk_buff")?;
+    /// let Type::Struct(sk_buff) = sk_buff else { panic!("it is a struct") };
+    /// let Type::Union(first) = sk_buff.members().next().unwrap().ty() else { panic!("a union comes first") };
+    /// assert!(first.name().is_empty());
+    /// assert!(first.members().all(|member| member.bit_offset() == 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     Union;
     /// A structure or a union.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Composite};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let sk_buff: Composite<'_> = vmlinux.find("sk_buff")?;
+    /// assert_eq!((sk_buff.is_union(), sk_buff.members().len()), (false, 9));
+    /// # Ok(())
+    /// # }
+    /// ```
     Composite;
 }
 
@@ -122,6 +164,19 @@ impl<'btf> Member<'btf> {
     }
 
     /// Width in **bits** if the member is a bitfield, by either encoding.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Struct};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let sk_buff: Struct<'_> = vmlinux.find("sk_buff")?;
+    /// let nohdr = sk_buff.member("nohdr").unwrap();
+    /// assert_eq!((nohdr.bit_offset(), nohdr.bitfield_size()), (273, Some(1)));
+    /// assert_eq!(sk_buff.member("len").unwrap().bitfield_size(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     #[inline]
     pub fn bitfield_size(self) -> Option<u8> {
@@ -182,6 +237,20 @@ impl<'btf> Type<'btf> {
     /// inside it (64 of them inside each other), and its offset from the start of
     /// this one in **bits**. The first in the order of declaration; typedefs and
     /// qualifiers are seen through.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Struct};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let sk_buff: Struct<'_> = vmlinux.find("sk_buff")?;
+    /// // `prev` is in a struct in a union, neither of which has a name.
+    /// assert!(sk_buff.member("prev").is_none());
+    /// let (prev, bit_offset) = sk_buff.as_type().find_member("prev").unwrap();
+    /// assert_eq!((prev.to_string(), bit_offset), ("struct sk_buff *prev".into(), 64));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Cost: a look at each member on the way; each anonymous type is searched
     /// once, however often it stands there.

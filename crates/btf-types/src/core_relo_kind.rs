@@ -8,6 +8,17 @@ macro_rules! relo_kinds {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
         /// Kind of a CO-RE relocation: the property of the type in the kernel
         /// that becomes part of the instruction.
+        ///
+        /// ```
+        /// # fn main() -> Result<(), btf_types::Error> {
+        /// use btf_types::CoreReloKind;
+        ///
+        /// assert_eq!(CoreReloKind::from(8), CoreReloKind::TypeExists);
+        /// assert_eq!(CoreReloKind::FieldByteOffset.to_string(), "byte_off"); // as in the log of libbpf
+        /// assert_eq!(CoreReloKind::from(99), CoreReloKind::Unknown(99));
+        /// # Ok(())
+        /// # }
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum CoreReloKind {

@@ -14,6 +14,18 @@ use crate::{
 
 views! {
     /// A variable.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Linkage, Var};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let current: Var<'_> = vmlinux.find("current_task")?;
+    /// assert_eq!(current.ty().to_string(), "struct task_struct *");
+    /// assert_eq!((current.linkage(), current.size_of()?), (Linkage::Global, 8));
+    /// # Ok(())
+    /// # }
+    /// ```
     Var;
     /// The variables, and in an object's `.ksyms` the functions, of an ELF
     /// section; its name is the section's.
@@ -40,6 +52,19 @@ impl Var<'_> {
 impl<'btf> Datasec<'btf> {
     /// Variables and functions in the section (`btf_var_secinfo`), in the order
     /// of the record.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Datasec};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let percpu: Datasec<'_> = vmlinux.find(".data..percpu")?;
+    /// let variables: Vec<_> = percpu.entries().map(|entry| (entry.offset(), entry.size(), entry.to_string())).collect();
+    /// assert_eq!(variables[0], (0, 8, "struct task_struct *current_task".into()));
+    /// assert_eq!(variables[1], (8, 4, "int bpf_prog_active".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn entries(self) -> DatasecEntries<'btf> {
         DatasecEntries::new(self.0)
     }

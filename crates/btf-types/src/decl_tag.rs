@@ -122,6 +122,19 @@ impl<'btf> Type<'btf> {
     /// Only tags of the BTF that owns the type are found. (What a module says
     /// of a type of its base, [`Btf::decl_tags_of`](crate::Btf::decl_tags_of)
     /// the module finds.)
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Func, View};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// // Kernels since 6.10 tag their kfuncs.
+    /// let is_kfunc = |func: &Func<'_>| func.decl_tags().any(|tag| tag.name() == "bpf_kfunc");
+    /// let kfuncs: Vec<_> = vmlinux.types().filter_map(Func::of).filter(is_kfunc).map(|f| f.name().to_string()).collect();
+    /// assert_eq!(kfuncs, ["bpf_task_acquire", "bpf_task_release"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn decl_tags(self) -> DeclTags<'btf> {
         match self.handle() {
             Some(handle) => handle.btf.decl_tags(handle.id, None),

@@ -50,8 +50,7 @@ const DEPTH: u32 = 8;
 ///     }
 /// }
 ///
-/// # let bytes: &'static [u8] = include_bytes!("../doc/socket.btf");
-/// # let btf = Btf::parse(bytes)?;
+/// # let btf = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
 /// let skb: Struct<'_> = btf.find("sk_buff")?;
 /// let mut ids = Ids(String::new());
 /// skb.as_type().declarator().write("skb", &mut ids).unwrap();
@@ -590,6 +589,19 @@ impl fmt::Display for Type<'_> {
 
 impl<'btf> Type<'btf> {
     /// The declaration of something of this type: `int (*name)(void)`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::Btf;
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let func = vmlinux.path("work_struct.func")?.ty();
+    /// assert_eq!(func.declare("func").to_string(), "work_func_t func");
+    /// let pointer = func.peel_typedefs();
+    /// assert_eq!(pointer.declare("func").to_string(), "void (*func)(struct work_struct *work)");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn declare<'n>(self, name: impl Into<Name<'n>>) -> Declaration<'btf, 'n> {
         Declaration { ty: self, name: name.into() }

@@ -22,6 +22,19 @@ views! {
     /// An enumeration with 64-bit values. Since Linux 6.0.
     Enum64;
     /// An enumeration, with values of 32 or 64 bits.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{AnyEnum, Btf};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let reasons: AnyEnum<'_> = vmlinux.find("skb_drop_reason")?;
+    /// assert_eq!((reasons.is_enum64(), reasons.is_signed(), reasons.values().len()), (false, false, 4));
+    /// let mask = vmlinux.find_enumerator("BPF_F_CTXLEN_MASK")?;
+    /// assert!(mask.enumeration().is_enum64());
+    /// # Ok(())
+    /// # }
+    /// ```
     AnyEnum;
 }
 
@@ -182,6 +195,19 @@ impl<'btf> EnumValue<'btf> {
 
     /// The value, signed or unsigned as its enumeration is: in the range of
     /// `i32` or `u32` for ENUM, of `i64` or `u64` for ENUM64.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Enum};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// // The name of a number that was found in a trace.
+    /// let reasons: Enum<'_> = vmlinux.find("skb_drop_reason")?;
+    /// let reason = reasons.values().find(|reason| reason.value() == 3).unwrap();
+    /// assert_eq!(reason.name(), "SKB_DROP_REASON_NO_SOCKET");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn value(self) -> i128 {
         self.value
@@ -234,10 +260,12 @@ impl Btf {
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
-    /// # use btf_types::{Btf, Error};
-    /// # let bytes: &'static [u8] = include_bytes!("../doc/point.btf");
-    /// # let btf = Btf::parse(bytes)?;
-    /// assert!(matches!(btf.find_enumerator("BPF_ANY"), Err(Error::NoSuchEnumerator { .. })));
+    /// use btf_types::{Btf, Error};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let consumed = vmlinux.find_enumerator("SKB_CONSUMED")?;
+    /// assert_eq!((consumed.value(), consumed.enumeration().to_string()), (1, "enum skb_drop_reason".into()));
+    /// assert!(matches!(vmlinux.find_enumerator("SKB_LOST"), Err(Error::NoSuchEnumerator { .. })));
     /// # Ok(())
     /// # }
     /// ```
@@ -266,6 +294,18 @@ impl Btf {
 
     /// All enumerators of this name, own ones and then those of the base, each
     /// by rising id of their enumeration.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::Btf;
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let all = vmlinux.find_all_enumerators("SKB_CONSUMED");
+    /// assert_eq!(all.len(), 1);
+    /// assert_eq!((all[0].value(), all[0].enumeration().name().to_string()), (1, "skb_drop_reason".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn find_all_enumerators(&self, name: impl AsRef<[u8]>) -> Vec<EnumValue<'_>> {
         self.layer().layers().flat_map(|layer| layer.enumerators(name.as_ref())).collect()

@@ -8,6 +8,19 @@ use btf_format::{ByteOrder, Kind};
 use crate::OwnedName;
 
 /// Why BTF could not be opened, or has no answer.
+///
+/// ```
+/// # fn main() -> Result<(), btf_types::Error> {
+/// use btf_types::{Btf, Error, Struct};
+///
+/// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+/// match vmlinux.find::<Struct<'_>>("sk_buf") {
+///     Err(Error::NoSuchName { name, .. }) => assert_eq!(name, "sk_buf"),
+///     found => panic!("{found:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

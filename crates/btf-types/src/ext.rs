@@ -36,21 +36,18 @@ const ACCESS_BYTES: usize = ACCESS_LEN * 11;
 ///
 /// ```
 /// # fn main() -> Result<(), btf_types::Error> {
-/// # use btf_types::{Btf, BtfExt};
-/// # let btf: &'static [u8] = include_bytes!("../doc/socket.btf");
-/// # let btf = Btf::parse(btf)?;
-/// # let words = [0x18u32, 0, 20, 20, 0, 8, 1, 1, 64, btf.find::<btf_types::Func<'_>>("consume_skb")?.id()];
-/// # let magic = [0xeb9fu16.to_ne_bytes(), [1, 0]].concat();
-/// # let bytes = [magic, words.map(u32::to_ne_bytes).concat()].concat();
-/// let ext = BtfExt::parse(bytes, &btf)?;
-/// let name = ext.sections().next().expect("it has a section").name();
+/// use btf_types::{Btf, BtfExt};
 ///
-/// let section = ext.section(name).expect("found by its name, such as `kprobe/x`");
-/// for info in section.func_infos() {
-///     println!("{} begins at byte {}", info.func().name(), info.insn_offset());
-/// }
-/// assert_eq!(section.func_infos().len(), 1);
-/// assert_eq!(section.core_relos().len(), 0);
+/// # let (btf_section, ext_section) = (std::fs::read("doc/probe.btf").unwrap(), std::fs::read("doc/probe.btf.ext").unwrap());
+/// let btf = Btf::parse(btf_section)?; // of an object file; btf-elf's `BpfObject` has both
+/// let ext = BtfExt::parse(ext_section, &btf)?;
+///
+/// let sections: Vec<_> = ext.sections().map(|section| (section.name(), section.core_relos().len())).collect();
+/// assert_eq!(sections, [("fentry/consume_skb".into(), 2), ("tp_btf/sched_switch".into(), 2)]);
+///
+/// let section = ext.section("fentry/consume_skb").expect("found by its name");
+/// let function = section.func_infos().next().expect("a program is a function");
+/// assert_eq!((function.func().name(), function.insn_offset()), ("count".into(), 0));
 /// # Ok(())
 /// # }
 /// ```
@@ -256,18 +253,63 @@ impl<'a> ExtSection<'a> {
 
     /// The functions that begin in the section, by rising offset as compilers
     /// write them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, BtfExt};
+    ///
+    /// # let btf = Btf::parse(std::fs::read("doc/probe.btf").unwrap())?;
+    /// # let ext = BtfExt::parse(std::fs::read("doc/probe.btf.ext").unwrap(), &btf)?;
+    /// let functions: Vec<_> = ext.func_infos().map(|info| (info.section().name(), info.func().name())).collect();
+    /// assert_eq!(
+    ///     functions,
+    ///     [("fentry/consume_skb".into(), "count".into()), ("tp_btf/sched_switch".into(), "on_switch".into())]
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn func_infos(self) -> FuncInfos<'a> {
         FuncInfos { ext: self.ext, records: self.ext.index.records(InfoKind::Func, Some(self.number)) }
     }
 
     /// The source lines of the section's instructions, by rising offset as
     /// compilers write them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, BtfExt};
+    ///
+    /// # let btf = Btf::parse(std::fs::read("doc/probe.btf").unwrap())?;
+    /// # let ext = BtfExt::parse(std::fs::read("doc/probe.btf.ext").unwrap(), &btf)?;
+    /// let section = ext.section("fentry/consume_skb").unwrap();
+    /// let last = section.line_infos().last().unwrap();
+    /// assert_eq!(last.text(), "\treturn 0;");
+    /// assert_eq!((last.line(), last.column(), last.insn_offset()), (48, 2, 152));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn line_infos(self) -> LineInfos<'a> {
         LineInfos { ext: self.ext, records: self.ext.index.records(InfoKind::Line, Some(self.number)) }
     }
 
     /// The CO-RE relocations of the section's instructions, by rising offset as
     /// compilers write them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, BtfExt};
+    ///
+    /// # let btf = Btf::parse(std::fs::read("doc/probe.btf").unwrap())?;
+    /// # let ext = BtfExt::parse(std::fs::read("doc/probe.btf.ext").unwrap(), &btf)?;
+    /// let section = ext.section("tp_btf/sched_switch").unwrap();
+    /// let relos: Vec<_> = section
+    ///     .core_relos()
+    ///     .map(|relo| format!("{} {} {}", relo.kind(), relo.ty(), relo.access_string()))
+    ///     .collect();
+    /// assert_eq!(relos, ["byte_off struct task_struct 0:0", "byte_off struct task_struct___old 0:0"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn core_relos(self) -> CoreRelos<'a> {
         CoreRelos { ext: self.ext, records: self.ext.index.records(InfoKind::Relo, Some(self.number)) }
     }

@@ -29,12 +29,14 @@ impl Btf {
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
-    /// # use btf_types::{Btf, Struct, Type};
-    /// # let bytes: &'static [u8] = include_bytes!("../doc/point.btf");
-    /// # let btf = Btf::parse(bytes)?;
-    /// let point: Struct<'_> = btf.find("point")?;
-    /// let any_kind: Type<'_> = btf.find("point")?;
-    /// assert_eq!(any_kind, point.into());
+    /// use btf_types::{Btf, Error, Func, Struct, Type};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let sk_buff: Struct<'_> = vmlinux.find("sk_buff")?;
+    /// assert_eq!(sk_buff.size(), 56);
+    /// let any_kind: Type<'_> = vmlinux.find("sk_buff")?;
+    /// assert_eq!(any_kind, sk_buff.into());
+    /// assert!(matches!(vmlinux.find::<Func<'_>>("sk_buff"), Err(Error::NoSuchName { .. })));
     /// # Ok(())
     /// # }
     /// ```
@@ -83,6 +85,17 @@ impl Btf {
 
     /// The type of this name and kind with the lowest id, of the base before
     /// own ones: libbpf's answer (`btf__find_by_name_kind`).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Enum, Struct};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// assert_eq!(vmlinux.find_first::<Struct<'_>>("sk_buff").unwrap().id(), 17);
+    /// assert!(vmlinux.find_first::<Enum<'_>>("sk_buff").is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn find_first<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Option<K> {
         let mut sought = Sought::new(name.as_ref());
@@ -101,6 +114,19 @@ impl Btf {
 
     /// All types of this name and kind, own ones and then those of the base,
     /// each by rising id. [`Btf::layer_of`] tells whose each of them is.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Type};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// # let veth = Btf::parse_split(std::fs::read("doc/veth.btf").unwrap(), &vmlinux)?;
+    /// let found: Vec<Type<'_>> = veth.find_all("sk_buff");
+    /// assert_eq!(found.len(), 1);
+    /// assert!(veth.layer_of(found[0]).unwrap().is_same(&vmlinux));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn find_all<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Vec<K> {
         let (mut sought, mut all) = (Sought::new(name.as_ref()), Vec::new());
@@ -121,6 +147,20 @@ impl Btf {
     /// All types whose essential name is this one, which is what CO-RE goes
     /// by: `foo` finds `foo`, `foo___v2` and `foo___old`. In the order of
     /// [`Btf::find_all`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, BtfExt, Struct};
+    ///
+    /// # let btf = Btf::parse(std::fs::read("doc/probe.btf").unwrap())?;
+    /// # let ext = BtfExt::parse(std::fs::read("doc/probe.btf.ext").unwrap(), &btf)?;
+    /// let flavors: Vec<Struct<'_>> = btf.find_flavors("task_struct");
+    /// let names: Vec<_> = flavors.iter().map(|s| s.name().to_string()).collect();
+    /// assert_eq!(names, ["task_struct", "task_struct___old"]);
+    /// assert_eq!(flavors[1].name().essential(), "task_struct");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Cost: up to that of two [`Btf::find_all`]; the first call for each layer
     /// searches the strings for names with a flavor, and indexes these.
@@ -144,6 +184,19 @@ impl Btf {
     /// All types whose name a regular expression matches, of any kind, own
     /// ones and then those of the base, each by rising id. Names of more than
     /// 4,096 bytes are passed over: no kernel allows more than 512.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::Btf;
+    /// use regex::bytes::Regex;
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let kfuncs = Regex::new("^bpf_task_").unwrap();
+    /// let names: Vec<_> = vmlinux.find_matching(&kfuncs).map(|ty| ty.name().to_string()).collect();
+    /// assert_eq!(names, ["bpf_task_acquire", "bpf_task_release"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "regex")]
     pub fn find_matching<'btf>(&'btf self, regex: &regex::bytes::Regex) -> impl Iterator<Item = Type<'btf>> {
         // Long names are looked at once for each place in the strings, however
@@ -162,6 +215,18 @@ impl Btf {
 
     /// Whether own types are sorted by name, as in kernels since 7.0. Nothing
     /// in the file says so; it is looked at, once.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::Btf;
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let names: Vec<_> = vmlinux.types().map(|ty| ty.name()).filter(|name| !name.is_empty()).collect();
+    /// assert_eq!(vmlinux.is_name_sorted(), names.is_sorted());
+    /// assert!(!vmlinux.is_name_sorted()); // `int` comes before `char`
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_name_sorted(&self) -> bool {
         self.layer().is_sorted()

@@ -26,6 +26,19 @@ referring! {
 
 impl<'btf> Func<'btf> {
     /// Return type and parameters.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Func};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let func: Func<'_> = vmlinux.find("neigh_xmit")?;
+    /// assert_eq!(func.proto().return_type().to_string(), "int");
+    /// let params: Vec<_> = func.params().map(|param| param.to_string()).collect();
+    /// assert_eq!(params, ["int index", "struct net_device *dev", "struct sk_buff *skb"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     #[inline]
     pub fn proto(self) -> FuncProto<'btf> {
@@ -45,6 +58,20 @@ impl<'btf> Func<'btf> {
 
     /// DECL_TAGs of a parameter, by its [`Param::index`]. (They belong to the
     /// function: other functions share its prototype, and not its tags.)
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Func};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let acquire: Func<'_> = vmlinux.find("bpf_task_acquire")?;
+    /// for param in acquire.params() {
+    ///     let tags: Vec<_> = acquire.param_tags(param.index()).map(|tag| tag.name().to_string()).collect();
+    ///     assert_eq!((param.to_string(), tags), ("struct task_struct *p".into(), vec!["arg:nonnull".into()]));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn param_tags(self, index: u32) -> DeclTags<'btf> {
         self.0.btf.decl_tags(self.0.id, Some(index))
     }
@@ -65,6 +92,19 @@ impl<'btf> FuncProto<'btf> {
     }
 
     /// Whether the parameters end with `...`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Func};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let printk: Func<'_> = vmlinux.find("_printk")?;
+    /// assert!(printk.proto().is_variadic());
+    /// assert!(printk.params().next_back().unwrap().is_vararg());
+    /// assert!(!vmlinux.find::<Func<'_>>("consume_skb")?.proto().is_variadic());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_variadic(self) -> bool {
         self.params().next_back().is_some_and(Param::is_vararg)

@@ -29,6 +29,20 @@ fn extent(member: Member<'_>) -> (u64, u64) {
 
 impl Struct<'_> {
     /// The holes, by rising offset; padding at the end is not one of them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Struct};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let sk_buff: Struct<'_> = vmlinux.find("sk_buff")?;
+    /// let holes = sk_buff.holes();
+    /// assert_eq!(holes.len(), 1);
+    /// let before = sk_buff.members().nth(holes[0].after.unwrap() as usize).unwrap();
+    /// assert_eq!((before.name().to_string(), holes[0].bit_offset, holes[0].bits), ("nohdr".into(), 274, 46));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn holes(self) -> Vec<Hole> {
         let mut extents: Vec<_> = self.members().map(|member| (extent(member), member.index())).collect();

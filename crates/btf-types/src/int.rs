@@ -8,6 +8,17 @@ use crate::view::{sized, views};
 
 views! {
     /// An integer, boolean or character.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Int};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let long: Int<'_> = vmlinux.find("long")?;
+    /// assert_eq!((long.size(), long.bits(), long.is_signed(), long.is_bool()), (8, 64, true, false));
+    /// # Ok(())
+    /// # }
+    /// ```
     Int;
     /// A floating-point number.
     Float;

@@ -67,6 +67,21 @@ impl fmt::Debug for LeafMember<'_> {
 /// inside each other ([`Error::TooDeep`]), or there are more than a million
 /// members ([`Error::TooMuch`]): no compiler writes such types, but 40 of them
 /// can have 2^40 members.
+///
+/// ```
+/// # fn main() -> Result<(), btf_types::Error> {
+/// use btf_types::{Btf, Struct};
+///
+/// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+/// let sk_buff: Struct<'_> = vmlinux.find("sk_buff")?;
+/// let mut names = Vec::new();
+/// for member in sk_buff.leaf_members() {
+///     names.push(member?.name().to_string());
+/// }
+/// assert_eq!(names[..4], ["next", "prev", "list", "dev"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use = "iterators are lazy"]
 pub struct LeafMembers<'btf> {

@@ -13,7 +13,7 @@
 //! # /*
 //! let bytes = std::fs::read("/sys/kernel/btf/vmlinux")?;
 //! # */
-//! # let bytes: &'static [u8] = include_bytes!("../doc/socket.btf");
+//! # let bytes = std::fs::read("doc/kernel.btf").unwrap();
 //! let vmlinux = Btf::parse(bytes)?;
 //!
 //! let list_head: Struct<'_> = vmlinux.find("list_head")?;
@@ -32,6 +32,88 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # When to use it
+//!
+//! For every question about types, once the bytes of a `.BTF` section are at hand:
+//! this crate opens no files but what it is given as bytes. `btf-elf` takes BTF out of
+//! ELF files and kernel images, `btf-kernel` finds that of the running kernel and of
+//! its modules, `btf-build` makes BTF, and `btf-relocate` resolves CO-RE relocations;
+//! all of them return or take a [`Btf`]. To edit records byte by byte, use [`format`].
+//!
+//! # Journeys
+//!
+//! The layout of a struct, as `pahole` shows it: offsets through anonymous members,
+//! holes, padding.
+//!
+//! ```
+//! # fn main() -> Result<(), btf_types::Error> {
+//! # use btf_types::{Btf, Struct};
+//! # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+//! let sk_buff: Struct<'_> = vmlinux.find("sk_buff")?;
+//! let mut lines = Vec::new();
+//! for member in sk_buff.leaf_members() {
+//!     let member = member?;
+//!     lines.push(format!("{:>3} {member}", member.bit_offset() / 8));
+//! }
+//! assert_eq!(lines[1], "  8 struct sk_buff *prev"); // in a struct in a union without names
+//! assert_eq!(lines[7], " 34 u8 cloned:1");
+//! let holes: Vec<_> = sk_buff.holes().iter().map(|hole| (hole.bit_offset, hole.bits)).collect();
+//! assert_eq!((holes, sk_buff.padding()), (vec![(274, 46)], 32));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The functions that take a `struct sk_buff *`, and as which parameter:
+//!
+//! ```
+//! # fn main() -> Result<(), btf_types::Error> {
+//! # use btf_types::{Btf, Func, Struct, Type, View};
+//! # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+//! let sk_buff: Struct<'_> = vmlinux.find("sk_buff")?;
+//! let takes = |ty: Type<'_>| matches!(ty.peel_modifiers(), Type::Ptr(ptr) if ptr.target().peel_modifiers() == sk_buff.into());
+//! let mut found = Vec::new();
+//! for func in vmlinux.types().filter_map(Func::of) {
+//!     found.extend(func.params().filter(|p| takes(p.ty())).map(|p| format!("{} {}", func.name(), p.index())));
+//! }
+//! assert_eq!(found, ["consume_skb 0", "kfree_skb_reason 0", "neigh_xmit 2"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A member behind pointers, the way a tracer reads it:
+//!
+//! ```
+//! # fn main() -> Result<(), btf_types::Error> {
+//! # use btf_types::Btf;
+//! # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+//! let path = vmlinux.path("task_struct.mm->map_count")?;
+//! // Read a pointer at byte 8 of the task, then an int at byte 8 of what it points to.
+//! let reads: Vec<_> = path.steps().iter().map(|step| (step.bit_offset / 8, step.to.to_string())).collect();
+//! assert_eq!(reads, [(8, "struct mm_struct *".into()), (8, "int".into())]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A kernel and its modules, asked as one:
+//!
+//! ```
+//! # fn main() -> Result<(), btf_types::Error> {
+//! # use btf_types::{Btf, Collection, Func};
+//! # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+//! # let veth = std::fs::read("doc/veth.btf").unwrap(); // "/sys/kernel/btf/veth"
+//! let veth = Btf::parse_split(veth, &vmlinux)?;
+//! let mut kernel = Collection::new("vmlinux", vmlinux);
+//! kernel.add("veth", veth)?;
+//! let found = kernel.find::<Func<'_>>("veth_xmit")?;
+//! assert_eq!(found.object.name(), "veth"); // fentry programs attach to `veth:veth_xmit`
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What is in a BPF object's `.BTF.ext`, see [`BtfExt`]. A module that was built apart
+//! from its kernel, see [`Btf::rebase`]. BTF for the other byte order, see
+//! [`Btf::to_bytes`].
 //!
 //! # What can be asked
 //!
@@ -69,6 +151,20 @@
 //! tags, and both are kept. The figures, and those of others, are in the
 //! README of the repository.
 //!
+//! # Errors
+//!
+//! Opening checks everything that later answers rely on, so that only three things can
+//! fail afterwards: a name or an id that does not exist, a size of what has none, and
+//! BTF that was made to have no end. All are [`Error`], which names the type, the
+//! name or the offset, and is `Clone` and `Eq`.
+//!
+//! ```
+//! use btf_types::{Btf, Error};
+//!
+//! let error = Btf::parse(&b"\x9f\xeb\x01\x00\x18\x00\x00\x00"[..]).unwrap_err();
+//! assert!(matches!(error, Error::Format(_)));
+//! ```
+//!
 //! # Damaged BTF
 //!
 //! No input panics, overflows the stack, or takes long. Chains of types are
@@ -84,6 +180,7 @@
 //! * `regex`: names by regular expression; needs `std`.
 
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
@@ -91,6 +188,11 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod align;
 mod array;

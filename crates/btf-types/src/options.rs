@@ -12,7 +12,7 @@ use crate::{Btf, Error};
 /// ```
 /// # fn main() -> Result<(), btf_types::Error> {
 /// # use btf_types::Btf;
-/// # let bytes: &'static [u8] = include_bytes!("../doc/point.btf");
+/// # let bytes = std::fs::read("doc/point.btf").unwrap();
 /// let btf = Btf::options().pointer_size(4).parse(bytes)?;
 /// assert_eq!(btf.pointer_size(), 4);
 /// # Ok(())

@@ -6,6 +6,18 @@ use core::{borrow::Borrow, fmt};
 use btf_format::Name;
 
 /// A [`Name`] that owns its bytes.
+///
+/// ```
+/// # fn main() -> Result<(), btf_types::Error> {
+/// use btf_types::{Btf, OwnedName};
+///
+/// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+/// let owned: OwnedName = vmlinux.type_by_id(17)?.name().into();
+/// drop(vmlinux);
+/// assert_eq!(owned, "sk_buff");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct OwnedName(Box<[u8]>);
 

@@ -83,13 +83,15 @@ impl<'btf> Type<'btf> {
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
-    /// # use btf_types::{Btf, Type};
-    /// # let bytes: &'static [u8] = include_bytes!("../doc/point.btf");
-    /// # let btf = Btf::parse(bytes)?;
-    /// let point: Type<'_> = btf.find("point")?;
-    /// let path = point.path("y")?;
-    /// assert_eq!(path.steps()[0].bit_offset, 32);
-    /// assert_eq!(path.ty().name(), "int");
+    /// use btf_types::{Btf, Type};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let task: Type<'_> = vmlinux.find("task_struct")?;
+    /// let path = task.path("mm->pgd[2].pgd")?;
+    /// // From the task to `mm`, from there to `pgd`, from there to its third element.
+    /// let steps: Vec<_> = path.steps().iter().map(|step| (step.from.to_string(), step.bit_offset / 8)).collect();
+    /// assert_eq!(steps, [("struct task_struct".into(), 8), ("struct mm_struct".into(), 0), ("struct {...}".into(), 16)]);
+    /// assert_eq!(path.ty().to_string(), "u64");
     /// # Ok(())
     /// # }
     /// ```
@@ -172,10 +174,12 @@ impl Btf {
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
-    /// # use btf_types::Btf;
-    /// # let bytes: &'static [u8] = include_bytes!("../doc/point.btf");
-    /// # let btf = Btf::parse(bytes)?;
-    /// assert_eq!(btf.path("point.y")?.ty().name(), "int");
+    /// use btf_types::{Btf, Error};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let mtu = vmlinux.path("sk_buff.dev->mtu")?;
+    /// assert_eq!((mtu.steps().len(), mtu.ty().to_string()), (2, "unsigned int".into()));
+    /// assert!(matches!(vmlinux.path("sk_buff.dev->mtuu"), Err(Error::NoSuchMember { .. })));
     /// # Ok(())
     /// # }
     /// ```

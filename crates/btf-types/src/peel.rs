@@ -14,6 +14,18 @@ impl<'btf> Type<'btf> {
     /// [`Array::element`](crate::Array::element), [`Var::ty`](crate::Var::ty),
     /// [`Func::proto`](crate::Func::proto),
     /// [`FuncProto::return_type`](crate::FuncProto::return_type).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::Btf;
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let data = vmlinux.path("sk_buff.data")?.ty();
+    /// assert_eq!(data.target().unwrap().to_string(), "const u8");
+    /// assert!(vmlinux.type_by_id(1)?.target().is_none()); // an integer refers to nothing
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn target(self) -> Option<Self> {
         Some(match self {
@@ -41,6 +53,18 @@ impl<'btf> Type<'btf> {
 
     /// Repeats [`Type::target`], at most 64 times; this type is not included. Of
     /// `const char *` it gives `const char`, `char`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::Btf;
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let data = vmlinux.path("sk_buff.data")?.ty();
+    /// let chain: Vec<_> = data.chain().map(|ty| ty.to_string()).collect();
+    /// assert_eq!(chain, ["const u8", "u8", "unsigned char"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn chain(self) -> impl Iterator<Item = Self> {
         core::iter::successors(self.target(), |ty| ty.target()).take(HOPS as usize)
     }
@@ -61,12 +85,37 @@ impl<'btf> Type<'btf> {
     }
 
     /// What is tagged: the type behind TYPE_TAGs.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Ptr, Type};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// // struct task_struct __rcu *real_parent;
+    /// let parent = vmlinux.path("task_struct.real_parent")?.ty();
+    /// let Type::Ptr(parent) = parent else { panic!("it is a pointer") };
+    /// assert!(matches!(parent.target(), Type::TypeTag(tag) if tag.name() == "rcu"));
+    /// assert_eq!(parent.target().peel_tags(), vmlinux.find("task_struct")?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn peel_tags(self) -> Self {
         self.peel(|ty| matches!(ty, Type::TypeTag(_)))
     }
 
     /// What it really is: the type behind qualifiers, typedefs and TYPE_TAGs.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Type};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let element = vmlinux.path("sk_buff.data[0]")?.ty(); // const u8
+    /// assert!(matches!(element.peel_modifiers(), Type::Int(int) if int.name() == "unsigned char"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn peel_modifiers(self) -> Self {
         self.peel(Self::is_modifier)

@@ -28,6 +28,23 @@ impl Btf {
     ///
     /// Neither this nor the bases are changed.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Struct};
+    ///
+    /// # let base_section = std::fs::read("doc/veth.distilled.base.btf").unwrap();
+    /// # let btf_section = std::fs::read("doc/veth.distilled.btf").unwrap();
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let distilled = Btf::parse(base_section)?; // .BTF.base of the module
+    /// let module = Btf::parse_split(btf_section, &distilled)?; // .BTF
+    /// let veth = module.rebase(&vmlinux)?;
+    ///
+    /// let peer = veth.path("veth_priv.peer->mtu")?;
+    /// assert_eq!(peer.steps()[1].from, vmlinux.find::<Struct<'_>>("net_device")?.into());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotSplit`] if this has no base; [`Error::NotDistilled`] if its
@@ -44,6 +61,22 @@ impl Btf {
     /// Moves this split BTF to another base, as [`Btf::rebase`], and returns
     /// with it where its ids and strings have gone: what else refers to them,
     /// such as `.BTF_ids`, follows.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Func};
+    ///
+    /// # let distilled = Btf::parse(std::fs::read("doc/veth.distilled.base.btf").unwrap())?;
+    /// # let module = Btf::parse_split(std::fs::read("doc/veth.distilled.btf").unwrap(), &distilled)?;
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let before: Func<'_> = module.find("veth_xmit")?;
+    /// let (veth, remap) = module.rebase_with_remap(&vmlinux)?;
+    /// let after: Func<'_> = veth.find("veth_xmit")?;
+    /// assert_ne!(before.id(), after.id());
+    /// assert_eq!(remap.id(before.id()), Some(after.id()));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

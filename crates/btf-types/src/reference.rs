@@ -11,6 +11,19 @@ views! {
     /// A pointer.
     Ptr;
     /// A `typedef`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Type, Typedef};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let work_func_t: Typedef<'_> = vmlinux.find("work_func_t")?;
+    /// assert_eq!(work_func_t.target().to_string(), "void (*)(struct work_struct *work)");
+    /// let Type::Ptr(pointer) = work_func_t.target() else { panic!("it is a pointer") };
+    /// assert!(matches!(pointer.target(), Type::FuncProto(proto) if proto.params().len() == 1));
+    /// # Ok(())
+    /// # }
+    /// ```
     Typedef;
     /// The qualifier `volatile`.
     Volatile;

@@ -117,6 +117,19 @@ impl<'btf> Type<'btf> {
     /// The types that this type's record refers to, in the order in which they
     /// stand there, each as often as it does: what it is made of, the types of
     /// its members, what it returns and its parameters, its variables.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Func};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let func: Func<'_> = vmlinux.find("neigh_xmit")?;
+    /// let ids: Vec<_> = func.proto().references().map(|ty| ty.to_string()).collect();
+    /// // What it returns, and its parameters.
+    /// assert_eq!(ids, ["int", "int", "struct net_device *", "struct sk_buff *"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn references(self) -> References<'btf> {
         References::starting_at(self, 0)
@@ -128,6 +141,21 @@ impl<'btf> Type<'btf> {
     ///
     /// Memory: a bit for each type of the BTF, and eight bytes for each on the
     /// way to where it is.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Struct};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// let mm_struct: Struct<'_> = vmlinux.find("mm_struct")?;
+    /// let order: Vec<_> = mm_struct.post_order().map(|ty| ty.to_string()).collect();
+    /// assert_eq!(
+    ///     order,
+    ///     ["long long unsigned int", "u64", "struct {...}", "pgd_t", "pgd_t *", "int", "struct mm_struct"]
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn post_order(self) -> PostOrder<'btf> {
         PostOrder::new(self)

@@ -88,6 +88,21 @@ impl Remap {
 
     /// The new id of a type; `None` if there is none in the new BTF, or `old`
     /// is not an id of the old one.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::Remap;
+    ///
+    /// // A map that leaves ids below 100 as they are, and drops 101.
+    /// let mut remap = Remap::builder(100, 0);
+    /// remap.push_id(Some(200));
+    /// remap.push_id(None);
+    /// remap.push_ids(102..110, 300);
+    /// let remap = remap.finish();
+    /// assert_eq!((remap.id(7), remap.id(100), remap.id(101), remap.id(105)), (Some(7), Some(200), None, Some(303)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn id(&self, old: u32) -> Option<u32> {
         let Some(place) = old.checked_sub(self.first_id) else {

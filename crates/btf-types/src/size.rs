@@ -13,6 +13,19 @@ impl Type<'_> {
     /// its elements; behind qualifiers, typedefs, tags and variables, of what
     /// is there.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_types::Error> {
+    /// use btf_types::{Btf, Error, Func};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+    /// assert_eq!(vmlinux.path("task_struct.comm")?.ty().size_of()?, 16); // char [16]
+    /// assert_eq!(vmlinux.path("task_struct.mm")?.ty().size_of()?, 8); // a pointer
+    /// let func: Func<'_> = vmlinux.find("consume_skb")?;
+    /// assert!(matches!(func.size_of(), Err(Error::Unsized { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Unsized`] for `void`, functions and forward declarations;

@@ -135,6 +135,18 @@ converting! {
 }
 
 /// Error of a conversion to a view: the type is of another kind.
+///
+/// ```
+/// # fn main() -> Result<(), btf_types::Error> {
+/// use btf_types::{Btf, Enum, Kind, Struct, Type};
+///
+/// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+/// let ty: Type<'_> = vmlinux.find("sk_buff")?;
+/// assert!(Struct::try_from(ty).is_ok());
+/// assert_eq!(Enum::try_from(ty).unwrap_err().found, Some(Kind::Struct));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {}, found {}", Kinds(.expected), .found.map_or("void or an unknown kind", Kind::as_str))]
 #[non_exhaustive]
@@ -154,7 +166,7 @@ impl<'btf> Type<'btf> {
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
     /// # use btf_types::Btf;
-    /// # let btf = Btf::parse(&include_bytes!("../doc/point.btf")[..])?;
+    /// # let btf = Btf::parse(std::fs::read("doc/point.btf").unwrap())?;
     /// let ty = btf.type_by_id(1)?;
     /// assert!(ty.btf().unwrap().is_same(&btf));
     /// assert!(btf.type_by_id(0)?.btf().is_none());

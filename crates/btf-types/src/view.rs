@@ -17,6 +17,18 @@ use crate::{Type, layer::Layer};
 /// [`Btf::find`]: crate::Btf::find
 /// [`Composite`]: crate::Composite
 /// [`AnyEnum`]: crate::AnyEnum
+///
+/// ```
+/// # fn main() -> Result<(), btf_types::Error> {
+/// use btf_types::{AnyEnum, Btf, Composite, View};
+///
+/// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf").unwrap())?;
+/// let count = |is: fn(&btf_types::Type<'_>) -> bool| vmlinux.types().filter(is).count();
+/// assert_eq!(count(|ty| Composite::of(*ty).is_some()), 10);
+/// assert_eq!(count(|ty| AnyEnum::of(*ty).is_some()), 2);
+/// # Ok(())
+/// # }
+/// ```
 pub trait View<'btf>: Copy + Into<Type<'btf>> + sealed::Sealed {
     /// The kinds of the view; empty for any kind.
     const KINDS: &'static [Kind];

@@ -21,7 +21,7 @@ const GUARD: &str = "__VMLINUX_H__";
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use btf_codegen::c::Header;
-/// # let bytes: &'static [u8] = include_bytes!("../../doc/socket.btf");
+/// # let bytes = std::fs::read("doc/socket.btf").unwrap();
 /// # let btf = btf_types::Btf::parse(bytes)?;
 ///
 /// let mut text = String::new();
@@ -143,7 +143,7 @@ impl Header {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # use btf_codegen::c::Header;
     /// # use btf_types::Struct;
-    /// # let bytes: &'static [u8] = include_bytes!("../../doc/socket.btf");
+    /// # let bytes = std::fs::read("doc/socket.btf").unwrap();
     /// # let btf = btf_types::Btf::parse(bytes)?;
     /// let text = Header::new().definition(btf.find::<Struct<'_>>("sk_buff")?)?;
     /// assert!(text.starts_with("struct sk_buff {\n"));
@@ -166,7 +166,7 @@ impl Header {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # use btf_codegen::c::Header;
     /// # use btf_types::Func;
-    /// # let bytes: &'static [u8] = include_bytes!("../../doc/socket.btf");
+    /// # let bytes = std::fs::read("doc/socket.btf").unwrap();
     /// # let btf = btf_types::Btf::parse(bytes)?;
     /// let func: Func<'_> = btf.find("kfree_skb_reason")?;
     /// let text = Header::new().declaration(func.proto(), "kfree_skb_reason")?;

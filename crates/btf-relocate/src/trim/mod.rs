@@ -29,8 +29,8 @@ use marking::Marking;
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let object: &'static [u8] = include_bytes!("../../doc/fields.bpf.o");
-/// # let kernel: &'static [u8] = include_bytes!("../../doc/fields.btf");
+/// # let object = std::fs::read("doc/fields.bpf.o").unwrap();
+/// # let kernel = std::fs::read("doc/fields.btf").unwrap();
 /// use btf_elf::BpfObject;
 /// use btf_relocate::Trim;
 /// use btf_types::Btf;

@@ -1,0 +1,84 @@
+//! Runs the examples of the crates on committed files, and compares what they print
+//! with a transcript.
+//!
+//! The transcript has the commands, each after a `$ `, and below each of them its
+//! output.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use crate::{Result, cargo, root};
+
+const TRANSCRIPT: &str = "xtask/examples.txt";
+
+/// Compares what each command prints, and checks that each example is run.
+pub(crate) fn check() -> Result {
+    let committed = fs::read_to_string(root().join(TRANSCRIPT))?;
+    let printed = run(&committed)?;
+    if let Some((old, new)) = committed.lines().zip(printed.lines()).find(|(old, new)| old != new) {
+        return Err(format!("an example prints {new:?}, {TRANSCRIPT} has {old:?}").into());
+    }
+    if printed != committed {
+        return Err(format!("the examples print more or less than {TRANSCRIPT} has").into());
+    }
+    let run: BTreeSet<String> = committed.lines().filter_map(command).filter_map(example).collect();
+    if let Some(missing) = examples()?.difference(&run).next() {
+        return Err(format!("{TRANSCRIPT} does not run the example {missing}").into());
+    }
+    println!("examples: {} print what {TRANSCRIPT} has", run.len());
+    Ok(())
+}
+
+/// Writes the transcript anew, with the same commands.
+pub(crate) fn renew() -> Result {
+    let path = root().join(TRANSCRIPT);
+    fs::write(&path, run(&fs::read_to_string(&path)?)?)?;
+    println!("examples: {TRANSCRIPT} written; read the diff");
+    Ok(())
+}
+
+/// The command of a line of the transcript, if it is one.
+fn command(line: &str) -> Option<&str> {
+    line.strip_prefix("$ cargo run ")
+}
+
+/// The example that a command runs: `CRATE/EXAMPLE`.
+fn example(command: &str) -> Option<String> {
+    let mut words = command.split_whitespace();
+    words.find(|word| *word == "-p")?;
+    let package = words.next()?;
+    words.find(|word| *word == "--example")?;
+    Some(format!("{package}/{}", words.next()?))
+}
+
+/// The transcript of its commands, run once more.
+fn run(transcript: &str) -> Result<String> {
+    let mut printed = String::new();
+    for command in transcript.lines().filter_map(command) {
+        let mut cargo = cargo();
+        cargo.args(["run", "--quiet", "--locked"]).args(command.split_whitespace());
+        let output = cargo.output()?;
+        if !output.status.success() {
+            return Err(format!("cargo run {command}: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        printed += &format!("$ cargo run {command}\n{}", String::from_utf8(output.stdout)?);
+    }
+    Ok(printed)
+}
+
+/// All examples of the crates.
+fn examples() -> Result<BTreeSet<String>> {
+    let mut examples = BTreeSet::new();
+    for package in fs::read_dir(root().join("crates"))? {
+        let folder = package?.path();
+        let Ok(files) = fs::read_dir(folder.join("examples")) else { continue };
+        for file in files {
+            examples.insert(format!("{}/{}", name(&folder), name(&file?.path())));
+        }
+    }
+    Ok(examples)
+}
+
+/// The last part of a path, without its extension.
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
