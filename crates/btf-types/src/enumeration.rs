@@ -111,10 +111,11 @@ enum RawValues<'btf> {
 impl<'btf> EnumValues<'btf> {
     #[inline]
     fn new(owner: Handle<'btf>) -> Self {
-        let info = owner.record().info();
+        let (record, rest) = owner.parts();
+        let info = record.info();
         let raw = match info.kind() {
-            Some(Kind::Enum64) => RawValues::Bits64(raw::Enum64Value::list(owner.rest(), info.vlen()).iter()),
-            _ => RawValues::Bits32(raw::EnumValue::list(owner.rest(), info.vlen()).iter()),
+            Some(Kind::Enum64) => RawValues::Bits64(raw::Enum64Value::list(rest, info.vlen()).iter()),
+            _ => RawValues::Bits32(raw::EnumValue::list(rest, info.vlen()).iter()),
         };
         Self { owner, is_signed: info.kind_flag(), raw, index: 0 }
     }

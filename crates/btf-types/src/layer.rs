@@ -180,7 +180,7 @@ impl Layer {
     }
 
     /// The record of each own type.
-    pub(crate) fn own_records(&self) -> impl ExactSizeIterator<Item = &TypeRecord> {
+    pub(crate) fn own_records(&self) -> impl ExactSizeIterator<Item = TypeRecord> {
         let types: &[u8] = &self.types;
         self.offsets.iter().map(|&offset| record_in(types, offset))
     }
@@ -264,6 +264,7 @@ impl Layer {
     }
 
     /// The layer below that owns an id.
+    #[cold]
     #[inline(never)]
     fn owner_of_id(&self, id: u32) -> Option<&Self> {
         self.owner(|layer| layer.first_id <= id)
@@ -271,7 +272,7 @@ impl Layer {
 
     /// The record at an offset of the index.
     #[inline(always)]
-    pub(crate) fn record(&self, offset: u32) -> &TypeRecord {
+    pub(crate) fn record(&self, offset: u32) -> TypeRecord {
         record_in(&self.types, offset)
     }
 
@@ -282,18 +283,17 @@ impl Layer {
         self.types.get(offset as usize..).unwrap_or_default()
     }
 
-    /// The type section from the record at `offset` on.
-    pub(crate) fn record_bytes(&self, offset: u32) -> &[u8] {
-        self.types.get(offset as usize..).unwrap_or_default()
-    }
-
-    /// What follows the 12 bytes of the record at `offset`, up to the end of
-    /// the type section.
-    #[inline]
-    pub(crate) fn rest_at(&self, offset: u32) -> &[u8] {
-        match self.types.get(offset as usize + size_of::<TypeRecord>()..) {
-            Some(rest) => rest,
-            None => no_rest(),
+    /// The first 12 bytes of the record at `offset`, and what follows them up to
+    /// the end of the type section.
+    #[inline(always)]
+    pub(crate) fn parts_at(&self, offset: u32) -> (TypeRecord, &[u8]) {
+        let types: &[u8] = &self.types;
+        let end = offset as usize + size_of::<TypeRecord>();
+        let parts = types.split_at_checked(end);
+        debug_assert!(parts.is_some(), "the index holds offsets of records");
+        match parts {
+            Some((_, rest)) => (record_in(types, offset), rest),
+            None => (TypeRecord::ZERO, &[]),
         }
     }
 
@@ -370,31 +370,19 @@ impl Layer {
     }
 }
 
-/// The record at an offset of the index, in the type section.
+/// The first 12 bytes of the record at an offset of the index, in the type section.
+///
+/// By value, with zeros for what cannot be: a reference would be chosen between
+/// two addresses, and each read wait for the choice; and a call would have to be
+/// taken for one that changes memory. So what follows knows that the record is
+/// there, and is not made to look again.
 #[inline(always)]
-pub(crate) fn record_in(types: &[u8], offset: u32) -> &TypeRecord {
+pub(crate) fn record_in(types: &[u8], offset: u32) -> TypeRecord {
     let start = offset as usize;
-    match types.get(start..start + size_of::<TypeRecord>()) {
-        Some(bytes) => TypeRecord::first(bytes).unwrap_or_else(|| no_record()),
-        None => no_record(),
+    let record = types.get(start..start + size_of::<TypeRecord>()).and_then(TypeRecord::first);
+    debug_assert!(record.is_some(), "the index holds offsets of records");
+    match record {
+        Some(record) => *record,
+        None => TypeRecord::ZERO,
     }
-}
-
-/// What cannot be, as the index holds offsets of records: a call, so that
-/// whoever reads a record has a branch that is never taken, and no choice
-/// between two addresses before each read.
-#[cold]
-#[inline(never)]
-fn no_record() -> &'static TypeRecord {
-    static ZERO: TypeRecord = TypeRecord::ZERO;
-    debug_assert!(false, "the index holds offsets of records");
-    &ZERO
-}
-
-/// Likewise.
-#[cold]
-#[inline(never)]
-fn no_rest() -> &'static [u8] {
-    debug_assert!(false, "the index holds offsets of records");
-    &[]
 }

@@ -16,8 +16,6 @@
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::slice;
 
-use btf_format::TypeRecord;
-
 use crate::{Kind, layer::Layer, view::Handle};
 
 /// Which own types are in an index, and by what.
@@ -270,7 +268,7 @@ impl Crowd {
     /// The group of each type, and its number, sorted.
     fn grouped(layer: &Layer, keys: Keys, crowded: Vec<u32>, key: u64) -> Vec<(u64, u32)> {
         let record = |own| layer.own(own).map(Handle::record);
-        let name_off = |own| record(own).map_or(0, TypeRecord::name_off);
+        let name_off = |own| record(own).map_or(0, |record| record.name_off());
         let kind = |own| record(own).map_or(0, |record| record.info().kind_number());
         let mut by_offset: Vec<(u32, u32)> = crowded.into_iter().map(|own| (name_off(own), own)).collect();
         by_offset.sort_unstable();

@@ -63,7 +63,7 @@ pub(crate) struct Handle<'btf> {
 
 impl<'btf> Handle<'btf> {
     #[inline(always)]
-    pub(crate) fn record(self) -> &'btf TypeRecord {
+    pub(crate) fn record(self) -> TypeRecord {
         self.btf.record(self.offset)
     }
 
@@ -73,18 +73,25 @@ impl<'btf> Handle<'btf> {
         self.btf.bytes_at(self.offset)
     }
 
+    /// The first 12 bytes of the record, and what follows them up to the end of
+    /// the type section.
+    #[inline(always)]
+    pub(crate) fn parts(self) -> (TypeRecord, &'btf [u8]) {
+        self.btf.parts_at(self.offset)
+    }
+
     /// What follows the first 12 bytes of the record, up to the end of the
     /// type section.
     #[inline]
     pub(crate) fn rest(self) -> &'btf [u8] {
-        self.btf.rest_at(self.offset)
+        self.parts().1
     }
 
     /// The record and all that belongs to it.
     #[inline]
     pub(crate) fn whole_record(self) -> Option<Record<'btf>> {
         let offset = u64::from(self.offset) + self.btf.header.types().start as u64;
-        Record::first(self.btf.record_bytes(self.offset), offset, self.btf.layout()).ok()
+        Record::first(self.bytes(), offset, self.btf.layout()).ok()
     }
 
     #[inline]
@@ -374,8 +381,9 @@ macro_rules! elements {
         impl<'btf> $iter<'btf> {
             #[inline]
             fn new(owner: $crate::view::Handle<'btf>) -> Self {
-                let info = owner.record().info();
-                let raw = <$raw>::list(owner.rest(), info.vlen()).iter();
+                let (record, rest) = owner.parts();
+                let info = record.info();
+                let raw = <$raw>::list(rest, info.vlen()).iter();
                 debug_assert_eq!(raw.len(), info.vlen() as usize, "records lie within the type section");
                 Self { owner, raw, index: 0, kind_flag: info.kind_flag() }
             }
