@@ -5,7 +5,8 @@ use btf_types::Kind;
 use super::{
     meta::require,
     reject::Rule,
-    resolve::{Resolver, is_modifier},
+    resolve::{Resolver, is_modifier, is_regular_int},
+    words::Record,
 };
 
 /// Maximum number of bits that the kernel copies for one member.
@@ -13,27 +14,30 @@ const MAX_COPY_BITS: u32 = 128;
 /// Maximum number of bits of a bitfield of an enum.
 const ENUM_BITS: u32 = 32;
 
-/// Checks a member whose type is resolved.
-pub(super) fn check(resolver: &Resolver<'_, '_>, composite: u32, index: u32) -> Result<(), Rule> {
+/// Checks a member of a struct, whose type is resolved.
+pub(super) fn check(resolver: &Resolver<'_, '_>, composite: &Record<'_>, member: [u32; 3]) -> Result<(), Rule> {
     let types = resolver.types;
-    let [_, type_id, word] = types.element(composite, index);
-    let type_id = match types.kind(type_id) {
-        Some(kind) if is_modifier(kind) => resolver.sized(type_id).ok_or(Rule::MemberType)?.0,
-        _ => type_id,
-    };
-    let kind = types.kind(type_id);
-    let has_bitfields = types.info(composite).kind_flag();
+    let [_, type_id, word] = member;
+    let has_bitfields = composite.info.kind_flag();
     let place = Place {
-        struct_size: types.size_or_type(composite),
+        struct_size: composite.size_or_type,
         offset: if has_bitfields { word & 0x00ff_ffff } else { word },
         bitfield_size: if has_bitfields { word >> 24 } else { 0 },
     };
+    let (type_id, kind) = match types.kind(type_id) {
+        Some(kind) if is_modifier(kind) => {
+            let (type_id, _) = resolver.sized(type_id).ok_or(Rule::MemberType)?;
+            (type_id, types.kind(type_id))
+        }
+        kind => (type_id, kind),
+    };
     match kind {
         Some(Kind::Int) if has_bitfields => {
-            require(resolver.is_regular_int(type_id), Rule::MemberBaseType)?;
-            place.check_bitfield_of_int(types.word(type_id, 3) & 0xff)
+            let data = types.record(type_id).word(0);
+            require(is_regular_int(data), Rule::MemberBaseType)?;
+            place.check_bitfield_of_int(data & 0xff)
         }
-        Some(Kind::Int) => place.check_int(types.word(type_id, 3)),
+        Some(Kind::Int) => place.check_int(types.record(type_id).word(0)),
         Some(Kind::Enum | Kind::Enum64) if has_bitfields => place.check_bitfield_of_enum(),
         _ if place.bitfield_size != 0 => Err(Rule::BitfieldSize),
         Some(Kind::Float) => place.check_float(types.size_or_type(type_id), resolver.pointer_size()),

@@ -6,64 +6,60 @@ use btf_types::{
 };
 
 use super::{
-    blob::Blob,
     limits::Limits,
     names::NameRule,
     reject::{Reject, Rule},
+    strings::Strings,
     types::Types,
+    words,
 };
 
-/// Bytes that all records begin with.
-const HEAD: usize = 12;
-
-/// Checks each record; `first_id` is the id of the first one.
-pub(super) fn check<'a>(blob: Blob<'a>, limits: &'a Limits, first_id: u32) -> Result<Types<'a>, Reject> {
-    let mut types = Types::new(blob, limits, first_id);
-    let (mut at, mut id) = (0, first_id);
-    while at < types.blob.len() {
-        let record = Record { blob: &types.blob, limits, at, left: types.blob.len() - at };
-        let size = record.check().map_err(|(rule, element)| types.reject_record(at, id, rule, element))?;
-        types.push(at);
-        at += size;
+/// Checks each record, and adds it to the types.
+pub(super) fn check(types: &mut Types<'_>) -> Result<(), Reject> {
+    let (words, mut at, mut id) = (types.words(), 0, types.first_id());
+    while !words.end_at(at) {
+        let Some(record) = words.record(at) else {
+            return Err(types.reject_record(at, id, Rule::RecordFits, None));
+        };
+        match (Record { words: &record, strings: &types.strings, limits: types.limits }).check() {
+            Ok(len) => {
+                types.push(at, &record);
+                at += len;
+            }
+            Err((rule, element)) => return Err(types.reject_record(at, id, rule, element)),
+        }
         id = id.saturating_add(1);
     }
-    Ok(types)
+    Ok(())
 }
 
 /// A rule, and the index of the element that violates it.
 type Violation = (Rule, Option<u32>);
 
-/// A record at its position in the type section.
+/// A record, and what it is checked against.
 struct Record<'r, 'a> {
-    blob: &'r Blob<'a>,
-    limits: &'r Limits,
-    at: usize,
-    /// Bytes from there to the end of the section.
-    left: usize,
+    words: &'r words::Record<'a>,
+    strings: &'r Strings<'a>,
+    limits: &'a Limits,
 }
 
 impl Record<'_, '_> {
-    /// Checks the record; returns its size in bytes.
+    /// Checks the record; returns how many words it has.
     fn check(&self) -> Result<usize, Violation> {
-        if self.left < HEAD {
-            return fail(Rule::RecordFits);
-        }
-        if self.word(1) & !self.limits.info_mask != 0 {
+        let info = self.words.info;
+        if info.word() & !self.limits.info_mask != 0 {
             return fail(Rule::InfoBits);
         }
-        let info = self.blob.info(self.at);
         let number = info.kind_number();
         if number == 0 || number > self.limits.max_kind {
             return fail(Rule::KindKnown);
         }
-        if !self.blob.has_string(self.name_off(), self.limits) {
+        if !self.strings.contains(self.name_off()) {
             return fail(Rule::NameOffset);
         }
         let Some(kind) = info.kind() else { return fail(Rule::KindKnown) };
-        let shape = kind.shape();
-        let elements = if shape.element_size() == 0 { 0 } else { info.vlen() as usize };
-        let size = HEAD as u64 + shape.fixed_size() as u64 + elements as u64 * shape.element_size() as u64;
-        if (self.left as u64) < size {
+        let len = self.words.len(kind);
+        if !self.words.has(len) {
             return fail(Rule::RecordFits);
         }
         match kind {
@@ -72,46 +68,44 @@ impl Record<'_, '_> {
                 self.check_reference(kind)
             }
             Kind::Array => self.check_array(),
-            Kind::Struct | Kind::Union => return self.check_composite(kind).map(|()| size as usize),
-            Kind::Enum | Kind::Enum64 => return self.check_enum(kind).map(|()| size as usize),
+            Kind::Struct | Kind::Union => return self.check_composite(kind).map(|()| len as usize),
+            Kind::Enum | Kind::Enum64 => return self.check_enum(kind).map(|()| len as usize),
             Kind::Fwd => self.check_fwd(),
             Kind::FuncProto => self.check_func_proto(),
             Kind::Func => self.check_func(),
             Kind::Var => self.check_var(),
-            Kind::Datasec => return self.check_datasec().map(|()| size as usize),
+            Kind::Datasec => return self.check_datasec().map(|()| len as usize),
             Kind::Float => self.check_float(),
             Kind::DeclTag => self.check_decl_tag(),
             // Of kinds 20 to 22 no kernel's rules are known.
             _ => Ok(()),
         }
         .map_err(|rule| (rule, None))?;
-        Ok(size as usize)
-    }
-
-    fn word(&self, index: usize) -> u32 {
-        self.blob.word(self.at + 4 * index)
+        Ok(len as usize)
     }
 
     fn name_off(&self) -> u32 {
-        self.word(0)
+        self.words.name_off
     }
 
     fn size_or_type(&self) -> u32 {
-        self.word(2)
+        self.words.size_or_type
     }
 
     fn vlen(&self) -> u32 {
-        self.blob.info(self.at).vlen()
+        self.words.info.vlen()
     }
 
     fn kind_flag(&self) -> bool {
-        self.blob.info(self.at).kind_flag()
+        self.words.info.kind_flag()
     }
 
+    #[inline]
     fn no_vlen(&self) -> Result<(), Rule> {
         require(self.vlen() == 0, Rule::VlenZero)
     }
 
+    #[inline]
     fn no_kind_flag(&self) -> Result<(), Rule> {
         require(!self.kind_flag(), Rule::KindFlag)
     }
@@ -122,10 +116,11 @@ impl Record<'_, '_> {
 
     /// Returns whether the name is not empty.
     fn has_text(&self) -> bool {
-        !matches!(self.blob.string_bytes(self.name_off()), [] | [0, ..])
+        !self.strings.is_empty(self.name_off())
     }
 
     /// Checks that the name is there, and an identifier.
+    #[inline]
     fn identifier(&self) -> Result<(), Rule> {
         require(!self.limits.checks_names || self.name_off() != 0, Rule::NamePresent)?;
         self.no_name_or_identifier(self.name_off())
@@ -133,14 +128,14 @@ impl Record<'_, '_> {
 
     /// Checks that a name that is there is an identifier. (An offset other than
     /// 0 is a name, even if that is empty.)
+    #[inline]
     fn no_name_or_identifier(&self, name_off: u32) -> Result<(), Rule> {
-        let is_fine = !self.limits.checks_names
-            || name_off == 0
-            || NameRule::Identifier.accepts(self.blob.string_bytes(name_off), self.limits);
+        let is_fine = !self.limits.checks_names || name_off == 0 || self.strings.is_identifier(name_off);
         require(is_fine, Rule::Identifier)
     }
 
     /// Checks the range of an id that must not be void.
+    #[inline]
     fn some_type(&self, id: u32, rule: Rule) -> Result<(), Rule> {
         require(id != 0 && id <= self.limits.max_type_id, rule)
     }
@@ -148,7 +143,7 @@ impl Record<'_, '_> {
     fn check_int(&self) -> Result<(), Rule> {
         self.no_vlen()?;
         self.no_kind_flag()?;
-        let data = self.word(3);
+        let data = self.words.word(0);
         require(data & 0xf000_0000 == 0, Rule::IntData)?;
         let bits = (data & 0xff) + (data >> 16 & 0xff);
         require(bits <= self.limits.int_bits, Rule::IntBits)?;
@@ -175,8 +170,8 @@ impl Record<'_, '_> {
         self.no_vlen()?;
         self.no_kind_flag()?;
         require(self.size_or_type() == 0, Rule::SizeWordZero)?;
-        self.some_type(self.word(3), Rule::ArrayElement)?;
-        self.some_type(self.word(4), Rule::ArrayIndex)
+        self.some_type(self.words.word(0), Rule::ArrayElement)?;
+        self.some_type(self.words.word(1), Rule::ArrayIndex)
     }
 
     fn check_composite(&self, kind: Kind) -> Result<(), Violation> {
@@ -187,7 +182,7 @@ impl Record<'_, '_> {
         let (size, kind_flag) = (self.size_or_type(), self.kind_flag());
         let mut last = 0;
         self.elements(|[name_off, type_id, offset]| {
-            require(self.blob.has_string(name_off, self.limits), Rule::MemberNameOffset)?;
+            require(self.strings.contains(name_off), Rule::MemberNameOffset)?;
             self.no_name_or_identifier(name_off)?;
             self.some_type(type_id, Rule::TypeIdRange)?;
             let offset = if kind_flag { offset & 0x00ff_ffff } else { offset };
@@ -207,7 +202,7 @@ impl Record<'_, '_> {
             .and_then(|()| self.no_name_or_identifier(self.name_off()))
             .map_err(|rule| (rule, None))?;
         let value = |name_off: u32| {
-            require(self.blob.has_string(name_off, self.limits), Rule::ValueNameOffset)?;
+            require(self.strings.contains(name_off), Rule::ValueNameOffset)?;
             require(!self.limits.checks_names || name_off != 0, Rule::NamePresent)?;
             self.no_name_or_identifier(name_off)
         };
@@ -231,6 +226,7 @@ impl Record<'_, '_> {
         self.no_kind_flag()
     }
 
+    #[inline]
     fn check_func(&self) -> Result<(), Rule> {
         self.identifier()?;
         let most = if self.limits.features.contains(Feature::FuncLinkage) { 1 } else { 0 };
@@ -242,10 +238,9 @@ impl Record<'_, '_> {
         self.no_vlen()?;
         self.no_kind_flag()?;
         require(self.name_off() != 0, Rule::NamePresent)?;
-        let name = self.blob.string_bytes(self.name_off());
-        require(NameRule::Variable.accepts(name, self.limits), Rule::Identifier)?;
+        require(self.strings.accepts(NameRule::Variable, self.name_off()), Rule::Identifier)?;
         self.some_type(self.size_or_type(), Rule::TypeIdRange)?;
-        require(self.word(3) <= 1, Rule::VarLinkage)
+        require(self.words.word(0) <= 1, Rule::VarLinkage)
     }
 
     fn check_datasec(&self) -> Result<(), Violation> {
@@ -255,8 +250,8 @@ impl Record<'_, '_> {
             require(!is_empty, Rule::DatasecNonEmpty)?;
             require(size != 0, Rule::DatasecSize)?;
             self.no_kind_flag()?;
-            let name = self.blob.string_bytes(self.name_off());
-            require(self.name_off() != 0 && NameRule::Section.accepts(name, self.limits), Rule::SectionName)
+            let name_off = self.name_off();
+            require(name_off != 0 && self.strings.accepts(NameRule::Section, name_off), Rule::SectionName)
         };
         head().map_err(|rule| (rule, None))?;
         let (mut end, mut sum) = (0, 0);
@@ -285,14 +280,14 @@ impl Record<'_, '_> {
         if !self.limits.features.contains(Feature::TypeAttribute) {
             self.no_kind_flag()?;
         }
-        require(self.word(3).cast_signed() >= -1, Rule::Component)
+        require(self.words.word(0).cast_signed() >= -1, Rule::Component)
     }
 
     /// Checks elements of N words.
+    #[inline]
     fn elements<const N: usize>(&self, mut check: impl FnMut([u32; N]) -> Result<(), Rule>) -> Result<(), Violation> {
-        for index in 0..self.vlen() {
-            let at = self.at + HEAD + index as usize * 4 * N;
-            check(std::array::from_fn(|word| self.blob.word(at + 4 * word))).map_err(|rule| (rule, Some(index)))?;
+        for (index, element) in (0..).zip(self.words.elements_from(0)) {
+            check(element).map_err(|rule| (rule, Some(index)))?;
         }
         Ok(())
     }

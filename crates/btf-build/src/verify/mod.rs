@@ -1,15 +1,20 @@
 //! What BPF_BTF_LOAD says of a BTF, without asking it.
 //!
-//! The passes are the kernel's: header and sections ([`blob`]), each record by
+//! The passes are the kernel's: header and sections ([`header`]), each record by
 //! itself ([`meta`]), what types refer to ([`resolve`], with [`member`]s against
 //! their structs), the order of type tags ([`tag_order`]), and the types that
 //! have a meaning to it ([`special`]). Where it stops, with which error number,
 //! depends on that order, so it is kept. [`limits`] knows what differs between
 //! versions.
 //!
+//! Types are looked up often: [`types`] has what most questions are about in
+//! arrays, and [`identifiers`] what all names are, so that neither costs more than
+//! the bytes that are there.
+//!
 //! Source: `kernel/bpf/btf.c`.
 
-mod blob;
+mod header;
+mod identifiers;
 mod limits;
 mod member;
 mod meta;
@@ -17,15 +22,17 @@ mod names;
 mod reject;
 mod resolve;
 mod special;
+mod strings;
 mod tag_order;
 mod types;
+mod words;
 
 use btf_types::{
     Btf, ByteOrder,
     format::{Feature, FeatureSet, KernelVersion},
 };
 
-use self::{blob::Blob, resolve::Resolver};
+use self::{header::Sections, resolve::Resolver, strings::Strings, types::Types};
 
 pub(crate) use self::{limits::Limits, names::NameRule};
 
@@ -169,10 +176,12 @@ impl Verify {
     /// rejects everything with EINVAL.)
     pub fn verify(&self, bytes: &[u8]) -> Result<(), Reject> {
         let limits = self.limits()?;
-        let blob = Blob::new(bytes, None, self.is_swapped(), &limits).map_err(Reject::of_blob)?;
-        let types = meta::check(blob, &limits, 1)?;
+        let sections = Sections::new(bytes, false, self.is_swapped(), &limits).map_err(Reject::of_blob)?;
+        let words = sections.native_types();
+        let mut types = Types::new(&words, Strings::new(sections.strings(), None, &limits), None, &limits);
+        meta::check(&mut types)?;
         Resolver::new(&types, u32::from(self.pointer_size)).check()?;
-        tag_order::check(&types, 1)?;
+        tag_order::check(&types)?;
         if limits.special_fields { special::check(&types) } else { Ok(()) }
     }
 
@@ -188,9 +197,11 @@ impl Verify {
     /// [`Reject`] if the kernel would reject it.
     pub fn verify_module(&self, bytes: &[u8], base: &Btf) -> Result<(), Reject> {
         let limits = self.limits()?;
-        let blob = Blob::new(bytes, Some(base), self.is_swapped(), &limits).map_err(Reject::of_blob)?;
-        let types = meta::check(blob, &limits, base.type_count())?;
-        tag_order::check(&types, base.type_count())
+        let sections = Sections::new(bytes, true, self.is_swapped(), &limits).map_err(Reject::of_blob)?;
+        let words = sections.native_types();
+        let mut types = Types::new(&words, Strings::new(sections.strings(), Some(base), &limits), Some(base), &limits);
+        meta::check(&mut types)?;
+        tag_order::check(&types)
     }
 
     fn is_swapped(&self) -> bool {

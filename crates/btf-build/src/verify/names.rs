@@ -32,38 +32,39 @@ impl NameRule {
     /// A name that the kernel accepts, like one that it does not.
     pub(crate) fn mended(self, name: &[u8], limits: &Limits) -> Vec<u8> {
         let dots = limits.dots || self != Self::Identifier;
-        let is_first = |byte: u8| class(byte) & FIRST != 0 && (dots || byte != b'.');
-        let is_inner = |byte: u8| class(byte) != 0 && (dots || byte != b'.');
         let mend = |(index, &byte): (usize, &u8)| {
-            let is_fine = if index == 0 { is_first(byte) } else { is_inner(byte) };
+            let is_fine = if index == 0 { can_begin(byte, dots) } else { can_contain(byte, dots) };
             if is_fine { byte } else { b'_' }
         };
         name.iter().take(limits.name_len).enumerate().map(mend).collect()
     }
 }
 
-/// Classes of bytes.
-const INNER: u8 = 1;
-const FIRST: u8 = 2;
+/// Returns whether an identifier can contain a byte: letters are those of
+/// Latin-1.
+#[inline]
+pub(super) const fn can_contain(byte: u8, dots: bool) -> bool {
+    // Without branches, for many bytes to be looked at in one step.
+    ((byte | 0x20).wrapping_sub(b'a') < 26)
+        | (byte.wrapping_sub(b'0') < 10)
+        | (byte == b'_')
+        | ((byte == b'.') & dots)
+        | ((byte >= 0xc0) & (byte != 0xd7) & (byte != 0xf7))
+}
 
-/// What a byte can be in an identifier: letters are those of Latin-1.
-const fn class(byte: u8) -> u8 {
-    match byte {
-        b'0'..=b'9' => INNER,
-        0xd7 | 0xf7 => 0,
-        b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'.' | 0xc0..=0xff => INNER | FIRST,
-        _ => 0,
-    }
+/// Returns whether an identifier can begin with a byte.
+#[inline]
+pub(super) const fn can_begin(byte: u8, dots: bool) -> bool {
+    can_contain(byte, dots) && !byte.is_ascii_digit()
 }
 
 fn is_name(bytes: &[u8], limits: &Limits, dots: bool) -> bool {
     let Some((&first, rest)) = bytes.split_first() else { return false };
-    let is_dotless = |byte: u8| dots || byte != b'.';
-    if class(first) & FIRST == 0 || !is_dotless(first) {
+    if !can_begin(first, dots) {
         return false;
     }
     for &byte in rest.iter().take(limits.name_len) {
-        if class(byte) == 0 || !is_dotless(byte) {
+        if !can_contain(byte, dots) {
             return byte == 0;
         }
     }

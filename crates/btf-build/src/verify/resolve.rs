@@ -16,29 +16,14 @@ use super::{
 /// Maximum number of types that are being resolved at once.
 pub(super) const MAX_DEPTH: usize = 32;
 
-/// Size and id that a type resolves to.
-#[derive(Clone, Copy, Default)]
-struct Resolved {
-    id: u32,
-    size: u32,
-}
-
 /// How far a type is.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    #[default]
     New,
     OnStack,
     Resolved,
-}
-
-/// What is known of a type.
-#[derive(Clone, Copy, Default)]
-struct Node {
-    state: State,
-    resolved: Resolved,
-    /// Of a FUNC_PROTO: all parameters are known to have names.
-    is_named: bool,
+    /// Of a FUNC_PROTO, which needs no resolving: all parameters have names.
+    Named,
 }
 
 /// The question that a walk asks.
@@ -64,17 +49,22 @@ pub(super) struct Resolver<'t, 'a> {
     pub(super) types: &'t Types<'a>,
     pointer_size: u32,
     /// One for each id.
-    nodes: Vec<Node>,
-    stack: Vec<Vertex>,
+    states: Vec<State>,
+    /// Of an ARRAY, its size in bytes; of what else refers to one type, the id of
+    /// what it resolves to.
+    resolved: Vec<u32>,
+    /// Those that need the type which is looked at, the first one first.
+    waiting: Vec<Vertex>,
     mode: Mode,
 }
 
 /// Result of a step that may need another type first.
 enum Step {
-    /// Go on with what is on the stack now.
-    Push,
+    /// Another type is to be resolved before, and then to be gone on with an
+    /// element.
+    Open { id: u32, next: u32 },
     /// The type is resolved.
-    Done(Resolved),
+    Done(u32),
 }
 
 /// A rule, and the index of the element that violates it.
@@ -85,21 +75,26 @@ impl<'t, 'a> Resolver<'t, 'a> {
         Self {
             types,
             pointer_size,
-            nodes: vec![Node::default(); types.count() as usize],
-            stack: Vec::with_capacity(MAX_DEPTH),
+            states: vec![State::New; types.count() as usize],
+            resolved: vec![0; types.count() as usize],
+            waiting: Vec::with_capacity(MAX_DEPTH),
             mode: Mode::Open,
         }
     }
 
     /// Resolves all types.
     pub(super) fn check(&mut self) -> Result<(), Reject> {
-        for id in 1..self.types.count() {
-            let kind = self.types.kind(id);
-            if needs_resolve(kind) && !self.is_resolved(id) {
-                self.resolve(id)?;
-            }
-            if kind == Some(Kind::FuncProto) {
-                self.check_func_proto(id)?;
+        let types = self.types;
+        for (id, kind) in types.kinds() {
+            match kind {
+                Some(Kind::FuncProto) => self.check_func_proto(id)?,
+                // Which are most types, and need no walk.
+                Some(Kind::Func) => {
+                    let proto = self.func(id).map_err(|(rule, element)| types.reject(id, rule, element))?;
+                    self.finish(id, proto);
+                }
+                kind if needs_resolve(kind) && !self.is_resolved(id) => self.resolve(id)?,
+                _ => {}
             }
         }
         Ok(())
@@ -108,54 +103,39 @@ impl<'t, 'a> Resolver<'t, 'a> {
     /// Resolves a type and what it needs.
     fn resolve(&mut self, id: u32) -> Result<(), Reject> {
         self.mode = Mode::Open;
-        self.stack.clear();
-        let mut failed = self.push(id).err().map(|rule| (rule, None));
-        let mut at = id;
-        while let Some(&vertex) = self.stack.last().filter(|_| failed.is_none()) {
-            at = vertex.id;
+        self.begin(id);
+        let mut vertex = Vertex { id, next: 0 };
+        loop {
             match self.step(vertex) {
-                Ok(Step::Push) => {}
                 Ok(Step::Done(resolved)) => {
-                    self.stack.pop();
-                    if let Some(node) = self.nodes.get_mut(vertex.id as usize) {
-                        (node.state, node.resolved) = (State::Resolved, resolved);
+                    self.finish(vertex.id, resolved);
+                    match self.waiting.pop() {
+                        Some(waiting) => vertex = waiting,
+                        None => break,
                     }
                 }
-                Err(violation) => failed = Some(violation),
+                Ok(Step::Open { id: open, next }) => {
+                    // Of these, the kernel logs the type that it began with.
+                    let reject = |rule| Err(self.types.reject(id, rule, None));
+                    if self.waiting.len() + 1 >= MAX_DEPTH {
+                        return reject(Rule::Depth);
+                    }
+                    if self.state(open) != State::New {
+                        return reject(Rule::Loop);
+                    }
+                    self.waiting.push(Vertex { next, ..vertex });
+                    self.begin(open);
+                    vertex = Vertex { id: open, next: 0 };
+                }
+                Err((rule, element)) => return Err(self.types.reject(vertex.id, rule, element)),
             }
         }
-        match failed {
-            // Of these, the kernel logs the type that it began with.
-            Some((rule @ (Rule::Depth | Rule::Loop), _)) => Err(self.types.reject(id, rule, None)),
-            Some((rule, element)) => Err(self.types.reject(at, rule, element)),
-            None if self.is_sound(id) => Ok(()),
-            None => Err(self.types.reject(id, Rule::ResolveState, None)),
-        }
+        if self.is_sound(id) { Ok(()) } else { Err(self.types.reject(id, Rule::ResolveState, None)) }
     }
 
-    fn step(&mut self, vertex: Vertex) -> Result<Step, Violation> {
-        let id = vertex.id;
-        match self.types.kind(id) {
-            Some(kind) if is_modifier(kind) => self.modifier(id).map_err(|rule| (rule, None)),
-            Some(Kind::Ptr) => self.pointer(id).map_err(|rule| (rule, None)),
-            Some(Kind::Array) => self.array(id).map_err(|rule| (rule, None)),
-            Some(Kind::Struct | Kind::Union) => self.composite(vertex),
-            Some(Kind::Var) => self.variable(id).map_err(|rule| (rule, None)),
-            Some(Kind::Func) => self.func(id),
-            Some(Kind::DeclTag) => self.decl_tag(id).map_err(|rule| (rule, None)),
-            Some(Kind::Datasec) => self.datasec(vertex),
-            _ => Err((Rule::ResolveState, None)),
-        }
-    }
-
-    /// Puts a type on the stack.
-    fn push(&mut self, id: u32) -> Result<Step, Rule> {
-        require(self.stack.len() < MAX_DEPTH, Rule::Depth)?;
-        match self.nodes.get_mut(id as usize) {
-            Some(node) if node.state == State::New => node.state = State::OnStack,
-            _ => return Err(Rule::Loop),
-        }
-        self.stack.push(Vertex { id, next: 0 });
+    /// Begins with a new type.
+    fn begin(&mut self, id: u32) {
+        self.set_state(id, State::OnStack);
         if self.mode == Mode::Open {
             self.mode = match self.types.kind(id) {
                 Some(Kind::Ptr) => Mode::Pointer,
@@ -163,7 +143,30 @@ impl<'t, 'a> Resolver<'t, 'a> {
                 _ => Mode::Open,
             };
         }
-        Ok(Step::Push)
+    }
+
+    #[inline]
+    fn finish(&mut self, id: u32, resolved: u32) {
+        self.set_state(id, State::Resolved);
+        if let Some(to) = self.resolved.get_mut(id as usize) {
+            *to = resolved;
+        }
+    }
+
+    fn step(&mut self, vertex: Vertex) -> Result<Step, Violation> {
+        let id = vertex.id;
+        let whole = |rule| (rule, None);
+        match self.types.kind(id) {
+            Some(Kind::Func) => self.func(id).map(Step::Done),
+            Some(Kind::Ptr) => self.pointer(id).map_err(whole),
+            Some(Kind::Struct | Kind::Union) => self.composite(vertex),
+            Some(kind) if is_modifier(kind) => self.modifier(id).map_err(whole),
+            Some(Kind::Array) => self.array(id).map_err(whole),
+            Some(Kind::Var) => self.variable(id).map_err(whole),
+            Some(Kind::DeclTag) => self.decl_tag(id).map_err(whole),
+            Some(Kind::Datasec) => self.datasec(vertex),
+            _ => Err((Rule::ResolveState, None)),
+        }
     }
 
     /// Returns whether a type answers the walk's question by itself.
@@ -178,42 +181,50 @@ impl<'t, 'a> Resolver<'t, 'a> {
         }
     }
 
-    fn node(&self, id: u32) -> Node {
-        self.nodes.get(id as usize).copied().unwrap_or_default()
+    #[inline]
+    fn state(&self, id: u32) -> State {
+        self.states.get(id as usize).copied().unwrap_or(State::New)
+    }
+
+    #[inline]
+    fn set_state(&mut self, id: u32, state: State) {
+        if let Some(to) = self.states.get_mut(id as usize) {
+            *to = state;
+        }
     }
 
     fn is_resolved(&self, id: u32) -> bool {
-        self.node(id).state == State::Resolved
+        self.state(id) == State::Resolved
     }
 
-    /// Returns whether a type must be put on the stack first.
+    /// Returns whether a type must be resolved first.
     fn is_open(&self, id: u32) -> bool {
         !self.is_sink(id) && !self.is_resolved(id)
     }
 
-    fn resolved_id(&self, id: u32) -> u32 {
-        self.node(id).resolved.id
-    }
-
-    fn resolved_size(&self, id: u32) -> u32 {
-        self.node(id).resolved.size
+    /// What a type resolves to.
+    fn resolved(&self, id: u32) -> u32 {
+        self.resolved.get(id as usize).copied().unwrap_or(0)
     }
 
     /// The type that a type has its size from, and that size in bytes.
+    #[inline]
     pub(super) fn sized(&self, id: u32) -> Option<(u32, u32)> {
-        self.own_size(id).map(|size| (id, size)).or_else(|| {
-            self.types.kind(id).filter(|&kind| is_modifier(kind) || kind == Kind::Var)?;
-            let id = self.resolved_id(id);
-            self.own_size(id).map(|size| (id, size))
-        })
+        let kind = self.types.kind(id)?;
+        if is_modifier(kind) || kind == Kind::Var {
+            let id = self.resolved(id);
+            return Some((id, self.own_size(id, self.types.kind(id)?)?));
+        }
+        Some((id, self.own_size(id, kind)?))
     }
 
-    fn own_size(&self, id: u32) -> Option<u32> {
-        match self.types.kind(id)? {
+    #[inline]
+    fn own_size(&self, id: u32, kind: Kind) -> Option<u32> {
+        match kind {
             Kind::Int | Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64 | Kind::Datasec | Kind::Float => {
                 Some(self.types.size_or_type(id))
             }
-            Kind::Array => Some(self.resolved_size(id)),
+            Kind::Array => Some(self.resolved(id)),
             Kind::Ptr => Some(self.pointer_size),
             _ => None,
         }
@@ -222,12 +233,6 @@ impl<'t, 'a> Resolver<'t, 'a> {
     /// Size of a pointer in bytes.
     pub(super) fn pointer_size(&self) -> u32 {
         self.pointer_size
-    }
-
-    /// Returns whether an INT has a size that C has, and uses all its bits.
-    pub(super) fn is_regular_int(&self, id: u32) -> bool {
-        let data = self.types.word(id, 3);
-        matches!(data & 0xff, 8 | 16 | 32 | 64 | 128) && data >> 16 & 0xff == 0
     }
 
     /// Returns whether a type can be referred to at all.
@@ -247,124 +252,118 @@ impl<'t, 'a> Resolver<'t, 'a> {
         if let Some((id, _)) = self.sized(id) {
             return Ok(id);
         }
-        let id = if self.is_resolved(id) { self.resolved_id(id) } else { id };
+        let id = if self.is_resolved(id) { self.resolved(id) } else { id };
         let is_fine = self.types.exists(id) && matches!(self.types.kind(id), None | Some(Kind::Fwd | Kind::FuncProto));
         require(is_fine, Rule::Referent)?;
         Ok(id)
     }
 
     /// The type that a modifier, pointer or variable refers to, or the one that has
-    /// to be put on the stack first.
+    /// to be resolved first.
     fn referent(&self, id: u32) -> Result<(u32, Option<u32>), Rule> {
         let next = self.types.size_or_type(id);
         require(self.is_referent(next), Rule::Referent)?;
         Ok((next, self.is_open(next).then_some(next)))
     }
 
-    fn modifier(&mut self, id: u32) -> Result<Step, Rule> {
+    fn modifier(&self, id: u32) -> Result<Step, Rule> {
         match self.referent(id)? {
-            (_, Some(open)) => self.push(open),
-            (next, None) => Ok(Step::Done(Resolved { id: self.target(next)?, size: 0 })),
+            (_, Some(open)) => Ok(open_first(open)),
+            (next, None) => Ok(Step::Done(self.target(next)?)),
         }
     }
 
-    fn pointer(&mut self, id: u32) -> Result<Step, Rule> {
+    fn pointer(&self, id: u32) -> Result<Step, Rule> {
         let (next, open) = self.referent(id)?;
         match open.or_else(|| self.unfinished_pointer(next)) {
-            Some(open) => self.push(open),
-            None => Ok(Step::Done(Resolved { id: self.target(next)?, size: 0 })),
+            Some(open) => Ok(open_first(open)),
+            None => Ok(Step::Done(self.target(next)?)),
         }
     }
 
-    fn variable(&mut self, id: u32) -> Result<Step, Rule> {
+    fn variable(&self, id: u32) -> Result<Step, Rule> {
         let (next, open) = self.referent(id)?;
         if let Some(open) = open.or_else(|| self.unfinished_pointer(next)) {
-            return self.push(open);
+            return Ok(open_first(open));
         }
         let (id, _) = self.sized(next).ok_or(Rule::Referent)?;
-        Ok(Step::Done(Resolved { id, size: 0 }))
+        Ok(Step::Done(id))
     }
 
     /// A pointer that a modifier stopped at when the question was a size, and
     /// that is to be followed now.
     fn unfinished_pointer(&self, id: u32) -> Option<u32> {
         self.types.kind(id).filter(|&kind| is_modifier(kind))?;
-        let pointer = self.resolved_id(id);
+        let pointer = self.resolved(id);
         (self.types.kind(pointer) == Some(Kind::Ptr) && self.is_open(pointer)).then_some(pointer)
     }
 
-    fn array(&mut self, id: u32) -> Result<Step, Rule> {
-        let [element, index, nelems] = self.types.element(id, 0);
+    fn array(&self, id: u32) -> Result<Step, Rule> {
+        let [element, index, nelems] = self.types.array(id);
         require(self.is_element(index), Rule::ArrayIndex)?;
         if self.is_open(index) {
-            return self.push(index);
+            return Ok(open_first(index));
         }
         let (index, _) = self.sized(index).ok_or(Rule::ArrayIndex)?;
-        require(self.types.kind(index) == Some(Kind::Int) && self.is_regular_int(index), Rule::ArrayIndex)?;
+        require(
+            self.types.kind(index) == Some(Kind::Int) && is_regular_int(self.types.record(index).word(0)),
+            Rule::ArrayIndex,
+        )?;
         require(self.is_element(element), Rule::ArrayElement)?;
         if self.is_open(element) {
-            return self.push(element);
+            return Ok(open_first(element));
         }
         let (element, size) = self.sized(element).ok_or(Rule::ArrayElement)?;
-        require(self.types.kind(element) != Some(Kind::Int) || self.is_regular_int(element), Rule::ArrayOfInt)?;
-        let size = size.checked_mul(nelems).ok_or(Rule::ArraySize)?;
-        Ok(Step::Done(Resolved { id: element, size }))
+        require(
+            self.types.kind(element) != Some(Kind::Int) || is_regular_int(self.types.record(element).word(0)),
+            Rule::ArrayOfInt,
+        )?;
+        Ok(Step::Done(size.checked_mul(nelems).ok_or(Rule::ArraySize)?))
     }
 
-    fn composite(&mut self, vertex: Vertex) -> Result<Step, Violation> {
+    fn composite(&self, vertex: Vertex) -> Result<Step, Violation> {
         let id = vertex.id;
+        let record = self.types.record(id);
         // The member that had to be resolved first is the one before.
-        if let Some(last) = vertex.next.checked_sub(1) {
-            member::check(self, id, last).map_err(|rule| (rule, Some(last)))?;
-        }
-        for index in vertex.next..self.types.vlen(id) {
-            let [_, type_id, _] = self.types.element(id, index);
-            let at = |rule| (rule, Some(index));
-            require(self.is_element(type_id), Rule::MemberType).map_err(at)?;
-            if self.is_open(type_id) {
-                return self.push_from(type_id, index + 1);
+        let first = vertex.next.saturating_sub(1);
+        for (index, member) in (first..).zip(record.elements_from(first)) {
+            if index >= vertex.next {
+                let [_, type_id, _] = member;
+                require(self.is_element(type_id), Rule::MemberType).map_err(|rule| (rule, Some(index)))?;
+                if self.is_open(type_id) {
+                    return Ok(Step::Open { id: type_id, next: index + 1 });
+                }
             }
-            member::check(self, id, index).map_err(at)?;
+            member::check(self, &record, member).map_err(|rule| (rule, Some(index)))?;
         }
-        Ok(Step::Done(Resolved::default()))
+        Ok(Step::Done(0))
     }
 
-    /// Puts a type on the stack, above one that goes on with element `next`.
-    fn push_from(&mut self, id: u32, next: u32) -> Result<Step, Violation> {
-        if let Some(top) = self.stack.last_mut() {
-            top.next = next;
-        }
-        self.push(id).map_err(|rule| (rule, None))
-    }
-
-    fn func(&mut self, id: u32) -> Result<Step, Violation> {
+    /// The FUNC_PROTO of a FUNC.
+    #[inline]
+    fn func(&mut self, id: u32) -> Result<u32, Violation> {
         let proto = self.types.size_or_type(id);
         require(self.types.kind(proto) == Some(Kind::FuncProto), Rule::Referent).map_err(|rule| (rule, None))?;
         // Once for each FUNC_PROTO, however many FUNCs share it.
-        if !self.node(proto).is_named {
-            let is_unnamed = |&index: &u32| {
-                let [name_off, type_id] = self.types.element(proto, index);
-                name_off == 0 && type_id != 0
-            };
-            if let Some(index) = (0..self.types.vlen(proto)).find(is_unnamed) {
-                return Err((Rule::Argument, Some(index)));
+        if self.state(proto) != State::Named {
+            let is_unnamed = |[name_off, type_id]: [u32; 2]| name_off == 0 && type_id != 0;
+            if let Some(index) = self.types.elements(proto).position(is_unnamed) {
+                return Err((Rule::Argument, Some(index as u32)));
             }
-            if let Some(node) = self.nodes.get_mut(proto as usize) {
-                node.is_named = true;
-            }
+            self.set_state(proto, State::Named);
         }
-        Ok(Step::Done(Resolved { id: proto, size: 0 }))
+        Ok(proto)
     }
 
-    fn decl_tag(&mut self, id: u32) -> Result<Step, Rule> {
+    fn decl_tag(&self, id: u32) -> Result<Step, Rule> {
         let next = self.types.size_or_type(id);
         let kind = self.types.kind(next);
         let is_target = matches!(kind, Some(Kind::Struct | Kind::Union | Kind::Func | Kind::Var | Kind::Typedef));
         require(is_target, Rule::Referent)?;
         if self.is_open(next) {
-            return self.push(next);
+            return Ok(open_first(next));
         }
-        let component = self.types.word(id, 3);
+        let component = self.types.record(id).word(0);
         if component != u32::MAX {
             let count = match kind {
                 Some(Kind::Struct | Kind::Union) => self.types.vlen(next),
@@ -373,43 +372,43 @@ impl<'t, 'a> Resolver<'t, 'a> {
             };
             require(component < count, Rule::Component)?;
         }
-        Ok(Step::Done(Resolved { id: next, size: 0 }))
+        Ok(Step::Done(next))
     }
 
     fn datasec(&mut self, vertex: Vertex) -> Result<Step, Violation> {
         self.mode = Mode::Open;
         let id = vertex.id;
-        for index in vertex.next..self.types.vlen(id) {
-            let [var, _, size] = self.types.element(id, index);
+        let entries = self.types.record(id).elements_from(vertex.next);
+        for (index, [var, _, size]) in (vertex.next..).zip(entries) {
             let at = |rule| (rule, Some(index));
             require(self.types.kind(var) == Some(Kind::Var), Rule::EntryVar).map_err(at)?;
             if self.is_open(var) {
                 // The size of this variable's type remains unchecked, as in the
                 // kernel.
-                return self.push_from(var, index + 1);
+                return Ok(Step::Open { id: var, next: index + 1 });
             }
             let (_, type_size) = self.sized(self.types.size_or_type(var)).ok_or(at(Rule::EntryType))?;
             require(size >= type_size, Rule::EntrySize).map_err(at)?;
         }
-        Ok(Step::Done(Resolved::default()))
+        Ok(Step::Done(0))
     }
 
     /// The kernel's last look at a type that it resolved.
     fn is_sound(&self, id: u32) -> bool {
         let Some(kind) = self.types.kind(id) else { return false };
-        let resolved = self.node(id).resolved;
+        let resolved = self.resolved(id);
         match kind {
             _ if !self.is_resolved(id) => false,
-            Kind::Struct | Kind::Union | Kind::Datasec => resolved.id == 0 && resolved.size == 0,
-            Kind::DeclTag | Kind::Func => resolved.id != 0 && resolved.size == 0,
+            Kind::Struct | Kind::Union | Kind::Datasec => resolved == 0,
+            Kind::DeclTag | Kind::Func => resolved != 0,
             Kind::Array => {
-                let [element, _, nelems] = self.types.element(id, 0);
+                let [element, _, nelems] = self.types.array(id);
                 self.sized(element).is_some_and(|(element, size)| {
-                    !self.types.kind(element).is_some_and(is_modifier) && nelems.wrapping_mul(size) == resolved.size
+                    !self.types.kind(element).is_some_and(is_modifier) && nelems.wrapping_mul(size) == resolved
                 })
             }
             _ => {
-                let kind = self.types.kind(resolved.id);
+                let kind = self.types.kind(resolved);
                 !kind.is_some_and(is_modifier) && !matches!(kind, Some(Kind::Var | Kind::Datasec))
             }
         }
@@ -418,23 +417,42 @@ impl<'t, 'a> Resolver<'t, 'a> {
     /// Checks the types of the return value and of the parameters.
     fn check_func_proto(&mut self, id: u32) -> Result<(), Reject> {
         let returned = self.types.size_or_type(id);
-        if returned != 0 {
+        if returned != 0 && !self.is_plain(returned) {
             self.check_sized(id, returned, Rule::ReturnType, None)?;
         }
-        let mut count = self.types.vlen(id);
+        let record = self.types.record(id);
+        let mut count = record.info.vlen();
         if let Some(last) = count.checked_sub(1)
-            && let [name_off, 0] = self.types.element(id, last)
+            && let Some([name_off, 0]) = record.elements_from(last).next()
         {
             require(name_off == 0, Rule::Argument).map_err(|rule| self.types.reject(id, rule, Some(last)))?;
             count = last;
         }
-        for index in 0..count {
-            let [name_off, type_id] = self.types.element(id, index);
-            require(self.types.accepts_parameter(name_off), Rule::Argument)
+        for (index, [name_off, type_id]) in (0..count).zip(record.elements_from(0)) {
+            require(name_off == 0 || self.is_parameter_name(name_off), Rule::Argument)
                 .map_err(|rule| self.types.reject(id, rule, Some(index)))?;
-            self.check_sized(id, type_id, Rule::Argument, Some(index))?;
+            if !self.is_plain(type_id) {
+                self.check_sized(id, type_id, Rule::Argument, Some(index))?;
+            }
         }
         Ok(())
+    }
+
+    /// Returns whether a parameter may have a name.
+    fn is_parameter_name(&self, name_off: u32) -> bool {
+        let types = self.types;
+        types.strings.contains(name_off) && (!types.limits.checks_names || types.strings.is_identifier(name_off))
+    }
+
+    /// Returns whether a type has a size and is resolved if need be, as far as its
+    /// kind tells.
+    #[inline]
+    fn is_plain(&self, id: u32) -> bool {
+        match self.types.kind(id) {
+            Some(Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Float) => true,
+            Some(Kind::Ptr | Kind::Struct | Kind::Union | Kind::Array) => self.is_resolved(id),
+            _ => false,
+        }
     }
 
     /// Checks that a type of a FUNC_PROTO has a size, resolving it if need be.
@@ -450,6 +468,17 @@ impl<'t, 'a> Resolver<'t, 'a> {
             None => Err(self.types.reject(proto, rule, element)),
         }
     }
+}
+
+/// The step to a type that is to be resolved before.
+const fn open_first(id: u32) -> Step {
+    Step::Open { id, next: 0 }
+}
+
+/// Returns whether an INT, given its data, has a size that C has, and uses all its
+/// bits.
+pub(super) const fn is_regular_int(data: u32) -> bool {
+    matches!(data & 0xff, 8 | 16 | 32 | 64 | 128) && data >> 16 & 0xff == 0
 }
 
 /// Returns whether a kind is a qualifier, typedef or type tag.

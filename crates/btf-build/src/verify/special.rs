@@ -4,19 +4,23 @@
 //! Where a struct contains one of them directly, kernels since 6.2 look for all
 //! of them in it, and reject the BTF if they are not where they should be.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use btf_types::{Kind, Name};
+use btf_types::Kind;
 
 use super::{
+    limits::Limits,
     meta::require,
     reject::{Reject, Rule},
     resolve::{MAX_DEPTH, is_modifier},
     types::Types,
 };
+use crate::layers::terminated;
 
 /// Maximum number of fields in a struct.
 const MAX_FIELDS: usize = 11;
+/// What the names of all special types begin with.
+const PREFIX: &[u8] = b"bpf_";
 /// What the tag of a list or tree begins with.
 const CONTAINS: &[u8] = b"contains:";
 
@@ -109,8 +113,8 @@ pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
         return Ok(());
     }
     let mut records = Vec::new();
-    for id in 1..types.count() {
-        if types.kind(id).is_some_and(is_composite) && finder.has_special_member(id) {
+    for (id, kind) in types.kinds() {
+        if kind.is_some_and(is_composite) && finder.has_special_member(id) {
             let fields = finder.record(id).map_err(|rule| types.reject(id, rule, None))?;
             records.push(Record { id, fields });
         }
@@ -126,8 +130,8 @@ const fn is_composite(kind: Kind) -> bool {
 }
 
 /// Structs of special types by id, and what finds fields of them.
-struct Finder<'t, 'a> {
-    types: &'t Types<'a>,
+struct Finder<'a> {
+    types: &'a Types<'a>,
     known: Vec<(Special, &'static str)>,
     /// One for each id: a struct with a member of this type is looked at.
     interesting: Vec<bool>,
@@ -138,15 +142,17 @@ struct Finder<'t, 'a> {
 
 /// What the roots of lists and trees refer to.
 struct Graph<'a> {
-    /// Texts of tags after `contains:`, by type and component; `None` if there
-    /// are several.
-    tags: HashMap<(u32, u32), Option<&'a [u8]>>,
+    /// Offsets of the texts of tags that say what is contained, by type and
+    /// component; `None` if there are several.
+    tags: HashMap<(u32, u32), Option<u32>>,
+    /// What each text says: tags may share it.
+    roots: HashMap<u32, Result<Root<'a>, Rule>>,
     /// The first struct of each name.
-    structs: HashMap<Name<'a>, u32>,
+    structs: HashMap<&'a [u8], u32>,
 }
 
-impl<'t, 'a> Finder<'t, 'a> {
-    fn new(types: &'t Types<'a>) -> Self {
+impl<'a> Finder<'a> {
+    fn new(types: &'a Types<'a>) -> Self {
         let limits = types.limits;
         let is_known = |special: Special| match special {
             Special::RbRoot | Special::RbNode => limits.rb_tree,
@@ -160,24 +166,27 @@ impl<'t, 'a> Finder<'t, 'a> {
         let is_sought = |special: Special| special != Special::ResSpinLock;
         let sought = finder.known.iter().filter(|(special, _)| is_sought(*special));
         let mut missing: Vec<&str> = sought.map(|(_, name)| *name).collect();
-        let mut is_interesting = |id| match types.kind(id) {
-            Some(Kind::Struct) => {
+        let mut is_interesting = |id, kind| match kind {
+            Some(Kind::Struct) if types.strings.starts_with(types.record(id).name_off, PREFIX) => {
                 let index = missing.iter().position(|missing| types.is_named(id, missing));
                 index.map(|index| missing.swap_remove(index)).is_some()
             }
             Some(Kind::Ptr | Kind::Volatile) if limits.kptr => matches!(finder.kptr(id), Ok(true)),
             _ => false,
         };
-        let interesting = (0..types.count()).map(&mut is_interesting).collect();
+        let mut interesting = vec![false; types.count() as usize];
+        for (id, kind) in types.kinds() {
+            if let Some(found) = interesting.get_mut(id as usize).filter(|_| is_interesting(id, kind)) {
+                *found = true;
+            }
+        }
         finder.interesting = interesting;
         finder
     }
 
     fn has_special_member(&self, id: u32) -> bool {
-        (0..self.types.vlen(id)).any(|index| {
-            let [_, type_id, _] = self.types.element(id, index);
-            self.interesting.get(type_id as usize) == Some(&true)
-        })
+        let mut members = self.types.elements(id);
+        members.any(|[_, type_id, _]| self.interesting.get(type_id as usize) == Some(&true))
     }
 
     /// The fields of a struct that is looked at.
@@ -208,10 +217,9 @@ impl<'t, 'a> Finder<'t, 'a> {
     /// Adds the fields of a struct, at offsets in that struct; returns the number
     /// of levels that were looked at below it.
     fn find(&mut self, id: u32, level: usize, fields: &mut Vec<Field<'a>>) -> Result<usize, Rule> {
-        let has_bitfields = self.types.info(id).kind_flag();
+        let has_bitfields = self.types.record(id).info.kind_flag();
         let (mut seen, mut height) = (Vec::new(), 0);
-        for index in 0..self.types.vlen(id) {
-            let [_, type_id, word] = self.types.element(id, index);
+        for (index, [_, type_id, word]) in (0..).zip(self.types.elements(id)) {
             let bits = if has_bitfields { word & 0x00ff_ffff } else { word };
             require(bits.is_multiple_of(8), Rule::FieldByteAligned)?;
             let (type_id, nelems) = self.element(type_id)?;
@@ -244,7 +252,7 @@ impl<'t, 'a> Finder<'t, 'a> {
         let (mut nelems, mut depth) = (1_u32, 0);
         while self.types.kind(id) == Some(Kind::Array) {
             require(depth < MAX_DEPTH, Rule::FieldCount)?;
-            let [element, _, count] = self.types.element(id, 0);
+            let [element, _, count] = self.types.array(id);
             nelems = nelems.wrapping_mul(count);
             id = element;
             depth += 1;
@@ -319,7 +327,7 @@ impl<'t, 'a> Finder<'t, 'a> {
             return Ok(false);
         }
         let tag = types.size_or_type(id);
-        if types.kind(tag) != Some(Kind::TypeTag) || types.info(tag).kind_flag() {
+        if types.kind(tag) != Some(Kind::TypeTag) || types.record(tag).info.kind_flag() {
             return Ok(false);
         }
         let mut pointee = types.size_or_type(tag);
@@ -341,20 +349,15 @@ impl<'t, 'a> Finder<'t, 'a> {
     fn root(&mut self, composite: u32, index: u32) -> Result<Root<'a>, Rule> {
         let types = self.types;
         let graph = self.graph.get_or_insert_with(|| Graph::new(types));
-        let text = graph.tags.get(&(composite, index)).copied().flatten().ok_or(Rule::GraphTag)?;
-        let (name, member) = split_once(text, b':').ok_or(Rule::GraphTag)?;
-        let contains = *graph.structs.get(&Name::new(name)).ok_or(Rule::GraphType)?;
-        require(!member.is_empty(), Rule::GraphTag)?;
-        Ok(Root { contains, member })
+        graph.root(types, composite, index)
     }
 
     /// Checks that the member that a root names is a node.
     fn check_root(&self, (node, node_name): (Special, &str), root: Root<'_>) -> Result<(), Rule> {
         let types = self.types;
         let mut found = false;
-        for index in 0..types.vlen(root.contains) {
-            let [name_off, type_id, word] = types.element(root.contains, index);
-            if types.blob.string(name_off) != root.member {
+        for [name_off, type_id, word] in types.elements(root.contains) {
+            if !types.strings.is(name_off, root.member) {
                 continue;
             }
             require(!found, Rule::GraphNode)?;
@@ -362,7 +365,7 @@ impl<'t, 'a> Finder<'t, 'a> {
             require(types.kind(type_id).is_some_and(is_composite), Rule::GraphNode)?;
             require(types.is_named(type_id, node_name), Rule::GraphNode)?;
             // The kernel takes the offset by the flag of the node's type.
-            let bits = if types.info(type_id).kind_flag() { word & 0x00ff_ffff } else { word };
+            let bits = if types.record(type_id).info.kind_flag() { word & 0x00ff_ffff } else { word };
             require(bits.is_multiple_of(8) && (bits / 8).is_multiple_of(node.align()), Rule::GraphNode)?;
         }
         require(found, Rule::GraphType)
@@ -370,21 +373,44 @@ impl<'t, 'a> Finder<'t, 'a> {
 }
 
 impl<'a> Graph<'a> {
-    fn new(types: &Types<'a>) -> Self {
-        let mut graph = Self { tags: HashMap::new(), structs: HashMap::new() };
-        for id in 1..types.count() {
-            match types.kind(id) {
-                Some(Kind::Struct) => _ = graph.structs.entry(types.name(id)).or_insert(id),
-                Some(Kind::DeclTag) if types.starts_with(id, CONTAINS) => {
-                    let text = types.name(id).as_bytes().strip_prefix(CONTAINS);
-                    let component = (types.size_or_type(id), types.word(id, 3));
-                    graph.tags.entry(component).and_modify(|text| *text = None).or_insert(text);
+    fn new(types: &'a Types<'a>) -> Self {
+        let (mut tags, mut structs) = (HashMap::new(), HashMap::new());
+        // Names that structs share are looked at once.
+        let mut names = HashSet::new();
+        for (id, kind) in types.kinds() {
+            let record = types.record(id);
+            match kind {
+                Some(Kind::Struct) if names.insert(record.name_off) => {
+                    structs.entry(types.name(id).as_bytes()).or_insert(id);
+                }
+                Some(Kind::DeclTag) if types.strings.starts_with(record.name_off, CONTAINS) => {
+                    let component = (record.size_or_type, record.word(0));
+                    tags.entry(component).and_modify(|text| *text = None).or_insert(Some(record.name_off));
                 }
                 _ => {}
             }
         }
-        graph
+        Self { tags, roots: HashMap::new(), structs }
     }
+
+    fn root(&mut self, types: &'a Types<'a>, composite: u32, index: u32) -> Result<Root<'a>, Rule> {
+        let text = self.tags.get(&(composite, index)).copied().flatten().ok_or(Rule::GraphTag)?;
+        let structs = &self.structs;
+        *self.roots.entry(text).or_insert_with(|| parse_root(types.strings.tail(text), structs, types.limits))
+    }
+}
+
+/// What the text of a tag says, which ends at a NUL.
+fn parse_root<'a>(text: &'a [u8], structs: &HashMap<&[u8], u32>, limits: &Limits) -> Result<Root<'a>, Rule> {
+    let text = text.strip_prefix(CONTAINS).ok_or(Rule::GraphTag)?;
+    let end = memchr::memchr2(b':', 0, text).ok_or(Rule::GraphTag)?;
+    let (name, rest) = text.split_at_checked(end).ok_or(Rule::GraphTag)?;
+    let [b':', member @ ..] = rest else { return Err(Rule::GraphTag) };
+    let contains = *structs.get(name).ok_or(Rule::GraphType)?;
+    // No member has a longer name.
+    let member = terminated(member.get(..=limits.name_len).unwrap_or(member));
+    require(!member.is_empty(), Rule::GraphTag)?;
+    Ok(Root { contains, member })
 }
 
 /// Adds fields, once for each element of an array of so many bytes each.
@@ -399,11 +425,6 @@ fn repeat<'a>(fields: &mut Vec<Field<'a>>, found: &[Field<'a>], nelems: u32, siz
         fields.extend(found.iter().map(|field| Field { offset: field.offset.saturating_add(shift), ..*field }));
     }
     Ok(())
-}
-
-fn split_once(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|&found| found == byte)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// Checks what lists and trees contain: a struct that is looked at, too, and that

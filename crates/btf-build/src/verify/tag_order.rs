@@ -12,8 +12,9 @@ use super::{
 /// before one that was looked at.
 const MAX_CHAIN: u32 = 32;
 
-/// Checks each chain, from `first_id` on.
-pub(super) fn check(types: &Types<'_>, first_id: u32) -> Result<(), Reject> {
+/// Checks each chain.
+pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
+    let first_id = types.first_id();
     let mut good = first_id.saturating_sub(1);
     for id in first_id..types.count() {
         let Some(kind) = types.kind(id).filter(|&kind| is_modifier(kind)) else { continue };

@@ -1,120 +1,152 @@
 //! The types that passed the meta pass, by id.
 
-use btf_types::{Kind, Name, format::Info};
+use btf_types::{Btf, Kind, Name};
 
 use super::{
-    blob::Blob,
     limits::Limits,
-    names::NameRule,
     reject::{Reject, Rule},
+    strings::Strings,
+    words::{Record, Words},
 };
 
 /// The records by id, as a kernel keeps them.
 pub(super) struct Types<'a> {
-    pub(super) blob: Blob<'a>,
+    words: Words<'a>,
+    base: Option<&'a Btf>,
+    pub(super) strings: Strings<'a>,
     pub(super) limits: &'a Limits,
     first_id: u32,
-    /// Positions of the records in the type section.
-    offsets: Vec<u32>,
+    /// Of each, index of its first word.
+    starts: Vec<u32>,
+    /// Of each, what most questions are about.
+    kinds: Vec<Option<Kind>>,
+    sizes_or_types: Vec<u32>,
 }
 
 impl<'a> Types<'a> {
-    pub(super) fn new(blob: Blob<'a>, limits: &'a Limits, first_id: u32) -> Self {
-        Self { blob, limits, first_id, offsets: Vec::new() }
+    /// No types yet, of a type section.
+    pub(super) fn new(section: &'a [u8], strings: Strings<'a>, base: Option<&'a Btf>, limits: &'a Limits) -> Self {
+        let words = Words::new(section);
+        // Kernels have 25 bytes a type: seldom more is needed.
+        let capacity = words.len() / 6;
+        Self {
+            words,
+            base,
+            strings,
+            limits,
+            first_id: base.map_or(1, Btf::type_count),
+            starts: Vec::with_capacity(capacity),
+            kinds: Vec::with_capacity(capacity),
+            sizes_or_types: Vec::with_capacity(capacity),
+        }
+    }
+
+    pub(super) fn words(&self) -> Words<'a> {
+        self.words
     }
 
     /// Adds a record, unless there are as many as the kernel keeps.
-    pub(super) fn push(&mut self, at: usize) {
+    #[inline]
+    pub(super) fn push(&mut self, at: usize, record: &Record<'_>) {
         // The kernel keeps one place free, and does not say when there is none.
         if self.count() < self.limits.max_type_id {
-            self.offsets.push(at as u32);
+            self.starts.push(at as u32);
+            self.kinds.push(record.info.kind());
+            self.sizes_or_types.push(record.size_or_type);
         }
+    }
+
+    /// The id of the first type that is not of the base.
+    pub(super) fn first_id(&self) -> u32 {
+        self.first_id
     }
 
     /// Number of types, those of the base and void included.
     pub(super) fn count(&self) -> u32 {
-        self.first_id + self.offsets.len() as u32
+        self.first_id + self.starts.len() as u32
     }
 
-    /// Position of the record of an id; `None` for void, for the base's, and for
-    /// ids that do not exist.
-    pub(super) fn at(&self, id: u32) -> Option<usize> {
-        let index = id.checked_sub(self.first_id)?;
-        self.offsets.get(index as usize).map(|&at| at as usize)
+    /// Index of a type among the own ones; that of no type for void, for the
+    /// base's, and for ids that do not exist.
+    #[inline]
+    fn index(&self, id: u32) -> usize {
+        id.wrapping_sub(self.first_id) as usize
     }
 
     /// Returns whether there is such a type; void is one.
+    #[inline]
     pub(super) fn exists(&self, id: u32) -> bool {
         id < self.count()
     }
 
-    pub(super) fn info(&self, id: u32) -> Info {
-        self.at(id).map_or(Info::from_word(0), |at| self.blob.info(at))
+    /// The record of a type; that of void where there is no own one.
+    #[inline]
+    pub(super) fn record(&self, id: u32) -> Record<'a> {
+        let start = self.starts.get(self.index(id));
+        start.and_then(|&at| self.words.record(at as usize)).unwrap_or(Record::VOID)
     }
 
     /// Kind of a type; `None` for void and ids that do not exist.
+    #[inline]
     pub(super) fn kind(&self, id: u32) -> Option<Kind> {
-        match self.blob.base() {
-            Some(base) if id < self.first_id => base.type_by_id(id).ok()?.kind(),
-            _ => self.info(id).kind(),
+        match self.kinds.get(self.index(id)) {
+            Some(&kind) => kind,
+            None => self.kind_in_base(id),
         }
     }
 
+    /// Ids and kinds of the own types.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = (u32, Option<Kind>)> {
+        (self.first_id..).zip(self.kinds.iter().copied())
+    }
+
+    #[cold]
+    fn kind_in_base(&self, id: u32) -> Option<Kind> {
+        self.base.filter(|_| id < self.first_id)?.type_by_id(id).ok()?.kind()
+    }
+
     pub(super) fn vlen(&self, id: u32) -> u32 {
-        self.info(id).vlen()
+        self.record(id).info.vlen()
     }
 
     /// Size or referenced type of a type.
+    #[inline]
     pub(super) fn size_or_type(&self, id: u32) -> u32 {
-        self.word(id, 2)
+        self.sizes_or_types.get(self.index(id)).copied().unwrap_or(0)
     }
 
-    /// A word of a record.
-    pub(super) fn word(&self, id: u32, index: usize) -> u32 {
-        self.at(id).map_or(0, |at| self.blob.word(at + 4 * index))
+    /// The words of an ARRAY: element and index type, number of elements.
+    pub(super) fn array(&self, id: u32) -> [u32; 3] {
+        let record = self.record(id);
+        [0, 1, 2].map(|index| record.word(index))
     }
 
-    /// The words of an element, of which each has N.
-    pub(super) fn element<const N: usize>(&self, id: u32, index: u32) -> [u32; N] {
-        std::array::from_fn(|word| self.word(id, 3 + index as usize * N + word))
+    /// The elements of a type, of which each has N words.
+    pub(super) fn elements<const N: usize>(&self, id: u32) -> impl ExactSizeIterator<Item = [u32; N]> + use<'a, N> {
+        self.record(id).elements_from(0)
     }
 
-    pub(super) fn name(&self, id: u32) -> Name<'a> {
-        self.blob.string(self.word(id, 0))
+    pub(super) fn name(&self, id: u32) -> Name<'_> {
+        self.strings.get(self.record(id).name_off)
     }
 
     /// Returns whether a type has this name.
     pub(super) fn is_named(&self, id: u32, name: &str) -> bool {
-        let rest = self.blob.string_bytes(self.word(id, 0)).strip_prefix(name.as_bytes());
-        rest.is_some_and(|rest| matches!(rest, [] | [0, ..]))
-    }
-
-    /// Returns whether the name of a type begins with this text.
-    pub(super) fn starts_with(&self, id: u32, text: &[u8]) -> bool {
-        self.blob.string_bytes(self.word(id, 0)).starts_with(text)
-    }
-
-    /// Returns whether a parameter may have a name.
-    pub(super) fn accepts_parameter(&self, name_off: u32) -> bool {
-        name_off == 0
-            || self.blob.has_string(name_off, self.limits)
-                && (!self.limits.checks_names
-                    || NameRule::Identifier.accepts(self.blob.string_bytes(name_off), self.limits))
+        self.strings.is(self.record(id).name_off, name.as_bytes())
     }
 
     /// Rejection at a type.
     pub(super) fn reject(&self, id: u32, rule: Rule, element: Option<u32>) -> Reject {
-        match self.at(id) {
-            Some(at) => self.reject_record(at, id, rule, element),
+        match self.starts.get(self.index(id)) {
+            Some(&at) => self.reject_record(at as usize, id, rule, element),
             None => Reject::of_blob(rule),
         }
     }
 
     /// Rejection at a record that may not be among the types.
+    #[cold]
     pub(super) fn reject_record(&self, at: usize, id: u32, rule: Rule, element: Option<u32>) -> Reject {
-        let is_whole = self.blob.len() - at >= 12;
-        let kind = if is_whole { self.blob.info(at).kind() } else { None };
-        let name = if is_whole { self.blob.string(self.blob.word(at)) } else { Name::EMPTY };
-        Reject { id, kind, name: name.into(), element, rule }
+        let record = self.words.record(at).unwrap_or(Record::VOID);
+        Reject { id, kind: record.info.kind(), name: self.strings.get(record.name_off).into(), element, rule }
     }
 }

@@ -1,6 +1,6 @@
-//! The bytes as a kernel reads them: header, sections, words, strings.
+//! Header and sections as a kernel checks them.
 
-use btf_types::{Btf, Name, format::Info};
+use std::borrow::Cow;
 
 use super::{limits::Limits, reject::Rule};
 
@@ -8,20 +8,17 @@ use super::{limits::Limits, reject::Rule};
 const MAX_SIZE: usize = 16 << 20;
 const MAGIC: u16 = 0xeb9f;
 
-/// A BTF whose header and sections a kernel accepts.
-pub(super) struct Blob<'a> {
-    base: Option<&'a Btf>,
-    /// First string offset that is an own one.
-    first_string: u32,
+/// The sections of a BTF, whose header and sections a kernel accepts.
+pub(super) struct Sections<'a> {
     types: &'a [u8],
     strings: &'a [u8],
     is_swapped: bool,
 }
 
-impl<'a> Blob<'a> {
+impl<'a> Sections<'a> {
     /// Checks header and sections.
-    pub(super) fn new(bytes: &'a [u8], base: Option<&'a Btf>, is_swapped: bool, limits: &Limits) -> Result<Self, Rule> {
-        if base.is_none() && bytes.len() > MAX_SIZE {
+    pub(super) fn new(bytes: &'a [u8], is_split: bool, is_swapped: bool, limits: &Limits) -> Result<Self, Rule> {
+        if !is_split && bytes.len() > MAX_SIZE {
             return Err(Rule::BlobSize);
         }
         let word = |bytes: &[u8], at| word(bytes, at, is_swapped);
@@ -47,7 +44,7 @@ impl<'a> Blob<'a> {
         if fields[3] != 0 {
             return Err(Rule::HeaderFlags);
         }
-        if base.is_none() && data.is_empty() {
+        if !is_split && data.is_empty() {
             return Err(Rule::DataPresent);
         }
         let section = |at| Section { off: u64::from(word(&fields, at)), len: u64::from(word(&fields, at + 4)) };
@@ -65,8 +62,8 @@ impl<'a> Blob<'a> {
         }
         let strings = strings.of(data);
         let is_terminated = match strings {
-            [] => base.is_some(),
-            [first, ..] => strings.last() == Some(&0) && (base.is_some() || *first == 0),
+            [] => is_split,
+            [first, ..] => strings.last() == Some(&0) && (is_split || *first == 0),
         };
         if !is_terminated || strings.len() > limits.max_name_off as usize + 1 {
             return Err(Rule::StringSection);
@@ -74,60 +71,24 @@ impl<'a> Blob<'a> {
         if types.off % 4 != 0 {
             return Err(Rule::TypesAligned);
         }
-        if base.is_none() && types.len == 0 {
+        if !is_split && types.len == 0 {
             return Err(Rule::TypesPresent);
         }
-        let first_string = base.map_or(0, Btf::string_len);
-        Ok(Self { base, first_string, types: types.of(data), strings, is_swapped })
+        Ok(Self { types: types.of(data), strings, is_swapped })
     }
 
-    pub(super) fn base(&self) -> Option<&'a Btf> {
-        self.base
+    /// The string section.
+    pub(super) fn strings(&self) -> &'a [u8] {
+        self.strings
     }
 
-    /// Bytes of the type section.
-    pub(super) fn len(&self) -> usize {
-        self.types.len()
-    }
-
-    /// The word at a position of the type section; 0 beyond its end.
-    pub(super) fn word(&self, at: usize) -> u32 {
-        word(self.types, at, self.is_swapped)
-    }
-
-    /// The info word of the record at a position.
-    pub(super) fn info(&self, at: usize) -> Info {
-        Info::from_word(self.word(at + 4))
-    }
-
-    /// Returns whether there is a string at an offset.
-    pub(super) fn has_string(&self, offset: u32, limits: &Limits) -> bool {
-        offset <= limits.max_name_off
-            && match offset.checked_sub(self.first_string) {
-                Some(own) => (own as usize) < self.strings.len(),
-                None => true,
-            }
-    }
-
-    /// The string at an offset; empty if there is none.
-    pub(super) fn string(&self, offset: u32) -> Name<'a> {
-        match (offset.checked_sub(self.first_string), self.base) {
-            (Some(own), _) => {
-                let rest = self.strings.get(own as usize..).unwrap_or_default();
-                let len = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
-                Name::new(rest.get(..len).unwrap_or_default())
-            }
-            (None, Some(base)) => base.string_at(offset).unwrap_or_default(),
-            (None, None) => Name::EMPTY,
+    /// The type section in native byte order, of which all words have 4 bytes.
+    pub(super) fn native_types(&self) -> Cow<'a, [u8]> {
+        let mut types = Cow::Borrowed(self.types);
+        if self.is_swapped {
+            types.to_mut().as_chunks_mut::<4>().0.iter_mut().for_each(|word| word.reverse());
         }
-    }
-
-    /// The bytes from a string's first one on, to its end at a NUL or beyond.
-    pub(super) fn string_bytes(&self, offset: u32) -> &'a [u8] {
-        match offset.checked_sub(self.first_string) {
-            Some(own) => self.strings.get(own as usize..).unwrap_or_default(),
-            None => self.string(offset).as_bytes(),
-        }
+        types
     }
 }
 
