@@ -4,6 +4,7 @@ use btf_types::{Btf, BtfExt, Remap, RemapBuilder, format::Word};
 
 use crate::{
     Builder, Error,
+    layer_places::LayerPlaces,
     layers::{Layers, own_strings},
     string_map::StringMap,
     string_table::StringTable,
@@ -44,7 +45,7 @@ impl Builder {
     /// [`Error::ByteOrder`]; [`Error::Format`] if it has a type of an unknown
     /// kind; [`Error::TooLarge`].
     pub fn append(&mut self, btf: &Btf) -> Result<Remap, Error> {
-        append(self, btf, None, &mut []).map(|(_, remap)| remap)
+        append(self, btf, None, &mut AddedLayers::default()).map(|(_, remap)| remap)
     }
 
     /// Appends the own types of the BTF of an object, as [`Builder::append`], and
@@ -83,7 +84,7 @@ impl Builder {
     /// As for [`Builder::append`]; [`Error::OtherExt`] if the `.BTF.ext` was not
     /// opened with this BTF.
     pub fn append_with_ext(&mut self, btf: &Btf, ext: &BtfExt) -> Result<Remap, Error> {
-        append(self, btf, Some(ext), &mut []).map(|(_, remap)| remap)
+        append(self, btf, Some(ext), &mut AddedLayers::default()).map(|(_, remap)| remap)
     }
 }
 
@@ -122,7 +123,7 @@ impl Builder {
 pub struct Merge {
     /// `None` before the first BTF, which decides on the byte order.
     builder: Option<Builder>,
-    added: Vec<Added>,
+    added: AddedLayers,
 }
 
 /// A BTF that was added.
@@ -130,6 +131,20 @@ pub struct Merge {
 struct Added {
     btf: Btf,
     map: LayerMap,
+}
+
+/// All that were added, in that order.
+#[derive(Debug, Default)]
+struct AddedLayers {
+    layers: Vec<Added>,
+    places: LayerPlaces,
+}
+
+impl AddedLayers {
+    fn push(&mut self, added: Added) {
+        self.places.insert(&added.btf, self.layers.len());
+        self.layers.push(added);
+    }
 }
 
 impl Default for Merge {
@@ -142,7 +157,7 @@ impl Merge {
     /// Merges into a BTF that stands alone.
     #[must_use]
     pub fn new() -> Self {
-        Self { builder: None, added: Vec::new() }
+        Self { builder: None, added: AddedLayers::default() }
     }
 
     /// Merges into split BTF: what is split from `base` stays so.
@@ -172,7 +187,7 @@ impl Merge {
     /// ```
     #[must_use]
     pub fn on(base: &Btf) -> Self {
-        Self { builder: Some(Builder::on(base)), added: Vec::new() }
+        Self { builder: Some(Builder::on(base)), added: AddedLayers::default() }
     }
 
     /// Appends the own types of a BTF, and returns their new ids.
@@ -240,25 +255,29 @@ struct Below<'a> {
     first_id: u32,
     /// The same of string offsets.
     first_string: u32,
-    added: &'a mut [Added],
+    added: &'a mut AddedLayers,
     /// Which of those are below, from the lowest.
     chain: Vec<usize>,
 }
 
 impl<'a> Below<'a> {
-    fn new(builder: &Builder, btf: &Btf, added: &'a mut [Added]) -> Result<Self, Error> {
+    fn new(builder: &Builder, btf: &Btf, added: &'a mut AddedLayers) -> Result<Self, Error> {
         let (found, expected) = (btf.byte_order(), builder.target_byte_order());
         if found != expected {
             return Err(Error::ByteOrder { found, expected });
         }
         let mut below = Self { first_id: 1, first_string: 0, added, chain: Vec::new() };
-        for layer in btf.layers().skip(1) {
-            if builder.base().is_some_and(|base| base.layers().any(|own| own.is_same(layer))) {
+        let base: Vec<&Btf> = builder.base().into_iter().flat_map(Btf::layers).collect();
+        let height = btf.layers().count();
+        for (depth, layer) in btf.layers().enumerate().skip(1) {
+            // What they have in common has as many layers below.
+            let of_base = base.len().checked_sub(height - depth).and_then(|place| base.get(place));
+            if of_base.is_some_and(|own| own.is_same(layer)) {
                 below.first_id = layer.type_count();
                 below.first_string = Layers::new(layer).strings_len();
                 break;
             }
-            let place = below.added.iter().position(|added| added.btf.is_same(layer)).ok_or(Error::OtherBase)?;
+            let place = below.added.places.get(layer).ok_or(Error::OtherBase)?;
             below.chain.push(place);
         }
         below.chain.reverse();
@@ -270,9 +289,9 @@ impl<'a> Below<'a> {
         if id < self.first_id {
             return id;
         }
-        let is_below = |&place: &usize| self.added.get(place).is_some_and(|added| added.map.first_id <= id);
+        let is_below = |&place: &usize| self.added.layers.get(place).is_some_and(|added| added.map.first_id <= id);
         let owner = self.chain.partition_point(is_below).checked_sub(1).and_then(|place| self.chain.get(place));
-        owner.and_then(|&place| self.added.get(place)).map_or(id, |added| added.map.id(id))
+        owner.and_then(|&place| self.added.layers.get(place)).map_or(id, |added| added.map.id(id))
     }
 
     /// The new offset of a string that is not the layer's own.
@@ -280,9 +299,10 @@ impl<'a> Below<'a> {
         if offset < self.first_string {
             return Ok(offset);
         }
-        let is_below = |&place: &usize| self.added.get(place).is_some_and(|added| added.map.strings.first() <= offset);
+        let is_below =
+            |&place: &usize| self.added.layers.get(place).is_some_and(|added| added.map.strings.first() <= offset);
         let owner = self.chain.partition_point(is_below).checked_sub(1).and_then(|place| self.chain.get(place));
-        match owner.and_then(|&place| self.added.get_mut(place)) {
+        match owner.and_then(|&place| self.added.layers.get_mut(place)) {
             Some(Added { btf, map }) => map.strings.map(btf, offset, table),
             None => Ok(offset),
         }
@@ -295,7 +315,7 @@ fn append(
     builder: &mut Builder,
     btf: &Btf,
     ext: Option<&BtfExt>,
-    added: &mut [Added],
+    added: &mut AddedLayers,
 ) -> Result<(LayerMap, Remap), Error> {
     if ext.is_some_and(|ext| !ext.btf().is_same(btf)) {
         return Err(Error::OtherExt);
@@ -305,11 +325,11 @@ fn append(
     let result = append_layer(builder, btf, ext, &mut below);
     if result.is_err() {
         let strings = builder.roll_back(before);
-        below.added.iter_mut().for_each(|added| added.map.strings.forget(strings));
+        below.added.layers.iter_mut().for_each(|added| added.map.strings.forget(strings));
     }
     let map = result?;
     let mut remap = Remap::builder(below.first_id, below.first_string);
-    for added in below.chain.iter().filter_map(|&place| below.added.get(place)) {
+    for added in below.chain.iter().filter_map(|&place| below.added.layers.get(place)) {
         added.map.add_to(&added.btf, &mut remap);
     }
     map.add_to(btf, &mut remap);

@@ -84,6 +84,7 @@ mod error;
 mod func_proto;
 mod hash_table;
 mod id_set;
+mod layer_places;
 mod layers;
 mod permute;
 mod sanitize;

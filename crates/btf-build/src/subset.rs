@@ -7,7 +7,7 @@ use btf_types::{
     format::{Data, Info, Record, TypeRecord, Word},
 };
 
-use crate::{Builder, Error, layers::Layers, source_strings::FewStrings};
+use crate::{Builder, Error, layer_places::LayerPlaces, layers::Layers, source_strings::FewStrings};
 
 /// Selection of types out of BTF, and of members of its structs and unions.
 ///
@@ -49,6 +49,7 @@ use crate::{Builder, Error, layers::Layers, source_strings::FewStrings};
 pub struct Subset {
     /// A base comes before what is split from it.
     parts: Vec<Part>,
+    places: LayerPlaces,
 }
 
 /// A BTF that is selected from.
@@ -82,8 +83,8 @@ impl Subset {
         layers.reverse();
         let mut base = None;
         for layer in layers {
-            let known = self.parts.iter().position(|part| part.btf.is_same(layer));
-            base = Some(known.unwrap_or_else(|| {
+            base = Some(self.places.get(layer).unwrap_or_else(|| {
+                self.places.insert(layer, self.parts.len());
                 let kept = vec![0; layer.own_ids().len().div_ceil(64)];
                 let members = BTreeSet::new();
                 self.parts.push(Part { btf: layer.clone(), base, kept, ids: Vec::new(), members });

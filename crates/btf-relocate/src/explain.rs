@@ -1,6 +1,6 @@
 //! Sentences for people: where a relocation leads, or why nowhere.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use btf_types::{CoreReloKind, Name, Type};
 
@@ -274,7 +274,37 @@ fn similarity(a: &str, b: &str, least: f64) -> Option<f64> {
 /// Part of the longer of two names that need not be changed to make it the other.
 fn likeness(a: &str, b: &str) -> f64 {
     let longer = a.chars().count().max(b.chars().count()).max(1);
-    1.0 - strsim::osa_distance(a, b) as f64 / longer as f64
+    1.0 - f64::from(distance(a, b)) / longer as f64
+}
+
+/// Number of characters to be added, left out, replaced or swapped with the next one
+/// to make one name the other (optimal string alignment), of names of at most
+/// [`LONGEST`] bytes.
+fn distance(a: &str, b: &str) -> u8 {
+    // Of the beginning of `a` that ends here, and of those one and two characters
+    // shorter: the distance from each beginning of `b`.
+    let [mut two_before, mut before, mut here] = [[0; LONGEST + 1]; 3];
+    before.iter_mut().zip(0..).for_each(|(cell, len)| *cell = len);
+    let mut last_a = None;
+    for (len, of_a) in (1..).zip(a.chars()) {
+        let mut left = len;
+        let mut last_b = None;
+        let above = before.windows(2).zip(iter::once(&0).chain(&two_before));
+        let (first, rest) = here.split_at_mut(1);
+        first.fill(len);
+        for ((of_b, (pair, swapped)), cell) in b.chars().zip(above).zip(rest) {
+            let &[diagonal, above] = pair else { break };
+            let replaced = diagonal + u8::from(of_a != of_b);
+            left = replaced.min(above + 1).min(left + 1);
+            if last_a == Some(of_b) && last_b == Some(of_a) {
+                left = left.min(swapped + 1);
+            }
+            (*cell, last_b) = (left, Some(of_b));
+        }
+        last_a = Some(of_a);
+        (two_before, before, here) = (before, here, two_before);
+    }
+    before.get(b.chars().count()).copied().unwrap_or(u8::MAX)
 }
 
 impl fmt::Debug for Explanation<'_> {
@@ -286,5 +316,30 @@ impl fmt::Debug for Explanation<'_> {
 impl fmt::Debug for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_of_optimal_string_alignment() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("state", "state", 0),
+            ("state", "__state", 2),
+            ("state", "tsate", 1),
+            ("ca", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("äöü", "äüö", 1),
+            ("aab", "aba", 1),
+        ] {
+            assert_eq!(distance(a, b), expected, "{a} {b}");
+            assert_eq!(distance(b, a), expected, "{b} {a}");
+        }
+        assert_eq!(distance(&"a".repeat(LONGEST), &"b".repeat(LONGEST)), LONGEST as u8);
     }
 }

@@ -19,12 +19,14 @@ pub(crate) struct Matching<'l, 't> {
     known: Memo<(Type<'l>, Type<'t>, bool)>,
     /// The members of target types by their essential names.
     members: HashMap<Type<'t>, MembersByName<'t>>,
+    /// The essential names of the enumerators of target types.
+    enumerators: HashMap<Type<'t>, HashSet<Name<'t>>>,
 }
 
 impl<'l, 't> Matching<'l, 't> {
     /// Remembers the results of so many pairs.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { known: Memo::new(capacity), members: HashMap::new() }
+        Self { known: Memo::new(capacity), members: HashMap::new(), enumerators: HashMap::new() }
     }
 
     /// Returns whether a target type has all that a local type of the same name
@@ -112,7 +114,7 @@ impl<'l, 't> Matching<'l, 't> {
                     local.size() == target.size() && local.is_signed() == target.is_signed()
                 }
                 (Type::Void, Type::Void) => true,
-                _ if is_enum(local) && is_enum(target) => enums_match(local, target, budget)?,
+                _ if is_enum(local) && is_enum(target) => self.compare_enums(local, target, budget)?,
                 _ => false,
             };
             return Ok(Answer { is_equal, height });
@@ -163,6 +165,32 @@ impl<'l, 't> Matching<'l, 't> {
             Entry::Vacant(entry) => entry.insert(MembersByName::new(ty, budget)?),
         })
     }
+
+    /// Returns whether each enumerator of the local enum has one of its name in the
+    /// target, of the same size.
+    fn compare_enums(&mut self, local: Type<'l>, target: Type<'t>, budget: &Budget) -> Result<bool, Fault> {
+        let vlen = |ty| match ty {
+            Type::Enum(view) => view.values().len(),
+            Type::Enum64(view) => view.values().len(),
+            _ => 0,
+        };
+        if local.size_of().ok() != target.size_of().ok() || vlen(local) > vlen(target) {
+            return Ok(false);
+        }
+        let names = match self.enumerators.entry(target) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let names = enumerators(target).map(|(name, _)| essential(name, budget));
+                entry.insert(names.collect::<Result<_, _>>()?)
+            }
+        };
+        for (name, _) in enumerators(local) {
+            if !names.contains(essential(name, budget)?.as_bytes()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// The members of a struct or union, by numbers, by their essential names.
@@ -193,29 +221,6 @@ impl<'t> MembersByName<'t> {
     fn after(&self, index: u32) -> Option<u32> {
         self.next.get(index as usize).copied().flatten()
     }
-}
-
-/// Returns whether each enumerator of the local enum has one of its name in the
-/// target, of the same size.
-fn enums_match(local: Type<'_>, target: Type<'_>, budget: &Budget) -> Result<bool, Fault> {
-    let vlen = |ty| match ty {
-        Type::Enum(view) => view.values().len(),
-        Type::Enum64(view) => view.values().len(),
-        _ => 0,
-    };
-    if local.size_of().ok() != target.size_of().ok() || vlen(local) > vlen(target) {
-        return Ok(false);
-    }
-    let mut names = HashSet::new();
-    for (name, _) in enumerators(target) {
-        names.insert(essential(name, budget)?);
-    }
-    for (name, _) in enumerators(local) {
-        if !names.contains(essential(name, budget)?.as_bytes()) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 fn names_match(local: Name<'_>, target: Name<'_>, budget: &Budget) -> Result<bool, Fault> {

@@ -20,8 +20,25 @@ pub struct Relocated {
     pub(crate) sections: Vec<Vec<u32>>,
     /// The candidates of all records.
     pub(crate) considered: Vec<Considered>,
+    /// What is known once it was asked for.
+    pub(crate) derived: Derived,
+}
+
+/// What follows from the relocations and takes a pass over all of them, or of the
+/// functions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Derived {
     /// Number of candidates that lack a member, and whose sentences suggest another.
-    pub(crate) absences: OnceLock<usize>,
+    absences: OnceLock<usize>,
+    /// The functions of each program section of `.BTF.ext`, by rising offset.
+    functions: OnceLock<Vec<Vec<Function>>>,
+}
+
+/// Function of a section: where it begins, and the type's id.
+#[derive(Debug, Clone, Copy)]
+struct Function {
+    insn_offset: u32,
+    id: u32,
 }
 
 /// Result of a relocation.
@@ -242,11 +259,12 @@ impl<'a> Relocation<'a> {
     /// `.BTF.ext` has no functions there.
     #[must_use]
     pub fn program(self) -> Name<'a> {
-        let offset = self.insn_offset();
-        let functions = self.relo.section().func_infos();
-        let before = functions.filter(|function| function.insn_offset() <= offset);
-        let function = before.max_by_key(|function| function.insn_offset());
-        function.map_or(self.section(), |function| function.func().name())
+        let section = self.relo.section();
+        let functions = self.owner.functions().get(section.index()).map_or(&[][..], Vec::as_slice);
+        let begun = functions.partition_point(|function| function.insn_offset <= self.insn_offset());
+        let function = begun.checked_sub(1).and_then(|last| functions.get(last));
+        let function = function.and_then(|function| self.owner.local().type_by_id(function.id).ok());
+        function.map_or(section.name(), Type::name)
     }
 
     /// Offset of the instruction in its section, in **bytes**.
@@ -422,12 +440,27 @@ impl Relocated {
         self.considered.get(start as usize..end as usize).unwrap_or_default()
     }
 
+    /// The functions of each section.
+    fn functions(&self) -> &[Vec<Function>] {
+        self.derived.functions.get_or_init(|| {
+            let mut functions = vec![Vec::new(); self.ext.sections().len()];
+            for info in self.ext.func_infos() {
+                if let Some(functions) = functions.get_mut(info.section().index()) {
+                    functions.push(Function { insn_offset: info.insn_offset(), id: info.func().id() });
+                }
+            }
+            // They are in order as compilers write them.
+            functions.iter_mut().for_each(|functions| functions.sort_by_key(|function| function.insn_offset));
+            functions
+        })
+    }
+
     /// Number of members that each explanation compares by name, to suggest one:
     /// fewer, if many relocations are to be explained.
     pub(crate) fn compared(&self) -> usize {
         let is_absence = |considered: &&Considered| matches!(considered.verdict, Verdict::NoMember { .. });
         let of_record = |record: &Record| self.considered(record).iter().filter(is_absence).count().min(EXPLAINED);
-        let absences = *self.absences.get_or_init(|| self.records.iter().map(of_record).sum());
+        let absences = *self.derived.absences.get_or_init(|| self.records.iter().map(of_record).sum());
         COMPARED.checked_div(absences).map_or(COMPARED_BY_ONE, |share| share.min(COMPARED_BY_ONE))
     }
 }

@@ -3,11 +3,7 @@
 //! Source: `bpf_core_calc_relo_insn` in `tools/lib/bpf/relo_core.c`, and
 //! `bpf_core_resolve_relo` in `tools/lib/bpf/libbpf.c`.
 
-use std::{
-    collections::HashMap,
-    ops::Range,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::HashMap, mem, ops::Range, sync::Arc};
 
 use btf_types::{BtfExt, ByteOrder, CoreReloKind, Name, Type};
 
@@ -17,8 +13,8 @@ use crate::{
     compat::Compatibility,
     fault::shortened,
     matching::Matching,
-    relocated::{Considered, Record, Value},
-    search::{find_enumerator, find_field},
+    relocated::{Considered, Derived, Record, Value},
+    search::{FieldSearch, find_enumerator},
     spec::{Class, Request, Spec, check_type_access, local_enumerator, size_of},
     targets::{CandidateCache, CandidateId},
     value::{FieldValue, can_change_size},
@@ -98,8 +94,8 @@ impl Relocator {
             records.push(session.resolve(Request::new(relo)));
         }
         let considered = session.considered.all;
-        let (ext, targets, absences) = (ext.clone(), self.targets.clone(), OnceLock::new());
-        Relocated { ext, targets, records, sections, considered, absences }
+        let (ext, targets, derived) = (ext.clone(), self.targets.clone(), Derived::default());
+        Relocated { ext, targets, records, sections, considered, derived }
     }
 }
 
@@ -115,6 +111,18 @@ struct Session<'l, 't> {
     considered: AllConsidered,
     compatibility: Compatibility<'l, 't>,
     matching: Matching<'l, 't>,
+    fields: FieldSearch<'t>,
+    scratch: Scratch<'l>,
+}
+
+/// Memory that each relocation uses again: it may have few bytes, a path of many
+/// levels and thousands of candidates.
+#[derive(Default)]
+struct Scratch<'l> {
+    path: Spec<'l>,
+    considered: Vec<Considered>,
+    matched: Vec<CandidateId>,
+    dropped: Vec<CandidateId>,
 }
 
 /// The candidates of a local type.
@@ -128,11 +136,11 @@ struct List {
 
 impl List {
     /// Leaves out the candidates that do not fit a relocation, unless none does.
-    fn keep(&mut self, matched: Vec<CandidateId>, dropped: Vec<CandidateId>) {
+    fn keep(&mut self, matched: &[CandidateId], dropped: &[CandidateId]) {
         if !matched.is_empty() && !dropped.is_empty() {
             self.remaining = matched.into();
             let room = CONSIDERED.saturating_sub(self.dropped.len());
-            self.dropped.extend(dropped.into_iter().take(room));
+            self.dropped.extend(dropped.iter().take(room));
         }
     }
 }
@@ -163,8 +171,8 @@ impl AllConsidered {
 }
 
 /// What a relocation is of, in the local types.
-enum Local<'a> {
-    Field(Spec<'a>),
+enum Local<'s, 'a> {
+    Field(&'s Spec<'a>),
     Type(Type<'a>),
     Enumerator(Name<'a>, u64),
 }
@@ -181,22 +189,32 @@ impl<'l, 't> Session<'l, 't> {
             considered: AllConsidered::new(ext.core_relos().len()),
             compatibility: Compatibility::new(budget.pairs()),
             matching: Matching::new(budget.pairs()),
+            fields: FieldSearch::default(),
+            scratch: Scratch::default(),
             budget,
         }
     }
 
     fn resolve(&mut self, request: Request<'l>) -> Record {
         let mut record = Record { candidate_count: 0, considered: 0..0, chosen: None, result: Ok(Value::default()) };
-        if let Err(fault) = self.resolve_into(request, &mut record) {
+        let mut scratch = mem::take(&mut self.scratch);
+        if let Err(fault) = self.resolve_into(request, &mut record, &mut scratch) {
             record.result = Err(Box::new(fault));
         }
+        self.scratch = scratch;
         record
     }
 
-    fn resolve_into(&mut self, request: Request<'l>, record: &mut Record) -> Result<(), Fault> {
+    fn resolve_into(
+        &mut self,
+        request: Request<'l>,
+        record: &mut Record,
+        scratch: &mut Scratch<'l>,
+    ) -> Result<(), Fault> {
         let Request { kind, ty: local_type, .. } = request;
+        let Scratch { path, considered, matched, dropped } = scratch;
         self.budget.spend(1)?;
-        let local = Local::new(request)?;
+        let local = Local::new(request, path)?;
         if kind == CoreReloKind::TypeIdLocal {
             let id = local_type.id().into();
             record.result = Ok(Value { local: id, target: id, ..Value::default() });
@@ -208,11 +226,13 @@ impl<'l, 't> Session<'l, 't> {
         let place = self.list(local_type)?;
         let Some(list) = self.lists.get(place) else { return Ok(()) };
         let remaining = Arc::clone(&list.remaining);
-        let dropped = list.dropped.iter().map(|&candidate| Considered { candidate, verdict: Verdict::Dropped });
-        let mut considered: Vec<Considered> = dropped.collect();
+        let before = list.dropped.iter().map(|&candidate| Considered { candidate, verdict: Verdict::Dropped });
+        considered.clear();
+        considered.extend(before);
+        matched.clear();
+        dropped.clear();
         record.candidate_count = remaining.len() as u32;
         let mut first: Option<(CandidateId, u64, Value)> = None;
-        let (mut matched, mut dropped) = (Vec::new(), Vec::new());
         for &candidate in &*remaining {
             self.budget.spend(1)?;
             let verdict = match self.try_candidate(kind, &local, candidate)? {
@@ -247,7 +267,7 @@ impl<'l, 't> Session<'l, 't> {
             PER_KEPT * matched.len() as u64
         })?;
         if let Some(list) = self.lists.get_mut(place) {
-            record.considered = self.considered.add(&considered, &list.considered);
+            record.considered = self.considered.add(considered, &list.considered);
             list.considered = record.considered.clone();
             list.keep(matched, dropped);
         }
@@ -271,16 +291,16 @@ impl<'l, 't> Session<'l, 't> {
     fn try_candidate(
         &mut self,
         kind: CoreReloKind,
-        local: &Local<'l>,
+        local: &Local<'_, 'l>,
         candidate: CandidateId,
     ) -> Result<Result<(u64, Value), Verdict>, Fault> {
         let target = self.targets.type_of(candidate);
         match local {
-            Local::Field(spec) => match find_field(spec, target, &self.budget)? {
+            Local::Field(spec) => match self.fields.find(spec, target, &self.budget)? {
                 Err(verdict) => Ok(Err(verdict)),
                 Ok(found) => {
                     let local = FieldValue::of(kind, spec, self.order)?;
-                    let target = FieldValue::of(kind, &found, self.order)?;
+                    let target = FieldValue::of(kind, found, self.order)?;
                     Ok(Ok((found.bit_offset, field_value(&local, &target, candidate.layer))))
                 }
             },
@@ -310,7 +330,7 @@ impl<'l, 't> Session<'l, 't> {
     }
 
     /// The values of a relocation that no candidate matches.
-    fn without_target(&self, kind: CoreReloKind, local: &Local<'_>) -> Result<Value, Fault> {
+    fn without_target(&self, kind: CoreReloKind, local: &Local<'_, '_>) -> Result<Value, Fault> {
         let (local, is_exact, is_poison) = match local {
             Local::Field(spec) => {
                 let value = FieldValue::of(kind, spec, self.order)?;
@@ -353,11 +373,15 @@ impl<'l, 't> Session<'l, 't> {
     }
 }
 
-impl<'a> Local<'a> {
-    /// Looks up what a relocation is of, and checks its access string.
-    fn new(request: Request<'a>) -> Result<Self, Fault> {
+impl<'s, 'a> Local<'s, 'a> {
+    /// Looks up what a relocation is of, and checks its access string. `path`
+    /// becomes that of a field.
+    fn new(request: Request<'a>, path: &'s mut Spec<'a>) -> Result<Self, Fault> {
         Ok(match Class::of(request.kind)? {
-            Class::Field => Self::Field(Spec::of_field(request)?),
+            Class::Field => {
+                path.follow(request)?;
+                Self::Field(path)
+            }
             Class::Type => {
                 check_type_access(request)?;
                 Self::Type(request.ty)

@@ -29,12 +29,11 @@ impl<'a> Request<'a> {
         Self { kind: relo.kind(), ty: relo.ty(), access: relo.access_string() }
     }
 
-    /// The numbers of the access string.
-    fn numbers(self) -> Result<Vec<u32>, Fault> {
+    /// The numbers of the access string, each an error if it is none.
+    fn numbers(self) -> impl Iterator<Item = Result<u32, Fault>> {
         let parse = |number: &[u8]| str::from_utf8(number).ok()?.parse().ok();
-        let numbers: Option<Vec<u32>> =
-            self.access.as_bytes().split(|&byte| byte == b':').take(MAX_LEVELS + 1).map(parse).collect();
-        numbers.filter(|numbers| numbers.len() <= MAX_LEVELS).ok_or_else(|| self.malformed())
+        let numbers = self.access.as_bytes().split(|&byte| byte == b':').enumerate();
+        numbers.map(move |(level, number)| parse(number).filter(|_| level < MAX_LEVELS).ok_or_else(|| self.malformed()))
     }
 
     fn malformed(self) -> Fault {
@@ -56,7 +55,7 @@ pub(crate) enum Accessor<'a> {
 }
 
 /// A path from a root type to a field.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Spec<'a> {
     /// The levels with a meaning in any kernel, the root first.
     pub(crate) accessors: Vec<Accessor<'a>>,
@@ -67,37 +66,50 @@ pub(crate) struct Spec<'a> {
 }
 
 impl<'a> Spec<'a> {
-    pub(crate) fn new() -> Self {
-        Self { accessors: Vec::new(), raw: Vec::new(), bit_offset: 0 }
-    }
-
     /// The specification of a field relocation in the program's own types.
     pub(crate) fn of_field(request: Request<'a>) -> Result<Self, Fault> {
-        let mut spec = Self::new();
-        spec.raw = request.numbers()?;
+        let mut spec = Self::default();
+        spec.follow(request)?;
+        Ok(spec)
+    }
+
+    /// Begins anew, in the same memory.
+    pub(crate) fn clear(&mut self) {
+        self.accessors.clear();
+        self.raw.clear();
+        self.bit_offset = 0;
+    }
+
+    /// Becomes the specification of a field relocation in the program's own types.
+    pub(crate) fn follow(&mut self, request: Request<'a>) -> Result<(), Fault> {
+        self.clear();
+        for number in request.numbers() {
+            self.raw.push(number?);
+        }
         let mut ty = resolve(request.ty)?;
-        for (level, index) in spec.raw.clone().into_iter().enumerate() {
+        for level in 0..self.raw.len() {
+            let Some(&index) = self.raw.get(level) else { break };
             ty = resolve(ty)?;
             if level == 0 {
-                spec.push_element(ty, index)?;
+                self.push_element(ty, index)?;
             } else if let Some(member) = member(ty, index) {
                 let member = member.ok_or_else(|| request.beyond(ty, index))?;
-                spec.advance(raw_offset(member).into())?;
+                self.advance(raw_offset(member).into())?;
                 if !member.name().is_empty() {
-                    spec.accessors.push(Accessor::Member { owner: ty, index, member });
+                    self.accessors.push(Accessor::Member { owner: ty, index, member });
                 }
                 ty = member.ty();
             } else if let Type::Array(array) = ty {
-                if index >= array.nelems() && !spec.is_flexible(array) {
+                if index >= array.nelems() && !self.is_flexible(array) {
                     return Err(request.beyond(ty, index));
                 }
                 ty = resolve(array.element())?;
-                spec.push_element(ty, index)?;
+                self.push_element(ty, index)?;
             } else {
                 return Err(Fault::AccessBeyond { access: shortened(request.access), ty: shortened(ty) });
             }
         }
-        Ok(spec)
+        Ok(())
     }
 
     /// Adds the level of an array element (or of the root, which is accessed
@@ -134,8 +146,12 @@ pub(crate) fn local_enumerator(request: Request<'_>) -> Result<(Name<'_>, u64), 
     if !is_enum(ty) {
         return Err(Fault::NotEnum { kind: request.kind, ty: shortened(ty) });
     }
-    match *request.numbers()? {
-        [index] => enumerators(ty).nth(index as usize).ok_or_else(|| request.beyond(ty, index)),
+    let mut numbers = request.numbers();
+    match (numbers.next(), numbers.next()) {
+        (Some(index), None) => {
+            let index = index?;
+            enumerators(ty).nth(index as usize).ok_or_else(|| request.beyond(ty, index))
+        }
         _ => Err(request.malformed()),
     }
 }

@@ -1,12 +1,12 @@
 //! btf-build: BTF out of other BTF, and the bytes for a kernel.
 
-use btf_build::{Builder, Encode, Error, Merge, dedup, distill, permute, sort};
-use btf_format::{ByteOrder, KernelVersion};
+use btf_build::{Builder, Encode, Error, Merge, Subset, Verify, dedup, distill, permute, sanitize, sort};
+use btf_format::{ByteOrder, FeatureSet, KernelVersion, RawBtf, Word};
 use btf_tests::{
     rebuild::{is_buildable, rebuild},
     shapes::btf,
 };
-use btf_types::{Btf, Type};
+use btf_types::{Btf, Composite, Type, View};
 
 use crate::{
     case::{Cost, Entry, Input, Meter},
@@ -26,7 +26,8 @@ const fn split(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> E
 }
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    alone("Builder", by_hand, Cost { steps: 64, allocated: 16, peak: 8 }),
+    // Smaller, as it is given each name as often as it is used.
+    Entry { size: SIZE / 4, ..alone("Builder", by_hand, Cost { steps: 64, allocated: 16, peak: 8 }) },
     alone("Builder::append", append, Cost { steps: 48, allocated: 12, peak: 8 }),
     alone(
         "Builder::copy",
@@ -44,19 +45,40 @@ pub(crate) const ENTRIES: &[Entry] = &[
         Cost { steps: 48, allocated: 12, peak: 8 },
     ),
     alone("Encode::encode", encode, Cost { steps: 16, allocated: 8, peak: 4 }),
+    alone("Encode::encode, sanitized", encode_sanitized, Cost { steps: 16, allocated: 8, peak: 4 }),
+    alone("sanitize", sanitized, Cost { steps: 64, allocated: 16, peak: 10 }),
+    alone("Verify::verify", verify, Cost { steps: 64, allocated: 16, peak: 10 }),
+    alone("Subset", subset, Cost { steps: 64, allocated: 16, peak: 10 }),
     alone("sort", |input, _| drop(sort(&parse(input))), Cost { steps: 64, allocated: 16, peak: 10 }),
     alone("dedup", |input, _| drop(dedup(&parse(input))), Cost { steps: 256, allocated: 48, peak: 24 }),
     alone("permute", reverse, Cost { steps: 48, allocated: 12, peak: 8 }),
     split("Merge", merge, Cost { steps: 64, allocated: 16, peak: 10 }),
     split("dedup, split", |input, _| drop(dedup(&stack(input))), Cost { steps: 256, allocated: 48, peak: 24 }),
     split("distill", |input, _| drop(distill(&stack(input))), Cost { steps: 64, allocated: 16, peak: 10 }),
+    split("Verify::verify_module", verify_module, Cost { steps: 64, allocated: 16, peak: 10 }),
     split("Builder::copy_reachable, split", copy_split, Cost { steps: 64, allocated: 16, peak: 10 }),
 ];
 
-fn by_hand(input: &Input, _: &mut Meter) {
+fn by_hand(input: &Input, meter: &mut Meter) {
     let btf = parse(input);
     assert!(is_buildable(&btf));
+    meter.call();
+    meter.read(names_len(&btf));
     drop(rebuild(&btf));
+}
+
+/// Bytes of all names, of one that is used many times each time.
+fn names_len(btf: &Btf) -> usize {
+    let raw = RawBtf::parse(btf.as_bytes()).expect("it was opened");
+    let mut len = 0;
+    for record in raw.records() {
+        record.expect("it was opened").for_each_field(|field, offset| {
+            if field.holds == Word::Name {
+                len += raw.strings().get(offset).map_or(0, |name| name.as_bytes().len());
+            }
+        });
+    }
+    len
 }
 
 fn append(input: &Input, meter: &mut Meter) {
@@ -106,6 +128,53 @@ fn encode(input: &Input, meter: &mut Meter) {
     }
 }
 
+fn encode_sanitized(input: &Input, meter: &mut Meter) {
+    let btf = parse(input);
+    for version in [KernelVersion::new(4, 18), KernelVersion::new(5, 16)] {
+        meter.call();
+        drop(Encode::new().for_kernel(version).sanitize(true).encode(&btf));
+    }
+}
+
+fn sanitized(input: &Input, meter: &mut Meter) {
+    let btf = parse(input);
+    for version in [KernelVersion::new(4, 18), KernelVersion::new(5, 4), KernelVersion::new(6, 18)] {
+        meter.call();
+        drop(sanitize(&btf, FeatureSet::of(version)));
+    }
+}
+
+fn verify(input: &Input, meter: &mut Meter) {
+    for version in [KernelVersion::new(5, 4), KernelVersion::new(6, 18)] {
+        meter.call();
+        if let Err(reject) = Verify::kernel(version).verify(input.one()) {
+            meter.show(reject);
+        }
+    }
+}
+
+/// The topmost, on its bases.
+fn verify_module(input: &Input, meter: &mut Meter) {
+    let top = stack(input);
+    let Some(base) = top.base() else { return };
+    if let Err(reject) = Verify::kernel(KernelVersion::new(6, 18)).verify_module(top.as_bytes(), base) {
+        meter.show(reject);
+    }
+}
+
+/// All types, and every other member.
+fn subset(input: &Input, _: &mut Meter) {
+    let btf = parse(input);
+    let mut subset = Subset::new();
+    let part = subset.add(&btf);
+    for ty in btf.types() {
+        subset.keep(part, ty.id());
+        let members = Composite::of(ty).map_or(0, |composite| composite.members().len());
+        (0..members as u32).step_by(2).for_each(|member| _ = subset.keep_member(part, ty.id(), member));
+    }
+    drop(subset.finish());
+}
+
 fn reverse(input: &Input, _: &mut Meter) {
     let btf = parse(input);
     let order: Vec<u32> = btf.own_ids().rev().collect();
@@ -113,12 +182,14 @@ fn reverse(input: &Input, _: &mut Meter) {
 }
 
 /// All layers as one, each added after the one that it is split from.
-fn merge(input: &Input, _: &mut Meter) {
+fn merge(input: &Input, meter: &mut Meter) {
     let top = stack(input);
     let mut layers: Vec<&Btf> = top.layers().collect();
     layers.reverse();
     let mut merge = Merge::new();
     for layer in layers {
+        // It is given all that is below, and returns the new ids of all of that.
+        meter.read(layer.layers().map(|below| below.as_bytes().len()).sum());
         merge.add(layer).expect("its base was added");
     }
     drop(merge.finish());

@@ -4,7 +4,10 @@ use btf_codegen::{Error, c::Header};
 use btf_tests::shapes::btf;
 use btf_types::Btf;
 
-use crate::case::{Cost, Entry, Input, Meter};
+use crate::{
+    case::{Cost, Entry, Input, Meter},
+    types::some,
+};
 
 const SIZE: usize = 32 << 10;
 
@@ -30,6 +33,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         run: |input, meter| write(&Header::new().unsorted(true), input, meter),
         most: MOST,
     },
+    Entry { name: "c::Header::definition", shapes: &[btf::ALONE], size: SIZE, run: pieces, most: MOST },
 ];
 
 /// A budget in proportion to the input is spent on what leads nowhere.
@@ -40,5 +44,15 @@ fn write(header: &Header, input: &Input, meter: &mut Meter) {
     match header.write(&btf, meter) {
         Ok(()) | Err(Error::Cycle { .. } | Error::TooDeep { .. } | Error::TooMuch { .. }) => {}
         Err(error) => panic!("{error}"),
+    }
+}
+
+fn pieces(input: &Input, meter: &mut Meter) {
+    let btf = Btf::parse(input.one().to_vec()).expect("shapes are sound");
+    for ty in some(&btf) {
+        for text in [Header::new().definition(ty), Header::new().declaration(ty, "name")] {
+            meter.call();
+            meter.write(text.map_or(0, |text| text.len()));
+        }
     }
 }

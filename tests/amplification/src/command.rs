@@ -56,6 +56,11 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry { name: "btf relocs --explain", shapes: &[relocate::RELOCATIONS], size: SIZE, run: explain, most: RELOCATE },
     Entry { name: "btf relocs --json", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocs_json, most: RELOCATE },
     Entry { name: "btf relocate", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocate_object, most: RELOCATE },
+    Entry { name: "btf dump --format c", shapes: &[btf::ALONE], size: SIZE, run: dump_c, most: MOST },
+    Entry { name: "btf dedup", shapes: &[btf::ALONE], size: SIZE, run: dedup, most: MOST },
+    Entry { name: "btf dedup --base", shapes: &[btf::SPLITS], size: SIZE, run: dedup_split, most: MOST },
+    Entry { name: "btf verify", shapes: &[btf::ALONE], size: SIZE, run: verify, most: MOST },
+    Entry { name: "btf min", shapes: &[relocate::RELOCATIONS], size: SIZE, run: min, most: RELOCATE },
     Entry { name: "btf archive ls", shapes: &[tar::TARS], size: 4 * SIZE, run: archive_ls, most: LIST },
     Entry { name: "btf archive select", shapes: &[tar::TARS], size: 4 * SIZE, run: archive_select, most: MOST },
 ];
@@ -162,6 +167,26 @@ fn dump_base(input: &Input, meter: &mut Meter) {
     let bases = bases.iter().flat_map(|base| ["--base", base.as_str()]);
     let arguments: Vec<&str> = ["dump"].into_iter().chain(bases).chain([file.as_str()]).collect();
     run(input, meter, &arguments);
+}
+
+fn dump_c(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["dump", "--format", "c", "./file0"]);
+}
+
+fn dedup(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["dedup", "./file0", "-"]);
+}
+
+fn dedup_split(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["dedup", "./file1", "-", "--base", "./file0"]);
+}
+
+fn verify(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["verify", "--kernel", "6.18", "./file0"]);
+}
+
+fn min(input: &Input, meter: &mut Meter) {
+    run(input, meter, &["min", "./file1", "-", "./file0"]);
 }
 
 fn archive_ls(input: &Input, meter: &mut Meter) {

@@ -1,7 +1,7 @@
 //! btf-relocate: the relocations of a BPF object.
 
 use btf_elf::BpfObject;
-use btf_relocate::{Relocated, Relocator, Targets};
+use btf_relocate::{Relocated, Relocator, Targets, Trim};
 use btf_tests::shapes::relocate;
 use btf_types::{Btf, Collection};
 
@@ -20,6 +20,8 @@ pub(crate) const ENTRIES: &[Entry] = &[
     program("Relocation::explain", explain, Cost { steps: 4000, allocated: 64, peak: 48 }),
     program("Relocated::apply", apply, Cost { steps: 4000, allocated: 64, peak: 48 }),
     program("Relocator::relocate_object", whole, Cost { steps: 4000, allocated: 64, peak: 48 }),
+    program("Trim::trim", trim, Cost { steps: 4000, allocated: 64, peak: 48 }),
+    program("Trim::trim_modules", trim_modules, Cost { steps: 4000, allocated: 64, peak: 48 }),
 ];
 
 fn object(input: &Input) -> BpfObject {
@@ -27,6 +29,12 @@ fn object(input: &Input) -> BpfObject {
 }
 
 fn relocator(input: &Input) -> Relocator {
+    let (kernel, modules) = kernel(input);
+    Relocator::new(Targets::kernel(&kernel).modules(&modules))
+}
+
+/// A kernel by itself, and with its modules.
+fn kernel(input: &Input) -> (Btf, Collection) {
     let [_, kernel, modules @ ..] = input.all() else { panic!("an object and a kernel") };
     let kernel = Btf::parse(kernel.clone()).expect("shapes are sound");
     let mut collection = Collection::new("vmlinux", kernel.clone());
@@ -34,7 +42,7 @@ fn relocator(input: &Input) -> Relocator {
         let module = Btf::parse_split(module.clone(), &kernel).expect("shapes are sound");
         collection.add(at.to_string(), module).expect("it is of that base");
     }
-    Relocator::new(Targets::kernel(&kernel).modules(&collection))
+    (kernel, collection)
 }
 
 fn relocated(input: &Input) -> Relocated {
@@ -46,7 +54,7 @@ fn iter(input: &Input, meter: &mut Meter) {
     let object = object(input);
     let relocated = relocator(input).relocate(object.btf_ext().expect("shapes are sound").expect("there is one"));
     for relocation in &relocated {
-        meter.show(format_args!("{relocation:?} {}", relocation.path()));
+        meter.show(format_args!("{relocation:?} {} {}", relocation.path(), relocation.program()));
     }
     let of_programs = object.programs().map(|program| relocated.section(program.name()).count());
     meter.write(of_programs.sum::<usize>() * 8);
@@ -79,6 +87,20 @@ fn whole(input: &Input, meter: &mut Meter) {
     let relocator = relocator(input);
     match relocator.relocate_object(input.all()[0].clone()) {
         Ok(object) => meter.write(object.len()),
+        Err(error) => meter.show(error),
+    }
+}
+
+fn trim(input: &Input, meter: &mut Meter) {
+    match Trim::new().object(&object(input)).and_then(|trim| trim.trim(&kernel(input).0)) {
+        Ok(_) => {}
+        Err(error) => meter.show(error),
+    }
+}
+
+fn trim_modules(input: &Input, meter: &mut Meter) {
+    match Trim::new().object(&object(input)).and_then(|trim| trim.keep("s").trim_modules(&kernel(input).1)) {
+        Ok(_) => {}
         Err(error) => meter.show(error),
     }
 }

@@ -4,6 +4,7 @@ use std::{
     env,
     process::{Command, ExitCode, Stdio},
     thread,
+    time::Instant,
 };
 
 use crate::{
@@ -97,10 +98,26 @@ fn figures(line: &str) -> Option<Figures> {
 fn run_all(filter: &[String]) -> ExitCode {
     let wanted = |case: &Case| filter.iter().all(|word| case.to_string().contains(word.as_str()));
     let cases: Vec<Case> = cases().into_iter().filter(wanted).collect();
-    let results = btf_elf::on_all_cores(&cases, run_child);
+    let results = btf_elf::on_all_cores(&cases, |case| {
+        let start = Instant::now();
+        let result = run_child(case);
+        // For whoever waits: the table is in order, and so comes last.
+        let verdict = verdict(case, &result);
+        eprintln!("{case}: {verdict} ({:.1} s)", start.elapsed().as_secs_f64());
+        result
+    });
     let failed = print(&cases, results.into_iter());
     println!("\n{} passed, {failed} failed", cases.len() - failed);
     if failed == 0 && !cases.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What is to be said of a case: `ok`, or why it failed.
+fn verdict(case: &Case, result: &Result<[Figures; 3], String>) -> String {
+    let faults = match result {
+        Ok(runs) => faults(case.entry, runs).join(", "),
+        Err(error) => error.clone(),
+    };
+    if faults.is_empty() { "ok".into() } else { format!("FAILED: {faults}") }
 }
 
 /// Prints the table; returns how many cases failed.
@@ -111,11 +128,7 @@ fn print(cases: &[Case], results: impl Iterator<Item = Result<[Figures; 3], Stri
     let mut failed = 0;
     for (case, result) in cases.iter().zip(results) {
         let name = format!("{:26} {}", case.entry.name, case.shape.name);
-        let verdict = match &result {
-            Ok(runs) => faults(case.entry, runs).join(", "),
-            Err(error) => error.clone(),
-        };
-        let verdict = if verdict.is_empty() { "ok".into() } else { format!("FAILED: {verdict}") };
+        let verdict = verdict(case, &result);
         failed += usize::from(verdict.starts_with("FAILED"));
         match result {
             Ok(runs) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use btf_tests::shapes::{btf, ext};
-use btf_types::{Btf, BtfExt, ByteOrder, Collection, Error, Name, Type};
+use btf_types::{Btf, BtfExt, ByteOrder, Collection, Composite, Error, Name, Type, View};
 
 use crate::case::{Cost, Entry, Input, Meter};
 
@@ -43,6 +43,8 @@ pub(crate) const ENTRIES: &[Entry] = &[
     alone("is_packed, holes", holes, Cost { steps: 10, allocated: 8, peak: 8 }),
     alone("Type::find_member", find_member, Cost { steps: 20, allocated: 2, peak: 2 }),
     alone("Type::path", path, Cost { steps: 400, allocated: 8, peak: 2 }),
+    alone("leaf_members", leaf_members, Cost { steps: 16, allocated: 2, peak: 2 }),
+    alone("Btf::find_enumerator", find_enumerator, Cost { steps: 16, allocated: 4, peak: 2 }),
     alone("Type::references", references, Cost { steps: 16, allocated: 4, peak: 2 }),
     alone("Type::post_order", post_order, Cost { steps: 10, allocated: 2, peak: 2 }),
     alone("decl_tags", decl_tags, Cost { steps: 16, allocated: 4, peak: 2 }),
@@ -185,6 +187,29 @@ fn path(input: &Input, meter: &mut Meter) {
             meter.read(text.len());
             let _ = ty.path(&text);
         });
+    }
+}
+
+/// As many as the input has bytes: structs that share others may have any number.
+fn leaf_members(input: &Input, meter: &mut Meter) {
+    let most = input.one().len();
+    each(input, |ty| {
+        meter.call();
+        let Some(composite) = Composite::of(ty) else { return };
+        let leaves = composite.leaf_members().take(most).flatten();
+        meter.write(leaves.map(|leaf| 16 + leaf.name().as_bytes().len()).sum());
+    });
+}
+
+fn find_enumerator(input: &Input, meter: &mut Meter) {
+    let btf = parse(input);
+    for name in ["none", "n"].map(str::to_owned).into_iter().chain(some(&btf).map(|ty| ty.name().to_string())) {
+        meter.call();
+        meter.read(name.len());
+        if let Err(Error::AmbiguousEnumerator { ids, .. }) = btf.find_enumerator(&name) {
+            meter.write(ids.len() * size_of::<u32>());
+        }
+        meter.write(size_of_val(btf.find_all_enumerators(&name).as_slice()));
     }
 }
 

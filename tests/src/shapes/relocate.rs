@@ -12,6 +12,7 @@ const PTR: u8 = 2;
 const STRUCT: u8 = 4;
 const ENUM: u8 = 6;
 const TYPEDEF: u8 = 8;
+const FUNC: u8 = 12;
 const FUNC_PROTO: u8 = 13;
 
 // `enum bpf_core_relo_kind`.
@@ -43,6 +44,7 @@ pub const RELOCATIONS: &[Shape] = &[
     Shape::new("faults_of_one_long_name", faults_of_one_long_name),
     Shape::new("programs_of_one_name", programs_of_one_name),
     Shape::new("relocations_of_many_programs", relocations_of_many_programs),
+    Shape::new("relocations_of_many_functions", relocations_of_many_functions),
 ];
 
 /// An object, the BTF of a kernel, and those of many modules.
@@ -57,11 +59,19 @@ type Relocation = [u32; 4];
 /// The name of the section of programs.
 const SECTION: &str = "kprobe";
 
+/// A function of the first program: the instruction's number, the type.
+type Function = [u32; 2];
+
 /// An object whose programs are as long as their relocations need, each with
 /// these relocations.
-fn object(mut types: Blob, programs: &[(&str, Vec<Relocation>)]) -> Vec<u8> {
+fn object(types: Blob, programs: &[(&str, Vec<Relocation>)]) -> Vec<u8> {
+    object_of_functions(types, &[], programs)
+}
+
+fn object_of_functions(mut types: Blob, functions: &[Function], programs: &[(&str, Vec<Relocation>)]) -> Vec<u8> {
     let mut elf = ElfBlob::bpf(ByteOrder::NATIVE);
     let mut blocks = Vec::new();
+    let mut func_infos = Vec::new();
     let mut sections = Vec::new();
     let mut before: Option<(&str, u32)> = None;
     for (name, relocations) in programs {
@@ -69,6 +79,10 @@ fn object(mut types: Blob, programs: &[(&str, Vec<Relocation>)]) -> Vec<u8> {
             Some((same, offset)) if same == *name => offset,
             _ => types.string(name),
         };
+        if before.is_none() && !functions.is_empty() {
+            func_infos.extend([offset, functions.len() as u32]);
+            func_infos.extend(functions.iter().flat_map(|&[insn, ty]| [insn * 8, ty]));
+        }
         before = Some((name, offset));
         let last = relocations.iter().map(|relocation| relocation[0] + 1).max().unwrap_or(1);
         // `r0 = 1`: what a relocation that asks whether something exists has.
@@ -86,7 +100,7 @@ fn object(mut types: Blob, programs: &[(&str, Vec<Relocation>)]) -> Vec<u8> {
         }
     }
     elf.section(".BTF", types.build());
-    elf.section(".BTF.ext", ext([(8, Vec::new()), (16, Vec::new()), (16, blocks)]));
+    elf.section(".BTF.ext", ext([(8, func_infos), (16, Vec::new()), (16, blocks)]));
     sections.into_iter().for_each(|section| _ = elf.add(section));
     elf.build()
 }
@@ -358,6 +372,18 @@ fn relocations_of_many_programs(size: usize) -> Vec<Vec<u8>> {
     let names: Vec<String> = (0..size / 128).map(|at| format!("kprobe/f{at:06}")).collect();
     let programs: Vec<_> = names.iter().map(|name| (name.as_str(), vec![[0, 2, access, FIELD_EXISTS]])).collect();
     vec![object(local, &programs), structure(1, |_| "m".into()).build()]
+}
+
+/// All in one section.
+fn relocations_of_many_functions(size: usize) -> Vec<Vec<u8>> {
+    let mut local = structure(1, |_| "m".into());
+    let (access, name) = (local.string("0:0"), local.string("f"));
+    local.record(0, FUNC_PROTO, 0, false, 0, &[]).record(name, FUNC, 1, false, 3, &[]);
+    let count = (size / (EACH + 8)) as u32;
+    let functions: Vec<Function> = (0..count).map(|insn| [insn, 4]).collect();
+    let relocations = (0..count).map(|insn| [insn, 2, access, FIELD_EXISTS]).collect();
+    let object = object_of_functions(local, &functions, &[(SECTION, relocations)]);
+    vec![object, structure(1, |_| "m".into()).build()]
 }
 
 /// Each local type is looked for in all modules.

@@ -1,6 +1,6 @@
 //! Marks: the types and members that are kept.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, mem};
 
 use btf_build::Subset;
 use btf_types::{Btf, CoreReloKind, Kind, Type, format::Word};
@@ -8,7 +8,7 @@ use btf_types::{Btf, CoreReloKind, Kind, Type, format::Word};
 use crate::{
     Fault, Relocation, Targets,
     budget::Budget,
-    search::find_field,
+    search::FieldSearch,
     spec::{Class, Request, Spec, members, resolve},
     targets::CandidateId,
 };
@@ -22,6 +22,14 @@ pub(super) struct Marking<'t> {
     /// Types below this id are the kernel's, whatever layer sees them.
     first_of_modules: u32,
     marked: HashSet<(CandidateId, Extent)>,
+    paths: Paths<'t>,
+}
+
+/// The path of a relocation on both sides: memory that is used again.
+#[derive(Default)]
+struct Paths<'t> {
+    local: Spec<'t>,
+    search: FieldSearch<'t>,
 }
 
 /// How much of a type is kept.
@@ -45,7 +53,7 @@ impl<'t> Marking<'t> {
         let mut subset = Subset::new();
         let parts = targets.layers().map(|btf| subset.add(btf)).collect();
         let first_of_modules = targets.btf().map_or(0, Btf::type_count);
-        Self { targets, subset, parts, first_of_modules, marked: HashSet::new() }
+        Self { targets, subset, parts, first_of_modules, marked: HashSet::new(), paths: Paths::default() }
     }
 
     /// Keeps all types of a name, whole.
@@ -62,7 +70,7 @@ impl<'t> Marking<'t> {
     }
 
     /// Keeps what a relocation was resolved to.
-    pub(super) fn keep_for(&mut self, relocation: Relocation<'_>, budget: &Budget) -> Result<(), Fault> {
+    pub(super) fn keep_for(&mut self, relocation: Relocation<'t>, budget: &Budget) -> Result<(), Fault> {
         let Some(chosen) = relocation.record.chosen else { return Ok(()) };
         match Class::of(relocation.kind())? {
             Class::Field => self.keep_field(relocation, chosen, budget)?,
@@ -74,12 +82,25 @@ impl<'t> Marking<'t> {
     }
 
     /// Keeps the members on the way to a field.
-    fn keep_field(&mut self, relocation: Relocation<'_>, root: CandidateId, budget: &Budget) -> Result<(), Fault> {
-        let local = Spec::of_field(Request::new(relocation.core_relo()))?;
+    fn keep_field(&mut self, relocation: Relocation<'t>, root: CandidateId, budget: &Budget) -> Result<(), Fault> {
+        let mut paths = mem::take(&mut self.paths);
+        let kept = self.keep_path(&mut paths, relocation, root, budget);
+        self.paths = paths;
+        kept
+    }
+
+    fn keep_path(
+        &mut self,
+        paths: &mut Paths<'t>,
+        relocation: Relocation<'t>,
+        root: CandidateId,
+        budget: &Budget,
+    ) -> Result<(), Fault> {
+        paths.local.follow(Request::new(relocation.core_relo()))?;
         let mut ty = self.targets.type_of(root);
-        let Ok(spec) = find_field(&local, ty, budget)? else { return Ok(()) };
+        let Ok(path) = paths.search.find(&paths.local, ty, budget)? else { return Ok(()) };
         self.mark(root, Extent::Plain);
-        for &index in spec.raw.iter().skip(1) {
+        for &index in path.raw.iter().skip(1) {
             ty = resolve(ty)?;
             if let Type::Array(array) = ty {
                 ty = array.element();
