@@ -6,25 +6,26 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-use std::{fs, path::Path};
+use std::{fs, io::Write, path::Path};
 
-use btf_build::{Builder, Error, IntEncoding, distill};
-use btf_tests::fixtures;
-use btf_types::{Btf, Linkage, Struct, Typedef};
+use btf_build::{Builder, Distilled, Error, IntEncoding, distill};
+use btf_elf::BtfFile;
+use btf_tests::{elf_blob::ElfBlob, fixtures};
+use btf_types::{Btf, ByteOrder, Func, Linkage, Struct, Typedef};
 
 /// Which crate needs which file.
-const COPIES: &[(&str, &[&str])] = &[(
-    "btf-types",
-    &[
-        "kernel.btf",
-        "older.btf",
-        "probe.btf",
-        "probe.btf.ext",
-        "veth.btf",
-        "veth.distilled.base.btf",
-        "veth.distilled.btf",
-    ],
-)];
+const COPIES: &[(&str, &str)] = &[
+    ("btf-elf", "kernel.btf"),
+    ("btf-elf", "kernel.btf.gz"),
+    ("btf-elf", "veth.ko"),
+    ("btf-types", "kernel.btf"),
+    ("btf-types", "older.btf"),
+    ("btf-types", "probe.btf"),
+    ("btf-types", "probe.btf.ext"),
+    ("btf-types", "veth.btf"),
+    ("btf-types", "veth.distilled.base.btf"),
+    ("btf-types", "veth.distilled.btf"),
+];
 
 /// The program that the object's documentation says how to compile.
 const PROBE: &str = "../crates/btf-elf/doc/probe.bpf.o";
@@ -236,12 +237,33 @@ fn veth(kernel: &Btf) -> Result<Btf, Error> {
     b.finish()
 }
 
+/// The module as a file: with its distilled base, and a set of ids.
+fn veth_ko(veth: &Distilled) -> Vec<u8> {
+    const X86_64: u16 = 62;
+    let order = ByteOrder::Little;
+    let mut elf = ElfBlob { machine: X86_64, ..ElfBlob::bpf(order) };
+    elf.section(".BTF", veth.split.to_bytes(order).unwrap());
+    elf.section(".BTF.base", veth.base.to_bytes(order).unwrap());
+    let xmit = veth.split.find::<Func<'_>>("veth_xmit").unwrap().id();
+    let words = [1, 1, xmit, 0].map(u32::to_le_bytes).concat();
+    let ids = elf.section(".BTF_ids", words);
+    elf.variable("__BTF_ID__set8__veth_kfunc_ids", ids, 0);
+    elf.build()
+}
+
+/// The bytes compressed, in whatever way the encoder of this day does it.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 #[test]
 fn files_in_doc_are_what_is_built_here() {
     let kernel = kernel().unwrap();
     let veth = veth(&kernel).unwrap();
     let distilled = distill(&veth).unwrap();
-    let order = btf_types::ByteOrder::Little;
+    let order = ByteOrder::Little;
     let mut files: Vec<(&str, Vec<u8>)> = [
         ("kernel.btf", &kernel),
         ("older.btf", &older().unwrap()),
@@ -252,19 +274,23 @@ fn files_in_doc_are_what_is_built_here() {
     .map(|(name, btf)| (name, btf.to_bytes(order).unwrap()))
     .into();
     files.push(("probe.bpf.o", fixtures::read(PROBE)));
+    files.push(("veth.ko", veth_ko(&distilled)));
     for (name, section) in [("probe.btf", ".BTF"), ("probe.btf.ext", ".BTF.ext")] {
         files.push((name, fixtures::section(PROBE, section).unwrap()));
     }
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
     let is_renewed = std::env::var_os("BTF_GOLDEN").is_some_and(|value| value == "renew");
-    for (name, copied) in COPIES {
-        for file in *copied {
-            let path = crates.join(name).join("doc").join(file);
-            let (_, bytes) = files.iter().find(|(name, _)| name == file).unwrap();
-            if is_renewed {
-                fs::write(&path, bytes).unwrap();
-            }
-            assert!(fs::read(&path).is_ok_and(|found| found == *bytes), "{}: not what is built here", path.display());
+    for (name, file) in COPIES {
+        let path = crates.join(name).join("doc").join(file);
+        let plain = file.strip_suffix(".gz").unwrap_or(file);
+        let (_, bytes) = files.iter().find(|(name, _)| *name == plain).unwrap();
+        if is_renewed {
+            fs::write(&path, if plain == *file { bytes.clone() } else { gzip(bytes) }).unwrap();
         }
+        let found = match plain == *file {
+            true => fs::read(&path).unwrap_or_default(),
+            false => BtfFile::open(&path).unwrap().btf_bytes().unwrap().into(),
+        };
+        assert!(found == *bytes, "{}: not what is built here", path.display());
     }
 }

@@ -1,23 +1,72 @@
 //! BTF out of files: ELF, kernel modules and images, BPF objects, compressed
 //! or not.
 //!
-//! ```no_run
+//! ```
 //! # fn main() -> Result<(), btf_elf::Error> {
 //! use btf_elf::{BpfObject, BtfFile};
 //!
-//! // Any file that has BTF: what it is, it says itself.
-//! let vmlinux = BtfFile::open("/boot/vmlinuz-6.12.0")?.btf()?;
+//! # let (vmlinuz, module, program) = ("doc/kernel.btf.gz", "doc/veth.ko", "doc/probe.bpf.o");
+//! // Any file that has BTF, such as "/boot/vmlinuz-6.12.0": what it is, it says itself.
+//! let vmlinux = BtfFile::open(vmlinuz)?.btf()?;
 //! // A module's is split from its kernel's.
-//! let veth = BtfFile::open("veth.ko.xz")?.split_btf(&vmlinux)?;
+//! let veth = BtfFile::open(module)?.split_btf(&vmlinux)?;
+//! assert!(veth.is_split());
 //!
 //! // A BPF object, as a loader looks at it.
-//! let object = BpfObject::open("prog.bpf.o")?;
+//! let object = BpfObject::open(program)?;
 //! for map in object.maps()? {
 //!     println!("{} has keys of {} bytes", map.name(), map.key_size());
 //! }
 //! for program in object.programs() {
 //!     println!("{} has {} instructions", program.name(), program.instructions()?.len());
 //! }
+//! assert_eq!((object.maps()?.len(), object.programs().count()), (1, 2));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # When to use it
+//!
+//! When the BTF is in a file that is at hand, or a BPF object is to be loaded or
+//! inspected. To find the file of a kernel or module, use `btf-kernel`; to choose one
+//! out of an archive, `btf-archive`. What comes back is a [`types::Btf`].
+//!
+//! # Journeys
+//!
+//! What a file is, layer by layer, and its BTF as it is:
+//!
+//! ```
+//! # fn main() -> Result<(), btf_elf::Error> {
+//! # use btf_elf::BtfFile;
+//! let file = BtfFile::open("doc/kernel.btf.gz")?;
+//! let layers: Vec<_> = file.layers().iter().map(ToString::to_string).collect();
+//! assert_eq!(layers.join(" > "), "gzip > BTF");
+//! assert_eq!(file.btf_bytes()?[..2], [0x9f, 0xeb]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A loader's way through an object: its data sections with what is filled in, then
+//! its programs with what is to be relocated.
+//!
+//! ```
+//! # fn main() -> Result<(), btf_elf::Error> {
+//! # use btf_elf::BpfObject;
+//! let object = BpfObject::open("doc/probe.bpf.o")?;
+//! let mut seen = Vec::new();
+//! for section in object.data_sections() {
+//!     for variable in section.variables()? {
+//!         seen.push(format!("{}+{} {}", section.name(), variable.offset(), variable.ty().declare(variable.name())));
+//!     }
+//! }
+//! assert_eq!(seen[..2], [".bss+0 u64 total", ".maps+0 struct {...} bytes_sent"]);
+//!
+//! let btf = object.datasec_fixups().btf()?; // what BPF_BTF_LOAD takes
+//! assert_eq!(btf.types().len(), object.btf().types().len());
+//!
+//! let program = object.program("fentry/consume_skb").expect("the object has it");
+//! let relocations = program.relocations()?;
+//! assert_eq!(relocations.iter().map(|r| r.name().to_string()).collect::<Vec<_>>(), ["target_pid", "bytes_sent", "total"]);
 //! # Ok(())
 //! # }
 //! ```
@@ -34,6 +83,19 @@
 //! * [`Compression`]: decoding of gzip, xz, lzma, zstd, bzip2 and lz4, by
 //!   content, and within [`Limits`].
 //!
+//! # Errors
+//!
+//! One [`Error`] for all of it. What opens a path wraps it in [`Error::File`], so that
+//! the message names the file; [`Error::without_file`] is what is inside.
+//!
+//! ```
+//! use btf_elf::{BtfFile, Error};
+//!
+//! let error = BtfFile::open("doc/no-such-file").unwrap_err();
+//! assert!(error.to_string().contains("doc/no-such-file"));
+//! assert!(matches!(error.without_file(), Error::Io { .. }));
+//! ```
+//!
 //! # Damaged files
 //!
 //! No file panics, hangs, or takes more memory than a small multiple of its
@@ -45,8 +107,14 @@
 //! `gzip`, `xz` (with lzma), `zstd`, `lz4` (all on by default) and `bzip2`: what
 //! can be decoded. Without one, a file that needs it is an error that says so.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod bpf;
 mod container;

@@ -15,6 +15,17 @@ pub struct DataSection<'obj> {
 }
 
 /// What a section is to a loader.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::{BpfObject, DataKind};
+///
+/// let object = BpfObject::open("doc/probe.bpf.o")?;
+/// let kinds: Vec<_> = object.data_sections().map(|section| section.kind()).collect();
+/// assert_eq!(kinds, [DataKind::Zero, DataKind::Maps, DataKind::ReadOnly, DataKind::Other]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DataKind {

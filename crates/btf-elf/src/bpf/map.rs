@@ -24,6 +24,19 @@ use crate::{
 };
 
 /// The definition of a map.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::{BpfObject, Pinning};
+///
+/// let object = BpfObject::open("doc/probe.bpf.o")?;
+/// let map = &object.maps()?[0];
+/// assert_eq!((map.key_size(), map.value_size(), map.max_entries()), (4, 8, 1024));
+/// assert_eq!(map.key().unwrap().to_string(), "struct key");
+/// assert_eq!((map.pinning(), map.holds().is_none()), (Pinning::None, true));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Map<'obj> {
     definition: Arc<Definition<'obj>>,
@@ -440,6 +453,17 @@ fn values<'obj>(
 
 /// The type of a map, a number of `enum bpf_map_type` in
 /// `include/uapi/linux/bpf.h`.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::MapType;
+///
+/// assert_eq!(MapType(1).name(), Some("hash"));
+/// assert_eq!(MapType::PROG_ARRAY.to_string(), "prog_array");
+/// assert_eq!(MapType(4096).name(), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MapType(pub u32);
 

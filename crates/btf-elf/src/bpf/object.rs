@@ -15,6 +15,21 @@ use crate::{
 ///
 /// It says what is in the file, and nothing more: what to do about it (create
 /// the maps, relocate the programs, load them) is the loader's.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::{BpfObject, MapType};
+///
+/// let object = BpfObject::open("doc/probe.bpf.o")?;
+/// assert_eq!(object.license()?.unwrap(), "Dual MIT/GPL");
+/// for program in object.programs() {
+///     println!("{}: {} instructions", program.name(), program.instructions()?.len());
+/// }
+/// let maps = object.maps()?;
+/// assert_eq!((maps[0].name(), maps[0].map_type()), ("bytes_sent".into(), Some(MapType(1))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct BpfObject {
     elf: Elf,
@@ -63,6 +78,17 @@ impl BpfObject {
 
     /// What it says of its instructions, read when first asked for; older
     /// objects do not.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_elf::Error> {
+    /// use btf_elf::BpfObject;
+    ///
+    /// let object = BpfObject::open("doc/probe.bpf.o")?;
+    /// let ext = object.btf_ext()?.expect("clang writes one");
+    /// assert_eq!(ext.core_relos().len(), 4);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -117,6 +143,20 @@ impl BpfObject {
     }
 
     /// The first of them that has this name.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_elf::Error> {
+    /// use btf_elf::BpfObject;
+    ///
+    /// let object = BpfObject::open("doc/probe.bpf.o")?;
+    /// let rodata = object.data_section(".rodata").unwrap();
+    /// let target_pid = rodata.variables()?.next().unwrap();
+    /// let at = target_pid.offset() as usize..(target_pid.offset() + target_pid.size()) as usize;
+    /// // The value that a loader may change before it loads the program.
+    /// assert_eq!(rodata.contents()?.unwrap()[at], 1u32.to_le_bytes());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn data_section(&self, name: impl AsRef<[u8]>) -> Option<DataSection<'_>> {
         let name = name.as_ref();
         self.data_sections().find(|section| Type::from(section.datasec()).is_named(name))

@@ -107,6 +107,18 @@ impl<'obj> ProgramSection<'obj> {
     /// CO-RE relocations of its instructions, by rising offset as compilers
     /// write them.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_elf::Error> {
+    /// use btf_elf::BpfObject;
+    ///
+    /// let object = BpfObject::open("doc/probe.bpf.o")?;
+    /// let program = object.program("tp_btf/sched_switch").unwrap();
+    /// let relos: Vec<_> = program.core_relos()?.map(|relo| (relo.insn_offset(), relo.ty().to_string())).collect();
+    /// assert_eq!(relos, [(16, "struct task_struct".into()), (56, "struct task_struct___old".into())]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`ProgramSection::btf_ext`].
@@ -137,6 +149,19 @@ impl fmt::Debug for ProgramSection<'_> {
 }
 
 /// A function of a program section.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::BpfObject;
+///
+/// let object = BpfObject::open("doc/probe.bpf.o")?;
+/// let program = object.program("fentry/consume_skb").unwrap();
+/// let function = program.functions()?[0];
+/// assert_eq!((function.name(), function.size()), ("count".into(), 168));
+/// assert_eq!(function.func().unwrap().params().next().unwrap().to_string(), "u64 *ctx");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Function<'obj> {
     symbol: Symbol<'obj>,
@@ -177,6 +202,19 @@ impl<'obj> Function<'obj> {
 }
 
 /// The instructions of a section.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::BpfObject;
+///
+/// let object = BpfObject::open("doc/probe.bpf.o")?;
+/// let program = object.program("tp_btf/sched_switch").unwrap();
+/// let instructions = program.instructions()?;
+/// assert_eq!((instructions.len(), instructions.as_bytes().len()), (9, 72));
+/// assert_eq!(instructions.at(8).unwrap().opcode, 0x79); // r1 = *(u64 *)(r1 + 8)
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instructions {
     bytes: Bytes,

@@ -15,12 +15,14 @@ use crate::{BpfObject, Compression, Elf, Error, Layer, Limits};
 /// A file that has BTF in it: raw BTF, ELF, a kernel image, or any of these
 /// compressed.
 ///
-/// ```no_run
+/// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
-/// use btf_elf::BtfFile;
+/// use btf_elf::{BtfFile, types::Struct};
 ///
-/// let vmlinux = BtfFile::open("/boot/vmlinuz-6.12.0")?.btf()?;
-/// let veth = BtfFile::open("/lib/modules/6.12.0/kernel/drivers/net/veth.ko.xz")?.split_btf(&vmlinux)?;
+/// # let (vmlinuz, module) = ("doc/kernel.btf.gz", "doc/veth.ko");
+/// let vmlinux = BtfFile::open(vmlinuz)?.btf()?; // "/boot/vmlinuz-6.12.0"
+/// let veth = BtfFile::open(module)?.split_btf(&vmlinux)?; // "veth.ko.xz"
+/// assert_eq!(veth.find::<Struct<'_>>("veth_priv")?.size(), 48);
 /// # Ok(())
 /// # }
 /// ```
@@ -35,6 +37,18 @@ const DEPTH: usize = 4;
 
 impl BtfFile {
     /// What the file is, the outermost first.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_elf::Error> {
+    /// use btf_elf::{BtfFile, Compression, Layer};
+    ///
+    /// let file = BtfFile::open("doc/kernel.btf.gz")?;
+    /// let layers: Vec<_> = file.layers().iter().map(ToString::to_string).collect();
+    /// assert_eq!(layers, ["gzip", "BTF"]);
+    /// assert!(matches!(file.layers()[0], Layer::Compressed { compression: Compression::Gzip, .. }));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
         &self.layers
@@ -59,6 +73,17 @@ impl BtfFile {
     }
 
     /// The BPF object that it is.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_elf::Error> {
+    /// use btf_elf::{BtfFile, Error};
+    ///
+    /// let object = BtfFile::open("doc/probe.bpf.o")?.into_object()?;
+    /// assert_eq!(object.programs().count(), 2);
+    /// assert!(matches!(BtfFile::open("doc/veth.ko")?.into_object(), Err(Error::NotBpf { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -101,6 +126,18 @@ impl BtfFile {
     }
 
     /// The BTF of a module, on the BTF of its kernel.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_elf::Error> {
+    /// use btf_elf::{BtfFile, types::Func};
+    ///
+    /// let vmlinux = BtfFile::open("doc/kernel.btf")?.btf()?; // "/sys/kernel/btf/vmlinux"
+    /// let veth = BtfFile::open("doc/veth.ko")?.split_btf(&vmlinux)?;
+    /// let xmit: Func<'_> = veth.find("veth_xmit")?;
+    /// assert_eq!(xmit.params().next().unwrap().ty().target().unwrap(), vmlinux.find("sk_buff")?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

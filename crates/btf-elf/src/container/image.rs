@@ -25,6 +25,18 @@ use super::{input::Input, layer::Content, limits::Budget, scan};
 use crate::{Compression, Elf, Error, Layer, Payload, PayloadFault};
 
 /// What a kernel image is.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::ImageKind;
+///
+/// let mut head = [0; 0x210];
+/// head[0x202..0x206].copy_from_slice(b"HdrS");
+/// assert_eq!(ImageKind::detect(&head), ImageKind::BzImage);
+/// assert_eq!(ImageKind::detect(b"anything else"), ImageKind::Other);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ImageKind {

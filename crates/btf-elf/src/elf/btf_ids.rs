@@ -20,6 +20,21 @@ use super::{raw::word, strings::NameBudget};
 use crate::{Elf, Error, Section};
 
 /// Contents of `.BTF_ids`.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::Elf;
+///
+/// let elf = Elf::open("doc/veth.ko")?;
+/// let btf = elf.btf()?;
+/// let ids = elf.btf_ids()?.expect("modules with kfuncs have ids of them");
+/// let set = ids.sets().next().expect("one set");
+/// assert_eq!((set.name(), set.flags()), ("veth_kfunc_ids".into(), Some(1))); // of kfuncs
+/// let (id, flags) = set.ids().next().expect("one id");
+/// assert_eq!((btf.type_by_id(id)?.name(), flags), ("veth_xmit".into(), Some(0)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BtfIds<'elf> {
     words: Vec<u32>,

@@ -47,6 +47,18 @@ display_names! {
 ///
 /// Opening it reads its header, its table of sections and their names; what is
 /// in a section is read when it is asked for.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::{Elf, ElfType, Machine};
+///
+/// let elf = Elf::open("doc/veth.ko")?;
+/// assert_eq!((elf.machine(), elf.elf_type()), (Machine::X86_64, ElfType::REL));
+/// let sections: Vec<_> = elf.sections().map(|section| section.name().to_string()).collect();
+/// assert_eq!(sections[..4], ["", ".BTF", ".BTF.base", ".BTF_ids"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Elf {
     input: Input,
@@ -282,6 +294,17 @@ impl Elf {
     }
 
     /// The base that a module brings along in `.BTF.base`, if it does.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_elf::Error> {
+    /// use btf_elf::Elf;
+    ///
+    /// let elf = Elf::open("doc/veth.ko")?;
+    /// let base = elf.base_btf()?.expect("it was built apart from its kernel");
+    /// assert_eq!(base.type_by_id(4)?.to_string(), "struct sk_buff");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

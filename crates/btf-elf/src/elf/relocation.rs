@@ -88,6 +88,19 @@ impl<'elf> Relocation<'elf> {
 /// Relocations of a section, by rising offset.
 ///
 /// They are decoded one by one out of the file's tables, which this holds.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::{BpfObject, RelocationType};
+///
+/// let object = BpfObject::open("doc/probe.bpf.o")?;
+/// let relocations = object.program("fentry/consume_skb").unwrap().relocations()?;
+/// let names: Vec<_> = relocations.iter().map(|r| (r.offset(), r.name().to_string())).collect();
+/// assert_eq!(names, [(8, "target_pid".into()), (56, "bytes_sent".into()), (112, "total".into())]);
+/// assert_eq!(relocations.get(0).unwrap().r_type(), RelocationType::BPF_64_64);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Relocations<'elf> {
     elf: &'elf Elf,

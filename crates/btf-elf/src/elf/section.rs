@@ -103,6 +103,18 @@ impl SectionHeader {
 }
 
 /// A section of an ELF file.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::{BpfObject, SectionType};
+///
+/// let object = BpfObject::open("doc/probe.bpf.o")?;
+/// let license = object.elf().section("license").unwrap();
+/// assert_eq!((license.section_type(), license.size()), (SectionType::PROGBITS, 13));
+/// assert_eq!(license.data()?, "Dual MIT/GPL\0");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Section<'elf> {
     elf: &'elf Elf,

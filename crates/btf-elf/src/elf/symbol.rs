@@ -119,6 +119,18 @@ impl SymbolTable {
 }
 
 /// A symbol of an ELF file.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::BpfObject;
+///
+/// let object = BpfObject::open("doc/probe.bpf.o")?;
+/// let function = object.elf().symbols()?.find(|symbol| symbol.name() == "on_switch").unwrap();
+/// assert!(function.is_function() && !function.is_local());
+/// assert_eq!(function.section().unwrap().name(), "tp_btf/sched_switch");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Symbol<'elf> {
     elf: &'elf Elf,

@@ -35,6 +35,20 @@ use crate::{
 pub use self::layout::{DatasecLayout, EntryLayout};
 
 /// What a loader fills in of the DATASECs of an object.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use btf_elf::{BpfObject, types::Datasec};
+///
+/// let object = BpfObject::open("doc/probe.bpf.o")?;
+/// // The compiler leaves sizes of sections to the loader.
+/// assert_eq!(object.btf().find::<Datasec<'_>>(".bss")?.size(), 0);
+/// let btf = object.datasec_fixups().btf()?;
+/// assert_eq!(btf.find::<Datasec<'_>>(".bss")?.size(), 8);
+/// assert!(object.datasec_fixups().faults().next().is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct DatasecFixups {
     btf: Btf,

@@ -24,6 +24,23 @@ use std::{
 use crate::{Error, Limits};
 
 /// What bytes can be compressed with.
+///
+/// ```
+/// # fn main() -> Result<(), btf_elf::Error> {
+/// use std::io::Read;
+///
+/// use btf_elf::{Compression, Limits};
+///
+/// # let bytes = std::fs::read("doc/kernel.btf.gz").unwrap();
+/// let compression = Compression::detect(&bytes).expect("it is compressed");
+/// assert_eq!(compression, Compression::Gzip);
+///
+/// let mut start = [0; 4];
+/// compression.decoder(bytes.as_slice(), &Limits::BTF)?.read_exact(&mut start)?;
+/// assert_eq!(start[..2], [0x9f, 0xeb]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Compression {
@@ -124,6 +141,18 @@ impl Compression {
     }
 
     /// Decodes all of it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_elf::Error> {
+    /// use btf_elf::{Compression, Error, Limits};
+    ///
+    /// # let bytes = std::fs::read("doc/kernel.btf.gz").unwrap();
+    /// let btf = Compression::Gzip.decode(&bytes, &Limits::BTF)?;
+    /// let small = Limits::BTF.output(btf.len() as u64 - 1);
+    /// assert!(matches!(Compression::Gzip.decode(&bytes, &small), Err(Error::OutputLimit { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
