@@ -48,6 +48,16 @@ pub enum Error {
         /// The limit.
         limit: u32,
     },
+    /// A variable of a section overlaps another, or is beyond the end of the section. So
+    /// it is before the sections of an object were fixed up.
+    #[error("{variable} in section {section} overlaps another variable or the end of the section: was it fixed up?")]
+    #[non_exhaustive]
+    Misplaced {
+        /// The name of the section.
+        section: OwnedName,
+        /// The variable.
+        variable: TypeRef,
+    },
     /// Anonymous types, padding or parameters are repeated far more often than the
     /// BTF has types. No compiler writes such BTF.
     #[error("{ty} expands to too much code: more than {limit} steps for this BTF")]

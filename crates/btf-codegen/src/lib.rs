@@ -32,6 +32,9 @@
 
 pub mod c;
 mod error;
+mod output;
+mod root;
+pub mod rust;
 
 #[doc(no_inline)]
 pub use btf_types;

@@ -8,11 +8,10 @@ use std::{
 use btf_types::{Btf, Name, Type};
 
 use super::{
-    names::Word,
     printer::{Form, Printer},
     sort::sorted,
 };
-use crate::Error;
+use crate::{Error, output::Bytes, root::Root};
 
 const GUARD: &str = "__VMLINUX_H__";
 
@@ -38,13 +37,6 @@ pub struct Header {
     static_asserts: bool,
     no_preserve_access_index: bool,
     guard: Option<String>,
-}
-
-/// A type that is wanted, with all that it needs.
-#[derive(Debug, Clone)]
-enum Root {
-    Id(u32),
-    Name(String),
 }
 
 impl Header {
@@ -127,12 +119,7 @@ impl Header {
     ///
     /// As for [`Header::write`].
     pub fn write_to(&self, btf: &Btf, out: &mut impl io::Write) -> Result<(), Error> {
-        let mut bytes = Bytes { out, error: None };
-        let result = self.print(btf, &mut bytes);
-        match bytes.error {
-            Some(error) => Err(Error::Output(error)),
-            None => result,
-        }
+        Bytes::write(out, |out| self.print(btf, out))
     }
 
     /// The definition of one type alone, without what it needs and without a `;`: a
@@ -204,10 +191,7 @@ impl Header {
     }
 
     fn print(&self, btf: &Btf, out: &mut dyn fmt::Write) -> Result<(), Error> {
-        let mut roots = Vec::new();
-        for root in &self.roots {
-            root.types(btf, &mut roots)?;
-        }
+        let roots = Root::all(&self.roots, btf)?;
         let mut printer = Printer::new(btf, self.form(), out);
         let is_split_off = self.own && btf.is_split();
         let ids = if is_split_off { btf.own_ids() } else { 1..btf.type_count() };
@@ -274,56 +258,5 @@ impl Header {
         }
         let guard = self.guard.as_deref().unwrap_or(if self.own { "__VMLINUX_OWN_H__" } else { GUARD });
         writeln!(out, "#endif /* {guard} */")
-    }
-}
-
-impl Root {
-    /// The types that are meant.
-    fn types<'btf>(&self, btf: &'btf Btf, to: &mut Vec<Type<'btf>>) -> Result<(), Error> {
-        let name = match self {
-            Self::Id(id) => {
-                let ty = btf.type_by_id(*id).map_err(|_| Error::NoSuchRoot { root: format!("#{id}") })?;
-                to.push(ty);
-                return Ok(());
-            }
-            Self::Name(name) => name,
-        };
-        let (word, bare) = match name.split_once(' ') {
-            Some((word @ ("struct" | "union" | "enum" | "typedef"), bare)) => (Some(word), bare.trim_start()),
-            _ => (None, name.as_str()),
-        };
-        let found = btf.find_all::<Type<'_>>(bare);
-        let is_meant = |ty: &Type<'_>| match (Word::of(*ty), word) {
-            (Word::None, None) => matches!(ty, Type::Typedef(_)),
-            (Word::None, Some(word)) => word == "typedef" && matches!(ty, Type::Typedef(_)),
-            (of, word) => word.is_none_or(|word| word == of.as_str()),
-        };
-        let meant: Vec<_> = found.iter().copied().filter(is_meant).collect();
-        // A definition makes forward declarations superfluous.
-        let is_definition = |ty: &Type<'_>| !matches!(ty, Type::Fwd(_));
-        let has_definition = meant.iter().any(is_definition);
-        if meant.is_empty() {
-            return Err(match found.first() {
-                Some(other) if word.is_none() => Error::NotDefinable { root: name.clone(), kind: other.kind() },
-                _ => Error::NoSuchRoot { root: name.clone() },
-            });
-        }
-        to.extend(meant.into_iter().filter(|ty| !has_definition || is_definition(ty)));
-        Ok(())
-    }
-}
-
-/// Writes text as bytes, and keeps the error that a [`fmt::Write`] cannot return.
-struct Bytes<'o, W> {
-    out: &'o mut W,
-    error: Option<io::Error>,
-}
-
-impl<W: io::Write> fmt::Write for Bytes<'_, W> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.out.write_all(text.as_bytes()).map_err(|error| {
-            self.error = Some(error);
-            fmt::Error
-        })
     }
 }

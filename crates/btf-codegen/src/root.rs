@@ -1,0 +1,65 @@
+//! Root types: types that are asked for, by name or id.
+
+use btf_types::{Btf, Type};
+
+use crate::Error;
+
+/// A type that is wanted, with all that it needs.
+#[derive(Debug, Clone)]
+pub(crate) enum Root {
+    Id(u32),
+    Name(String),
+}
+
+impl Root {
+    /// The types that some roots mean.
+    pub(crate) fn all<'btf>(roots: &[Self], btf: &'btf Btf) -> Result<Vec<Type<'btf>>, Error> {
+        let mut types = Vec::with_capacity(roots.len());
+        for root in roots {
+            root.types(btf, &mut types)?;
+        }
+        Ok(types)
+    }
+
+    /// The types that are meant.
+    fn types<'btf>(&self, btf: &'btf Btf, to: &mut Vec<Type<'btf>>) -> Result<(), Error> {
+        let name = match self {
+            Self::Id(id) => {
+                let ty = btf.type_by_id(*id).map_err(|_| Error::NoSuchRoot { root: format!("#{id}") })?;
+                to.push(ty);
+                return Ok(());
+            }
+            Self::Name(name) => name,
+        };
+        let (word, bare) = match name.split_once(' ') {
+            Some((word @ ("struct" | "union" | "enum" | "typedef"), bare)) => (Some(word), bare.trim_start()),
+            _ => (None, name.as_str()),
+        };
+        let found = btf.find_all::<Type<'_>>(bare);
+        let is_meant = |ty: &Type<'_>| keyword(*ty).is_some_and(|keyword| word.is_none_or(|word| word == keyword));
+        let meant: Vec<_> = found.iter().copied().filter(is_meant).collect();
+        // A definition makes forward declarations superfluous.
+        let is_definition = |ty: &Type<'_>| !matches!(ty, Type::Fwd(_));
+        let has_definition = meant.iter().any(is_definition);
+        if meant.is_empty() {
+            return Err(match found.first() {
+                Some(other) if word.is_none() => Error::NotDefinable { root: name.clone(), kind: other.kind() },
+                _ => Error::NoSuchRoot { root: name.clone() },
+            });
+        }
+        to.extend(meant.into_iter().filter(|ty| !has_definition || is_definition(ty)));
+        Ok(())
+    }
+}
+
+/// The keyword of C by which a type is defined; `None` if it has no definition.
+fn keyword(ty: Type<'_>) -> Option<&'static str> {
+    Some(match ty {
+        Type::Struct(_) => "struct",
+        Type::Union(_) => "union",
+        Type::Fwd(fwd) => fwd.declares().as_str(),
+        Type::Enum(_) | Type::Enum64(_) => "enum",
+        Type::Typedef(_) => "typedef",
+        _ => return None,
+    })
+}

@@ -1,0 +1,74 @@
+//! Typedefs, and declarations of what is not defined.
+
+use btf_types::{Type, Typedef};
+
+use super::{
+    generator::{Generator, put},
+    naming::NAME,
+};
+use crate::{Error, TypeRef};
+
+/// A type has not been looked at.
+const NEW: u8 = 0;
+/// What it leads to is being looked at.
+const OPEN: u8 = 1;
+/// It leads to nothing that leads back.
+const DONE: u8 = 2;
+
+impl<'btf> Generator<'btf, '_> {
+    /// Writes a typedef.
+    pub(super) fn alias(&mut self, typedef: Typedef<'btf>) -> Result<(), Error> {
+        let name = self.name_of(typedef.into());
+        self.put("    /// Typedef: ");
+        self.put_declaration(typedef.target(), typedef.as_type().name_start(NAME), None);
+        put!(self, "\n    pub type {name} = ");
+        self.put_any_type(typedef.target(), 0)?;
+        self.put(";\n\n");
+        Ok(())
+    }
+
+    /// Looks for typedefs that lead to themselves, not by way of a struct or union.
+    pub(super) fn refuse_cycles(&mut self) -> Result<(), Error> {
+        let mut states = vec![NEW; self.btf.type_count() as usize];
+        for ty in self.selection.types.clone() {
+            if matches!(ty, Type::Typedef(_)) {
+                self.refuse_cycle(ty, &mut states)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_cycle(&mut self, start: Type<'btf>, states: &mut [u8]) -> Result<(), Error> {
+        let mut open = vec![Visit::Enter(start)];
+        while let Some(visit) = open.pop() {
+            self.step()?;
+            let (Visit::Enter(ty) | Visit::Leave(ty)) = visit;
+            let Some(state) = states.get_mut(ty.id() as usize) else { continue };
+            match (visit, *state) {
+                (Visit::Leave(_), _) => *state = DONE,
+                (Visit::Enter(_), NEW) => {
+                    *state = OPEN;
+                    open.push(Visit::Leave(ty));
+                    match ty {
+                        Type::FuncProto(proto) => {
+                            open.push(Visit::Enter(proto.return_type()));
+                            open.extend(proto.params().map(|param| Visit::Enter(param.ty())));
+                        }
+                        Type::Array(array) => open.push(Visit::Enter(array.element())),
+                        _ => open.extend(ty.target().map(Visit::Enter)),
+                    }
+                }
+                (Visit::Enter(_), OPEN) => return Err(Error::Cycle { ty: TypeRef::of(ty) }),
+                (Visit::Enter(_), _) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A step on the way through the types that the spelling of a type has in it.
+#[derive(Clone, Copy)]
+enum Visit<'btf> {
+    Enter(Type<'btf>),
+    Leave(Type<'btf>),
+}

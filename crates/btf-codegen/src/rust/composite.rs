@@ -1,0 +1,218 @@
+//! Structs and unions.
+
+use btf_types::{Composite, Name, Type};
+
+use super::{
+    generator::{Generator, put},
+    layout::{Body, Field, Item, Layout, Measure, Place, Plan, What, Writing},
+    names::{Ident, Taken},
+    naming::field_name,
+};
+use crate::Error;
+
+/// What a member is called in the text.
+#[derive(Debug, Default)]
+pub(super) struct FieldNames {
+    /// Of the members, by their index.
+    names: Vec<String>,
+    /// Of fields and methods alike.
+    pub(super) taken: Taken,
+}
+
+impl FieldNames {
+    /// Names for these, by their index.
+    pub(super) fn new(names: impl Iterator<Item = String>) -> Self {
+        let mut taken = Taken::default();
+        let names = names.map(|name| taken.claim(name)).collect();
+        Self { names, taken }
+    }
+
+    pub(super) fn get(&self, field: &Field<'_>) -> &str {
+        self.names.get(field.index as usize).map_or("", String::as_str)
+    }
+}
+
+/// A field of bytes, in which members lie that have methods.
+#[derive(Debug)]
+struct Storage {
+    name: String,
+    /// In bytes.
+    offset: u64,
+    size: u64,
+}
+
+/// Methods that get and set a member.
+#[derive(Debug)]
+pub(super) struct Access<'f, 'btf> {
+    pub(super) field: Field<'btf>,
+    pub(super) getter: &'f str,
+    pub(super) setter: String,
+    /// The field of bytes in which it lies.
+    pub(super) bytes: &'f str,
+    /// Where it lies there, in bits.
+    pub(super) at: u64,
+}
+
+impl<'btf> Generator<'btf, '_> {
+    /// Writes a struct or union: its definition, its methods and its assertions.
+    pub(super) fn composite(&mut self, ty: Composite<'btf>) -> Result<(), Error> {
+        let id = ty.as_type();
+        if !self.selection.is_defined(ty.id()) {
+            self.declared(id);
+            return Ok(());
+        }
+        let layout = self.layout(ty, 0)?;
+        let body = self.body(ty, 0)?;
+        debug_assert_eq!(body.layout, layout, "a layout is what it is");
+        let mut names = FieldNames::new(ty.members().map(field_name));
+        let name = self.name_of(id);
+        let is_union = body.is_union();
+        self.put("    /// ");
+        self.put_declaration(id, Name::EMPTY, None);
+        put!(self, ", {} bytes", ty.size());
+        self.put(match body.layout.plan {
+            Plan::Packed => ", packed.\n",
+            _ => ".\n",
+        });
+        self.head(body.layout, is_union);
+        put!(self, "    pub {} {name} {{\n", if is_union { "union" } else { "struct" });
+        self.members(&name, ty.size().into(), &body, &mut names)
+    }
+
+    /// Writes a type of which only the name is known.
+    pub(super) fn declared(&mut self, ty: Type<'btf>) {
+        let name = self.name_of(ty);
+        self.put("    /// ");
+        self.put_declaration(ty, Name::EMPTY, None);
+        self.put(", not defined here: only pointed to.\n    #[repr(C)]\n");
+        put!(self, "    pub struct {name} {{\n        _opaque: [u8; 0],\n    }}\n\n");
+    }
+
+    /// Writes the attributes of a struct or union.
+    pub(super) fn head(&mut self, layout: Layout, is_union: bool) {
+        match layout.plan {
+            Plan::Packed => self.put("    #[repr(C, packed)]\n"),
+            Plan::Fields { is_aligned: false } => self.put("    #[repr(C)]\n"),
+            _ if layout.align() == 1 => self.put("    #[repr(C)]\n"),
+            _ => put!(self, "    #[repr(C, align({}))]\n", layout.align()),
+        }
+        self.put(if is_union { "    #[derive(Clone, Copy)]\n" } else { "    #[derive(Clone, Copy, Debug)]\n" });
+        self.derives(is_union, layout.has_union);
+    }
+
+    /// Writes the fields of a struct, union or section, and all that comes after it.
+    pub(super) fn members(
+        &mut self,
+        name: &str,
+        size: u64,
+        body: &Body<'btf>,
+        names: &mut FieldNames,
+    ) -> Result<(), Error> {
+        let storage = self.fields_of(body, size, names)?;
+        self.put("    }\n\n");
+        self.traits(name, body.layout.has_union, body.is_union());
+        self.methods(name, body, names, &storage)?;
+        self.asserts(name, size, body, names)?;
+        self.flush_full()
+    }
+
+    /// Writes the fields. Returns those that are bytes with members in them.
+    fn fields_of(&mut self, body: &Body<'btf>, size: u64, names: &mut FieldNames) -> Result<Vec<Storage>, Error> {
+        let mut storage = Vec::new();
+        if body.layout.plan == Plan::Opaque {
+            let name = names.taken.claim("_bytes".into());
+            put!(self, "        {name}: [u8; {size}],\n");
+            storage.push(Storage { name, offset: 0, size });
+        }
+        for item in &body.items {
+            self.step()?;
+            storage.extend(self.field(item, names)?);
+            self.flush_full()?;
+        }
+        Ok(storage)
+    }
+
+    fn field(&mut self, item: &Item<'btf>, names: &mut FieldNames) -> Result<Option<Storage>, Error> {
+        let word = match item.what {
+            What::Field(field, _, writing @ (Writing::Plain | Writing::Lowered)) => {
+                self.put("        /// ");
+                self.put_declaration(field.ty, field.name, None);
+                put!(self, ", offset {}\n        pub {}: ", item.offset, Ident(names.get(&field)));
+                self.put_value_type(field.ty, writing, 0)?;
+                self.put(",\n");
+                return Ok(None);
+            }
+            What::Field(_, _, Writing::Bytes) => "_bytes",
+            What::Bits => "_bits",
+            What::Padding => "_pad",
+        };
+        let name = names.taken.claim(format!("{word}_{}", item.offset));
+        put!(self, "        {name}: [u8; {}],\n", item.size);
+        let has_members = !matches!(item.what, What::Padding);
+        Ok(has_members.then_some(Storage { name, offset: item.offset, size: item.size }))
+    }
+
+    /// Writes the methods for what is not a field: bitfields, and what lies in bytes.
+    fn methods(&mut self, name: &str, body: &Body<'btf>, names: &FieldNames, storage: &[Storage]) -> Result<(), Error> {
+        let mut setters = Taken::default();
+        if !storage.is_empty() {
+            body.fields.iter().for_each(|field| drop(setters.claim(names.get(field).to_owned())));
+        }
+        let mut is_first = true;
+        for field in &body.fields {
+            let Some((bytes, at)) = holder(storage, field) else { continue };
+            self.step()?;
+            let getter = names.get(field);
+            let setter = setters.claim(format!("set_{getter}"));
+            if is_first {
+                put!(self, "    impl {name} {{\n");
+            } else {
+                self.put("\n");
+            }
+            is_first = false;
+            let access = Access { field: *field, getter, setter, bytes, at };
+            match field.place {
+                Place::Bits(unit, width) => self.bitfield(&access, unit, width)?,
+                Place::Bytes(measure) => self.access(&access, measure)?,
+                Place::Nowhere => {}
+            }
+            self.flush_full()?;
+        }
+        self.put(if is_first { "" } else { "    }\n\n" });
+        Ok(())
+    }
+
+    /// Writes the methods for a member that lies in bytes.
+    fn access(&mut self, access: &Access<'_, 'btf>, measure: Measure) -> Result<(), Error> {
+        let Access { field, getter, setter, bytes, at } = access;
+        self.used.read_at = true;
+        self.put("        /// ");
+        self.put_declaration(field.ty, field.name, None);
+        put!(self, ", offset {}.\n        pub fn {}(&self) -> ", field.offset / 8, Ident(getter));
+        self.put_value_type(field.ty, Writing::Plain, 0)?;
+        put!(self, " {{\n            read_at(&self.{bytes}, {})\n        }}\n", at / 8);
+        if measure.has_union {
+            return Ok(());
+        }
+        self.used.write_at = true;
+        put!(self, "\n        /// Sets [`Self::{getter}`].\n");
+        put!(self, "        pub fn {}(&mut self, value: ", Ident(setter));
+        self.put_value_type(field.ty, Writing::Plain, 0)?;
+        put!(self, ") {{\n            write_at(&mut self.{bytes}, {}, value);\n        }}\n", at / 8);
+        Ok(())
+    }
+}
+
+/// The field of bytes in which a member lies that can be read there, and the bit of it
+/// at which it begins.
+fn holder<'s>(storage: &'s [Storage], field: &Field<'_>) -> Option<(&'s str, u64)> {
+    let index = storage.partition_point(|bytes| 8 * bytes.offset <= field.offset).checked_sub(1)?;
+    let bytes = storage.get(index)?;
+    let at = field.offset - 8 * bytes.offset;
+    let (width, is_readable) = match field.place {
+        Place::Bytes(measure) => (8 * measure.size, at.is_multiple_of(8)),
+        Place::Bits(_, width) => (width, !field.name.is_empty()),
+        Place::Nowhere => return None,
+    };
+    (is_readable && at + width <= 8 * bytes.size).then_some((bytes.name.as_str(), at))
+}

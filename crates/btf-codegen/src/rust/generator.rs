@@ -1,0 +1,108 @@
+//! The state of one run: which types are wanted, what they are called, how they are
+//! laid out, and the text that is on its way out.
+
+use std::fmt::{self, Write as _};
+
+use btf_types::{Btf, Type};
+
+use super::{layout::Layout, names::Names, select::Selection, support::Used, types::Form};
+use crate::{Error, TypeRef};
+
+/// Bytes of text that are gathered before they are handed on.
+const BUFFER: usize = 1 << 15;
+/// Types of a chain, or structs inside each other, that are followed. (rustc gives up
+/// after 128.)
+pub(super) const HOPS: u32 = 64;
+/// Steps that any BTF may take, and how many more for each word of its types. (Kernels
+/// take less than one step for each word.)
+const STEPS: (u64, u64) = (1 << 16, 8);
+
+pub(super) struct Generator<'btf, 'o> {
+    pub(super) btf: &'btf Btf,
+    pub(super) form: &'o Form,
+    out: &'o mut dyn fmt::Write,
+    /// Text, to which nothing can fail to be added.
+    pub(super) text: String,
+    number: itoa::Buffer,
+    pub(super) selection: Selection<'btf>,
+    pub(super) names: Names,
+    /// How structs and unions are laid out, by id.
+    pub(super) layouts: Vec<Layout>,
+    /// What the text uses of the items at its end.
+    pub(super) used: Used,
+    /// The type whose definition is being written.
+    pub(super) current: Type<'btf>,
+    steps_left: u64,
+    steps: u64,
+}
+
+impl<'btf, 'o> Generator<'btf, 'o> {
+    pub(super) fn new(btf: &'btf Btf, form: &'o Form, out: &'o mut dyn fmt::Write) -> Self {
+        let count = btf.type_count() as usize;
+        let words = btf.layers().map(|layer| layer.type_section().len() as u64 / 4).sum::<u64>();
+        let steps = STEPS.0 + STEPS.1 * words;
+        Self {
+            btf,
+            form,
+            out,
+            text: String::with_capacity(BUFFER + BUFFER / 4),
+            number: itoa::Buffer::new(),
+            selection: Selection::new(count),
+            names: Names::new(count),
+            layouts: vec![Layout::UNKNOWN; count],
+            used: Used::default(),
+            current: Type::Void,
+            steps_left: steps,
+            steps,
+        }
+    }
+
+    /// Takes off a step; fails when there are none left.
+    #[inline]
+    pub(super) fn step(&mut self) -> Result<(), Error> {
+        match self.steps_left.checked_sub(1) {
+            Some(left) => {
+                self.steps_left = left;
+                Ok(())
+            }
+            None => Err(Error::TooMuch { ty: TypeRef::of(self.current), limit: self.steps }),
+        }
+    }
+
+    /// One hop more on the way through a chain.
+    pub(super) fn hop(&mut self, ty: Type<'_>, hops: u32) -> Result<u32, Error> {
+        self.step()?;
+        if hops == HOPS { Err(Error::TooDeep { ty: TypeRef::of(ty), limit: HOPS }) } else { Ok(hops + 1) }
+    }
+
+    pub(super) fn put(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    pub(super) fn put_number(&mut self, number: impl itoa::Integer) {
+        self.text.push_str(self.number.format(number));
+    }
+
+    pub(super) fn put_args(&mut self, text: fmt::Arguments<'_>) {
+        // To add to a string does not fail.
+        let _ = self.text.write_fmt(text);
+    }
+
+    /// Hands on the text, if there is much of it.
+    pub(super) fn flush_full(&mut self) -> Result<(), Error> {
+        if self.text.len() < BUFFER { Ok(()) } else { self.flush() }
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        let result = self.out.write_str(&self.text).map_err(|fmt::Error| Error::Writer);
+        self.text.clear();
+        result
+    }
+}
+
+/// Adds formatted text.
+macro_rules! put {
+    ($to:expr, $($text:tt)*) => { $to.put_args(format_args!($($text)*)) };
+}
+
+pub(super) use put;

@@ -1,0 +1,459 @@
+//! The three layouts of a struct or union: that of the BTF, which has to come out; the
+//! one by which C would lay out the members, which gives the alignment; and the one that
+//! rustc makes of the text, which is computed before that is written, for the least and
+//! the most alignment that machines give to scalars.
+//!
+//! Nothing is left to the compiler: gaps are filled, bitfields lie in bytes of their own,
+//! and alignment is stated where that of the fields depends on the machine. Where the
+//! outcome is not that of the BTF, the struct is packed; where that does not do either,
+//! it is bytes, with methods in place of fields.
+
+use btf_types::{AnyEnum, Composite, Member, Name, Type, View};
+
+use super::{
+    generator::{Generator, HOPS},
+    naming::NAME,
+    scalar::{Scalar, WIDE},
+};
+use crate::{Error, TypeRef};
+
+/// How a struct or union is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) plan: Plan,
+    /// Power of two of the alignment.
+    align: u8,
+    /// It has an alignment that is stated, or something inside has: no packed type may
+    /// hold it.
+    pub(super) is_raised: bool,
+    /// It is or has a union, some bytes of which need not be initialised.
+    pub(super) has_union: bool,
+}
+
+/// A way of writing a struct or union.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Not thought about yet.
+    Unknown,
+    /// Being thought about.
+    Pending,
+    /// `repr(C)`, with a stated alignment if machines differ.
+    Fields { is_aligned: bool },
+    /// `repr(C, packed)`.
+    Packed,
+    /// Bytes, with methods for the members.
+    Opaque,
+}
+
+impl Layout {
+    pub(super) const UNKNOWN: Self = Self { plan: Plan::Unknown, align: 0, is_raised: false, has_union: false };
+
+    /// Alignment in bytes.
+    pub(super) fn align(self) -> u64 {
+        1 << self.align
+    }
+}
+
+/// What a type takes up by value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Measure {
+    /// Bytes.
+    pub(super) size: u64,
+    /// Alignment in bytes that C gives to it.
+    pub(super) align: u64,
+    /// The least and the most alignment that rustc gives to what is written for it.
+    host: (u64, u64),
+    pub(super) is_raised: bool,
+    pub(super) has_union: bool,
+}
+
+impl Measure {
+    fn scalar(size: u32, align: u64, host: (u64, u64)) -> Self {
+        Self { size: size.into(), align, host, is_raised: false, has_union: false }
+    }
+
+    /// Whether it has to be wrapped, so that no machine aligns it to more than the BTF.
+    fn is_lowered(self) -> bool {
+        self.host == WIDE && self.align == 4
+    }
+}
+
+/// Where a member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Bytes(Measure),
+    /// So many bits of a type.
+    Bits(Measure, u64),
+    /// What is there cannot be told.
+    Nowhere,
+}
+
+/// A member of a struct or union, or a variable of a section, and its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field<'btf> {
+    pub(super) ty: Type<'btf>,
+    pub(super) name: Name<'btf>,
+    /// Which one it is in the BTF.
+    pub(super) index: u32,
+    /// In bits.
+    pub(super) offset: u64,
+    pub(super) place: Place,
+}
+
+impl Field<'_> {
+    fn bits(&self) -> u64 {
+        match self.place {
+            Place::Bytes(measure) => measure.size.saturating_mul(8),
+            Place::Bits(_, width) => width,
+            Place::Nowhere => 0,
+        }
+    }
+
+    fn align(&self) -> u64 {
+        match self.place {
+            Place::Bytes(measure) | Place::Bits(measure, _) => measure.align,
+            Place::Nowhere => 1,
+        }
+    }
+
+    fn has_union(&self) -> bool {
+        matches!(self.place, Place::Bytes(measure) if measure.has_union)
+    }
+
+    /// Whether it lies where its alignment would put it.
+    fn is_in_place(&self) -> bool {
+        match self.place {
+            Place::Bytes(measure) => self.offset.is_multiple_of(8 * measure.align),
+            Place::Bits(unit, width) => self.offset % (8 * unit.size) + width <= 8 * unit.size,
+            Place::Nowhere => true,
+        }
+    }
+}
+
+/// A field of the text, at an offset in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Item<'btf> {
+    pub(super) offset: u64,
+    pub(super) size: u64,
+    pub(super) what: What<'btf>,
+}
+
+/// What a field of the text is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum What<'btf> {
+    Field(Field<'btf>, Measure, Writing),
+    /// Bytes with bitfields in them.
+    Bits,
+    Padding,
+}
+
+/// How a member is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writing {
+    Plain,
+    /// Wrapped, to align to 4 on all machines.
+    Lowered,
+    /// As bytes: its alignment is stated, and what holds it is packed.
+    Bytes,
+}
+
+/// A struct or union as it will be written.
+#[derive(Debug)]
+pub(super) struct Body<'btf> {
+    pub(super) layout: Layout,
+    is_union: bool,
+    /// All members, by their offsets.
+    pub(super) fields: Vec<Field<'btf>>,
+    /// The fields of the text; none if it is opaque.
+    pub(super) items: Vec<Item<'btf>>,
+}
+
+impl<'btf> Body<'btf> {
+    /// The fields of something of a size in bytes, whose members these are by their
+    /// offsets.
+    pub(super) fn of(fields: Vec<Field<'btf>>, size: u64, is_union: bool) -> Self {
+        let natural = fields.iter().map(Field::align).max().unwrap_or(1);
+        let is_natural = size.is_multiple_of(natural) && fields.iter().all(Field::is_in_place);
+        let align = if is_natural { natural } else { 1 };
+        let truth = Truth { is_union, size, align };
+        let has_union = is_union || fields.iter().any(Field::has_union);
+        let items = if is_union { union_items(&fields, size, align) } else { struct_items(&fields, size) };
+        let (plan, items) = match items {
+            Some(items) => truth.plan(items, natural > align),
+            None => (Plan::Opaque, Vec::new()),
+        };
+        let layout = Layout {
+            plan,
+            align: align.trailing_zeros() as u8,
+            is_raised: match plan {
+                Plan::Fields { is_aligned } => is_aligned || items.iter().any(Item::is_raised),
+                Plan::Opaque => align > 1,
+                _ => false,
+            },
+            has_union: has_union && plan != Plan::Opaque,
+        };
+        Self { layout, is_union, fields, items }
+    }
+
+    /// Whether it is a `union` in Rust.
+    pub(super) fn is_union(&self) -> bool {
+        self.is_union && self.layout.plan != Plan::Opaque
+    }
+}
+
+impl<'btf> Generator<'btf, '_> {
+    /// How a struct or union is written.
+    pub(super) fn layout(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Layout, Error> {
+        let known = self.layouts.get(ty.id() as usize).copied().unwrap_or(Layout::UNKNOWN);
+        match known.plan {
+            Plan::Unknown => {}
+            Plan::Pending => return Err(Error::Cycle { ty: TypeRef::of(ty.into()) }),
+            _ => return Ok(known),
+        }
+        if depth == HOPS {
+            return Err(Error::TooDeep { ty: TypeRef::of(ty.into()), limit: HOPS });
+        }
+        self.keep(ty.id(), Layout { plan: Plan::Pending, ..Layout::UNKNOWN });
+        let layout = self.body(ty, depth)?.layout;
+        self.keep(ty.id(), layout);
+        Ok(layout)
+    }
+
+    fn keep(&mut self, id: u32, layout: Layout) {
+        if let Some(known) = self.layouts.get_mut(id as usize) {
+            *known = layout;
+        }
+    }
+
+    /// The fields of a struct or union, so that rustc lays them out as the BTF says.
+    pub(super) fn body(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Body<'btf>, Error> {
+        Ok(Body::of(self.fields(ty, depth)?, ty.size().into(), ty.is_union()))
+    }
+
+    /// The members of a struct or union by their offsets, and their places.
+    fn fields(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Vec<Field<'btf>>, Error> {
+        let mut fields = Vec::with_capacity(ty.members().len());
+        for member in ty.members() {
+            self.step()?;
+            let place = self.place(member, depth)?;
+            let (ty, name, offset) = (member.ty(), member.name_start(NAME), member.bit_offset().into());
+            fields.push(Field { ty, name, index: member.index(), offset, place });
+        }
+        fields.sort_by_key(|field| field.offset);
+        Ok(fields)
+    }
+
+    fn place(&mut self, member: Member<'btf>, depth: u32) -> Result<Place, Error> {
+        let Some(measure) = self.measure(member.ty(), depth)? else { return Ok(Place::Nowhere) };
+        let Some(width) = member.bitfield_size().map(u64::from) else { return Ok(Place::Bytes(measure)) };
+        let has_bits = matches!(member.ty().peel_modifiers(), Type::Int(_) | Type::Enum(_) | Type::Enum64(_));
+        Ok(match has_bits && width <= 8 * measure.size.min(16) {
+            true => Place::Bits(measure, width),
+            false => Place::Nowhere,
+        })
+    }
+
+    /// Size and alignment of a type; `None` if it cannot be held by value.
+    pub(super) fn measure(&mut self, ty: Type<'btf>, depth: u32) -> Result<Option<Measure>, Error> {
+        let mut inner = ty;
+        let mut count = 1u64;
+        for _ in 0..HOPS {
+            let one = match inner {
+                Type::Array(array) => {
+                    count = count.saturating_mul(array.nelems().into());
+                    inner = array.element();
+                    continue;
+                }
+                _ if inner.is_modifier() => {
+                    inner = inner.target().unwrap_or(Type::Void);
+                    continue;
+                }
+                Type::Int(int) => scalar(inner, int.size(), Scalar::of_int(int)),
+                Type::Float(float) => scalar(inner, float.size(), Scalar::of_float(float)),
+                Type::Enum(_) | Type::Enum64(_) => match AnyEnum::of(inner) {
+                    Some(any) => scalar(inner, any.size(), Scalar::of_enum(any)),
+                    None => return Ok(None),
+                },
+                Type::Ptr(_) => {
+                    let size = self.btf.pointer_size();
+                    let host = if size == 8 { WIDE } else { (4, 4) };
+                    Measure::scalar(size.into(), size.into(), host)
+                }
+                Type::Struct(s) => self.measure_composite(s.into(), depth)?,
+                Type::Union(u) => self.measure_composite(u.into(), depth)?,
+                _ => return Ok(None),
+            };
+            let size = one.size.checked_mul(count).filter(|size| *size <= u32::MAX.into());
+            return Ok(size.map(|size| Measure { size, ..one }));
+        }
+        Ok(None)
+    }
+
+    fn measure_composite(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Measure, Error> {
+        let layout = self.layout(ty, depth + 1)?;
+        let (size, align) = (ty.size().into(), layout.align());
+        Ok(Measure { size, align, host: (align, align), is_raised: layout.is_raised, has_union: layout.has_union })
+    }
+}
+
+fn scalar(ty: Type<'_>, size: u32, scalar: Scalar) -> Measure {
+    let align = match size {
+        0 => 1,
+        // Of the machines with 4-byte pointers, some align these to 8.
+        _ if size % 16 == 8 => ty.alignment().map_or(1, |align| align.least()),
+        _ => 1 << size.trailing_zeros().min(4),
+    };
+    Measure::scalar(size, align, scalar.host_align())
+}
+
+impl Item<'_> {
+    fn is_raised(&self) -> bool {
+        matches!(self.what, What::Field(_, measure, _) if measure.is_raised)
+    }
+
+    fn lower(&mut self) {
+        if let What::Field(_, measure, writing) = &mut self.what
+            && measure.is_lowered()
+        {
+            *writing = Writing::Lowered;
+        }
+    }
+
+    fn hide_raised(&mut self) {
+        if let What::Field(_, measure, writing) = &mut self.what
+            && measure.is_raised
+        {
+            *writing = Writing::Bytes;
+        }
+    }
+
+    /// The alignment that rustc gives to it, on the machines that align least or most.
+    fn host_align(&self, is_most: bool) -> u64 {
+        match self.what {
+            What::Field(_, measure, Writing::Plain) if is_most => measure.host.1,
+            What::Field(_, measure, Writing::Plain) => measure.host.0,
+            What::Field(_, _, Writing::Lowered) => 4,
+            _ => 1,
+        }
+    }
+}
+
+/// The fields of a struct; `None` if members overlap or are beyond its end.
+fn struct_items<'btf>(fields: &[Field<'btf>], size: u64) -> Option<Vec<Item<'btf>>> {
+    let mut items: Vec<Item<'btf>> = Vec::with_capacity(fields.len());
+    // In bits.
+    let mut end = 0;
+    for field in fields {
+        let start = field.offset / 8;
+        match field.place {
+            Place::Nowhere => continue,
+            Place::Bits(_, width) => {
+                if field.offset < end {
+                    return None;
+                }
+                end = field.offset + width;
+                let last = end.div_ceil(8);
+                match items.last_mut() {
+                    Some(bits) if matches!(bits.what, What::Bits) && bits.offset + bits.size >= start => {
+                        bits.size = last - bits.offset;
+                    }
+                    _ => {
+                        pad(&mut items, start)?;
+                        items.push(Item { offset: start, size: last - start, what: What::Bits });
+                    }
+                }
+            }
+            Place::Bytes(measure) => {
+                if !field.offset.is_multiple_of(8) {
+                    return None;
+                }
+                pad(&mut items, start)?;
+                let what = What::Field(*field, measure, Writing::Plain);
+                items.push(Item { offset: start, size: measure.size, what });
+                end = 8 * (start + measure.size);
+            }
+        }
+    }
+    pad(&mut items, size)?;
+    Some(items)
+}
+
+/// Fills the gap behind what there is; `None` if there is less than none.
+fn pad(items: &mut Vec<Item<'_>>, to: u64) -> Option<()> {
+    let at = items.last().map_or(0, |item| item.offset + item.size);
+    let gap = to.checked_sub(at)?;
+    if gap > 0 {
+        items.push(Item { offset: at, size: gap, what: What::Padding });
+    }
+    Some(())
+}
+
+/// The fields of a union; `None` if a member is a bitfield or does not fit.
+fn union_items<'btf>(fields: &[Field<'btf>], size: u64, align: u64) -> Option<Vec<Item<'btf>>> {
+    let mut items = Vec::with_capacity(fields.len());
+    let mut largest = 0;
+    for field in fields {
+        match field.place {
+            Place::Nowhere => {}
+            Place::Bytes(measure) if field.offset == 0 && measure.size <= size => {
+                largest = measure.size.max(largest);
+                let what = What::Field(*field, measure, Writing::Plain);
+                items.push(Item { offset: 0, size: measure.size, what });
+            }
+            _ => return None,
+        }
+    }
+    if items.is_empty() {
+        return None;
+    }
+    if largest.next_multiple_of(align) != size {
+        items.push(Item { offset: 0, size, what: What::Padding });
+    }
+    Some(items)
+}
+
+/// What the BTF says.
+struct Truth {
+    is_union: bool,
+    size: u64,
+    align: u64,
+}
+
+impl Truth {
+    /// The way of writing fields of which rustc makes just this.
+    fn plan<'btf>(&self, mut items: Vec<Item<'btf>>, is_packed: bool) -> (Plan, Vec<Item<'btf>>) {
+        if is_packed {
+            let is_possible = !self.is_union || !items.iter().any(Item::is_raised);
+            items.iter_mut().for_each(Item::hide_raised);
+            if is_possible && self.holds(&items, true, 1) {
+                return (Plan::Packed, items);
+            }
+            return (Plan::Opaque, Vec::new());
+        }
+        items.iter_mut().for_each(Item::lower);
+        if self.holds(&items, false, 1) {
+            return (Plan::Fields { is_aligned: false }, items);
+        }
+        if self.holds(&items, false, self.align) {
+            return (Plan::Fields { is_aligned: true }, items);
+        }
+        (Plan::Opaque, Vec::new())
+    }
+
+    /// Whether rustc makes just this of fields, on all machines.
+    fn holds(&self, items: &[Item<'_>], is_packed: bool, stated: u64) -> bool {
+        [false, true].into_iter().all(|is_most| {
+            let (mut end, mut align) = (0u64, stated);
+            for item in items {
+                let of_item = if is_packed { 1 } else { item.host_align(is_most) };
+                align = align.max(of_item);
+                let at = if self.is_union { 0 } else { end.next_multiple_of(of_item) };
+                if at != item.offset {
+                    return false;
+                }
+                end = end.max(at + item.size);
+            }
+            align == self.align && end.next_multiple_of(align) == self.size
+        })
+    }
+}

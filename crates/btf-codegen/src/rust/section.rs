@@ -1,0 +1,77 @@
+//! Globals: the sections of a BPF object, each a struct of its full size.
+
+use btf_types::{Datasec, DatasecEntry, Linkage, Type};
+
+use super::{
+    composite::FieldNames,
+    generator::{Generator, put},
+    layout::{Body, Field, Place},
+    names::{identifier, type_identifier},
+    naming::NAME,
+};
+use crate::{Error, TypeRef};
+
+/// Whether a section has data that a program shares with whoever loads it.
+pub(super) fn is_data(section: Datasec<'_>) -> bool {
+    ![".maps", ".ksyms"].iter().any(|name| section.as_type().is_named(name))
+}
+
+impl<'btf> Generator<'btf, '_> {
+    /// Names the sections.
+    pub(super) fn name_sections(&mut self) {
+        for section in self.selection.sections.clone() {
+            let name = section.as_type().name_start(NAME);
+            // What differs from an identifier in nothing but dots needs no hash.
+            let bare = name.as_bytes().strip_prefix(b".").unwrap_or(name.as_bytes());
+            let bare: Vec<u8> = bare.iter().map(|byte| if *byte == b'.' { b'_' } else { *byte }).collect();
+            self.names.give(section.id(), type_identifier(bare.as_slice().into()));
+        }
+    }
+
+    /// Writes a section.
+    pub(super) fn section(&mut self, section: Datasec<'btf>) -> Result<(), Error> {
+        let fields = self.variables(section)?;
+        let size = u64::from(section.size());
+        let name = self.name_of(section.into());
+        let body = Body::of(fields, size, false);
+        let of_entry = |entry: DatasecEntry<'_>| identifier(entry.ty().name_start(NAME));
+        let mut names = FieldNames::new(section.entries().map(of_entry));
+        self.put("    /// Section `");
+        put!(self, "{}", section.as_type().name_start(NAME));
+        put!(self, "`, {size} bytes.\n");
+        self.head(body.layout, false);
+        put!(self, "    pub struct {name} {{\n");
+        self.members(&name, size, &body, &mut names)
+    }
+
+    /// The variables of a section that other files can see, by their offsets.
+    fn variables(&mut self, section: Datasec<'btf>) -> Result<Vec<Field<'btf>>, Error> {
+        let mut entries: Vec<DatasecEntry<'btf>> = section.entries().collect();
+        entries.sort_by_key(|entry| (entry.offset(), entry.size()));
+        let mut fields = Vec::with_capacity(entries.len());
+        let mut end = 0;
+        for entry in entries {
+            self.step()?;
+            let (start, size) = (u64::from(entry.offset()), u64::from(entry.size()));
+            if start < end || start + size > section.size().into() {
+                return Err(Error::Misplaced {
+                    section: section.as_type().name_start(NAME).into(),
+                    variable: TypeRef::of(entry.ty()),
+                });
+            }
+            end = start + size;
+            let Type::Var(var) = entry.ty() else { continue };
+            let measure = self.measure(var.ty(), 0)?.filter(|measure| measure.size <= size);
+            if let Some(measure) = measure.filter(|_| var.linkage() != Linkage::Static) {
+                fields.push(Field {
+                    ty: var.ty(),
+                    name: entry.ty().name_start(NAME),
+                    index: entry.index(),
+                    offset: 8 * start,
+                    place: Place::Bytes(measure),
+                });
+            }
+        }
+        Ok(fields)
+    }
+}
