@@ -23,6 +23,8 @@
 //! # }
 //! ```
 //!
+//! [`rust`] writes Rust types, with assertions of their layout.
+//!
 //! Whatever BTF that parses is printed or refused with an [`Error`], in time and
 //! space that are bounded by its size: what is nested too deeply, contains itself,
 //! or expands to far more than there are types is an error with the type's name.

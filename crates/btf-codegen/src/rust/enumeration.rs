@@ -40,8 +40,8 @@ impl<'btf> Generator<'btf, '_> {
                 put!(self, "        pub const {}: Self = Self(", Ident(&constant));
                 let number = fit(value.value(), plain);
                 match foreign {
-                    Some(order @ "Le") => put!(self, "{order}({number}_{}.to_le())", plain.as_str()),
-                    Some(order) => put!(self, "{order}({number}_{}.to_be())", plain.as_str()),
+                    Some(order @ "Le") => put!(self, "{order}({}::to_le({number}))", plain.as_str()),
+                    Some(order) => put!(self, "{order}({}::to_be({number}))", plain.as_str()),
                     None => self.put_number(number),
                 }
                 self.put(");\n");

@@ -8,7 +8,7 @@
 //! outcome is not that of the BTF, the struct is packed; where that does not do either,
 //! it is bytes, with methods in place of fields.
 
-use btf_types::{AnyEnum, Composite, Member, Name, Type, View};
+use btf_types::{Alignment, AnyEnum, Composite, Member, Name, Type, View};
 
 use super::{
     generator::{Generator, HOPS},
@@ -101,14 +101,6 @@ pub(super) struct Field<'btf> {
 }
 
 impl Field<'_> {
-    fn bits(&self) -> u64 {
-        match self.place {
-            Place::Bytes(measure) => measure.size.saturating_mul(8),
-            Place::Bits(_, width) => width,
-            Place::Nowhere => 0,
-        }
-    }
-
     fn align(&self) -> u64 {
         match self.place {
             Place::Bytes(measure) | Place::Bits(measure, _) => measure.align,
@@ -300,7 +292,7 @@ fn scalar(ty: Type<'_>, size: u32, scalar: Scalar) -> Measure {
     let align = match size {
         0 => 1,
         // Of the machines with 4-byte pointers, some align these to 8.
-        _ if size % 16 == 8 => ty.alignment().map_or(1, |align| align.least()),
+        _ if size % 16 == 8 => ty.alignment().map_or(1, Alignment::least),
         _ => 1 << size.trailing_zeros().min(4),
     };
     Measure::scalar(size, align, scalar.host_align())

@@ -249,10 +249,6 @@ impl Taken {
         self.0.insert(numbered.clone(), 2);
         numbered
     }
-
-    #[cfg(any())] fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 /// The names of types, by their ids.
