@@ -243,6 +243,19 @@ pub enum Error {
 }
 
 /// Place where BTF was looked for, with the reason why it failed.
+///
+/// ```
+/// # fn main() -> Result<(), btf_kernel::Error> {
+/// use btf_kernel::{Error, Kernel};
+///
+/// let error = Kernel::of("doc/root").with_release("5.4.0").btf().unwrap_err();
+/// let Error::NoKernelBtf { tried, .. } = error else { panic!("{error}") };
+/// let first = &tried[0];
+/// assert_eq!(first.path().to_str(), Some("doc/root/boot/vmlinux-5.4.0"));
+/// assert!(first.is_missing());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Attempt {
     path: PathBuf,

@@ -18,6 +18,17 @@ const RELEASE: usize = 255;
 ///
 /// Plain data, so all fields are public and more will not come: anyone can make
 /// one, also for a system that is not at hand.
+///
+/// ```
+/// # fn main() -> Result<(), btf_kernel::Error> {
+/// use btf_kernel::{Host, Root};
+///
+/// let host = Host::of(&Root::new("doc/root"))?; // or `Host::detect()`
+/// assert_eq!((host.distribution.as_str(), host.version.as_deref()), ("debian", Some("13")));
+/// assert_eq!((host.machine.as_str(), host.release.as_str()), ("x86_64", "6.12.0"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Host {
     /// Distribution: `ID` of os-release, empty if it has none.
@@ -63,7 +74,7 @@ impl Host {
     /// use btf_kernel::{Host, Root};
     ///
     /// // An image without /proc; its os-release says which distribution it is.
-    /// # let image = "/";
+    /// # let image = "doc/root";
     /// let host = Host::options().release("6.1.0-18-amd64").machine("x86_64").of(&Root::new(image))?;
     /// assert_eq!(host.release, "6.1.0-18-amd64");
     /// # Ok(())

@@ -48,6 +48,19 @@ const PLACES: [&str; 19] = [
 /// are elsewhere ([`Kernel::of`]). Nothing is looked at before it is asked for;
 /// what was opened is kept, so that another [`Kernel`] has to be made to see
 /// that modules came and went.
+///
+/// ```
+/// # fn main() -> Result<(), btf_kernel::Error> {
+/// use btf_kernel::{Kernel, types::Struct};
+///
+/// # let image = "doc/root"; // "/mnt", "/proc/1/root"
+/// let kernel = Kernel::of(image); // or `Kernel::running()`
+/// assert_eq!((kernel.release()?, kernel.is_running()), ("6.12.0", false));
+/// let sk_buff = kernel.btf()?.find::<Struct<'_>>("sk_buff").map(Struct::size);
+/// assert_eq!(sk_buff, Ok(56));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Kernel {
     root: Root,
@@ -58,6 +71,20 @@ pub struct Kernel {
 }
 
 /// Source of a kernel's BTF.
+///
+/// ```
+/// # fn main() -> Result<(), btf_kernel::Error> {
+/// use btf_kernel::{Kernel, Source};
+///
+/// let kernel = Kernel::of("doc/root");
+/// match kernel.source()? {
+///     Source::Mapped(path) | Source::Read(path) => println!("the kernel's own, {}", path.display()),
+///     Source::File(path) => assert_eq!(path, std::path::Path::new("doc/root/boot/vmlinux-6.12.0")),
+///     _ => println!("from elsewhere"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
@@ -104,6 +131,18 @@ impl Kernel {
 
     /// A kernel of that system with this release, which need not be the one that
     /// it runs.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_kernel::Error> {
+    /// use btf_kernel::{Error, Kernel};
+    ///
+    /// // The kernel that was installed, and will run after the next boot.
+    /// let kernel = Kernel::of("doc/root").with_release("6.13.0");
+    /// let error = kernel.btf().unwrap_err();
+    /// assert!(matches!(&error, Error::NoKernelBtf { tried, .. } if tried.iter().all(|attempt| attempt.is_missing())));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_release(self, release: impl Into<String>) -> Self {
         Self { given_release: Some(release.into()), ..Self::of(self.root) }

@@ -1,13 +1,72 @@
 //! BTF of a kernel: of the one that runs, or of a system that is mounted
 //! somewhere.
 //!
-//! ```no_run
+//! ```
 //! # fn main() -> Result<(), btf_kernel::Error> {
+//! # /*
 //! let kernel = btf_kernel::Kernel::running();
-//! let vmlinux = kernel.btf()?;             // opened once, kept by `kernel`
-//! let ovs = kernel.module("openvswitch")?; // split; its base is that same `vmlinux`
+//! # */
+//! # let kernel = btf_kernel::Kernel::of("doc/root");
+//! let vmlinux = kernel.btf()?;         // opened once, kept by `kernel`
+//! let veth = kernel.module("veth")?;   // split; its base is that same `vmlinux`
+//! assert!(veth.base().unwrap().is_same(&vmlinux));
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! # When to use it
+//!
+//! When the BTF of a kernel is wanted, and where it is has to be found out: on the
+//! machine itself, from a container, or in an image that is mounted. For kernels that
+//! were built without BTF there is `btf-archive`; for a file that is at hand,
+//! `btf-elf`. Questions about types are asked of the [`types::Btf`] that comes back.
+//!
+//! # Journeys
+//!
+//! The system in another folder (a container's host, an image): which it is, its
+//! kernel's BTF and where that was found.
+//!
+//! ```
+//! # fn main() -> Result<(), btf_kernel::Error> {
+//! use btf_kernel::{Host, Kernel, Root};
+//!
+//! let root = Root::new("doc/root"); // "/host", "/mnt"
+//! let host = Host::of(&root)?;
+//! assert_eq!((host.distribution.as_str(), host.machine.as_str()), ("debian", "x86_64"));
+//! let kernel = Kernel::of(root);
+//! assert_eq!(kernel.source()?.path().to_str(), Some("doc/root/boot/vmlinux-6.12.0"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The module that has a function, which is what a program's attach target is named by,
+//! and the kernel with all of its modules, asked as one:
+//!
+//! ```
+//! # fn main() -> Result<(), btf_kernel::Error> {
+//! use btf_kernel::{Kernel, types::{Kind, Struct}};
+//!
+//! # let kernel = Kernel::of("doc/root");
+//! let module = kernel.find_module_of("veth_xmit", Kind::Func)?;
+//! assert_eq!(module.as_ref().map(|module| module.name()), Some("veth"));
+//!
+//! let all = kernel.open_all_modules()?.into_collection();
+//! let private = all.find::<Struct<'_>>("veth_priv").map(|found| found.object.name());
+//! assert_eq!(private, Ok("veth"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! [`Error::NoKernelBtf`] and [`Error::NoModuleBtf`] list every place that was tried,
+//! and why it failed; a place that is just missing is told from one that is damaged or
+//! cannot be read ([`Attempt::is_missing`]).
+//!
+//! ```
+//! let kernel = btf_kernel::Kernel::of("doc/root").with_release("5.4.0");
+//! let message = kernel.btf().unwrap_err().to_string();
+//! assert!(message.contains("5.4.0"));
 //! ```
 //!
 //! # What is here
@@ -50,7 +109,13 @@
 //! lists of modules and the BTF of all modules together are bounded; and messages
 //! have no control characters of it.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod bpf;
 mod error;

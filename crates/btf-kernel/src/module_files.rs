@@ -29,6 +29,18 @@ const PATH: usize = 4096;
 /// Of each module the file that takes precedence comes first: those in `updates`,
 /// `extra` and `weak-updates` do so before the kernel's own, as for depmod. Paths
 /// are inside the kernel's [`Root`].
+///
+/// ```
+/// # fn main() -> Result<(), btf_kernel::Error> {
+/// use btf_kernel::Kernel;
+///
+/// let kernel = Kernel::of("doc/root");
+/// let files = kernel.module_files()?;
+/// assert!(files.names().eq(["veth"]));
+/// assert_eq!(files.get("veth")[0].to_str(), Some("/lib/modules/6.12.0/kernel/drivers/net/veth.ko"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ModuleFiles {
     files: BTreeMap<String, Vec<PathBuf>>,
@@ -175,6 +187,15 @@ fn name_of(path: &Path) -> Option<String> {
 /// Paths of the module files that a `modules.dep` lists, in its order, relative
 /// to the folder that it is in: the part of each line before the colon. Paths
 /// that lead out of the folder, or are longer than any can be, are skipped.
+///
+/// ```
+/// # fn main() -> Result<(), btf_kernel::Error> {
+/// let text = b"kernel/net/openvswitch/openvswitch.ko.xz: kernel/net/nsh/nsh.ko.xz\nkernel/net/nsh/nsh.ko.xz:\n";
+/// let paths: Vec<_> = btf_kernel::modules_dep(text).collect();
+/// assert_eq!(paths[1].to_str(), Some("kernel/net/nsh/nsh.ko.xz"));
+/// # Ok(())
+/// # }
+/// ```
 pub fn modules_dep(text: &[u8]) -> impl Iterator<Item = &Path> {
     text.split(|&byte| byte == b'\n').filter_map(|line| {
         let (path, _) = line.split_at_checked(line.iter().position(|&byte| byte == b':')?)?;

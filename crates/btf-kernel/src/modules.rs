@@ -79,6 +79,19 @@ impl Kernel {
     /// and then in the module's file, also compressed. If that was built against
     /// another kernel and brings a base of its own, it is rebased.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_kernel::Error> {
+    /// use btf_kernel::{Error, Kernel, types::Func};
+    ///
+    /// let kernel = Kernel::of("doc/root");
+    /// let veth = kernel.module("veth")?;
+    /// assert!(veth.base().unwrap().is_same(&kernel.btf()?)); // the same types
+    /// assert!(veth.find::<Func<'_>>("veth_xmit").is_ok());
+    /// assert!(matches!(kernel.module("no-such-module"), Err(Error::NoModuleBtf { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`Kernel::btf`]; [`Error::ModuleName`]; [`Error::NoModuleBtf`]
@@ -129,6 +142,13 @@ impl Kernel {
 
     /// Names of all modules, in order: of those that the kernel shows in sysfs,
     /// if it runs, and of those on disk.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_kernel::Error> {
+    /// assert_eq!(btf_kernel::Kernel::of("doc/root").module_names()?, ["veth"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -241,11 +261,12 @@ impl Kernel {
     ///
     /// ```
     /// # fn main() -> Result<(), btf_kernel::Error> {
-    /// # let kernel = btf_kernel::Kernel::running();
-    /// # if kernel.btf().is_err() { return Ok(()) }
-    /// let modules = kernel.open_modules(["openvswitch", "veth"])?;
+    /// # let kernel = btf_kernel::Kernel::of("doc/root");
+    /// let modules = kernel.open_modules(["veth", "vxlan"])?;
+    /// assert_eq!(modules.collection().objects().count(), 2); // `vmlinux` and `veth`
     /// for (name, error) in modules.faults() {
-    ///     eprintln!("{name} is left out: {error}");
+    ///     println!("{name} is left out: {error}");
+    ///     assert_eq!(name, "vxlan");
     /// }
     /// # Ok(())
     /// # }
@@ -274,6 +295,20 @@ impl Kernel {
     /// Opens all modules of [`Kernel::module_names`], as [`Kernel::open_modules`]
     /// does. A kernel without modules is a collection of its own.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_kernel::Error> {
+    /// use btf_kernel::{Kernel, types::Func};
+    ///
+    /// let all = Kernel::of("doc/root").open_all_modules()?;
+    /// assert!(all.faults().is_empty());
+    /// let names: Vec<_> = all.collection().objects().map(|object| object.name()).collect();
+    /// assert_eq!(names, ["vmlinux", "veth"]);
+    /// let found = all.collection().find_first::<Func<'_>>("veth_xmit").unwrap();
+    /// assert_eq!(found.object.name(), "veth");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`Kernel::btf`] and of [`Kernel::module_names`].
@@ -290,12 +325,10 @@ impl Kernel {
     /// # fn main() -> Result<(), btf_kernel::Error> {
     /// use btf_kernel::types::Kind;
     ///
-    /// # let kernel = btf_kernel::Kernel::running();
-    /// # if kernel.btf().is_err() { return Ok(()) }
-    /// match kernel.find_module_of("ovs_dp_upcall", Kind::Func)? {
-    ///     Some(module) => println!("in module {}", module.name()),
-    ///     None => println!("in the kernel itself, or in none"),
-    /// }
+    /// # let kernel = btf_kernel::Kernel::of("doc/root");
+    /// let module = kernel.find_module_of("veth_xmit", Kind::Func)?.expect("a module defines it");
+    /// assert_eq!(module.name(), "veth");
+    /// assert!(kernel.find_module_of("consume_skb", Kind::Func)?.is_none()); // the kernel itself does
     /// # Ok(())
     /// # }
     /// ```
@@ -324,6 +357,18 @@ impl Kernel {
 
     /// Finds all modules that have a type or function of their own of this name:
     /// first those that the kernel shows in sysfs, then those on disk.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_kernel::Error> {
+    /// use btf_kernel::{Kernel, types::Kind};
+    ///
+    /// let kernel = Kernel::of("doc/root");
+    /// let modules = kernel.find_all_modules_of("veth_priv", Kind::Struct)?;
+    /// assert_eq!(modules.iter().map(|module| module.name()).collect::<Vec<_>>(), ["veth"]);
+    /// assert!(kernel.find_all_modules_of("veth_priv", Kind::Func)?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

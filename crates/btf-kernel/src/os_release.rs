@@ -13,6 +13,18 @@ use crate::Root;
 const LIMIT: u64 = 1 << 20;
 
 /// Contents of `os-release`.
+///
+/// ```
+/// # fn main() -> Result<(), btf_kernel::Error> {
+/// use btf_kernel::OsRelease;
+///
+/// let release = OsRelease::parse(b"ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"20.04\"\n");
+/// assert_eq!((release.id(), release.version_id()), (Some("ubuntu"), Some("20.04")));
+/// assert!(release.id_like().eq(["debian"]));
+/// assert_eq!(release.get("VERSION_CODENAME"), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct OsRelease(BTreeMap<String, String>);
 

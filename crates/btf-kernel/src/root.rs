@@ -21,6 +21,19 @@ const TEXT: u64 = 16 << 20;
 ///
 /// Every path is resolved *inside* it: an absolute symbolic link begins at this
 /// folder, and `..` does not lead out of it.
+///
+/// ```
+/// # fn main() -> Result<(), btf_kernel::Error> {
+/// use btf_kernel::Root;
+///
+/// let root = Root::new("doc/root");
+/// assert_eq!(root.read("/proc/sys/kernel/osrelease").unwrap(), b"6.12.0\n");
+/// assert_eq!(root.read("../../proc/sys/kernel/osrelease").unwrap(), b"6.12.0\n"); // `..` stays inside
+/// let (name, is_folder) = root.list("/lib/modules").unwrap().remove(0);
+/// assert_eq!((name.to_str(), is_folder), (Some("6.12.0"), true));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Root(PathBuf);
 

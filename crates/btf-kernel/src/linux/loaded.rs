@@ -23,6 +23,22 @@ const LOG_MAX: usize = 64 << 20;
 
 /// BTF in the kernel, held by a file descriptor that is closed when this is
 /// dropped.
+///
+/// ```
+/// # fn main() -> Result<(), btf_kernel::Error> {
+/// use btf_kernel::{Error, LoadedBtf, types::Btf};
+///
+/// # let bytes = std::fs::read("doc/root/boot/vmlinux-6.12.0").unwrap();
+/// # let btf = Btf::parse(bytes).unwrap();
+/// match LoadedBtf::load(&btf) {
+///     // It is in the kernel until this is dropped.
+///     Ok(loaded) => assert!(!loaded.info()?.is_kernel),
+///     Err(Error::Permission { needs, .. }) => println!("not without {needs}"),
+///     Err(error) => println!("{error}"), // with the log of the verifier, if it was rejected
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct LoadedBtf(BtfFd);
 

@@ -55,6 +55,20 @@ pub fn is_supported_with(feature: Feature, token: BorrowedFd<'_>) -> Result<bool
 /// Probes which features of BTF the running kernel supports. Answers are kept, as
 /// by [`is_supported`].
 ///
+/// ```
+/// # fn main() -> Result<(), btf_kernel::Error> {
+/// use btf_kernel::{Error, Feature, supported_features};
+///
+/// match supported_features() {
+///     // What knows enum64 (Linux 6.0) knows floats (5.13).
+///     Ok(features) => assert!(features.contains(Feature::Float) || !features.contains(Feature::Enum64)),
+///     Err(Error::Permission { needs, .. }) => println!("unknown without {needs}"),
+///     Err(error) => println!("unknown: {error}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// Those of [`is_supported`].
