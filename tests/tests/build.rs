@@ -133,7 +133,7 @@ fn elements_are_counted_to_24_bits() {
         too_many = too_many.value("A", value);
     }
     let error = too_many.finish().unwrap_err();
-    assert_eq!(error.to_string(), "ENUM \"e\" has more than 16777215 elements");
+    assert_eq!(error.to_string(), "ENUM `e` has more than 16777215 elements");
     let btf = b.finish().unwrap();
     let Type::FuncProto(proto) = btf.type_by_id(2).unwrap() else { panic!() };
     assert_eq!(proto.params().len(), 0xff_ffff);

@@ -84,7 +84,7 @@ fn types_of_themselves() {
         let btf = open(Blob::new().record(0, kind, 2, false, 8, &[0, 1, 0, 0, 1, 32]));
         everything(&btf, 1);
         let align = btf.type_by_id(1).unwrap().align_of();
-        assert!(matches!(align, Err(Error::TooDeep { id: 1, limit: 64, .. })), "{align:?}");
+        assert!(matches!(&align, Err(Error::TooDeep { ty, limit: 64, .. }) if ty.id() == 1), "{align:?}");
     }
     everything(&open(Blob::new().record(0, FUNC_PROTO, 2, false, 1, &[0, 1, 0, 1])), 1);
     everything(&open(Blob::new().record(0, 15, 1, false, 0, &[1, 0, 0])), 1);
@@ -432,7 +432,7 @@ fn a_struct_of_a_million_members_inside_itself() {
     blob.record(0, STRUCT, COUNT, false, u32::MAX, &members).int();
     let btf = open(&blob);
     let (align, heap) = memory::measure(|| btf.type_by_id(1).unwrap().align_of());
-    assert!(matches!(align, Err(Error::TooDeep { id: 1, limit: 64, .. })), "{align:?}");
+    assert!(matches!(&align, Err(Error::TooDeep { ty, limit: 64, .. }) if ty.id() == 1), "{align:?}");
     assert!(heap.peak < 65_536, "{heap:?}");
     everything(&btf, 1);
 }
@@ -503,7 +503,7 @@ fn a_path_through_a_million_members() {
     let btf = open(&blob);
     let path: String = (0..COUNT).rev().map(|index| format!(".m{index}")).collect();
     let result = bounded("path", &btf, || btf.path(format!("s{path}")).map(|_| ()));
-    assert!(matches!(result, Err(Error::TooMuch { id: 1, .. })), "{result:?}");
+    assert!(matches!(&result, Err(Error::TooComplex { ty, .. }) if ty.id() == 1), "{result:?}");
     assert_eq!(btf.path("s.m99999.m99998.m0").unwrap().steps().len(), 3);
 }
 

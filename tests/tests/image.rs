@@ -119,7 +119,7 @@ fn images_without_btf_say_what_was_tried() {
 
     let damaged = image::s390(&packed::encode(Compression::Zstd, &image::kernel(ByteOrder::Big))[..500]);
     let error = BtfFile::parse(damaged).unwrap_err().to_string();
-    assert!(error.contains("s390x image: no BTF in it; zstd at offset 69632: damaged zstd: "), "{error}");
+    assert!(error.contains("no BTF in the s390x image; zstd at offset 69632: damaged zstd: "), "{error}");
 
     for text in ["", "x", "#!/bin/sh\necho hello\n", "\u{89}PNG\r\n"] {
         let error = BtfFile::parse(text.as_bytes().to_vec()).unwrap_err();

@@ -140,7 +140,7 @@ fn what_has_no_size_says_so() {
     let btf = Btf::parse(blob.build()).unwrap();
     let ty = |id| btf.type_by_id(id).unwrap();
     let without = |answer| match answer {
-        Err(Error::Unsized { id, kind, .. }) => (id, kind),
+        Err(Error::Unsized { ty, .. }) => (ty.id(), ty.kind()),
         other => panic!("{other:?}"),
     };
     assert_eq!(without(ty(0).size_of()), (0, None));
@@ -166,7 +166,7 @@ fn arrays_multiply_and_never_overflow() {
     let size = |id| btf.type_by_id(id).unwrap().size_of();
     assert_eq!((size(2), size(3)), (Ok(12), Ok(60)));
     for id in 4..=6 {
-        let is_refused = matches!(size(id), Err(Error::TooBig { id: of, limit: 0xffff_ffff, .. }) if of == id);
+        let is_refused = matches!(size(id), Err(Error::TypeTooLarge { ty, limit: 0xffff_ffff, .. }) if ty.id() == id);
         assert!(is_refused, "{id}: {:?}", size(id));
     }
     assert_eq!(btf.type_by_id(7).unwrap().align_of(), Ok(4));

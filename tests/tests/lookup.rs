@@ -98,7 +98,7 @@ fn find_tells_missing_from_ambiguous_and_wants_one_of_the_kind() {
         assert_eq!(btf.find_first::<Struct<'_>>(&name).unwrap().id(), all[0], "{name}");
     }
     let error = btf.find::<Struct<'_>>("no_such").unwrap_err();
-    assert_eq!(error.to_string(), "no STRUCT is named no_such");
+    assert_eq!(error.to_string(), "no STRUCT named `no_such`");
 }
 
 /// cilium/ebpf panics, or returns what was not asked for.

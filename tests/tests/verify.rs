@@ -193,6 +193,6 @@ fn rejections_read_as_sentences() {
     assert_eq!(reject.rule(), Rule::HdrLenPresent);
     assert_eq!(
         reject.to_string(),
-        "violates the rule that the bytes reach to the end of hdr_len (EINVAL, logged as \"hdr_len not found\")"
+        "the kernel requires that the bytes reach to the end of hdr_len (EINVAL, logged as \"hdr_len not found\")"
     );
 }

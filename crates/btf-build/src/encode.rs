@@ -182,7 +182,11 @@ impl Encode {
             _ => {
                 let unknown = own_records(btf).find(|(_, record)| record.check_roles().is_err());
                 match unknown.filter(|_| !own_layout(btf).is_empty()) {
-                    Some((id, record)) => Err(Error::LayoutNeeded { id, kind: record.head().info().kind_number() }),
+                    Some((id, record)) => Err(Error::LayoutNeeded {
+                        id,
+                        kind: record.head().info().kind_number(),
+                        name: name_of(btf, id),
+                    }),
                     None => Ok(Vec::new()),
                 }
             }

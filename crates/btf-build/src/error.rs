@@ -2,56 +2,59 @@
 
 use btf_types::{ByteOrder, Kind, OwnedName, format::KernelVersion};
 
-/// Error of building, copying, merging or encoding BTF.
+/// Error of building, copying, merging, rewriting or encoding BTF.
+///
+/// Each message is complete: [`source`](std::error::Error::source) has nothing to
+/// add.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A name has a NUL in it, where it would end.
+    /// A name contains a NUL byte, where it would end.
     #[error("name {name:?} contains a NUL byte")]
     #[non_exhaustive]
     NulInName {
         /// The name.
         name: OwnedName,
     },
-    /// A type of this kind has a name.
-    #[error("{kind} needs a name")]
+    /// A type without a name is of a kind that needs one.
+    #[error("{kind} without a name: this kind needs one")]
     #[non_exhaustive]
     NameMissing {
         /// The kind.
         kind: Kind,
     },
-    /// There is no type with this id that could be referred to.
-    #[error("no type {id} in the builder: ids are 0 to {}", .count.saturating_sub(1))]
+    /// A reference is to an id that does not exist.
+    #[error("no type with id {id} in the builder: ids are 0 to {}", .count.saturating_sub(1))]
     #[non_exhaustive]
     NoSuchId {
         /// The id.
         id: u32,
-        /// The number of types, `void` and those of the base included.
+        /// The number of types, including `void` and those of the base.
         count: u32,
     },
-    /// A type was to be defined that was not declared.
+    /// A definition is of an id that was not declared.
     #[error("cannot define type {id}: it was not declared in this builder")]
     #[non_exhaustive]
     NotDeclared {
         /// The id.
         id: u32,
     },
-    /// A type was to be defined a second time.
-    #[error("cannot define type {id}: it is defined already")]
+    /// A declared type is defined a second time.
+    #[error("cannot define type {id}: it is already defined")]
     #[non_exhaustive]
     AlreadyDefined {
         /// The id.
         id: u32,
     },
-    /// Types were declared, and not defined.
+    /// Declared types were not defined.
     #[error("{} declared but not defined: {}", Count(.ids.len()), List(.ids))]
     #[non_exhaustive]
     Undefined {
-        /// The ids, rising.
+        /// The ids, ascending.
         ids: Vec<u32>,
     },
-    /// No type of this kind can have this size.
-    #[error("{kind} {name:?} of {size} bytes, expected {expected}")]
+    /// A type has a size that its kind cannot have.
+    #[error("{} of {size} bytes, expected {expected}", Named(*.kind, .name))]
     #[non_exhaustive]
     Size {
         /// The kind.
@@ -60,11 +63,11 @@ pub enum Error {
         name: OwnedName,
         /// The size in bytes.
         size: u32,
-        /// The sizes that there are.
+        /// The possible sizes.
         expected: &'static str,
     },
     /// The bits of an integer do not fit its bytes.
-    #[error("INT {name:?} of {size} bytes cannot hold {bits} bits from bit {bit_offset} on")]
+    #[error("INT `{name}` of {size} bytes cannot hold {bits} bits at bit {bit_offset}")]
     #[non_exhaustive]
     IntBits {
         /// The name of the integer.
@@ -76,9 +79,9 @@ pub enum Error {
         /// The size of its value in bits.
         bits: u8,
     },
-    /// A type has more members, values, parameters or variables than a record
-    /// can hold.
-    #[error("{kind} {name:?} has more than {max} elements", max = btf_types::format::Info::MAX_VLEN)]
+    /// A type exceeds the maximum number of members, values, parameters or
+    /// variables.
+    #[error("{} has more than {max} elements", Named(*.kind, .name), max = btf_types::format::Info::MAX_VLEN)]
     #[non_exhaustive]
     TooManyElements {
         /// The kind of the type.
@@ -86,9 +89,10 @@ pub enum Error {
         /// The name of the type.
         name: OwnedName,
     },
-    /// A member lies too far from the start of a struct that has bitfields.
+    /// A member of a struct with bitfields has an offset of more than 24 bits.
     #[error(
-        "{kind} {name:?} cannot have bitfields: it has a member at bit {bit_offset}, and bitfields leave 24 bits for offsets"
+        "{} has both bitfields and a member at bit {bit_offset}: beside bitfields, offsets have 24 bits",
+        Named(*.kind, .name)
     )]
     #[non_exhaustive]
     OffsetBesideBitfield {
@@ -100,14 +104,14 @@ pub enum Error {
         bit_offset: u32,
     },
     /// A bitfield has no bits.
-    #[error("bitfield {name:?} has 0 bits, expected 1 to 255")]
+    #[error("bitfield `{name}` has 0 bits, expected 1 to 255")]
     #[non_exhaustive]
     EmptyBitfield {
         /// The name of the member.
         name: OwnedName,
     },
-    /// A member of a union does not begin where the union does.
-    #[error("member {name:?} of a union is at bit {bit_offset}, expected 0")]
+    /// A member of a union is not at offset 0.
+    #[error("member `{name}` of a union is at bit {bit_offset}, expected 0")]
     #[non_exhaustive]
     UnionOffset {
         /// The name of the member.
@@ -115,21 +119,21 @@ pub enum Error {
         /// The offset in bits.
         bit_offset: u32,
     },
-    /// A value does not fit its enumeration, signed or unsigned as that is.
-    #[error("enumerator {name:?} = {value} does not fit {} {kind}", if *.signed { "a signed" } else { "an unsigned" })]
+    /// A value does not fit its signed or unsigned enum.
+    #[error("enumerator `{name}` = {value} does not fit {} {kind}", if *.signed { "a signed" } else { "an unsigned" })]
     #[non_exhaustive]
     EnumValue {
-        /// The kind of the enumeration.
+        /// The kind of the enum.
         kind: Kind,
         /// The name of the enumerator.
         name: OwnedName,
         /// The value.
         value: i128,
-        /// Whether the enumeration is signed.
+        /// True for a signed enum.
         signed: bool,
     },
-    /// A linkage has a number that a record cannot hold.
-    #[error("linkage {linkage} of FUNC {name:?} does not fit 24 bits")]
+    /// A linkage does not fit its 24 bits.
+    #[error("linkage {linkage} of FUNC `{name}` does not fit 24 bits")]
     #[non_exhaustive]
     Linkage {
         /// The name of the function.
@@ -137,8 +141,8 @@ pub enum Error {
         /// The number.
         linkage: u32,
     },
-    /// The component of a tag has a number that a record cannot hold.
-    #[error("component {component} of DECL_TAG {name:?} does not fit 31 bits")]
+    /// A component_idx does not fit its 31 bits.
+    #[error("component_idx {component} of DECL_TAG `{name}` does not fit 31 bits")]
     #[non_exhaustive]
     Component {
         /// The tag.
@@ -147,7 +151,7 @@ pub enum Error {
         component: u32,
     },
     /// A FUNC refers to something that is not a FUNC_PROTO.
-    #[error("FUNC {name:?} refers to type {id}, which is {}, expected a FUNC_PROTO", kind_or_void(.kind))]
+    #[error("FUNC `{name}` refers to type {id} ({}), expected a FUNC_PROTO", kind_or_void(.kind))]
     #[non_exhaustive]
     FuncWithoutProto {
         /// The name of the function.
@@ -157,20 +161,20 @@ pub enum Error {
         /// The kind of that type.
         kind: Option<Kind>,
     },
-    /// The result has more than 32-bit ids and offsets can count.
-    #[error("{what} of the result exceed {limit}", limit = u32::MAX)]
+    /// The result exceeds 32-bit ids or string offsets.
+    #[error("the result has more than {limit} {what}", limit = u32::MAX)]
     #[non_exhaustive]
     TooLarge {
-        /// What there is too much of.
+        /// The quantity: `types` or `bytes of strings`.
         what: &'static str,
     },
-    /// Split BTF was given whose base is not the one that is needed.
-    #[error("the BTF is split from another base than the one it is added to; merge its base first")]
+    /// The base of split BTF was not added.
+    #[error("cannot add split BTF: its base was not added; add the base first")]
     OtherBase,
-    /// A `.BTF.ext` was given that was opened with another BTF.
-    #[error("the .BTF.ext was opened with another BTF than the one it is added with")]
+    /// `.BTF.ext` was opened with another BTF than the one it is added with.
+    #[error("cannot add the .BTF.ext: it was opened with another BTF")]
     OtherExt,
-    /// BTF of two byte orders was to become one.
+    /// BTF of different byte orders cannot be merged.
     #[error("cannot add {found} BTF to {expected} BTF")]
     #[non_exhaustive]
     ByteOrder {
@@ -179,11 +183,11 @@ pub enum Error {
         /// The byte order of what it is added to.
         expected: ByteOrder,
     },
-    /// BTF that is not split has no base that could be distilled.
-    #[error("not split BTF: there is no base to distill")]
+    /// BTF that is not split cannot be distilled.
+    #[error("cannot distill: the BTF is not split")]
     NotSplit,
     /// Split BTF refers to a type of its base that no distilled base can hold.
-    #[error("cannot distill: type {id} of the base, {} {name:?}, is referred to", kind_or_void(.kind))]
+    #[error("cannot distill: the split BTF refers to {} `{name}` (type {id} of the base), which a distilled base cannot have", kind_or_void(.kind))]
     #[non_exhaustive]
     NotDistillable {
         /// The id in the base.
@@ -194,28 +198,28 @@ pub enum Error {
         name: OwnedName,
     },
     /// A list of new ids is not a permutation of the own ids.
-    #[error("not a permutation of the ids {first} to {}: {reason}", (.first + .count).saturating_sub(1))]
+    #[error("not a permutation of the own ids, {first} to {}: {reason}", (.first + .count).saturating_sub(1))]
     #[non_exhaustive]
     NotPermutation {
         /// The first own id.
         first: u32,
         /// The number of own types.
         count: u32,
-        /// What is wrong with it.
+        /// The reason.
         reason: &'static str,
     },
-    /// Names, or types, are too alike to be sorted or told apart in acceptable time.
-    #[error("names or types are too alike: comparing them takes more than {limit} steps")]
+    /// Names or types are too similar to be compared within the step budget.
+    #[error("too complex: gave up comparing similar names and types after {limit} steps")]
     #[non_exhaustive]
-    TooManySteps {
-        /// The most steps that are taken.
+    TooComplex {
+        /// Maximum number of steps.
         limit: u64,
     },
-    /// Names share their bytes, and are too long to be compared in acceptable time.
-    #[error("too many names share long strings: to compare them takes more than {limit} bytes")]
+    /// Long names share their bytes, and exceed the limit of bytes to compare.
+    #[error("names that overlap have more than the limit of {limit} bytes in all")]
     #[non_exhaustive]
     NamesShared {
-        /// The most bytes that are compared.
+        /// Maximum number of bytes that are compared.
         limit: u64,
     },
     /// The kernel that BTF is encoded for cannot read it.
@@ -228,23 +232,23 @@ pub enum Error {
         kind: Option<Kind>,
         /// Its name.
         name: OwnedName,
-        /// What the kernel does not know.
+        /// The unsupported feature.
         what: &'static str,
-        /// The first kernel that does.
+        /// The first kernel that supports it.
         since: KernelVersion,
     },
     /// The kernel that BTF is encoded for cannot read its header.
     #[error("the BTF cannot be read by the kernel: {what} came with Linux {since}")]
     #[non_exhaustive]
     UnreadableHeader {
-        /// What the kernel does not know.
+        /// The unsupported feature.
         what: &'static str,
-        /// The first kernel that does.
+        /// The first kernel that supports it.
         since: KernelVersion,
     },
     /// The kernel that BTF is encoded for cannot read a kind of type that came
     /// after this library.
-    #[error("type {id} ({name:?}) is of kind {kind}, and it is unknown which kernel can read it")]
+    #[error("`{name}` (type {id}) has the unknown kind {kind}: it is not known which kernels can read it")]
     #[non_exhaustive]
     UnknownKind {
         /// The id of the type.
@@ -254,29 +258,30 @@ pub enum Error {
         /// Its name.
         name: OwnedName,
     },
-    /// The layout section cannot be left out, as nothing else tells the size of
-    /// a type.
-    #[error("the layout section is needed: nothing else tells the size of type {id}, of kind {kind}")]
+    /// The layout section cannot be omitted: only it gives the size of a type.
+    #[error("cannot omit the layout section: only it gives the size of kind {kind}, which `{name}` (type {id}) has")]
     #[non_exhaustive]
     LayoutNeeded {
         /// The id of the type.
         id: u32,
         /// The number of its kind.
         kind: u8,
+        /// Its name.
+        name: OwnedName,
     },
-    /// No header has this size.
-    #[error("header of {found} bytes, expected {expected}")]
+    /// The header has an invalid size.
+    #[error("BTF header of {found} bytes, expected {expected}")]
     #[non_exhaustive]
     HeaderSize {
         /// The size in bytes.
         found: u32,
-        /// The sizes that are possible.
+        /// The possible sizes.
         expected: &'static str,
     },
-    /// The bytes cannot be written, or are not BTF.
+    /// The bytes are not BTF, or cannot be written.
     #[error(transparent)]
     Format(#[from] btf_types::format::Error),
-    /// The result, or what it is made of, is not BTF that can be opened.
+    /// The input or the result cannot be opened.
     #[error(transparent)]
     Btf(btf_types::Error),
 }
@@ -291,14 +296,24 @@ impl From<btf_types::Error> for Error {
 }
 
 fn kind_or_void(kind: &Option<Kind>) -> &'static str {
-    kind.map_or("void or of an unknown kind", Kind::as_str)
+    kind.map_or("VOID or an unknown kind", Kind::as_str)
 }
 
 fn kind_or_unknown(kind: &Option<Kind>) -> &'static str {
     kind.map_or("of an unknown kind", Kind::as_str)
 }
 
-/// A number of types in a text.
+/// Kind and name of a type in a message.
+struct Named<'a>(Kind, &'a OwnedName);
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(kind, name) = self;
+        if name.as_name().is_empty() { write!(f, "anonymous {kind}") } else { write!(f, "{kind} `{name}`") }
+    }
+}
+
+/// A number of types in a message.
 struct Count(usize);
 
 impl std::fmt::Display for Count {
@@ -310,7 +325,7 @@ impl std::fmt::Display for Count {
     }
 }
 
-/// Ids in a text: the first of them, if there are many.
+/// The first ids of a list in a message.
 struct List<'a>(&'a [u32]);
 
 impl std::fmt::Display for List<'_> {
@@ -320,5 +335,67 @@ impl std::fmt::Display for List<'_> {
             write!(f, "{}{id}", if index == 0 { "" } else { ", " })?;
         }
         if self.0.len() > SHOWN { f.write_str(", ...") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use btf_messages::{Messages, examples};
+    use btf_types::Btf;
+
+    use super::*;
+    use crate::{Builder, Reject, Rule};
+
+    #[test]
+    fn messages_stand_alone() {
+        let name = || OwnedName::from("task_struct");
+        let kind = Kind::Struct;
+        let mut messages = Messages::new(env!("CARGO_MANIFEST_DIR"));
+        messages.allow_ids("there is no type with this id", &["Error::NoSuchId", "Error::NotDeclared"]);
+        messages.allow_ids("a type has no name before it is defined", &["Error::AlreadyDefined"]);
+        examples!(messages: Error {
+            NulInName => Error::NulInName { name: "a\0b".into() },
+            NameMissing => Error::NameMissing { kind: Kind::Typedef },
+            NoSuchId => Builder::new().ptr(9).unwrap_err(),
+            NotDeclared => Error::NotDeclared { id: 9 },
+            AlreadyDefined => Error::AlreadyDefined { id: 3 },
+            Undefined => Error::Undefined { ids: vec![3, 4] },
+            Size => Error::Size { kind: Kind::Int, name: "int".into(), size: 17, expected: "1, 2, 4, 8 or 16" },
+            IntBits => Error::IntBits { name: "int".into(), size: 4, bit_offset: 8, bits: 32 },
+            TooManyElements => Error::TooManyElements { kind, name: name() },
+            OffsetBesideBitfield => Error::OffsetBesideBitfield { kind, name: name(), bit_offset: 1 << 24 },
+            EmptyBitfield => Error::EmptyBitfield { name: "flags".into() },
+            UnionOffset => Error::UnionOffset { name: "flags".into(), bit_offset: 32 },
+            EnumValue => Error::EnumValue { kind: Kind::Enum, name: "MAX".into(), value: 1 << 40, signed: false },
+            Linkage => Error::Linkage { name: "main".into(), linkage: 1 << 24 },
+            Component => Error::Component { name: "user".into(), component: 1 << 31 },
+            FuncWithoutProto => Error::FuncWithoutProto { name: "main".into(), id: 3, kind: Some(Kind::Int) },
+            TooLarge => Error::TooLarge { what: "types" },
+            OtherBase => Error::OtherBase,
+            OtherExt => Error::OtherExt,
+            ByteOrder => Error::ByteOrder { found: ByteOrder::Big, expected: ByteOrder::Little },
+            NotSplit => Error::NotSplit,
+            NotDistillable => Error::NotDistillable { id: 3, kind: Some(Kind::Func), name: "main".into() },
+            NotPermutation => Error::NotPermutation { first: 1, count: 4, reason: "an id occurs twice" },
+            TooComplex => Error::TooComplex { limit: 1_000_000 },
+            NamesShared => Error::NamesShared { limit: 65_536 },
+            Unreadable => Error::Unreadable {
+                id: 3,
+                kind: Some(Kind::Enum64),
+                name: "flags".into(),
+                what: "its kind",
+                since: KernelVersion::new(6, 0),
+            },
+            UnreadableHeader => Error::UnreadableHeader { what: "split BTF", since: KernelVersion::new(5, 11) },
+            UnknownKind => Error::UnknownKind { id: 3, kind: 30, name: name() },
+            LayoutNeeded => Error::LayoutNeeded { id: 3, kind: 30, name: name() },
+            HeaderSize => Error::HeaderSize { found: 28, expected: "24 or 32" },
+            Format => Btf::parse(&b"no BTF"[..]).map_err(Error::from).unwrap_err(),
+            Btf => btf_types::Error::NotSplit.into(),
+        });
+        for &rule in Rule::ALL {
+            messages.add(&format!("Reject::{rule:?}"), &Reject::of_blob(rule));
+        }
+        messages.check(true);
     }
 }

@@ -121,7 +121,7 @@ fn starts(btf: &Btf, new_ids: &[u32]) -> Result<Vec<u32>, Error> {
 /// # Errors
 ///
 /// [`Error::Format`] if there is a type of a kind, or data in the header, that
-/// is unknown; [`Error::TooManySteps`] if names are megabytes long and
+/// is unknown; [`Error::TooComplex`] if names are megabytes long and
 /// alike.
 pub fn sort(btf: &Btf) -> Result<(Btf, Remap), Error> {
     permute(btf, &sorted_ids(btf)?)
@@ -162,7 +162,7 @@ fn sorted_ids(btf: &Btf) -> Result<Vec<u32>, Error> {
     let mut unsorted = vec![(0..types.len(), 0)];
     while let Some((range, depth)) = unsorted.pop() {
         let group = types.get_mut(range.clone()).unwrap_or_default();
-        steps = steps.checked_sub(group.len() as u64).ok_or(Error::TooManySteps { limit })?;
+        steps = steps.checked_sub(group.len() as u64).ok_or(Error::TooComplex { limit })?;
         if depth > 0 {
             group.iter_mut().for_each(|named| named.key = names.key(named.name_off, depth));
         }

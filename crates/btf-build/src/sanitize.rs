@@ -394,7 +394,7 @@ impl<'a> Rewriter<'a> {
         let offset = u64::from(self.first_added) + self.strings.len() as u64;
         self.strings.extend_from_slice(name);
         self.strings.push(0);
-        u32::try_from(offset).map_err(|_| Error::TooLarge { what: "strings" })
+        u32::try_from(offset).map_err(|_| Error::TooLarge { what: "bytes of strings" })
     }
 
     /// The name of an enumerator that stands for a parameter, which need not have

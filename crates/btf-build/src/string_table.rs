@@ -91,7 +91,7 @@ impl StringTable {
         let offset = self.first as usize + self.bytes.len();
         let end = offset as u64 + string.len() as u64 + 1;
         if u32::try_from(end).is_err() {
-            return Err(Error::TooLarge { what: "strings" });
+            return Err(Error::TooLarge { what: "bytes of strings" });
         }
         self.bytes.extend_from_slice(string);
         self.bytes.push(0);

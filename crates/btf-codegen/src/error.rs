@@ -1,29 +1,32 @@
 //! Errors of generating code.
 
-use std::{fmt, io};
+use std::io;
 
-use btf_types::{Kind, OwnedName, Type};
+use btf_types::{Kind, OwnedName, TypeRef};
 
 /// Error of generating source code from BTF.
+///
+/// Each message is complete: [`source`](std::error::Error::source) has nothing to
+/// add.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The output could not be written.
-    #[error("cannot write the generated code")]
-    Output(#[source] io::Error),
-    /// The writer refused the output, and did not say why.
+    #[error("cannot write the generated code: {0}")]
+    Output(io::Error),
+    /// The [`fmt::Write`](std::fmt::Write) failed, without a reason.
     #[error("cannot write the generated code: the writer failed")]
     Writer,
     /// No type has the name or id of a root type.
-    #[error("no type {root}, which was to be a root type")]
+    #[error("no such root type: `{root}`")]
     #[non_exhaustive]
     NoSuchRoot {
-        /// The name; of an id, the number behind `#`.
+        /// The name, or `#` and the id.
         root: String,
     },
-    /// What a root type's name stands for has no definition in C: it is a function,
-    /// a variable, a section or an integer.
-    #[error("root type {root} has no definition in C: it is {}", article(*.kind))]
+    /// A root type cannot be defined: it is a function, a variable, a section
+    /// or an integer.
+    #[error("root type `{root}` cannot be defined: it is {}", article(*.kind))]
     #[non_exhaustive]
     NotDefinable {
         /// The name of the root type.
@@ -31,16 +34,16 @@ pub enum Error {
         /// The kind of the type of this name.
         kind: Option<Kind>,
     },
-    /// A type contains itself, not through a pointer to something named. No such
-    /// type can be declared in C.
-    #[error("{ty} contains itself by value")]
+    /// A type contains itself, and not through a pointer to a named type. It cannot
+    /// be declared.
+    #[error("{ty} contains itself")]
     #[non_exhaustive]
     Cycle {
         /// The type.
         ty: TypeRef,
     },
-    /// Types refer to each other, or are inside each other, for too long.
-    #[error("{ty} is nested too deeply: more than {limit} types")]
+    /// Types are nested too deeply, or form too long a chain.
+    #[error("{ty} refers to a chain of more than {limit} types, which may be a cycle")]
     #[non_exhaustive]
     TooDeep {
         /// The type at which the limit was reached.
@@ -48,9 +51,9 @@ pub enum Error {
         /// The limit.
         limit: u32,
     },
-    /// A variable of a section overlaps another, or is beyond the end of the section. So
-    /// it is before the sections of an object were fixed up.
-    #[error("{variable} in section {section} overlaps another variable or the end of the section: was it fixed up?")]
+    /// A variable overlaps another one or the end of its section, as in objects whose
+    /// DATASECs were not fixed up.
+    #[error("{variable} overlaps another variable or the end of section {section}: fix up the DATASECs first")]
     #[non_exhaustive]
     Misplaced {
         /// The name of the section.
@@ -58,11 +61,11 @@ pub enum Error {
         /// The variable.
         variable: TypeRef,
     },
-    /// Anonymous types, padding or parameters are repeated far more often than the
-    /// BTF has types. No compiler writes such BTF.
-    #[error("{ty} expands to too much code: more than {limit} steps for this BTF")]
+    /// The code would repeat anonymous types, padding or parameters far more often
+    /// than the BTF has types. No compiler writes such BTF.
+    #[error("{ty} is too complex: gave up after {limit} steps")]
     #[non_exhaustive]
-    TooMuch {
+    TooComplex {
         /// The type at which the limit was reached.
         ty: TypeRef,
         /// The limit.
@@ -70,56 +73,36 @@ pub enum Error {
     },
 }
 
-/// The kind, name and id of a type that an error is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TypeRef {
-    id: u32,
-    kind: Option<Kind>,
-    name: OwnedName,
-}
-
-/// Bytes of a name that an error keeps.
-const NAME: usize = 256;
-
-impl TypeRef {
-    pub(crate) fn of(ty: Type<'_>) -> Self {
-        Self { id: ty.id(), kind: ty.kind(), name: ty.name_start(NAME).into() }
-    }
-
-    /// The id of the type.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.id
-    }
-
-    /// The kind of the type; `None` for `void` and kinds that are unknown.
-    #[must_use]
-    pub fn kind(&self) -> Option<Kind> {
-        self.kind
-    }
-
-    /// The name of the type, or its first 256 bytes.
-    #[must_use]
-    pub fn name(&self) -> btf_types::Name<'_> {
-        self.name.as_name()
-    }
-}
-
-impl fmt::Display for TypeRef {
-    /// Writes the kind, the name and the id: `STRUCT foo (type 12)`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.map_or("type", Kind::as_str))?;
-        match self.name() {
-            name if name.is_empty() => write!(f, " (anonymous, type {})", self.id),
-            name => write!(f, " {name} (type {})", self.id),
-        }
-    }
-}
-
 fn article(kind: Option<Kind>) -> String {
     match kind {
         Some(kind @ Kind::Int) => format!("an {kind}"),
         Some(kind) => format!("a {kind}"),
         None => "of an unknown kind".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use btf_messages::{Messages, examples};
+    use btf_types::{Btf, Type};
+
+    use super::*;
+
+    #[test]
+    fn messages_stand_alone() {
+        let btf = Btf::parse(&include_bytes!("../doc/socket.btf")[..]).unwrap();
+        let ty = || TypeRef::from(btf.find_first::<Type<'_>>("sk_buff").unwrap());
+        let mut messages = Messages::new(env!("CARGO_MANIFEST_DIR"));
+        examples!(messages: Error {
+            Output => Error::Output(io::ErrorKind::BrokenPipe.into()),
+            Writer => Error::Writer,
+            NoSuchRoot => Error::NoSuchRoot { root: "sk_buf".into() },
+            NotDefinable => Error::NotDefinable { root: "consume_skb".into(), kind: Some(Kind::Func) },
+            Cycle => Error::Cycle { ty: ty() },
+            TooDeep => Error::TooDeep { ty: ty(), limit: 64 },
+            Misplaced => Error::Misplaced { section: ".bss".into(), variable: ty() },
+            TooComplex => Error::TooComplex { ty: ty(), limit: 1_000_000 },
+        });
+        messages.check(true);
     }
 }

@@ -40,4 +40,5 @@ pub mod rust;
 
 #[doc(no_inline)]
 pub use btf_types;
-pub use error::{Error, TypeRef};
+pub use btf_types::TypeRef;
+pub use error::Error;

@@ -1,51 +1,51 @@
-//! Why there is no BTF in a file, or why it cannot be had.
+//! Errors of reading files and BPF objects.
 
 use std::{
     fmt, io,
     path::{Path, PathBuf},
 };
 
-use btf_types::{ByteOrder, Kind, OwnedName, format::Escaped};
+use btf_types::{ByteOrder, OwnedName, TypeRef, format::Escaped};
 
 use crate::{Compression, ElfType, ImageKind, Machine};
 
-/// Why a file could not be read, or an object does not say what was asked.
+/// Error of reading a file, an ELF section or a BPF object.
 ///
-/// Each message stands alone: the reason is part of it, and not to be had again
-/// from [`source`](std::error::Error::source).
+/// Each message is complete: [`source`](std::error::Error::source) has nothing to
+/// add.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What is wrong with a file.
+    /// Any other error, with the path of the file.
     #[error("{}", OfFile(.path, .error))]
     #[non_exhaustive]
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         error: Box<Self>,
     },
-    /// It could not be opened or read.
-    #[error("cannot be read: {0}")]
+    /// The file cannot be opened or read.
+    #[error("cannot read the file: {0}")]
     Io(io::Error),
-    /// It is larger than what is read whole.
-    #[error("{len} bytes, more than the limit of {limit}")]
+    /// The file is larger than the limit for files that are read whole.
+    #[error("the file has {len} bytes, more than the limit of {limit} (raise it with `Limits`)")]
     #[non_exhaustive]
     TooLarge {
-        /// Its length in bytes.
+        /// Length of the file in bytes.
         len: u64,
-        /// The most bytes that are read.
+        /// Maximum length in bytes.
         limit: u64,
     },
-    /// It is nothing that could have BTF in it.
-    #[error("neither BTF nor ELF, nor compressed, nor an image with BTF in it (begins with {})", Hex(.start))]
+    /// The file is of no kind that can contain BTF.
+    #[error("neither BTF, nor ELF, nor compressed, nor an image that contains BTF ({})", Start(.start))]
     #[non_exhaustive]
     NotRecognized {
-        /// Its first bytes, at most 8.
+        /// The first bytes, at most 8.
         start: Vec<u8>,
     },
-    /// It is a kernel image, and no BTF was found in it.
-    #[error("{kind}: no BTF in it{}", Tried(.tried))]
+    /// The file is a kernel image in which no BTF was found.
+    #[error("no BTF in the {kind}{}", Tried(.tried))]
     #[non_exhaustive]
     NotInImage {
         /// Kind of the image.
@@ -53,60 +53,58 @@ pub enum Error {
         /// The compressed payloads that were tried.
         tried: Vec<Payload>,
     },
-    /// It is compressed, and inside that again, more often than is followed.
-    #[error("compressed more than {limit} times over")]
+    /// The file has too many layers of compression.
+    #[error("nested in more than {limit} layers of compression")]
     #[non_exhaustive]
     TooDeep {
-        /// How often is followed.
+        /// Maximum number of layers.
         limit: usize,
     },
 
-    /// The feature of this crate that could decode it is off.
-    #[error("compressed with {compression}, for which btf-elf needs its feature `{}`", .compression.feature())]
+    /// The feature of this crate that decodes the compression is off.
+    #[error("compressed with {compression}: enable the feature `{}` of btf-elf", .compression.feature())]
     #[non_exhaustive]
     FeatureOff {
-        /// What it is compressed with.
+        /// The compression.
         compression: Compression,
     },
-    /// It is compressed in a way that is known, but not decoded.
+    /// The compression is known but not supported.
     #[error("compressed with {what}, which is not supported")]
     #[non_exhaustive]
     NotSupported {
-        /// What it is compressed with.
+        /// The compression.
         what: &'static str,
     },
-    /// Compressed bytes are damaged, or end early.
+    /// Compressed data is damaged or truncated.
     #[error("damaged {compression}: {error}")]
     #[non_exhaustive]
     Decode {
-        /// What they are compressed with.
+        /// The compression.
         compression: Compression,
-        /// What their decoder says.
+        /// The error of the decoder.
         error: io::Error,
     },
-    /// More comes out than is allowed.
-    #[error("{compression} decodes to more than the limit of {limit} bytes")]
+    /// The decoded data exceeds the limit.
+    #[error("{compression} decodes to more than the limit of {limit} bytes (raise it with `Limits`)")]
     #[non_exhaustive]
     OutputLimit {
-        /// What it is compressed with.
+        /// The compression.
         compression: Compression,
         /// The limit in bytes.
         limit: u64,
     },
-    /// To decode it takes more memory than is allowed.
-    #[error("{compression} with a window of more than the limit of {limit} bytes")]
+    /// The decoder would need more memory than the limit.
+    #[error("{compression} with a window of more than the limit of {limit} bytes (raise it with `Limits`)")]
     #[non_exhaustive]
     WindowLimit {
-        /// What it is compressed with.
+        /// The compression.
         compression: Compression,
         /// The limit in bytes.
         limit: u64,
     },
-    /// More comes out of a file, all its layers and compressed sections
-    /// together, than is allowed for one of its length.
-    #[error(
-        "decodes to more than the limit of {limit} bytes in all for a file of {len} bytes (raise it with `Limits`)"
-    )]
+    /// All layers and compressed sections of a file together exceed the limit for
+    /// its length.
+    #[error("a file of {len} bytes decodes to more than the limit of {limit} bytes (raise it with `Limits`)")]
     #[non_exhaustive]
     FileOutputLimit {
         /// The limit in bytes.
@@ -114,43 +112,43 @@ pub enum Error {
         /// The length of the file in bytes.
         len: u64,
     },
-    /// So much more comes out than goes in that it was made to.
-    #[error("{compression} decodes to more than {limit} times its size")]
+    /// The compression ratio exceeds the limit: probably a decompression bomb.
+    #[error("{compression} decodes to more than the limit of {limit} times its size (raise it with `Limits`)")]
     #[non_exhaustive]
     RatioLimit {
-        /// What it is compressed with.
+        /// The compression.
         compression: Compression,
         /// The limit.
         limit: u64,
     },
 
-    /// Not an ELF file.
+    /// The file is not ELF.
     #[error("not an ELF file")]
     NotElf,
-    /// A damaged ELF file.
+    /// The ELF file is damaged.
     #[error("damaged ELF: {what} at offset {offset}")]
     #[non_exhaustive]
     Elf {
-        /// What is damaged.
+        /// The damage.
         what: &'static str,
-        /// Where it is, or should be, in bytes.
+        /// Its offset in bytes.
         offset: u64,
     },
-    /// A part is outside the file, which was cut off, or is damaged.
-    #[error("damaged ELF: {part} of {len} bytes at offset {offset} is outside the file, which has {file_len}")]
+    /// A part lies outside the file, which is truncated or damaged.
+    #[error("damaged ELF: {part} of {len} bytes at offset {offset} exceeds the file of {file_len} bytes")]
     #[non_exhaustive]
     OutsideFile {
         /// The part.
         part: FilePart,
-        /// Where it begins, in bytes.
+        /// Its offset in bytes.
         offset: u64,
         /// Its length in bytes.
         len: u64,
         /// The length of the file in bytes.
         file_len: u64,
     },
-    /// Sections are the same bytes over and over.
-    #[error("damaged ELF: sections overlap, with {sum} bytes in all in a file of {len}")]
+    /// Sections overlap so much that together they are many times as long as the file.
+    #[error("damaged ELF: sections overlap and have {sum} bytes in all, in a file of {len}")]
     #[non_exhaustive]
     SectionsOverlap {
         /// The bytes of all sections together.
@@ -158,26 +156,25 @@ pub enum Error {
         /// The length of the file in bytes.
         len: u64,
     },
-    /// Names are the same bytes over and over, so that to look at each would
-    /// take much more than the length of the file.
+    /// Names overlap so much that together they are many times as long as the file.
     #[error("names that overlap have more than the limit of {limit} bytes in all")]
     #[non_exhaustive]
     NamesShared {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The file is sound, and has no BTF.
+    /// The ELF file has no `.BTF` section.
     #[error("no .BTF section: built without BTF, or stripped of it")]
     NoBtf,
-    /// A section is there, and has no contents in the file.
+    /// A section has no contents in the file.
     #[error("section {name} has no contents in the file (SHT_NOBITS)")]
     #[non_exhaustive]
     NoBits {
         /// The section's name.
         name: OwnedName,
     },
-    /// There are several sections of a name that there can be one of.
-    #[error("there are several sections {name}")]
+    /// Several sections have a name that must be unique.
+    #[error("several sections are named {name}, expected one")]
     #[non_exhaustive]
     SeveralSections {
         /// The name.
@@ -189,27 +186,27 @@ pub enum Error {
     Section {
         /// The section's name.
         name: OwnedName,
-        /// What is wrong with it.
+        /// The error.
         error: Box<Self>,
     },
-    /// A section is compressed in a way that is not known.
-    #[error("compressed in way {ch_type}, expected 1 (zlib) or 2 (zstd)")]
+    /// A section has an unknown compression type (ch_type).
+    #[error("unknown compression, ch_type {ch_type}, expected 1 (zlib) or 2 (zstd)")]
     #[non_exhaustive]
     UnknownCompression {
-        /// What the section's header says.
+        /// The number in the compression header.
         ch_type: u32,
     },
-    /// A compressed section is not as long as it says.
-    #[error("{found} bytes when decoded, expected {expected}")]
+    /// A compressed section decodes to another length than its header gives.
+    #[error("decodes to {found} bytes, expected {expected}")]
     #[non_exhaustive]
     DecodedLength {
-        /// As many there are, or at least, as decoding stops behind those expected.
+        /// Number of bytes found; decoding stops beyond the expected length.
         found: u64,
-        /// As many there should be.
+        /// Number of bytes by the header.
         expected: u64,
     },
-    /// BTF has another byte order than the ELF file around it.
-    #[error("{section} is {btf}, but the ELF file around it {elf}")]
+    /// BTF and the ELF file that contains it have different byte orders.
+    #[error("section {section} is {btf}, but the ELF file is {elf}")]
     #[non_exhaustive]
     ByteOrder {
         /// The section of the BTF.
@@ -219,37 +216,37 @@ pub enum Error {
         /// The ELF file's.
         elf: ByteOrder,
     },
-    /// A section with BTF is there, and cannot be opened.
+    /// A BTF section cannot be opened.
     #[error("section {section}: {error}")]
     #[non_exhaustive]
     Btf {
         /// The section.
         section: &'static str,
-        /// What is wrong with it.
+        /// The error.
         error: btf_types::Error,
     },
-    /// Raw BTF cannot be opened; or sound BTF not rebased or rewritten.
+    /// BTF cannot be opened, rebased or rewritten.
     #[error(transparent)]
     Types(#[from] btf_types::Error),
 
-    /// A DATASEC cannot be filled in.
-    #[error("DATASEC {id} {name}: {fault}")]
+    /// A DATASEC cannot be fixed up.
+    #[error("DATASEC {name} (type {id}): {fault}")]
     #[non_exhaustive]
     Datasec {
         /// The id of the DATASEC.
         id: u32,
         /// Its name.
         name: OwnedName,
-        /// Why.
+        /// The reason.
         fault: DatasecFault,
     },
-    /// A relocation's symbol does not exist.
-    #[error("a relocation at offset {offset} of {section} is of symbol {symbol}, but there are only {count}")]
+    /// A relocation refers to a symbol that does not exist.
+    #[error("relocation at offset {offset} of section {section} refers to symbol {symbol}, but there are only {count}")]
     #[non_exhaustive]
     RelocationSymbol {
         /// The section that is relocated.
         section: OwnedName,
-        /// Where in it, in bytes.
+        /// Offset in the section in bytes.
         offset: u64,
         /// The number of the symbol.
         symbol: u32,
@@ -257,24 +254,24 @@ pub enum Error {
         count: usize,
     },
 
-    /// An ELF file that is not a relocatable BPF object.
+    /// The ELF file is not a relocatable BPF object.
     #[error("not a BPF object: machine {machine}, ELF type {elf_type}")]
     #[non_exhaustive]
     NotBpf {
-        /// The machine that it is for.
+        /// The machine.
         machine: Machine,
         /// The ELF type.
         elf_type: ElfType,
     },
-    /// A name that no machine has.
-    #[error("unknown machine {name:?}")]
+    /// The name of a machine is unknown.
+    #[error("unknown machine `{}`", Escaped::new(.name))]
     #[non_exhaustive]
     UnknownMachine {
         /// The name.
         name: String,
     },
-    /// A program section is not made of whole instructions.
-    #[error("program section {name} has {len} bytes, which is no multiple of 8")]
+    /// The length of a program section is not a multiple of 8.
+    #[error("program section {name} has {len} bytes, expected a multiple of 8")]
     #[non_exhaustive]
     ProgramLength {
         /// The section's name.
@@ -282,48 +279,46 @@ pub enum Error {
         /// Its length in bytes.
         len: u64,
     },
-    /// Maps are defined as they were before BTF, which loaders have given up.
-    #[error("maps are defined in a section `maps`, without BTF; it should be `.maps`")]
+    /// Maps are defined in the way from before BTF, which loaders no longer support.
+    #[error("legacy map definitions in section `maps` are not supported: define maps with BTF in `.maps`")]
     LegacyMaps,
-    /// A map's definition is none.
+    /// The definition of a map is invalid.
     #[error("map {map}: {fault}")]
     #[non_exhaustive]
     Map {
         /// The map.
         map: OwnedName,
-        /// What is wrong with its definition.
+        /// The reason.
         fault: MapFault,
     },
 }
 
-/// Why a DATASEC cannot be filled in.
+/// Reason why a DATASEC cannot be fixed up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasecFault {
-    /// Its size is to be filled in, and the object has no such section, or an
+    /// The DATASEC has no size, and the object has no section of its name, or an
     /// empty one.
     #[error("missing size: the object has no such section, or it is empty")]
     NoSection,
-    /// Something in it cannot be there.
-    #[error("type {id} in it is {}, expected {expected}", .kind.map_or("void or unknown", Kind::as_str))]
+    /// An entry of the DATASEC has the wrong kind.
+    #[error("it contains {ty}, expected {expected}")]
     #[non_exhaustive]
     Entry {
-        /// The id of what is there.
-        id: u32,
-        /// Its kind.
-        kind: Option<Kind>,
-        /// What can be there.
+        /// The type of the entry.
+        ty: TypeRef,
+        /// The expected kind.
         expected: &'static str,
     },
-    /// A variable's offset is to be filled in, and it has no symbol.
-    #[error("missing offset: no symbol for the variable {variable}")]
+    /// A variable has no offset, and the object has no symbol for it.
+    #[error("missing offset: no symbol for variable `{variable}`")]
     #[non_exhaustive]
     NoSymbol {
         /// The variable.
         variable: OwnedName,
     },
-    /// A variable's symbol is in a section that does not exist.
-    #[error("the symbol {variable} is in section {section}, but there are only {count}")]
+    /// The symbol of a variable refers to a section that does not exist.
+    #[error("the symbol of variable `{variable}` refers to section {section}, but there are only {count}")]
     #[non_exhaustive]
     SymbolSection {
         /// The variable.
@@ -333,30 +328,30 @@ pub enum DatasecFault {
         /// The number of sections.
         count: usize,
     },
-    /// A variable's symbol lies in another section.
-    #[error("the variable {variable} lies in {found}")]
+    /// The symbol of a variable is in another section.
+    #[error("the symbol of variable `{variable}` is in another section, {found}")]
     #[non_exhaustive]
     Elsewhere {
         /// The variable.
         variable: OwnedName,
-        /// Where its symbol lies.
+        /// The section of its symbol.
         found: OwnedName,
     },
-    /// A number that is to be filled in has more than 32 bits.
-    #[error("{what} {value} has more than 32 bits")]
+    /// A size or offset exceeds 32 bits.
+    #[error("{what} {value} exceeds 32 bits")]
     #[non_exhaustive]
     TooLarge {
-        /// What it is.
+        /// The quantity: `size` or `offset`.
         what: &'static str,
-        /// The number, in bytes.
+        /// The value in bytes.
         value: u64,
     },
-    /// The kernel wants a 4-byte integer in place of what is in `.ksyms`, and
-    /// the object has none.
-    #[error("the object has no integer of 4 bytes")]
+    /// The entries of `.ksyms` are replaced by a 4-byte INT, which the object does
+    /// not have.
+    #[error("the object has no INT of 4 bytes to replace the entries with")]
     NoInt,
-    /// Names of types are the same bytes over and over, so that to look at each
-    /// would take much more than the length of the BTF.
+    /// Names of types overlap so much that together they are many times as long as
+    /// the BTF.
     #[error("names that overlap have more than the limit of {limit} bytes in all")]
     #[non_exhaustive]
     NamesShared {
@@ -368,88 +363,88 @@ pub enum DatasecFault {
     Unsized(#[from] btf_types::Error),
 }
 
-/// What is wrong with the definition of a map.
+/// Reason why the definition of a map is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MapFault {
-    /// It is no struct.
-    #[error("type {id} is no struct")]
+    /// The definition is not a struct.
+    #[error("defined by {ty}, expected a STRUCT")]
     #[non_exhaustive]
     NotAStruct {
-        /// The id of the type.
-        id: u32,
+        /// The type.
+        ty: TypeRef,
     },
-    /// A map cannot be extern.
-    #[error("its linkage is {0}, expected static or global")]
+    /// The variable of the map has the wrong linkage.
+    #[error("linkage {0}, expected static or global")]
     Linkage(btf_types::Linkage),
-    /// It lies outside its section.
-    #[error("{size} bytes at offset {offset} are outside its section, which has {section}")]
+    /// The map lies outside its section.
+    #[error("{size} bytes at offset {offset} exceed the section of {section} bytes")]
     #[non_exhaustive]
     Outside {
-        /// Its offset in bytes.
+        /// Offset of the map in bytes.
         offset: u32,
-        /// Its size in bytes.
+        /// Size of the map in bytes.
         size: u32,
-        /// The section's size in bytes.
+        /// Size of the section in bytes.
         section: u64,
     },
-    /// It lies where another one does.
-    #[error("it overlaps the map {0}")]
+    /// The map overlaps another one.
+    #[error("overlaps map {0}")]
     Overlaps(OwnedName),
-    /// Its variable is smaller than the struct that defines it.
-    #[error("{found} bytes, too few for its definition of {expected}")]
+    /// The variable is smaller than the struct that defines the map.
+    #[error("the variable has {found} bytes, its definition {expected}")]
     #[non_exhaustive]
     Truncated {
-        /// The variable's size in bytes.
+        /// Size of the variable in bytes.
         found: u32,
-        /// The struct's size in bytes.
+        /// Size of the struct in bytes.
         expected: u32,
     },
-    /// More members than a definition can have.
-    #[error("{found} fields, there are only {limit}")]
+    /// The definition has too many members.
+    #[error("{found} fields, expected at most {limit}")]
     #[non_exhaustive]
     TooManyFields {
-        /// As many it has.
+        /// Number of members.
         found: usize,
-        /// As many there are.
+        /// Maximum number of members.
         limit: usize,
     },
-    /// A member that no definition has.
-    #[error("unknown field {0}")]
+    /// A member has an unknown name.
+    #[error("unknown field `{0}`")]
     UnknownField(OwnedName),
-    /// A member is not made as such a member is.
-    #[error("field {field}: type {id} is not {expected}")]
+    /// A member has the wrong type.
+    #[error("field `{field}`: found {ty}, expected {expected}")]
     #[non_exhaustive]
     Field {
         /// The member.
         field: &'static str,
-        /// The id of its type.
-        id: u32,
-        /// What it should be.
+        /// Its type.
+        ty: TypeRef,
+        /// The expected type.
         expected: &'static str,
     },
-    /// Two members say two sizes.
-    #[error("field {field}: {found} bytes, but elsewhere in it {expected}")]
+    /// Two members give different sizes.
+    #[error("field `{field}` gives {found} bytes, another field {expected}")]
     #[non_exhaustive]
     Sizes {
         /// The member.
         field: &'static str,
-        /// What it says.
+        /// The size that it gives, in bytes.
         found: u64,
-        /// What was said before.
+        /// The size that another member gives, in bytes.
         expected: u64,
     },
-    /// How it is pinned is a number that nothing is known of.
-    #[error("field pinning: {0}, expected 0 or 1")]
+    /// The pinning is unknown.
+    #[error("field `pinning` is {0}, expected 0 or 1")]
     Pinning(u32),
-    /// It has values that are maps or programs, and its type has none such.
-    #[error("field values: a map of type {0} holds neither maps nor programs")]
+    /// The map has `values`, but its type holds neither maps nor programs.
+    #[error("field `values`: a map of type {0} holds neither maps nor programs")]
     ValuesOf(crate::MapType),
-    /// A map in a map cannot be pinned, or hold maps itself.
-    #[error("the map inside it {0}")]
+    /// An inner map is pinned or holds maps itself.
+    #[error("the inner map {0}, which is not allowed")]
     Inner(&'static str),
-    /// It has no type.
-    #[error("it has no type")]
+    /// The definition has no map type.
+    #[error("missing field `type`")]
     NoType,
 }
 
@@ -458,8 +453,7 @@ impl Error {
         Self::File { path: path.into(), error: self.into() }
     }
 
-    /// What is wrong with the BTF itself, if that is it: with a section of BTF, or
-    /// with raw BTF.
+    /// Returns the error of the BTF itself, whether raw or in a section, if it is one.
     #[must_use]
     pub fn btf_error(&self) -> Option<&btf_types::Error> {
         match self.without_file() {
@@ -468,7 +462,7 @@ impl Error {
         }
     }
 
-    /// What is wrong, without the file that it is wrong with.
+    /// Returns the error without the path of the file.
     #[must_use]
     pub fn without_file(&self) -> &Self {
         match self {
@@ -484,7 +478,7 @@ impl From<io::Error> for Error {
     }
 }
 
-/// What is wrong with a file, in a text.
+/// A path and its error, in a message.
 struct OfFile<'a>(&'a Path, &'a Error);
 
 impl fmt::Display for OfFile<'_> {
@@ -497,22 +491,22 @@ impl fmt::Display for OfFile<'_> {
     }
 }
 
-/// Bytes, in a text.
-struct Hex<'a>(&'a [u8]);
+/// The first bytes of a file, in a message.
+struct Start<'a>(&'a [u8]);
 
-impl fmt::Display for Hex<'_> {
+impl fmt::Display for Start<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return f.write_str("nothing, it is empty");
+            return f.write_str("the file is empty");
         }
         for (index, byte) in self.0.iter().enumerate() {
-            write!(f, "{}{byte:02x}", if index == 0 { "" } else { " " })?;
+            write!(f, "{}{byte:02x}", if index == 0 { "the first bytes are " } else { " " })?;
         }
         Ok(())
     }
 }
 
-/// Payloads that were tried, in a text.
+/// Payloads that were tried, in a message.
 struct Tried<'a>(&'a [Payload]);
 
 impl fmt::Display for Tried<'_> {
@@ -571,21 +565,21 @@ pub struct Payload {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadFault {
-    /// It cannot be decoded, or is a damaged ELF file.
+    /// The payload cannot be decoded, or is a damaged ELF file.
     #[error("{0}")]
     Damaged(Box<Error>),
-    /// It is too short for a kernel.
-    #[error("{len} bytes, too few for a kernel")]
+    /// The payload is too short for a kernel.
+    #[error("{len} bytes are too few for a kernel")]
     #[non_exhaustive]
     TooShort {
         /// Its length in bytes.
         len: u64,
     },
-    /// It is ELF, and has no `.BTF` section.
+    /// The payload is an ELF file without a `.BTF` section.
     #[error("ELF without a .BTF section")]
     ElfWithoutBtf,
-    /// It is not ELF, and no BTF is found in it.
-    #[error("{len} bytes without BTF")]
+    /// The payload is not ELF and contains no BTF.
+    #[error("no BTF in {len} bytes")]
     #[non_exhaustive]
     WithoutBtf {
         /// Its length in bytes.
@@ -603,5 +597,97 @@ impl PayloadFault {
     /// Tests for a fault that reads alike.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use btf_messages::{Messages, examples};
+    use btf_types::{Btf, Type};
+
+    use super::*;
+    use crate::{MapType, ParseCompressionError};
+
+    #[test]
+    fn messages_stand_alone() {
+        let btf = Btf::parse(&include_bytes!("../../btf-types/doc/point.btf")[..]).unwrap();
+        let ty = || TypeRef::from(btf.find_first::<Type<'_>>("point").unwrap());
+        let io = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        let (section, compression) = (|| OwnedName::from(".debug_info"), Compression::Gzip);
+        let mut messages = Messages::new(env!("CARGO_MANIFEST_DIR"));
+        examples!(messages: Error {
+            File => Error::NoBtf.of_file("/boot/vmlinux"),
+            Io => Error::Io(io()),
+            TooLarge => Error::TooLarge { len: 1 << 32, limit: 1 << 30 },
+            NotRecognized => Error::NotRecognized { start: b"#!/bin/".into() },
+            NotInImage => Error::NotInImage {
+                kind: ImageKind::BzImage,
+                tried: vec![Payload { offset: 16, compression, fault: PayloadFault::ElfWithoutBtf }],
+            },
+            TooDeep => Error::TooDeep { limit: 4 },
+            FeatureOff => Error::FeatureOff { compression },
+            NotSupported => Error::NotSupported { what: "lzo" },
+            Decode => Error::Decode { compression, error: io() },
+            OutputLimit => Error::OutputLimit { compression, limit: 1 << 26 },
+            WindowLimit => Error::WindowLimit { compression, limit: 1 << 26 },
+            FileOutputLimit => Error::FileOutputLimit { limit: 1 << 26, len: 1000 },
+            RatioLimit => Error::RatioLimit { compression, limit: 1000 },
+            NotElf => Error::NotElf,
+            Elf => Error::Elf { what: "too many sections", offset: 64 },
+            OutsideFile => Error::OutsideFile { part: FilePart::SectionTable, offset: 64, len: 640, file_len: 100 },
+            SectionsOverlap => Error::SectionsOverlap { sum: 1 << 30, len: 1000 },
+            NamesShared => Error::NamesShared { limit: 65_536 },
+            NoBtf => Error::NoBtf,
+            NoBits => Error::NoBits { name: section() },
+            SeveralSections => Error::SeveralSections { name: section() },
+            Section => Error::Section { name: section(), error: Error::UnknownCompression { ch_type: 3 }.into() },
+            UnknownCompression => Error::UnknownCompression { ch_type: 3 },
+            DecodedLength => Error::DecodedLength { found: 100, expected: 200 },
+            ByteOrder => Error::ByteOrder { section: ".BTF", btf: ByteOrder::Big, elf: ByteOrder::Little },
+            Btf => Error::Btf { section: ".BTF", error: btf_types::Error::SplitWithoutBase },
+            Types => Error::Types(btf_types::Error::SplitWithoutBase),
+            Datasec => Error::Datasec { id: 7, name: ".bss".into(), fault: DatasecFault::NoSection },
+            RelocationSymbol => Error::RelocationSymbol { section: section(), offset: 16, symbol: 99, count: 9 },
+            NotBpf => Error::NotBpf { machine: Machine::X86_64, elf_type: ElfType::DYN },
+            UnknownMachine => "vax".parse::<Machine>().unwrap_err(),
+            ProgramLength => Error::ProgramLength { name: "kprobe/tcp_sendmsg".into(), len: 20 },
+            LegacyMaps => Error::LegacyMaps,
+            Map => Error::Map { map: "events".into(), fault: MapFault::NoType },
+        });
+        examples!(messages: DatasecFault {
+            NoSection => DatasecFault::NoSection,
+            Entry => DatasecFault::Entry { ty: ty(), expected: "VAR" },
+            NoSymbol => DatasecFault::NoSymbol { variable: "counter".into() },
+            SymbolSection => DatasecFault::SymbolSection { variable: "counter".into(), section: 99, count: 9 },
+            Elsewhere => DatasecFault::Elsewhere { variable: "counter".into(), found: ".data".into() },
+            TooLarge => DatasecFault::TooLarge { what: "size", value: 1 << 32 },
+            NoInt => DatasecFault::NoInt,
+            NamesShared => DatasecFault::NamesShared { limit: 65_536 },
+            Unsized => DatasecFault::Unsized(Type::Void.size_of().unwrap_err()),
+        });
+        examples!(messages: MapFault {
+            NotAStruct => MapFault::NotAStruct { ty: ty() },
+            Linkage => MapFault::Linkage(btf_types::Linkage::Extern),
+            Outside => MapFault::Outside { offset: 12, size: 8, section: 16 },
+            Overlaps => MapFault::Overlaps("events".into()),
+            Truncated => MapFault::Truncated { found: 7, expected: 8 },
+            TooManyFields => MapFault::TooManyFields { found: 12, limit: 11 },
+            UnknownField => MapFault::UnknownField("color".into()),
+            Field => MapFault::Field { field: "key", ty: ty(), expected: "a pointer to a type" },
+            Sizes => MapFault::Sizes { field: "key_size", found: 8, expected: 4 },
+            Pinning => MapFault::Pinning(3),
+            ValuesOf => MapFault::ValuesOf(MapType(1)),
+            Inner => MapFault::Inner("is pinned"),
+            NoType => MapFault::NoType,
+        });
+        examples!(messages: PayloadFault {
+            Damaged => PayloadFault::Damaged(Error::Decode { compression, error: io() }.into()),
+            TooShort => PayloadFault::TooShort { len: 100 },
+            ElfWithoutBtf => PayloadFault::ElfWithoutBtf,
+            WithoutBtf => PayloadFault::WithoutBtf { len: 100 },
+        });
+        let unknown: Result<Compression, ParseCompressionError> = "rar".parse();
+        messages.add("ParseCompressionError", &unknown.unwrap_err());
+        messages.check(true);
     }
 }

@@ -15,21 +15,21 @@ pub enum Error {
         found: [u8; 2],
     },
     /// The version is not 1.
-    #[error("BTF version {found} at offset 2, expected 1: newer than this library")]
+    #[error("BTF version {found} at offset 2, expected 1: the BTF is newer than this library")]
     #[non_exhaustive]
     UnsupportedVersion {
         /// The version.
         found: u8,
     },
-    /// A flag is set, and none is defined.
-    #[error("BTF header flags {found:#x} at offset 3, expected 0: newer than this library")]
+    /// A header flag is set, although none is defined.
+    #[error("BTF header flags {found:#x} at offset 3, expected 0: the BTF is newer than this library")]
     #[non_exhaustive]
     UnsupportedFlags {
         /// The flags.
         found: u8,
     },
     /// `hdr_len` is below the minimum.
-    #[error("header length {hdr_len} at offset 4, expected at least {min_len}")]
+    #[error("BTF header length {hdr_len} at offset 4, expected at least {min_len}")]
     #[non_exhaustive]
     HeaderTooShort {
         /// The length that the header gives, in bytes.
@@ -38,16 +38,16 @@ pub enum Error {
         min_len: u32,
     },
     /// The blob ends inside the header.
-    #[error("header of {hdr_len} bytes in only {size} bytes")]
+    #[error("truncated BTF: the header has {hdr_len} bytes, the data only {size}")]
     #[non_exhaustive]
     HeaderTruncated {
-        /// Bytes that the header says it has, or must at least have.
+        /// Length of the header in bytes: as it says, or the minimum.
         hdr_len: u32,
         /// Size of the blob in bytes.
         size: u64,
     },
     /// A section reaches beyond the end of the blob.
-    #[error("{section} from offset {start} to {end}, but there are only {size} bytes")]
+    #[error("{section} from offset {start} to {end} exceeds the {size} bytes of data")]
     #[non_exhaustive]
     SectionOutOfBounds {
         /// The section.
@@ -59,9 +59,9 @@ pub enum Error {
         /// Size of the blob in bytes.
         size: u64,
     },
-    /// A section of a blob that is being assembled ends beyond 4 GiB, which no
-    /// header can say.
-    #[error("{section} would end {end} bytes after the header, at most {} are possible", u32::MAX)]
+    /// A section of a blob that is being assembled ends beyond 4 GiB, the maximum
+    /// of the header's 32-bit fields.
+    #[error("{section} would end {end} bytes after the header, more than the limit of {}", u32::MAX)]
     #[non_exhaustive]
     SectionTooLarge {
         /// The section.
@@ -70,21 +70,21 @@ pub enum Error {
         end: u64,
     },
     /// The number of a kind does not fit an info word.
-    #[error("kind {kind} does not fit the info word of a type record, which has 7 bits for it")]
+    #[error("kind {kind} does not fit the 7 bits that the info word of a type record has for it")]
     #[non_exhaustive]
     KindTooLarge {
         /// The number.
         kind: u8,
     },
     /// A number of elements does not fit an info word.
-    #[error("vlen {vlen} does not fit the info word of a type record, at most 16777215 does")]
+    #[error("vlen {vlen} exceeds 16777215, the maximum of the info word of a type record")]
     #[non_exhaustive]
     VlenTooLarge {
         /// The number of elements.
         vlen: u32,
     },
     /// A section of 32-bit words does not begin at a multiple of 4.
-    #[error("{section} at {off} bytes after the header, expected a multiple of 4")]
+    #[error("{section} begins {off} bytes after the header, expected a multiple of 4")]
     #[non_exhaustive]
     SectionMisaligned {
         /// The section.
@@ -110,9 +110,9 @@ pub enum Error {
         /// Its length in bytes.
         len: u32,
     },
-    /// A layout entry gives sizes that are not those of 32-bit words.
+    /// A layout entry gives sizes that are not multiples of 4 bytes.
     #[error(
-        "record at offset {offset} of kind {kind}, for which the layout section says {info_sz} + vlen x {elem_sz} bytes, expected multiples of 4"
+        "the layout section gives records of kind {kind} (at offset {offset}) {info_sz} + vlen x {elem_sz} bytes, expected multiples of 4"
     )]
     #[non_exhaustive]
     LayoutEntry {
@@ -135,7 +135,7 @@ pub enum Error {
         found: u8,
     },
     /// A record reaches beyond the end of the type section.
-    #[error("type record at offset {offset} needs {needed} bytes, but the type section has only {available} left")]
+    #[error("type record at offset {offset} needs {needed} bytes, the type section has only {available} left")]
     #[non_exhaustive]
     RecordTruncated {
         /// Position of the record.
@@ -145,10 +145,10 @@ pub enum Error {
         /// Bytes up to the end of the section.
         available: u64,
     },
-    /// A record has a kind that neither this library nor a layout section
-    /// knows the size of.
+    /// A record has a kind whose size neither this library nor a layout section
+    /// gives.
     #[error(
-        "type record at offset {offset} has the unknown kind {kind}, expected 1 to 22 or one that a layout section sizes: newer than this library, or damaged"
+        "type record at offset {offset} has the unknown kind {kind}, expected 1 to 22 or one in the layout section: the BTF is newer than this library, or damaged"
     )]
     #[non_exhaustive]
     UnknownKind {
@@ -157,9 +157,11 @@ pub enum Error {
         /// The number of its kind.
         kind: u8,
     },
-    /// The operation needs the meaning of each word of the records, and of this
-    /// one's kind only the size is known.
-    #[error("type record at offset {offset} has kind {kind}, whose words cannot be interpreted")]
+    /// The operation needs the meaning of every word of a record, but only the
+    /// size of this kind is known.
+    #[error(
+        "type record at offset {offset} has kind {kind}, whose fields are unknown: it cannot be converted or rewritten"
+    )]
     #[non_exhaustive]
     OpaqueKind {
         /// Position of the record.
@@ -167,16 +169,16 @@ pub enum Error {
         /// The number of its kind.
         kind: u8,
     },
-    /// The header has data beyond what this library knows, so that it cannot
-    /// be rewritten.
-    #[error("header of {hdr_len} bytes has unknown data, expected zeros after the known fields")]
+    /// The header has fields that this library does not know. It cannot be
+    /// rewritten.
+    #[error("BTF header of {hdr_len} bytes has unknown fields that are not zero: it cannot be rewritten")]
     #[non_exhaustive]
     UnknownHeaderData {
         /// The length of the header in bytes.
         hdr_len: u32,
     },
     /// The blob is not in native byte order; convert it first.
-    #[error("the data is {found}, expected this machine's byte order")]
+    #[error("the BTF is {found}, expected native byte order: convert it first")]
     #[non_exhaustive]
     ForeignByteOrder {
         /// The order that the data has.
@@ -195,21 +197,21 @@ pub enum Error {
         /// The minimum, in bytes.
         min: u32,
     },
-    /// A `.BTF.ext` section ends in the middle of something.
-    #[error("{section}: {needed} bytes needed at offset {offset}, but the section has only {available} left")]
+    /// A `.BTF.ext` section ends inside a block.
+    #[error("{section} is truncated: {needed} bytes needed at offset {offset}, only {available} left")]
     #[non_exhaustive]
     ExtTruncated {
         /// The section.
         section: Section,
-        /// Position of the block's head or records.
+        /// Position of the head or the records of the block.
         offset: u64,
-        /// Bytes of them.
+        /// Their size in bytes.
         needed: u64,
         /// Bytes up to the end of the section.
         available: u64,
     },
     /// A `.BTF.ext` section has a block without records.
-    #[error("{section}: no records for the ELF section named at offset {offset}, expected at least one")]
+    #[error("{section}: the block at offset {offset} has no records, expected at least one")]
     #[non_exhaustive]
     ExtEmpty {
         /// The section.
@@ -217,9 +219,11 @@ pub enum Error {
         /// Position of the block.
         offset: u64,
     },
-    /// A `.BTF.ext` record of another byte order is longer than what this
-    /// library knows, and has data there.
-    #[error("{section}: the record at offset {offset} has unknown data, expected zeros after the known fields")]
+    /// A `.BTF.ext` record has fields that this library does not know. Its byte
+    /// order cannot be converted.
+    #[error(
+        "{section}: the record at offset {offset} has unknown fields that are not zero: its byte order cannot be converted"
+    )]
     #[non_exhaustive]
     ExtUnknownData {
         /// The section.
@@ -227,4 +231,49 @@ pub enum Error {
         /// Position of the record.
         offset: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use btf_messages::{Messages, examples};
+
+    use super::*;
+    use crate::{Feature, KernelVersion, Kind, UnknownKind};
+
+    #[test]
+    fn messages_stand_alone() {
+        let mut messages = Messages::new(env!("CARGO_MANIFEST_DIR"));
+        examples!(messages: Error {
+            NotBtf => Error::NotBtf { found: *b"\x7fE" },
+            UnsupportedVersion => Error::UnsupportedVersion { found: 2 },
+            UnsupportedFlags => Error::UnsupportedFlags { found: 0x80 },
+            HeaderTooShort => Error::HeaderTooShort { hdr_len: 8, min_len: 24 },
+            HeaderTruncated => Error::HeaderTruncated { hdr_len: 24, size: 20 },
+            SectionOutOfBounds => Error::SectionOutOfBounds { section: Section::Types, start: 24, end: 124, size: 100 },
+            SectionTooLarge => Error::SectionTooLarge { section: Section::Strings, end: 1 << 33 },
+            KindTooLarge => Error::KindTooLarge { kind: 128 },
+            VlenTooLarge => Error::VlenTooLarge { vlen: 1 << 24 },
+            SectionMisaligned => Error::SectionMisaligned { section: Section::Types, off: 2 },
+            SectionsOverlap => Error::SectionsOverlap { first: Section::Types, second: Section::Strings, offset: 36 },
+            LayoutLength => Error::LayoutLength { len: 6 },
+            LayoutEntry => Error::LayoutEntry { offset: 24, kind: 23, info_sz: 3, elem_sz: 0 },
+            StringsUnterminated => Error::StringsUnterminated { offset: 99, found: b'x' },
+            RecordTruncated => Error::RecordTruncated { offset: 24, needed: 16, available: 12 },
+            UnknownKind => Error::UnknownKind { offset: 24, kind: 60 },
+            OpaqueKind => Error::OpaqueKind { offset: 24, kind: 23 },
+            UnknownHeaderData => Error::UnknownHeaderData { hdr_len: 40 },
+            ForeignByteOrder => Error::ForeignByteOrder { found: ByteOrder::Big },
+            ExtRecordSize => Error::ExtRecordSize { section: Section::FuncInfo, offset: 32, rec_size: 6, min: 8 },
+            ExtTruncated => Error::ExtTruncated { section: Section::LineInfo, offset: 48, needed: 16, available: 8 },
+            ExtEmpty => Error::ExtEmpty { section: Section::CoreRelo, offset: 48 },
+            ExtUnknownData => Error::ExtUnknownData { section: Section::CoreRelo, offset: 56 },
+        });
+        messages.add("UnknownKind", &UnknownKind(23));
+        messages.add("ParseKindError", &"no kind".parse::<Kind>().unwrap_err());
+        messages.add("ParseFeatureError", &"no feature".parse::<Feature>().unwrap_err());
+        messages.add("ParseKernelVersionError", &"none".parse::<KernelVersion>().unwrap_err());
+        messages.check(true);
+    }
 }

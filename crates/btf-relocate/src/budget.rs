@@ -33,7 +33,7 @@ impl Budget {
     }
 
     pub(crate) fn spend(&self, steps: u64) -> Result<(), Fault> {
-        let left = self.left.get().checked_sub(steps).ok_or(Fault::TooMuch { limit: self.limit })?;
+        let left = self.left.get().checked_sub(steps).ok_or(Fault::TooComplex { limit: self.limit })?;
         self.left.set(left);
         Ok(())
     }

@@ -14,7 +14,7 @@ use btf_types::{CoreReloKind, Error};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The number of the relocation's kind is not known.
+    /// The kind of the relocation is unknown.
     #[error("unknown relocation kind {number}")]
     #[non_exhaustive]
     UnknownKind {
@@ -23,7 +23,7 @@ pub enum Fault {
     },
     /// The access string does not fit the kind of the relocation: that of a
     /// type must be `0`, that of an enumerator one number.
-    #[error("access string {access} does not fit a {kind} relocation")]
+    #[error("access string {access:?} does not fit relocation {kind}")]
     #[non_exhaustive]
     AccessString {
         /// The access string.
@@ -33,19 +33,19 @@ pub enum Fault {
     },
     /// The access string has a number beyond the last member, element or
     /// enumerator of a local type.
-    #[error("access string {access}: {ty} has no number {index}")]
+    #[error("access string {access:?}: {ty} has no member, element or enumerator {index}")]
     #[non_exhaustive]
     AccessIndex {
         /// The access string.
         access: String,
         /// The local type, as C writes it.
         ty: String,
-        /// The number that is too large.
+        /// The index that is too large.
         index: u32,
     },
-    /// The access string goes on where the local type has neither members nor
+    /// The access string continues in a local type that has neither members nor
     /// elements.
-    #[error("access string {access} goes on at {ty}, which has neither members nor elements")]
+    #[error("access string {access:?} continues in {ty}, which has neither members nor elements")]
     #[non_exhaustive]
     AccessBeyond {
         /// The access string.
@@ -54,7 +54,7 @@ pub enum Fault {
         ty: String,
     },
     /// The relocation is of an enumerator, but the local type is not an enum.
-    #[error("a {kind} relocation needs an enum, not {ty}")]
+    #[error("relocation {kind} needs an enum, found {ty}")]
     #[non_exhaustive]
     NotEnum {
         /// The kind.
@@ -62,45 +62,45 @@ pub enum Fault {
         /// The local type, as C writes it.
         ty: String,
     },
-    /// The local type has no name to find candidates by.
-    #[error("anonymous types cannot be relocated: type {id} has no name")]
+    /// The local type has no name by which to find candidates.
+    #[error("the local type (type {id}) is anonymous, so that it has no candidates in the kernel")]
     #[non_exhaustive]
     Anonymous {
         /// The id of the local type.
         id: u32,
     },
-    /// A size is needed that a type does not have.
-    #[error("size of {ty}: {source}")]
+    /// The size of a type is needed, but it has none.
+    #[error("no size of {ty}: {error}")]
     #[non_exhaustive]
     Size {
         /// The type, as C writes it.
         ty: String,
         /// The reason.
-        source: Box<Error>,
+        error: Box<Error>,
     },
-    /// An offset exceeds what 32 bits count.
-    #[error("offset of {bits} bits exceeds {limit}", limit = u32::MAX)]
+    /// The offset of a field exceeds 32 bits.
+    #[error("the offset of the field, {bits} bits, exceeds {limit}", limit = u32::MAX)]
     #[non_exhaustive]
     OffsetTooLarge {
         /// The offset in bits.
         bits: u64,
     },
     /// The path to a field has more levels than libbpf follows.
-    #[error("more than {limit} levels of members and elements")]
+    #[error("the access string has more than {limit} levels of members and elements")]
     #[non_exhaustive]
     TooDeep {
         /// The number of levels.
         limit: u32,
     },
     /// Two types are nested deeper than libbpf compares.
-    #[error("types nested more than {limit} levels deep are not compared")]
+    #[error("the types are nested more than {limit} levels deep and were not compared")]
     #[non_exhaustive]
     CompareTooDeep {
         /// The number of levels.
         limit: u32,
     },
     /// A bitfield spans more than the eight bytes that one load reads.
-    #[error("bitfield of {ty} at bit {bit_offset} cannot be read by one load of at most 8 bytes")]
+    #[error("the bitfield of {ty} at bit {bit_offset} needs a load of more than 8 bytes")]
     #[non_exhaustive]
     Bitfield {
         /// The type of the bitfield, as C writes it.
@@ -108,8 +108,8 @@ pub enum Fault {
         /// The offset in bits.
         bit_offset: u64,
     },
-    /// The relocation asks for something that an array element does not have.
-    #[error("a {kind} relocation cannot be applied to an array element")]
+    /// The kind of relocation does not apply to array elements.
+    #[error("relocation {kind} does not apply to an array element")]
     #[non_exhaustive]
     ArrayElement {
         /// The kind.
@@ -129,7 +129,7 @@ pub enum Fault {
         second_type: String,
     },
     /// Candidates give different values.
-    #[error("ambiguous: the value is {first} by {first_type}, and {second} by {second_type}")]
+    #[error("ambiguous: the value is {first} with {first_type}, and {second} with {second_type}")]
     #[non_exhaustive]
     AmbiguousValue {
         /// The value by the first candidate.
@@ -141,11 +141,11 @@ pub enum Fault {
         /// The other candidate.
         second_type: String,
     },
-    /// The object and the kernel's BTF take too much work to compare. No
-    /// compiler's output does.
-    #[error("too complex (gave up after {limit} steps)")]
+    /// Comparing the object with the kernel's BTF takes more steps than the budget,
+    /// which no compiler's output does.
+    #[error("too complex: gave up after {limit} steps")]
     #[non_exhaustive]
-    TooMuch {
+    TooComplex {
         /// The number of steps.
         limit: u64,
     },
@@ -161,8 +161,10 @@ impl Fault {
     pub fn errno(&self) -> i32 {
         match self {
             Self::Anonymous { .. } => EOPNOTSUPP,
-            Self::TooDeep { .. } | Self::Bitfield { .. } | Self::OffsetTooLarge { .. } | Self::TooMuch { .. } => E2BIG,
-            Self::Size { source, .. } if matches!(**source, Error::TooBig { .. }) => E2BIG,
+            Self::TooDeep { .. } | Self::Bitfield { .. } | Self::OffsetTooLarge { .. } | Self::TooComplex { .. } => {
+                E2BIG
+            }
+            Self::Size { error, .. } if matches!(**error, Error::TypeTooLarge { .. }) => E2BIG,
             _ => EINVAL,
         }
     }

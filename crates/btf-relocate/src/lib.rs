@@ -58,7 +58,7 @@
 //!   is an error of [`BtfExt::parse`](btf_types::BtfExt::parse), and not of its
 //!   relocation.
 //! * Types that take more than a bounded number of steps to compare are a fault,
-//!   [`Fault::TooMuch`], where libbpf may not come back.
+//!   [`Fault::TooComplex`], where libbpf may not come back.
 //!
 //! [`FieldLshiftU64`]: btf_types::CoreReloKind::FieldLshiftU64
 //!
@@ -66,7 +66,7 @@
 //!
 //! No input panics. The work for one object is bounded by a budget of steps in
 //! proportion to its bytes and those of the types that it is relocated for;
-//! relocations beyond it fail with [`Fault::TooMuch`]. What is kept is bounded in
+//! relocations beyond it fail with [`Fault::TooComplex`]. What is kept is bounded in
 //! the same way.
 
 #![forbid(unsafe_code)]
@@ -79,6 +79,8 @@ mod fault;
 mod first_pass;
 mod matching;
 mod memo;
+#[cfg(all(test, feature = "elf"))]
+mod messages;
 #[cfg(feature = "elf")]
 mod object;
 mod patch;

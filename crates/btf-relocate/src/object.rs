@@ -11,14 +11,14 @@ use crate::{PatchError, Relocated, Relocator};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectError {
-    /// The file is not a BPF object, or damaged.
+    /// The file is not a BPF object, or is damaged.
     #[error(transparent)]
     Elf(#[from] Box<btf_elf::Error>),
     /// A relocation cannot be applied.
     #[error(transparent)]
     Patch(#[from] PatchError),
-    /// A section is compressed, so that it cannot be patched where it is.
-    #[error("section {section} is compressed: it cannot be patched in place")]
+    /// A section is compressed, and cannot be patched in place.
+    #[error("section {section} is compressed and cannot be patched in place: decompress it first")]
     #[non_exhaustive]
     Compressed {
         /// The name of the section.

@@ -29,7 +29,7 @@ struct Place {
 }
 
 impl PatchError {
-    fn new(relocation: Relocation<'_>, reason: PatchFault) -> Self {
+    pub(crate) fn new(relocation: Relocation<'_>, reason: PatchFault) -> Self {
         Self(Box::new(Place {
             program: relocation.program().into(),
             section: relocation.section().into(),
@@ -75,7 +75,7 @@ pub enum PatchFault {
     Relocation(Fault),
     /// The code ends before the instruction does, or the offset is not a
     /// multiple of 8.
-    #[error("there is no instruction at this offset; the code has {len} bytes")]
+    #[error("no instruction at this offset: the code has {len} bytes")]
     #[non_exhaustive]
     NoInstruction {
         /// Length of the code in bytes.
@@ -83,7 +83,7 @@ pub enum PatchFault {
     },
     /// The instruction does not have the value that the local types give: the
     /// program was changed, or its BTF is that of another.
-    #[error("the instruction has {found}, expected {expected} (to become {target})")]
+    #[error("the instruction has the value {found}, expected {expected} (to be replaced by {target})")]
     #[non_exhaustive]
     UnexpectedValue {
         /// The value of the instruction.
@@ -128,7 +128,7 @@ pub enum PatchFault {
     },
     /// The `ld_imm64` is one of a map, function or variable, or its second half
     /// is not one.
-    #[error("the ld_imm64 does not load a plain number")]
+    #[error("the ld_imm64 does not load a plain 64-bit value")]
     LdImm64,
 }
 

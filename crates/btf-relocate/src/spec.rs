@@ -216,7 +216,7 @@ pub(crate) fn size_of(ty: Type<'_>) -> Result<u64, Fault> {
 }
 
 fn unsized_type(ty: Type<'_>, source: btf_types::Error) -> Fault {
-    Fault::Size { ty: shortened(ty), source: Box::new(source) }
+    Fault::Size { ty: shortened(ty), error: Box::new(source) }
 }
 
 /// The class of a relocation's kind: what it is of.

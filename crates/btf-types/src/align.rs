@@ -198,11 +198,11 @@ impl Aligner {
                     inner = inner.inner().unwrap_or(Type::Void);
                     continue;
                 }
-                _ => return Err(Error::Unsized { id: inner.id(), kind: inner.kind() }),
+                _ => return Err(Error::Unsized { ty: inner.into() }),
             };
             return Ok(Alignment::of_scalar(size, handle.btf));
         }
-        Err(Error::TooDeep { id: ty.id(), limit: HOPS })
+        Err(Error::TooDeep { ty: ty.into(), limit: HOPS })
     }
 
     fn of_composite(&mut self, ty: Composite<'_>, depth: u32) -> Result<Alignment, Error> {
@@ -210,14 +210,14 @@ impl Aligner {
             return Ok(known);
         }
         if depth == HOPS {
-            return Err(Error::TooDeep { id: ty.id(), limit: HOPS });
+            return Err(Error::TooDeep { ty: Type::from(ty).into(), limit: HOPS });
         }
         let mut align = Alignment::NONE;
         let mut in_place = InPlace { must: true, may: true };
         for member in ty.members() {
             self.steps += 1;
             if self.steps > STEPS {
-                return Err(Error::TooMuch { id: ty.id(), limit: STEPS });
+                return Err(Error::TooComplex { ty: Type::from(ty).into(), limit: STEPS });
             }
             let of_member = self.of(member.ty(), depth + 1)?;
             align = align.max(of_member);
@@ -287,7 +287,7 @@ impl Type<'_> {
     ///
     /// [`Error::Unsized`] for `void`, functions and forward declarations, and
     /// what has one of them as a member; [`Error::TooDeep`] after 64 types in a
-    /// chain, or structs inside each other; [`Error::TooMuch`] after a million
+    /// chain, or structs inside each other; [`Error::TooComplex`] after a million
     /// members.
     pub fn alignment(self) -> Result<Alignment, Error> {
         Aligner::default().of(self, 0)

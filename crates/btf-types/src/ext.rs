@@ -71,7 +71,8 @@ impl BtfExt {
     /// [`Error::Format`] for what [`RawBtfExt::parse`] refuses;
     /// [`Error::ByteOrderOfExt`] if the `.BTF` has another byte order;
     /// [`Error::ExtReference`] if a record refers to a type or string that does
-    /// not exist, or a function info to a type that is not a FUNC;
+    /// not exist; [`Error::ExtNotFunc`] if a func_info record refers to a type that
+    /// is not a FUNC;
     /// [`Error::AccessString`]; [`Error::ExtNames`] if the names of sections
     /// overlap, and are many times as long as the file.
     pub fn parse(bytes: impl Into<Bytes>, btf: &Btf) -> Result<Self, Error> {
@@ -97,7 +98,9 @@ impl BtfExt {
             (Word::Id, _) => checks.ty(value),
             _ => checks.string(field.name, value),
         })?;
-        raw.core_relos().flat_map(|block| block.records()).try_for_each(|relo| checks.access(relo))?;
+        for block in raw.core_relos() {
+            block.records().try_for_each(|relo| checks.access(block.sec_name_off(), relo))?;
+        }
         let index = Arc::new(Index::new(&raw, btf.layer())?);
         Ok(Self { blob, btf: btf.clone(), index })
     }
@@ -202,13 +205,14 @@ impl Checks<'_> {
     fn func(&self, id: u32) -> Result<(), Error> {
         match self.btf.type_at(id) {
             Some(Type::Func(_)) => Ok(()),
-            _ => Err(Error::ExtReference { what: "FUNC", found: id, limit: self.btf.type_count() }),
+            Some(ty) => Err(Error::ExtNotFunc { ty: ty.into() }),
+            None => self.ty(id),
         }
     }
 
     /// Thousands of relocations can share one string of megabytes: no more of it
     /// is looked at than an access string can have.
-    fn access(&self, relo: &raw::CoreRelo) -> Result<(), Error> {
+    fn access(&self, section: u32, relo: &raw::CoreRelo) -> Result<(), Error> {
         let tail = self.btf.string_at(relo.access_str_off());
         let start = tail.get(..ACCESS_BYTES).unwrap_or(tail);
         let text = start.split(|&byte| byte == 0).next().unwrap_or_default();
@@ -219,7 +223,8 @@ impl Checks<'_> {
         if is_sound {
             Ok(())
         } else {
-            Err(Error::AccessString { insn_off: relo.insn_off(), found: Name::new(text).into() })
+            let section = self.btf.name_start(section, ACCESS_BYTES).into();
+            Err(Error::AccessString { section, insn_off: relo.insn_off(), found: Name::new(text).into() })
         }
     }
 }

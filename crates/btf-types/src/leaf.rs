@@ -85,7 +85,7 @@ impl fmt::Debug for LeafMember<'_> {
 #[derive(Clone)]
 #[must_use = "iterators are lazy"]
 pub struct LeafMembers<'btf> {
-    root: u32,
+    root: Type<'btf>,
     /// The types on the way, each with what is left of its members and its
     /// offset.
     open: Vec<(Members<'btf>, u64)>,
@@ -94,7 +94,7 @@ pub struct LeafMembers<'btf> {
 
 impl<'btf> LeafMembers<'btf> {
     pub(crate) fn new(composite: Composite<'btf>) -> Self {
-        Self { root: composite.id(), open: Vec::from([(composite.members(), 0)]), steps: STEPS }
+        Self { root: composite.into(), open: Vec::from([(composite.members(), 0)]), steps: STEPS }
     }
 
     fn fail(&mut self, error: Error) -> Result<LeafMember<'btf>, Error> {
@@ -116,13 +116,13 @@ impl<'btf> Iterator for LeafMembers<'btf> {
             };
             let bit_offset = *start + u64::from(member.bit_offset());
             let Some(steps) = self.steps.checked_sub(1) else {
-                return Some(self.fail(Error::TooMuch { id: self.root, limit: STEPS }));
+                return Some(self.fail(Error::TooComplex { ty: self.root.into(), limit: STEPS }));
             };
             self.steps = steps;
             match member.anonymous() {
                 None => return Some(Ok(LeafMember { member, bit_offset })),
                 Some(_) if depth >= HOPS as usize => {
-                    return Some(self.fail(Error::TooDeep { id: self.root, limit: HOPS }));
+                    return Some(self.fail(Error::TooDeep { ty: self.root.into(), limit: HOPS }));
                 }
                 Some(inner) => self.open.push((inner.members(), bit_offset)),
             }

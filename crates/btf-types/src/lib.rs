@@ -228,6 +228,7 @@ mod references;
 mod remap;
 mod size;
 mod ty;
+mod type_ref;
 mod types;
 mod unknown;
 mod view;
@@ -260,6 +261,7 @@ pub use reference::{Const, Fwd, FwdKind, Ptr, Restrict, TypeTag, Typedef, Volati
 pub use references::{PostOrder, References};
 pub use remap::{Remap, RemapBuilder};
 pub use ty::{Type, WrongKind};
+pub use type_ref::TypeRef;
 pub use types::{AllTypes, Types};
 pub use unknown::Unknown;
 pub use view::View;

@@ -40,7 +40,7 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Layer>) -> Result<Index, Err
     }
     let first_id = base.map_or(1, Layer::type_count);
     let strings_len = u64::from(base.map_or(0, Layer::strings_len)) + raw.strings().as_bytes().len() as u64;
-    let strings_len = u32::try_from(strings_len).map_err(|_| Error::TooLarge { what: "strings" })?;
+    let strings_len = u32::try_from(strings_len).map_err(|_| Error::TooLarge { what: "bytes of strings" })?;
     let layout = raw.layout().or(base.map_or(Layout::NONE, Layer::layout));
 
     let section = raw.types();

@@ -102,15 +102,21 @@ impl<'btf> Type<'btf> {
     /// no path; those of [`Type::size_of`] where an index is used;
     /// [`Error::TooMuch`] after a million members.
     pub fn path(self, path: impl AsRef<[u8]>) -> Result<Path<'btf>, Error> {
-        let whole = path.as_ref();
-        let mut text = whole;
+        let path = path.as_ref();
+        self.follow(path, path)
+    }
+
+    /// Follows `text`, which is the end of `path` or all of it.
+    fn follow(self, text: &[u8], path: &[u8]) -> Result<Path<'btf>, Error> {
+        let whole = text;
+        let mut text = text;
         let mut steps = Vec::new();
         let mut steps_left = MEMBERS.into();
         let mut known = BTreeMap::new();
         let mut step = Step { from: self.peel_modifiers(), bit_offset: 0, bitfield_size: None, to: self };
         while !text.is_empty() {
             let before = text;
-            let error = |ty: Type<'_>| Error::NoSuchMember { id: ty.id(), path: whole.into(), rest: before.into() };
+            let error = |ty: Type<'_>| Error::NoSuchMember { ty: ty.into(), path: path.into(), rest: before.into() };
             let first = text.len() == whole.len();
             let part = next_part(&mut text, first).ok_or_else(|| error(step.to))?;
             let mut object = step.to.peel_modifiers();
@@ -132,7 +138,8 @@ impl<'btf> Type<'btf> {
                         None => {
                             let before = steps_left;
                             let found = object.search_member(name, &mut steps_left);
-                            let found = found.map_err(|TooMany| Error::TooMuch { id: self.id(), limit: MEMBERS })?;
+                            let found =
+                                found.map_err(|TooMany| Error::TooComplex { ty: self.into(), limit: MEMBERS })?;
                             let found = found.ok_or_else(|| error(object))?;
                             if before - steps_left > FEW {
                                 known.insert((object.id(), name), found);
@@ -165,7 +172,7 @@ impl<'btf> Type<'btf> {
 fn bits(index: u64, element: Type<'_>) -> Result<u64, Error> {
     let limit = u32::MAX.into();
     let bytes = element.size_of()?.checked_mul(index).filter(|&bytes| bytes <= limit);
-    bytes.map(|bytes| bytes * 8).ok_or(Error::TooBig { id: element.id(), limit })
+    bytes.map(|bytes| bytes * 8).ok_or_else(|| Error::TypeTooLarge { ty: element.into(), limit })
 }
 
 impl Btf {
@@ -195,6 +202,6 @@ impl Btf {
             Err(Error::NoSuchName { .. }) => self.find::<Typedef<'_>>(name)?.into(),
             found => Type::from(found?),
         };
-        root.path(rest)
+        root.follow(rest, path)
     }
 }

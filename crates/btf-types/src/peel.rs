@@ -128,7 +128,7 @@ impl<'btf> Type<'btf> {
     /// [`Error::TooDeep`] after 64 types.
     pub fn resolve(self) -> Result<Self, Error> {
         let end = self.peel_modifiers();
-        if end.is_modifier() { Err(Error::TooDeep { id: self.id(), limit: HOPS }) } else { Ok(end) }
+        if end.is_modifier() { Err(Error::TooDeep { ty: self.into(), limit: HOPS }) } else { Ok(end) }
     }
 
     /// Whether this only modifies or names another type: `const`, `volatile`,

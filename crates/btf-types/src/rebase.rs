@@ -98,7 +98,7 @@ impl Btf {
             record.try_for_each_field(|field, value| {
                 let old = *value;
                 *value = match field.holds {
-                    Word::Id => remap.id(old).ok_or(Error::NotMapped { what: "type", found: old })?,
+                    Word::Id => remap.id(old).ok_or_else(|| self.not_mapped(Word::Id, old))?,
                     _ => remap.string(old).ok_or(Error::NoCounterpartString { offset: old })?,
                 };
                 Ok::<_, Error>(())
@@ -240,7 +240,7 @@ impl<'btf, 'old> Candidates<'btf, 'old> {
                 let name = ty.name().as_bytes();
                 self.budget.left = match self.budget.left.checked_sub(name.len() as u64) {
                     Some(left) => left,
-                    None => return Err(Error::TooMuch { id: ty.id(), limit: self.budget.limit }),
+                    None => return Err(Error::TooComplex { ty: ty.into(), limit: self.budget.limit }),
                 };
                 let (base, groups) = (self.base, &mut self.groups);
                 *vacant.insert(*self.by_name.entry(name).or_insert_with(|| {
@@ -258,7 +258,7 @@ impl<'btf, 'old> Candidates<'btf, 'old> {
             (Type::Enum64(_), _) | (_, None) => None,
             (_, key) => key.filter(|_| !ty.is_named("")),
         };
-        let not_distilled = || Error::NotDistilled { id: ty.id(), kind: ty.kind(), name: ty.name().into() };
+        let not_distilled = || Error::NotDistilled { ty: ty.into() };
         let key = key.ok_or_else(not_distilled)?;
         let base = self.base;
         let candidates = self.of(ty)?;

@@ -127,22 +127,32 @@ impl Remap {
     ///
     /// # Errors
     ///
-    /// [`Error::NotMapped`] if a record refers to a type or string that has no
-    /// counterpart; those of [`BtfExt::parse`] if `btf` is not the new BTF;
+    /// [`Error::TypeNotMapped`] and [`Error::StringNotMapped`] if a record refers to
+    /// a type or string that the new BTF does not have; those of [`BtfExt::parse`] if `btf` is not the new BTF;
     /// [`Error::Format`] if the header has data that this library does not know.
     pub fn remap_ext(&self, ext: &BtfExt, btf: &Btf) -> Result<BtfExt, Error> {
         let mut bytes = ext.as_bytes().to_vec();
         let mut raw = RawBtfExtMut::parse(&mut bytes)?;
         raw.header().check_known()?;
         raw.try_for_each_field(|field, value| {
-            let (what, new) = match field.holds {
-                Word::Id => ("type", self.id(*value)),
-                _ => ("string at offset", self.string(*value)),
+            let new = match field.holds {
+                Word::Id => self.id(*value),
+                _ => self.string(*value),
             };
-            *value = new.ok_or(Error::NotMapped { what, found: *value })?;
+            *value = new.ok_or_else(|| ext.btf().not_mapped(field.holds, *value))?;
             Ok::<_, Error>(())
         })?;
         BtfExt::from_native(bytes.into(), btf)
+    }
+}
+
+impl Btf {
+    /// The error of an id or string offset of this BTF that has no new value.
+    pub(crate) fn not_mapped(&self, holds: Word, value: u32) -> Error {
+        match (holds, self.layer().type_at(value)) {
+            (Word::Id, ty) => Error::TypeNotMapped { ty: ty.unwrap_or(crate::Type::Void).into() },
+            _ => Error::StringNotMapped { string: self.layer().name_start(value, 256).into(), offset: value },
+        }
     }
 }
 

@@ -4,14 +4,14 @@
 
 use crate::{Error, Type, peel::HOPS};
 
-/// The most bytes that a type can have: what the kernel and libbpf allow.
+/// Maximum size of a type in bytes, as in the kernel and libbpf.
 const LIMIT: u64 = u32::MAX as u64;
 
 impl Type<'_> {
-    /// Size in **bytes**: of what has a size in its record, that; of a pointer
-    /// [`Btf::pointer_size`](crate::Btf::pointer_size); of an array that of all
-    /// its elements; behind qualifiers, typedefs, tags and variables, of what
-    /// is there.
+    /// Returns the size in **bytes**. Pointers have
+    /// [`Btf::pointer_size`](crate::Btf::pointer_size), arrays the size of all
+    /// elements. Qualifiers, typedefs, tags and variables have the size of the
+    /// type that they refer to.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -29,7 +29,7 @@ impl Type<'_> {
     /// # Errors
     ///
     /// [`Error::Unsized`] for `void`, functions and forward declarations;
-    /// [`Error::TooBig`] beyond 4 GiB; [`Error::TooDeep`] after 64 types.
+    /// [`Error::TypeTooLarge`] beyond 4 GiB; [`Error::TooDeep`] after 64 types.
     pub fn size_of(self) -> Result<u64, Error> {
         let mut count = 1u64;
         let mut ty = self;
@@ -44,9 +44,9 @@ impl Type<'_> {
                 Type::Datasec(view) => view.size().into(),
                 Type::Ptr(view) => view.0.btf.pointer_size().into(),
                 Type::Array(array) => {
-                    // Elements of an array without any may be as large as they
-                    // like; that they have a size is looked at all the same.
-                    count = count.checked_mul(array.nelems().into()).ok_or(self.too_big())?;
+                    // The elements of an empty array may have any size, but must
+                    // have one.
+                    count = count.checked_mul(array.nelems().into()).ok_or_else(|| self.too_large())?;
                     ty = array.element();
                     continue;
                 }
@@ -54,14 +54,14 @@ impl Type<'_> {
                     ty = ty.inner().unwrap_or(Type::Void);
                     continue;
                 }
-                _ => return Err(Error::Unsized { id: ty.id(), kind: ty.kind() }),
+                _ => return Err(Error::Unsized { ty: ty.into() }),
             };
-            return count.checked_mul(size).filter(|&size| size <= LIMIT).ok_or(self.too_big());
+            return count.checked_mul(size).filter(|&size| size <= LIMIT).ok_or_else(|| self.too_large());
         }
-        Err(Error::TooDeep { id: self.id(), limit: HOPS })
+        Err(Error::TooDeep { ty: self.into(), limit: HOPS })
     }
 
-    fn too_big(self) -> Error {
-        Error::TooBig { id: self.id(), limit: LIMIT }
+    fn too_large(self) -> Error {
+        Error::TypeTooLarge { ty: self.into(), limit: LIMIT }
     }
 }

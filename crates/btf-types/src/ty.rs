@@ -148,7 +148,7 @@ converting! {
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {}, found {}", Kinds(.expected), .found.map_or("void or an unknown kind", Kind::as_str))]
+#[error("wrong kind of type: expected {}, found {}", Kinds(.expected), .found.map_or("void or an unknown kind", Kind::as_str))]
 #[non_exhaustive]
 pub struct WrongKind {
     /// The kinds of the view; empty for [`Unknown`].

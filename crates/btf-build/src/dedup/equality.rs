@@ -120,7 +120,7 @@ impl Comparison {
     pub(super) fn next_limit(&mut self) -> Result<Option<u32>, Error> {
         let Some((&(times, steps), others)) = self.limits.split_first() else { return Ok(None) };
         self.limits = others;
-        steps.map(Some).ok_or(Error::TooManySteps { limit: times * self.size / 4 })
+        steps.map(Some).ok_or(Error::TooComplex { limit: times * self.size / 4 })
     }
 
     /// Takes two classes for equal.

@@ -104,7 +104,7 @@ use crate::{Error, hash_table::Hash};
 /// # Errors
 ///
 /// [`Error::Format`] if there is a type of a kind, or data in the header, that is
-/// unknown; [`Error::TooManySteps`] if very many types look alike but are not;
+/// unknown; [`Error::TooComplex`] if very many types look alike but are not;
 /// [`Error::NamesShared`] if very many names share very long strings;
 /// [`Error::TooLarge`].
 pub fn dedup(btf: &Btf) -> Result<(Btf, Remap), Error> {

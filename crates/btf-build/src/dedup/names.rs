@@ -173,7 +173,7 @@ impl<'a> NewStrings<'a> {
             }
         }
         let end = u64::from(self.first_own) + self.bytes.len() as u64;
-        u32::try_from(end).map_err(|_| Error::TooLarge { what: "strings" })?;
+        u32::try_from(end).map_err(|_| Error::TooLarge { what: "bytes of strings" })?;
         Ok(self.bytes)
     }
 }

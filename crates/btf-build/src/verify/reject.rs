@@ -231,7 +231,7 @@ pub struct Reject {
 
 impl Reject {
     /// A rejection that concerns the header or a section, not a type.
-    pub(super) fn of_blob(rule: Rule) -> Self {
+    pub(crate) fn of_blob(rule: Rule) -> Self {
         Self { id: 0, kind: None, name: OwnedName::default(), element: None, rule }
     }
 
@@ -288,7 +288,7 @@ impl fmt::Display for Reject {
             }
             f.write_str(": ")?;
         }
-        write!(f, "violates the rule that {} ({}", self.rule, self.errno())?;
+        write!(f, "the kernel requires that {} ({}", self.rule, self.errno())?;
         match self.rule.log() {
             "" => f.write_str(")"),
             log => write!(f, ", logged as \"{log}\")"),

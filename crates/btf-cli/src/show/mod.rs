@@ -205,9 +205,9 @@ impl<'a, F: Form> Lookup<'a, F> {
                     None => self.not_found(root, root, Word::Any),
                 }
             }
-            Error::NoSuchMember { id, rest, .. } => {
+            Error::NoSuchMember { ty, rest, .. } => {
                 let rest = rest.as_name();
-                let ty = self.btf.type_by_id(id).unwrap_or(Type::Void);
+                let ty = self.btf.type_by_id(ty.id()).unwrap_or(Type::Void);
                 if matches!(rest.as_bytes(), b"." | b"->") {
                     return format!("{path}: expected the name of a member of {ty} at the end");
                 }

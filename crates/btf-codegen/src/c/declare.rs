@@ -7,7 +7,7 @@ use std::fmt;
 use btf_types::{Composite, FwdKind, Group, Name, Param, Style, Type, TypeTag, View};
 
 use super::{names::is_identifier, printer::Printer, scalar::Spelling};
-use crate::{Error, TypeRef};
+use crate::Error;
 
 /// How many types of a declaration are followed.
 const HOPS: u32 = 64;
@@ -18,7 +18,7 @@ impl<'btf> Printer<'btf, '_> {
     pub(super) fn declare(&mut self, ty: Type<'btf>, name: Name<'_>) -> fmt::Result {
         let declarator = ty.declarator();
         if declarator.base().is_none() {
-            return self.fail(Error::TooDeep { ty: TypeRef::of(ty), limit: HOPS });
+            return self.fail(Error::TooDeep { ty: ty.into(), limit: HOPS });
         }
         declarator.write(name, self)?;
         if self.has_failed() { Err(fmt::Error) } else { Ok(()) }

@@ -25,7 +25,7 @@ use super::{
     printer::Printer,
     scalar::Spelling,
 };
-use crate::{Error, TypeRef};
+use crate::Error;
 
 /// How many types of a chain are followed, and structs inside each other.
 const HOPS: u32 = 64;
@@ -166,7 +166,7 @@ impl<'btf> Printer<'btf, '_> {
             return Ok(known);
         }
         if self.layout_depth == HOPS {
-            self.fail(Error::TooDeep { ty: TypeRef::of(ty.into()), limit: HOPS })?;
+            self.fail(Error::TooDeep { ty: Type::from(ty).into(), limit: HOPS })?;
         }
         self.layout_depth += 1;
         let layout = if ty.is_union() { self.layout_union(ty)? } else { self.layout_struct(ty)? };

@@ -8,7 +8,7 @@ use std::fmt;
 use btf_types::{Composite, Type};
 
 use super::printer::Printer;
-use crate::{Error, TypeRef};
+use crate::Error;
 
 /// How many types of a chain are followed.
 const HOPS: u32 = 64;
@@ -48,7 +48,7 @@ impl<'btf> Printer<'btf, '_> {
             };
             return Ok(pointer_size.min(size.into()));
         }
-        self.fail(Error::TooDeep { ty: TypeRef::of(ty), limit: HOPS })?;
+        self.fail(Error::TooDeep { ty: ty.into(), limit: HOPS })?;
         Ok(0)
     }
 
@@ -58,7 +58,7 @@ impl<'btf> Printer<'btf, '_> {
             return Ok(align.into());
         }
         if depth == HOPS {
-            self.fail(Error::TooDeep { ty: TypeRef::of(ty.into()), limit: HOPS })?;
+            self.fail(Error::TooDeep { ty: Type::from(ty).into(), limit: HOPS })?;
         }
         let mut largest = 1;
         let mut align = None;

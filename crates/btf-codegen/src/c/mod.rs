@@ -73,7 +73,7 @@
 //! As a process, all types of a kernel take some 40 ms, sorted some 85 ms, a root type
 //! some 8 ms (bpftool 7.1: 90 ms, unsorted). Text goes out in pieces of 32 KiB. Types may take steps in proportion to the
 //! size of the BTF; what repeats anonymous types, padding or parameters more often than
-//! that is [`Error::TooMuch`](crate::Error::TooMuch).
+//! that is [`Error::TooComplex`](crate::Error::TooComplex).
 
 mod asserts;
 mod composite;

@@ -8,7 +8,7 @@ use std::{fmt, ops::Range};
 use btf_types::{Btf, Type};
 
 use super::printer::{Printer, state};
-use crate::{Error, TypeRef};
+use crate::Error;
 
 /// Marks what the types of these ids refer to. That of return types is not told
 /// apart, as in libbpf.
@@ -94,7 +94,7 @@ impl<'btf> Printer<'btf, '_> {
             return Ok(false);
         }
         if self.is(id, state::ORDERING) {
-            self.fail(Error::Cycle { ty: TypeRef::of(ty) })?;
+            self.fail(Error::Cycle { ty: ty.into() })?;
         }
         self.set(id, state::ORDERING);
         let members = match ty {

@@ -6,7 +6,7 @@ use std::{collections::HashMap, fmt, fmt::Write};
 use btf_types::{Btf, Composite, Name, Type};
 
 use super::{asserts::Asserts, layout::Layout, names::Names, order::mark_referenced, scope::Scopes};
-use crate::{Error, TypeRef};
+use crate::Error;
 
 /// Bytes of text that are gathered before they are handed on.
 const BUFFER: usize = 1 << 15;
@@ -251,7 +251,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
                 self.steps_left = left;
                 Ok(())
             }
-            None => self.fail(Error::TooMuch { ty: TypeRef::of(self.current), limit: self.steps }),
+            None => self.fail(Error::TooComplex { ty: self.current.into(), limit: self.steps }),
         }
     }
 
@@ -260,7 +260,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
     pub(super) fn hop(&mut self, ty: Type<'_>, hops: u32) -> Result<u32, fmt::Error> {
         self.step()?;
         if hops == HOPS {
-            self.fail(Error::TooDeep { ty: TypeRef::of(ty), limit: HOPS })?;
+            self.fail(Error::TooDeep { ty: ty.into(), limit: HOPS })?;
         }
         Ok(hops + 1)
     }
@@ -268,7 +268,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
     /// Goes into the body of a type.
     pub(super) fn nest(&mut self, ty: Composite<'_>) -> fmt::Result {
         if self.level == NESTING {
-            return self.fail(Error::TooDeep { ty: TypeRef::of(ty.into()), limit: NESTING as u32 });
+            return self.fail(Error::TooDeep { ty: Type::from(ty).into(), limit: NESTING as u32 });
         }
         self.level += 1;
         Ok(())

@@ -6,7 +6,7 @@ use super::{
     generator::{Generator, put},
     naming::NAME,
 };
-use crate::{Error, TypeRef};
+use crate::Error;
 
 /// A type has not been looked at.
 const NEW: u8 = 0;
@@ -58,7 +58,7 @@ impl<'btf> Generator<'btf, '_> {
                         _ => open.extend(ty.target().map(Visit::Enter)),
                     }
                 }
-                (Visit::Enter(_), OPEN) => return Err(Error::Cycle { ty: TypeRef::of(ty) }),
+                (Visit::Enter(_), OPEN) => return Err(Error::Cycle { ty: ty.into() }),
                 (Visit::Enter(_), _) => {}
             }
         }

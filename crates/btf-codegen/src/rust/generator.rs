@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use btf_types::{Btf, Type};
 
 use super::{layout::Layout, names::Names, select::Selection, support::Used, types::Form};
-use crate::{Error, TypeRef};
+use crate::Error;
 
 /// Bytes of text that are gathered before they are handed on.
 const BUFFER: usize = 1 << 15;
@@ -65,14 +65,14 @@ impl<'btf, 'o> Generator<'btf, 'o> {
                 self.steps_left = left;
                 Ok(())
             }
-            None => Err(Error::TooMuch { ty: TypeRef::of(self.current), limit: self.steps }),
+            None => Err(Error::TooComplex { ty: self.current.into(), limit: self.steps }),
         }
     }
 
     /// One hop more on the way through a chain.
     pub(super) fn hop(&mut self, ty: Type<'_>, hops: u32) -> Result<u32, Error> {
         self.step()?;
-        if hops == HOPS { Err(Error::TooDeep { ty: TypeRef::of(ty), limit: HOPS }) } else { Ok(hops + 1) }
+        if hops == HOPS { Err(Error::TooDeep { ty: ty.into(), limit: HOPS }) } else { Ok(hops + 1) }
     }
 
     pub(super) fn put(&mut self, text: &str) {

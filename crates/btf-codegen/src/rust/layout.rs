@@ -15,7 +15,7 @@ use super::{
     naming::NAME,
     scalar::{Scalar, WIDE},
 };
-use crate::{Error, TypeRef};
+use crate::Error;
 
 /// How a struct or union is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,11 +199,11 @@ impl<'btf> Generator<'btf, '_> {
         let known = self.layouts.get(ty.id() as usize).copied().unwrap_or(Layout::UNKNOWN);
         match known.plan {
             Plan::Unknown => {}
-            Plan::Pending => return Err(Error::Cycle { ty: TypeRef::of(ty.into()) }),
+            Plan::Pending => return Err(Error::Cycle { ty: Type::from(ty).into() }),
             _ => return Ok(known),
         }
         if depth == HOPS {
-            return Err(Error::TooDeep { ty: TypeRef::of(ty.into()), limit: HOPS });
+            return Err(Error::TooDeep { ty: Type::from(ty).into(), limit: HOPS });
         }
         self.keep(ty.id(), Layout { plan: Plan::Pending, ..Layout::UNKNOWN });
         let layout = self.body(ty, depth)?.layout;

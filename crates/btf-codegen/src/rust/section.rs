@@ -9,7 +9,7 @@ use super::{
     names::{identifier, type_identifier},
     naming::NAME,
 };
-use crate::{Error, TypeRef};
+use crate::Error;
 
 /// Whether a section has data that a program shares with whoever loads it.
 pub(super) fn is_data(section: Datasec<'_>) -> bool {
@@ -56,7 +56,7 @@ impl<'btf> Generator<'btf, '_> {
             if start < end || start + size > section.size().into() {
                 return Err(Error::Misplaced {
                     section: section.as_type().name_start(NAME).into(),
-                    variable: TypeRef::of(entry.ty()),
+                    variable: entry.ty().into(),
                 });
             }
             end = start + size;

@@ -311,7 +311,7 @@ const FIELDS: usize = 11;
 
 impl<'obj> Definition<'obj> {
     fn parse(ty: Type<'obj>, depth: Depth) -> Result<Self, MapFault> {
-        let Type::Struct(of) = ty.peel_modifiers() else { return Err(MapFault::NotAStruct { id: ty.id() }) };
+        let Type::Struct(of) = ty.peel_modifiers() else { return Err(MapFault::NotAStruct { ty: ty.into() }) };
         let mut map = Self {
             of,
             map_type: None,
@@ -378,13 +378,11 @@ impl<'obj> Side<'obj> {
     }
 
     fn set_type(&mut self, field: &'static str, member: Member<'obj>) -> Result<(), MapFault> {
-        let id = member.ty().id();
-        let Type::Ptr(ptr) = member.ty() else {
-            return Err(MapFault::Field { field, id, expected: "a pointer to a type" });
-        };
+        let fault = |ty: Type<'_>, expected| MapFault::Field { field, ty: ty.into(), expected };
+        let Type::Ptr(ptr) = member.ty() else { return Err(fault(member.ty(), "a pointer to a type")) };
         let ty = ptr.target();
         let size = ty.size_of().ok().filter(|&size| size <= u32::MAX.into());
-        let size = size.ok_or(MapFault::Field { field, id: ty.id(), expected: "a type that has a size" })?;
+        let size = size.ok_or_else(|| fault(ty, "a type that has a size"))?;
         self.set_size(field, size)?;
         self.ty = Some(ty);
         Ok(())
@@ -393,10 +391,10 @@ impl<'obj> Side<'obj> {
 
 /// `__uint(field, number)`: a pointer to an array.
 fn number<T: TryFrom<u32>>(field: &'static str, member: Member<'_>) -> Result<T, MapFault> {
-    let fault = MapFault::Field { field, id: member.ty().id(), expected: "a pointer to an array" };
-    let Type::Ptr(ptr) = member.ty().peel_modifiers() else { return Err(fault) };
-    let Type::Array(array) = ptr.target() else { return Err(fault) };
-    T::try_from(array.nelems()).map_err(|_| fault)
+    let fault = || MapFault::Field { field, ty: member.ty().into(), expected: "a pointer to an array" };
+    let Type::Ptr(ptr) = member.ty().peel_modifiers() else { return Err(fault()) };
+    let Type::Array(array) = ptr.target() else { return Err(fault()) };
+    T::try_from(array.nelems()).map_err(|_| fault())
 }
 
 /// `__ulong(field, number)`: an enum with one value; or as `__uint`.
@@ -410,19 +408,19 @@ fn long(field: &'static str, member: Member<'_>) -> Result<u64, MapFault> {
         Type::Enum64(e) => only(e.values()),
         _ => return number(field, member),
     };
-    value.ok_or(MapFault::Field { field, id: member.ty().id(), expected: "an enum with one value" })
+    value.ok_or_else(|| MapFault::Field { field, ty: member.ty().into(), expected: "an enum with one value" })
 }
 
 /// `__array(values, ...)`: an array, without a number, of pointers to what the
 /// map holds.
 fn held<'obj>(map: &Definition<'obj>, member: Member<'obj>) -> Result<Holds<'obj>, MapFault> {
     let map_type = MapType(map.map_type.unwrap_or(0));
-    let fault = |id, expected| MapFault::Field { field: "values", id, expected };
+    let fault = |ty: Type<'_>, expected| MapFault::Field { field: "values", ty: ty.into(), expected };
     let Type::Array(array) = member.ty() else {
-        return Err(fault(member.ty().id(), "an array of pointers"));
+        return Err(fault(member.ty(), "an array of pointers"));
     };
     let Type::Ptr(ptr) = array.element().peel_modifiers() else {
-        return Err(fault(array.element().id(), "a pointer"));
+        return Err(fault(array.element(), "a pointer"));
     };
     match map_type {
         MapType::ARRAY_OF_MAPS | MapType::HASH_OF_MAPS => {
@@ -432,7 +430,7 @@ fn held<'obj>(map: &Definition<'obj>, member: Member<'obj>) -> Result<Holds<'obj
         }
         MapType::PROG_ARRAY => match ptr.target().peel_modifiers() {
             Type::FuncProto(_) => Ok(Holds::Programs),
-            other => Err(fault(other.id(), "a function")),
+            other => Err(fault(other, "a function")),
         },
         other => Err(MapFault::ValuesOf(other)),
     }

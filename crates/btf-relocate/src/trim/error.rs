@@ -8,12 +8,12 @@ use crate::{Fault, PatchError, Relocation};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrimError {
-    /// An object is not a BPF object, or damaged.
+    /// An object is not a BPF object, or is damaged.
     #[cfg(feature = "elf")]
     #[error(transparent)]
     Elf(#[from] Box<btf_elf::Error>),
-    /// An object has no `.BTF.ext`, which says what its programs need.
-    #[error("no .BTF.ext: it cannot be told what the programs need; compile with -g")]
+    /// An object has no `.BTF.ext`, which lists the types that its programs need.
+    #[error("the object has no .BTF.ext, which lists the types that its programs need: compile it with -g")]
     NoExt,
     /// A relocation cannot be resolved: it is damaged, or ambiguous for the
     /// kernel.
@@ -23,8 +23,8 @@ pub enum TrimError {
     )]
     #[non_exhaustive]
     Relocation {
-        /// The name of the function, or of the section if the object does not
-        /// tell.
+        /// The name of the function, or of the section if `.BTF.ext` has no
+        /// functions there.
         program: OwnedName,
         /// The section.
         section: OwnedName,
@@ -37,21 +37,21 @@ pub enum TrimError {
         /// The reason.
         fault: Box<Fault>,
     },
-    /// An instruction that has a relocation is not there, or has nothing that
-    /// could be relocated.
+    /// An instruction with a relocation does not exist, or has no immediate or
+    /// offset to relocate.
     #[error("{reason}")]
     #[non_exhaustive]
     Instruction {
-        /// The name of the function, or of the section if the object does not
-        /// tell.
+        /// The name of the function, or of the section if `.BTF.ext` has no
+        /// functions there.
         program: OwnedName,
         /// The place and the reason.
         reason: PatchError,
     },
-    /// What is kept cannot be written.
+    /// The trimmed BTF cannot be written.
     #[error(transparent)]
     Build(#[from] btf_build::Error),
-    /// The trimmed BTF of a kernel and its modules cannot be put together.
+    /// The trimmed BTF of a kernel and that of its modules do not fit together.
     #[error(transparent)]
     Types(#[from] btf_types::Error),
 }

@@ -275,7 +275,7 @@ fn as_var(ty: Type<'_>) -> Result<Var<'_>, DatasecFault> {
 }
 
 fn wrong_entry(ty: Type<'_>, expected: &'static str) -> DatasecFault {
-    DatasecFault::Entry { id: ty.id(), kind: ty.kind(), expected }
+    DatasecFault::Entry { ty: ty.into(), expected }
 }
 
 fn fit(what: &'static str, value: u64) -> Result<u32, DatasecFault> {
