@@ -93,7 +93,7 @@ fn what_a_record_cannot_hold_is_refused_and_changes_nothing() {
     refuse(b.define(0).ptr(0));
     refuse(b.func_proto(9).finish());
     let expected = [
-        "no type 2 in the builder: ids are 0 to 1",
+        "no type with id 2 in the builder: ids are 0 to 1",
         "no type 99 in the builder: ids are 0 to 1",
         "name \"a\\x00b\" contains a NUL byte",
         "TYPEDEF needs a name",

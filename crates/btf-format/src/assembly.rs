@@ -1,4 +1,5 @@
-//! The way back: a header, and the order of the sections after it.
+//! Assembly of a blob from its sections: the header and the order of the
+//! sections.
 
 use crate::{
     ByteOrder, Error, Header, HeaderRecord, LayoutHeader, MAGIC, Preamble, Section, VERSION,
@@ -7,10 +8,10 @@ use crate::{
 
 /// Assembles a `.BTF` blob from its sections.
 ///
-/// The sections follow each other without gaps, as the kernel wants them:
-/// types, layout if there is one, strings. Without a layout section the header
-/// has 24 bytes, so that all kernels since 4.18 read it, else 32. The sections
-/// themselves are not looked at.
+/// The sections follow each other without gaps, as the kernel requires: types,
+/// layout (if any), strings. The header has 24 bytes without a layout section,
+/// so that all kernels since 4.18 read it, and 32 bytes with one. The contents
+/// of the sections are not checked.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_format::Error> {
@@ -42,39 +43,41 @@ impl<'a> Assembly<'a> {
         Self { types, layout: &[], strings, hdr_len: 0, byte_order: ByteOrder::NATIVE }
     }
 
-    /// Takes the contents of a layout section too; there is none if it is
-    /// empty.
+    /// Adds a layout section, given its contents. If they are empty, there is
+    /// none.
     #[must_use]
     pub const fn layout(self, layout: &'a [u8]) -> Self {
         Self { layout, ..self }
     }
 
-    /// Sets the least size of the header in bytes. What is not needed of it is
-    /// zero: libbpf 1.8 writes 32 bytes also without a layout section.
+    /// Sets the minimum size of the header in bytes. Unused fields are zero:
+    /// libbpf 1.8 writes 32 bytes even without a layout section.
     #[must_use]
     pub const fn hdr_len(self, hdr_len: u32) -> Self {
         Self { hdr_len, ..self }
     }
 
-    /// Sets the byte order of the blob, by default native: sections are swapped
-    /// on their way.
+    /// Sets the byte order of the blob. The default is native order; for the
+    /// other order, the sections are swapped while they are written.
     ///
-    /// All types must be of kinds that [`Shape::of`](crate::Shape::of) knows:
-    /// nobody knows of what fields others consist.
+    /// For the other order, all types must be of kinds that
+    /// [`Shape::of`](crate::Shape::of) knows, as the fields of other kinds are
+    /// unknown.
     #[must_use]
     pub const fn byte_order(self, byte_order: ByteOrder) -> Self {
         Self { byte_order, ..self }
     }
 
-    /// Calls `put` with one part of the blob after the other: the header and
-    /// the sections, in pieces.
+    /// Calls `put` with each part of the blob in order: the header, then the
+    /// sections in pieces.
     ///
     /// # Errors
     ///
-    /// [`Error::SectionTooLarge`] if a section ends beyond 4 GiB, and
-    /// [`Error::SectionMisaligned`] or [`Error::LayoutLength`] if types that are
-    /// followed by a layout section, or that, are not a multiple of 4 bytes.
-    /// Nothing is put then.
+    /// [`Error::SectionTooLarge`] if a section ends beyond 4 GiB;
+    /// [`Error::SectionMisaligned`] if a layout section follows types whose
+    /// length is not a multiple of 4 bytes; [`Error::LayoutLength`] if the
+    /// length of the layout section is not. After an error, `put` was not
+    /// called.
     pub fn write(self, mut put: impl FnMut(&[u8])) -> Result<(), Error> {
         self.write_header(&mut put)?;
         self.part(self.types, swap_words, &mut put);
@@ -83,9 +86,9 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
-    /// Calls `put` with one part of the header after the other: what
-    /// [`Assembly::write`] puts before the sections, for those who have laid them
-    /// out already.
+    /// Calls `put` with each part of the header in order: the bytes that
+    /// [`Assembly::write`] writes before the sections, for callers that write
+    /// the sections themselves.
     ///
     /// # Errors
     ///
@@ -119,7 +122,7 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
-    /// Calls `put` with a part, which `swap` swaps.
+    /// Calls `put` with a part, swapped by `swap`.
     fn part(self, bytes: &[u8], swap: Swap, put: &mut impl FnMut(&[u8])) {
         match self.byte_order.is_native() {
             true => put(bytes),
@@ -128,7 +131,8 @@ impl<'a> Assembly<'a> {
     }
 }
 
-/// End of a section that begins at `start`, in bytes from the end of the header.
+/// Returns the end of a section that begins at `start`, in bytes from the end
+/// of the header.
 fn end_of(section: Section, start: u32, contents: &[u8]) -> Result<u32, Error> {
     let end = u64::from(start) + contents.len() as u64;
     u32::try_from(end).map_err(|_| Error::SectionTooLarge { section, end })

@@ -1,10 +1,10 @@
-//! The two byte orders, which the magic distinguishes.
+//! Byte orders, which the magic distinguishes.
 
 use core::fmt;
 
 /// Byte order of a blob.
 ///
-/// There are these two and no more, so the enum is exhaustive.
+/// The enum is exhaustive: there are no other byte orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ByteOrder {
     /// Least significant byte first: x86, most arm, riscv, loongarch.
@@ -14,11 +14,12 @@ pub enum ByteOrder {
 }
 
 impl ByteOrder {
-    /// The order of the machine that this code runs on.
+    /// Byte order of the machine that this code runs on.
     pub const NATIVE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
 
-    /// The order by the first two bytes of a `.BTF` or `.BTF.ext` section: `9f eb` is little-endian, `eb 9f` big-endian, and anything
-    /// else (`None`) is not BTF.
+    /// Returns the byte order by the first two bytes of a `.BTF` or `.BTF.ext`
+    /// section: `9f eb` is little-endian, `eb 9f` big-endian. `None` if it is
+    /// neither, and so not BTF.
     #[must_use]
     pub const fn of_magic(bytes: [u8; 2]) -> Option<Self> {
         match bytes {
@@ -28,7 +29,7 @@ impl ByteOrder {
         }
     }
 
-    /// Returns whether this is the order of the machine that this code runs on.
+    /// Returns `true` for the byte order of the machine that this code runs on.
     #[must_use]
     #[inline]
     pub const fn is_native(self) -> bool {
@@ -44,7 +45,7 @@ impl ByteOrder {
         }
     }
 
-    /// A word read natively from data of this order, put right.
+    /// Converts a word that was read natively from data of this order.
     #[must_use]
     #[inline]
     pub(crate) const fn fix(self, word: u32) -> u32 {

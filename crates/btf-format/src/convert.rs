@@ -1,9 +1,9 @@
 //! Conversion of whole blobs from one byte order to the other.
 //!
-//! Every field of the format is a 32-bit word, but for two bytes of magic,
-//! single bytes, and the 16 bits of flags in a layout entry. What is not a
-//! field (strings, gaps, trailing bytes) stays as it is. So the two directions
-//! are exact inverses of each other.
+//! Every field of the format is a 32-bit word, except two bytes of magic,
+//! single bytes, and the 16 bits of flags in a layout entry. Bytes that are not
+//! fields (strings, gaps, trailing bytes) stay as they are. So the two
+//! directions are exact inverses.
 //!
 //! Source: `btf_bswap_hdr` and `btf_bswap_type_rest` in `tools/lib/bpf/btf.c`.
 
@@ -11,15 +11,15 @@ use core::ops::Range;
 
 use crate::{ByteOrder, Error, ExtHeader, Header, Layout, Preamble, ext, record};
 
-/// Converts a `.BTF` blob in place to the byte order `to`; nothing happens if
-/// it already has that order.
+/// Converts a `.BTF` blob in place to the byte order `to`. Does nothing if it
+/// already has that order.
 ///
 /// # Errors
 ///
-/// Those of [`Header::parse`]; if the records do not use up the type section
-/// exactly, or one is of a kind of which more than the size would have to be
-/// known (kinds 20 to 22 are known to consist of 32-bit words); if the header
-/// has unknown data. After an error the blob is as it was.
+/// Those of [`Header::parse`]; if the records do not fill the type section
+/// exactly; if a record has a kind whose fields are unknown (those of kinds 20
+/// to 22 are 32-bit words); if the header has unknown fields that are not zero.
+/// After an error, the blob is unchanged.
 pub fn convert(blob: &mut [u8], to: ByteOrder) -> Result<(), Error> {
     let header = Header::parse(blob)?;
     let from = header.byte_order();
@@ -42,14 +42,14 @@ pub fn convert(blob: &mut [u8], to: ByteOrder) -> Result<(), Error> {
     Ok(())
 }
 
-/// Calls `put` with one part after the other of what [`convert`] makes of a blob
-/// in native byte order: so that a copy in the other order takes one pass.
+/// Calls `put` with each part of a native blob in order, converted to the other
+/// byte order as by [`convert`]: a converted copy takes a single pass.
 ///
 /// The header must have passed [`Header::check_known`], and all kinds must be 1
-/// to 22, as words of others cannot be told from other fields.
+/// to 22: the fields of other kinds are unknown.
 #[doc(hidden)]
 pub fn put_converted(blob: &[u8], header: &Header, mut put: impl FnMut(&[u8])) {
-    // What follows in the header is zero.
+    // The rest of the header is zero.
     let header_end = Header::SIZE_WITH_LAYOUT.min(header.hdr_len());
     let mut sections: [(Range<usize>, Swap); 3] =
         [(0..header_end as usize, swap_header), (header.types(), swap_words), (header.layout(), swap_layout)];
@@ -63,11 +63,11 @@ pub fn put_converted(blob: &[u8], header: &Header, mut put: impl FnMut(&[u8])) {
     put(blob.get(done..).unwrap_or_default());
 }
 
-/// What swaps the fields of a part of a blob.
+/// Function that swaps the fields of a part of a blob.
 pub(crate) type Swap = fn(&mut [u8]);
 
-/// Calls `put` with one piece of `bytes` after the other, each swapped: the pieces
-/// are whole words.
+/// Calls `put` with each piece of `bytes` in order, swapped. Pieces consist of
+/// whole words.
 pub(crate) fn put_swapped(bytes: &[u8], swap: Swap, put: &mut impl FnMut(&[u8])) {
     let mut buffer = [0; 4096];
     for piece in bytes.chunks(buffer.len()) {
@@ -78,14 +78,14 @@ pub(crate) fn put_swapped(bytes: &[u8], swap: Swap, put: &mut impl FnMut(&[u8]))
     }
 }
 
-/// Converts a `.BTF.ext` blob in place to the byte order `to`; nothing
-/// happens if it already has that order.
+/// Converts a `.BTF.ext` blob in place to the byte order `to`. Does nothing if
+/// it already has that order.
 ///
 /// # Errors
 ///
-/// Those of [`RawBtfExt::parse`](crate::RawBtfExt::parse), but for the byte
-/// order; if the header, or a record, is longer than what is known and has
-/// data other than zeros there. After an error the blob is as it was.
+/// Those of [`RawBtfExt::parse`](crate::RawBtfExt::parse), except for the byte
+/// order; if the header or a record has unknown fields that are not zero. After
+/// an error, the blob is unchanged.
 pub fn convert_ext(blob: &mut [u8], to: ByteOrder) -> Result<(), Error> {
     let header = ExtHeader::parse(blob)?;
     if header.byte_order() == to {
@@ -122,7 +122,7 @@ pub(crate) fn swap_header(header: &mut [u8]) {
         core::mem::swap(magic_0, magic_1);
         hdr_len.reverse();
     }
-    // Bytes that do not fill a word are unknown data, and those are zero.
+    // Bytes that do not fill a word are unknown fields, and those are zero.
     swap_words(words);
 }
 
@@ -156,7 +156,7 @@ mod tests {
             let assembly = Assembly::new(&types, b"\0int\0odd").layout(layout).hdr_len(hdr_len);
             let mut blob = Vec::new();
             assembly.write(|part| blob.extend_from_slice(part)).unwrap();
-            // Something behind all sections stays.
+            // Trailing bytes stay.
             blob.extend(b"trailing");
             let (mut put, order) = (Vec::new(), ByteOrder::NATIVE.swapped());
             put_converted(&blob, &Header::parse(&blob).unwrap(), |part| put.extend_from_slice(part));

@@ -1,22 +1,22 @@
-//! Text from a file, made safe to print.
+//! Escaping of text from files.
 
 use core::{fmt, iter, str};
 
 /// Displays bytes from a file (a name, a path, a message) so that they cannot
-/// act on a terminal or forge a line of output.
+/// control a terminal or forge a line of output.
 ///
 /// * Control characters (C0 with newline and ESC, DEL, C1) are escaped:
 ///   `\n`, `\u{1b}`.
-/// * Characters that are invisible or change the direction of text are escaped
-///   likewise: `\u{202e}`.
-/// * Bytes that are not UTF-8 are replaced by U+FFFD, once per ill-formed
+/// * Invisible characters, and those that change the direction of text, are
+///   escaped: `\u{202e}`.
+/// * Bytes that are not UTF-8 are replaced by U+FFFD, once for each ill-formed
 ///   sequence.
-/// * Everything else is written as it is, backslashes included. So the output
-///   is for people; it cannot be read back.
+/// * Everything else is written as it is, including backslashes. The output is
+///   for people and cannot be parsed back.
 ///
-/// This is the one place of escaping: [`Name`](crate::Name) and all other
-/// strings of a file go through it before they are printed. Width, fill and
-/// precision apply to the escaped text.
+/// All escaping happens here: [`Name`](crate::Name) and all other strings of a
+/// file are printed through it. Width, fill and precision apply to the escaped
+/// text.
 ///
 /// ```
 /// use btf_format::Escaped;
@@ -46,18 +46,19 @@ impl<'a> Escaped<'a> {
     }
 }
 
-/// A character as it is printed: itself, or its escape sequence.
+/// Returns a printable character itself, or the escape sequence of any other.
 fn escape(c: char) -> impl Iterator<Item = char> {
     let (plain, escaped) = if is_unsafe(c) { (None, Some(c.escape_default())) } else { (Some(c), None) };
     plain.into_iter().chain(escaped.into_iter().flatten())
 }
 
-/// Whether text is all printable ASCII: quick to see.
+/// Returns `true` if the text is all printable ASCII, which is fast to test.
 fn is_printable(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'))
 }
 
-/// Whether a character acts on a terminal, hides, or turns the text around it.
+/// Returns `true` if a character controls a terminal, is invisible, or changes
+/// the direction of text.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -108,7 +109,8 @@ mod tests {
             (b"a\nb\tc\rd", "a\\nb\\tc\\rd"),
             (b"\x1b[31mred\x1b[0m", "\\u{1b}[31mred\\u{1b}[0m"),
             (b"\0\x7f", "\\u{0}\\u{7f}"),
-            // CSI and OSC of C1: as bytes they are not UTF-8, as characters control.
+            // CSI and OSC of C1: as bytes they are not UTF-8, as characters
+            // they are control characters.
             (b"\x9b2J", "\u{fffd}2J"),
             ("\u{9b}2J".as_bytes(), "\\u{9b}2J"),
             (b"a\xff\xfeb", "a\u{fffd}\u{fffd}b"),

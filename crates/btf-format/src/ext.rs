@@ -1,13 +1,13 @@
-//! `.BTF.ext`: functions, source lines and CO-RE relocations of a BPF object's
-//! instructions.
+//! `.BTF.ext`: func_info, line_info and CO-RE relocations for the instructions
+//! of a BPF object.
 //!
-//! Each of its three sections begins with the size of its records, and then
-//! holds a block for each ELF section that has any: the name of the ELF
-//! section, the number of records, the records. The names are offsets into
-//! the strings of `.BTF`.
+//! Each of its three sections begins with the size of its records. A block
+//! follows for each ELF section that has any: the name of the ELF section, the
+//! number of records, the records. Names are offsets into the strings of
+//! `.BTF`.
 //!
-//! All walks go over [`Blocks`], which knows where blocks begin and end, and
-//! over the one table of the words' roles.
+//! All walks use [`Blocks`], which finds the blocks, and one table of the roles
+//! of the words.
 //!
 //! Source: `Documentation/bpf/btf.rst`, ".BTF.ext section"; `btf_ext_parse` in
 //! `tools/lib/bpf/btf.c`.
@@ -20,19 +20,19 @@ use crate::{
     section::{self, Extent},
 };
 
-/// The header of `.BTF.ext`, checked against the blob it came from: its
-/// sections lie inside the blob, apart from each other and 4-aligned.
+/// Header of `.BTF.ext`, checked against its blob: its sections lie inside the
+/// blob, do not overlap, and are aligned to 4 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExtHeader {
     byte_order: ByteOrder,
     hdr_len: u32,
-    /// Function infos, line infos, CO-RE relocations.
+    /// func_info, line_info, CO-RE relocations.
     pub(crate) extents: [Extent; 3],
     unknown_data: bool,
 }
 
 impl ExtHeader {
-    /// Bytes of a header without the CO-RE fields, the least there is.
+    /// Bytes of a header without the CO-RE fields, the minimum.
     pub const SIZE: u32 = size_of::<ExtHeaderRecord>() as u32;
     /// Bytes of a header with the CO-RE fields.
     pub const SIZE_WITH_CORE: u32 = Self::SIZE + size_of::<CoreReloHeader>() as u32;
@@ -70,27 +70,27 @@ impl ExtHeader {
         })
     }
 
-    /// The byte order of the blob.
+    /// Returns the byte order of the blob.
     #[must_use]
     pub const fn byte_order(&self) -> ByteOrder {
         self.byte_order
     }
 
-    /// Bytes of the header: 24, 32, or what a later producer made it.
+    /// Bytes of the header: 24, 32, or more from a later producer.
     #[must_use]
     pub const fn hdr_len(&self) -> u32 {
         self.hdr_len
     }
 
-    /// Returns whether the header has bytes beyond those this library knows that
-    /// are not zero. Such a blob can be read, but not be rewritten or converted.
+    /// Returns `true` if the header has unknown fields that are not zero. Such
+    /// a blob can be read, but not rewritten or converted.
     #[must_use]
     pub const fn has_unknown_data(&self) -> bool {
         self.unknown_data
     }
 
-    /// Checks that the header has no data beyond what this library knows, so
-    /// that the blob can be rewritten.
+    /// Checks that the header has no unknown fields, so that the blob can be
+    /// rewritten.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl ExtHeader {
     }
 }
 
-/// A `.BTF.ext` blob of native byte order, checked to the last record.
+/// A `.BTF.ext` blob of native byte order whose records are all checked.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_format::Error> {
@@ -130,16 +130,16 @@ pub struct RawBtfExt<'a> {
 impl<'a> RawBtfExt<'a> {
     /// Checks a blob.
     ///
-    /// Records that are longer than those this library knows are accepted;
-    /// the part beyond is skipped. A header without the CO-RE fields, as
-    /// compilers wrote it before 2019, means no relocations.
+    /// Records that are longer than the known fields are accepted, and the rest
+    /// is skipped. A header without the CO-RE fields, as compilers wrote it
+    /// before 2019, means that there are no relocations.
     ///
     /// # Errors
     ///
     /// Those of [`ExtHeader::parse`]; if a record size is not a multiple of 4
-    /// or below the known size; if a block has no records or reaches beyond
-    /// its section; and [`Error::ForeignByteOrder`] if the blob has to be
-    /// converted first.
+    /// or is below the minimum; if a block has no records or exceeds its
+    /// section; [`Error::ForeignByteOrder`] if the blob must be converted
+    /// first.
     pub fn parse(blob: &'a [u8]) -> Result<Self, Error> {
         Ok(Self { blob, header: parse_native(blob)? })
     }
@@ -156,8 +156,8 @@ impl<'a> RawBtfExt<'a> {
         self.blob
     }
 
-    /// The blocks of all three sections, in the order of func_info, line_info,
-    /// CO-RE relocations.
+    /// Iterates over the blocks of all three sections, in the order func_info,
+    /// line_info, CO-RE relocations.
     pub fn blocks(&self) -> impl Iterator<Item = ExtBlockRange> + use<'a> {
         let (blob, header) = (self.blob, self.header);
         header.extents.into_iter().flat_map(move |extent| {
@@ -184,8 +184,8 @@ impl<'a> RawBtfExt<'a> {
         self.blocks_of()
     }
 
-    /// Calls `visit` with each word that is the id of a type or the offset of
-    /// a string, in the order of sections and positions, until it fails.
+    /// Calls `visit` with each word that is a type id or a string offset, by
+    /// section and position. Stops at the first error.
     ///
     /// # Errors
     ///
@@ -208,7 +208,7 @@ impl<'a> RawBtfExt<'a> {
 }
 
 /// A `.BTF.ext` blob of native byte order whose ids and string offsets can be
-/// changed in place; checked to the last record.
+/// changed in place. All records are checked.
 #[derive(Debug)]
 pub struct RawBtfExtMut<'a> {
     blob: &'a mut [u8],
@@ -232,23 +232,23 @@ impl<'a> RawBtfExtMut<'a> {
         &self.header
     }
 
-    /// Lets `change` change each word that is the id of a type or the offset
-    /// of a string, in the order of sections and positions, until it fails.
+    /// Calls `change` with each word that is a type id or a string offset, by
+    /// section and position. Stops at the first error.
     ///
-    /// All else stays as it is, also the part of longer records that this
-    /// library does not know.
+    /// All other bytes stay as they are, including unknown fields at the end of
+    /// records.
     ///
     /// # Errors
     ///
-    /// The first error of `change`; the words before that one are changed by
-    /// then.
+    /// The first error of `change`. The words before that one are already
+    /// changed.
     pub fn try_for_each_field<E>(
         &mut self,
         mut change: impl FnMut(ExtField, &mut u32) -> Result<(), E>,
     ) -> Result<(), E> {
         for extent in self.header.extents {
             let mut blocks = Blocks::new(extent, &self.header);
-            // Checked before: there are no errors.
+            // The blob was checked: there are no errors.
             while let Some(Ok(block)) = blocks.next_of(self.blob) {
                 for field in block.fields() {
                     if let Some(place) = self.blob.get_mut(field.at..).and_then(<[u8]>::first_chunk_mut) {
@@ -263,7 +263,7 @@ impl<'a> RawBtfExtMut<'a> {
     }
 }
 
-/// Position of a block in a blob, see [`RawBtfExt::blocks`].
+/// Position of a block in a blob: see [`RawBtfExt::blocks`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ExtBlockRange {
@@ -277,7 +277,7 @@ pub struct ExtBlockRange {
     pub rec_size: usize,
 }
 
-/// A word of `.BTF.ext` that is the id of a type or the offset of a string.
+/// A word of `.BTF.ext` that is a type id or a string offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ExtField {
@@ -286,7 +286,7 @@ pub struct ExtField {
     /// The field's name in the kernel's headers and libbpf: `type_id`,
     /// `sec_name_off`, `access_str_off`.
     pub name: &'static str,
-    /// [`Word::Id`] or [`Word::Name`], never anything else.
+    /// [`Word::Id`] or [`Word::Name`].
     pub holds: Word,
     /// Position of the word, in bytes from the start of the blob.
     pub at: usize,
@@ -298,7 +298,7 @@ type Roles = &'static [(&'static str, Word)];
 /// Roles of the words before the records of a block.
 const BLOCK_HEAD: Roles = &[("sec_name_off", Word::Name), ("num_info", Word::Data)];
 
-/// Roles of the words of a section's records, as far as they are known.
+/// Roles of the known words of a section's records.
 const fn roles(section: Section) -> Roles {
     use Word::{Data, Id, Name};
     match section {
@@ -363,8 +363,8 @@ macro_rules! ext_records {
 
 ext_records!(FuncInfo LineInfo CoreRelo);
 
-/// Iterator over the blocks of a section, one for each ELF section that has
-/// records there.
+/// Iterator over the blocks of a section, one for each ELF section with
+/// records.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ExtBlocks<'a, T> {
@@ -391,7 +391,7 @@ impl<'a, T: ExtRecord> Iterator for ExtBlocks<'a, T> {
 
 impl<T: ExtRecord> FusedIterator for ExtBlocks<'_, T> {}
 
-/// The records that concern one ELF section.
+/// Records for one ELF section.
 #[derive(Debug, Clone)]
 pub struct ExtBlock<'a, T> {
     sec_name_off: u32,
@@ -405,7 +405,7 @@ impl<'a, T: ExtRecord> ExtBlock<'a, T> {
         self.sec_name_off
     }
 
-    /// The records, in the order they lie: by rising instruction offset.
+    /// Iterates over the records, in ascending order of instruction offsets.
     pub fn records(&self) -> ExtRecords<'a, T> {
         ExtRecords { rec_size: self.records.rec_size, rest: self.records.rest, records: PhantomData }
     }
@@ -439,13 +439,13 @@ impl<'a, T: ExtRecord> Iterator for ExtRecords<'a, T> {
 impl<T: ExtRecord> ExactSizeIterator for ExtRecords<'_, T> {}
 impl<T: ExtRecord> FusedIterator for ExtRecords<'_, T> {}
 
-/// The word at `at`; 0 if `bytes` end before it does.
+/// Returns the word at `at`, or 0 beyond the end of `bytes`.
 fn word(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_ne_bytes(*word))
 }
 
-/// Checks a section to its last record, in whatever byte order it is, and
-/// hands each block to `each`.
+/// Checks all records of a section of either byte order, and calls `each` with
+/// each block.
 pub(crate) fn check(
     extent: Extent,
     blob: &[u8],
@@ -459,13 +459,13 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Cursor over the blocks of a section that knows positions only: it borrows
-/// the blob just to go on, so that the block can be changed in between.
+/// Cursor over the blocks of a section. It holds only positions, so that a
+/// block can be changed before the next one is read.
 #[derive(Debug)]
 struct Blocks {
     section: Section,
     order: ByteOrder,
-    /// Range of the blob that is left, in bytes.
+    /// Remaining range of the blob in bytes.
     left: Range<usize>,
     /// Bytes of a record; 0 before the first block.
     rec_size: usize,
@@ -477,7 +477,7 @@ impl Blocks {
         Self { section: extent.section, order: header.byte_order, left, rec_size: 0 }
     }
 
-    /// The next block; an error is the last.
+    /// Returns the next block. An error is the last item.
     fn next_of(&mut self, blob: &[u8]) -> Option<Result<Block, Error>> {
         if self.left.is_empty() {
             return None;
@@ -530,12 +530,12 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// Bytes of a record that this library knows.
+    /// Bytes of the known fields of a record.
     pub(crate) const fn known(&self) -> usize {
         roles(self.section).len() * 4
     }
 
-    /// The fields of the block's head and of its records.
+    /// Iterates over the fields of the head and the records of the block.
     fn fields(&self) -> impl Iterator<Item = ExtField> + use<> {
         let section = self.section;
         let fields_of = move |roles: Roles, start: usize| {
@@ -553,7 +553,7 @@ mod tests {
     use super::*;
     use crate::{MAGIC, Preamble, VERSION};
 
-    /// A blob with these words in its three sections, one after the other.
+    /// A blob with these words in its three sections.
     fn blob(hdr_len: u32, sections: [&[u32]; 3]) -> Vec<u8> {
         let len = |index: usize| sections[index].len() as u32 * 4;
         let preamble = Preamble::new(MAGIC, VERSION, 0, hdr_len);

@@ -1,4 +1,4 @@
-//! Features of BTF that came with later kernels than BTF itself.
+//! Features of BTF, each with the kernel version that introduced it.
 //!
 //! Source: the history of `kernel/bpf/btf.c` in Linux, and the probes of
 //! `tools/lib/bpf/features.c`.
@@ -7,17 +7,17 @@ use core::{fmt, iter::FusedIterator, str::FromStr};
 
 use crate::KernelVersion;
 
-/// Feature of BTF that a kernel may or may not support.
+/// Feature of BTF that a kernel may not support.
 ///
-/// Features are ordered by the age of the kernel that they came with.
+/// Features are ordered by the kernel version that introduced them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Feature {
-    /// BTF at all.
+    /// BTF itself.
     Btf,
-    /// FUNC and FUNC_PROTO: needed by programs.
+    /// FUNC and FUNC_PROTO, which programs need.
     Func,
-    /// VAR and DATASEC: needed by global variables.
+    /// VAR and DATASEC, which global variables need.
     Datasec,
     /// FUNCs with a linkage: global functions.
     FuncLinkage,
@@ -35,17 +35,17 @@ pub enum Feature {
     Enum64,
     /// DATASECs whose name begins with `?`: optional struct_ops.
     OptionalDatasec,
-    /// DECL_TAGs and TYPE_TAGs that stand for any attribute (with
-    /// `kind_flag`).
+    /// DECL_TAGs and TYPE_TAGs for arbitrary attributes (with `kind_flag`).
     TypeAttribute,
-    /// Header of 32 bytes with a layout section.
+    /// The 32-byte header with a layout section.
     Layout,
     /// More than 65,535 members, values or parameters (24-bit vlen).
     LargeVlen,
 }
 
 impl Feature {
-    /// All features, by rising age of the kernel that they came with.
+    /// All features, in ascending order of the kernel version that introduced
+    /// them.
     pub const ALL: &'static [Self] = &[
         Self::Btf,
         Self::Func,
@@ -63,8 +63,8 @@ impl Feature {
         Self::LargeVlen,
     ];
 
-    /// The Linux version that the feature came with. (Distributions take
-    /// features back to older kernels: for the running kernel, probe.)
+    /// The Linux version that introduced the feature. (Distributions backport
+    /// features: probe the running kernel.)
     #[must_use]
     pub const fn since(self) -> KernelVersion {
         let (major, minor) = match self {
@@ -86,7 +86,7 @@ impl Feature {
         KernelVersion::new(major, minor)
     }
 
-    /// The feature's name in programs' output: `decl_tag`.
+    /// The name of the feature in output: `decl_tag`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -158,7 +158,7 @@ impl FeatureSet {
         Feature::ALL.iter().copied().filter(|feature| feature.since() <= version).collect()
     }
 
-    /// Returns whether the set has a feature.
+    /// Returns `true` if the set contains the feature.
     #[must_use]
     pub const fn contains(self, feature: Feature) -> bool {
         self.0 & feature.bit() != 0
@@ -180,7 +180,7 @@ impl FeatureSet {
         self.0.count_ones() as usize
     }
 
-    /// Returns whether the set has no features.
+    /// Returns `true` if the set has no features.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0

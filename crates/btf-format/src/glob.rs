@@ -1,7 +1,7 @@
 //! Patterns in which `*` stands for any bytes, and `?` for any one byte.
 
-/// Returns whether a text matches a pattern: `*` stands for any bytes, none
-/// included, `?` for any one byte, and all other bytes for themselves.
+/// Returns `true` if a text matches a pattern: `*` stands for any number of
+/// bytes, `?` for one byte, and every other byte for itself.
 ///
 /// Cost: at most the product of both lengths.
 ///
@@ -18,7 +18,8 @@ pub fn glob_matches(pattern: impl AsRef<[u8]>, text: impl AsRef<[u8]>) -> bool {
 
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
-    // Where the last star was, and what it stood for so far.
+    // Position of the last star, and the end of the text that it matches so
+    // far.
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
         match pattern.get(p) {

@@ -13,19 +13,19 @@ use crate::{
 
 /// The magic number of `.BTF` and `.BTF.ext`.
 pub const MAGIC: u16 = 0xeb9f;
-/// The version of the format, the only one there is.
+/// Version of the format. There is no other.
 pub const VERSION: u8 = 1;
 
-/// The header of a blob, checked against the blob it came from.
+/// Header of a blob, checked against the blob.
 ///
-/// Guarantees of every value:
+/// Guarantees:
 ///
-/// * the first two bytes were the magic in one of the two byte orders, the
-///   version 1 and the flags 0;
-/// * the header is at least 24 bytes long and lies inside the blob;
-/// * type, string and layout section lie inside the blob and apart from each
-///   other, in any order, with or without gaps; type and layout section begin
-///   at a multiple of 4 from the end of the header.
+/// * The blob begins with the magic in one of the two byte orders, version 1
+///   and flags 0.
+/// * The header has at least 24 bytes and lies inside the blob.
+/// * The type, string and layout sections lie inside the blob and do not
+///   overlap, in any order, with or without gaps. The type and layout sections
+///   begin at multiples of 4 from the end of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     byte_order: ByteOrder,
@@ -39,23 +39,23 @@ pub struct Header {
 impl Header {
     /// Bytes of a header that has no layout section.
     pub const SIZE: u32 = size_of::<HeaderRecord>() as u32;
-    /// Bytes of a header that locates a layout section. Since Linux 7.1.
+    /// Bytes of a header with the layout fields. Since Linux 7.1.
     pub const SIZE_WITH_LAYOUT: u32 = Self::SIZE + size_of::<LayoutHeader>() as u32;
 
     /// Reads the header of a blob of either byte order.
     ///
-    /// A header longer than what is known today is read as far as it is
-    /// known; [`Header::has_unknown_data`] is true if the rest is not zero.
+    /// Unknown fields at the end of a longer header are ignored:
+    /// [`Header::has_unknown_data`] is true if they are not zero.
     ///
     /// # Errors
     ///
-    /// If the blob is not BTF, or one of the points above does not hold.
+    /// If the blob is not BTF, or a guarantee of [`Header`] does not hold.
     pub fn parse(blob: &[u8]) -> Result<Self, Error> {
         let start = Start::parse(blob, Self::SIZE)?;
         let order = start.byte_order;
         let word = |word: u32| order.fix(word);
         let record = HeaderRecord::first(start.header).ok_or(start.truncated())?;
-        // What a shorter header does not have counts as zero.
+        // Missing fields of a shorter header are zero.
         let layout = start.header.get(Self::SIZE as usize..).and_then(LayoutHeader::first);
         let extent = |section, off, len| Extent { section, off: word(off), len: word(len) };
         let header = Self {
@@ -77,29 +77,28 @@ impl Header {
         Ok(header)
     }
 
-    /// The byte order of the blob.
+    /// Returns the byte order of the blob.
     #[must_use]
     pub const fn byte_order(&self) -> ByteOrder {
         self.byte_order
     }
 
-    /// Bytes of the header: 24, 32, or what a later producer made it.
+    /// Bytes of the header: 24, 32, or more from a later producer.
     #[must_use]
     pub const fn hdr_len(&self) -> u32 {
         self.hdr_len
     }
 
-    /// Returns whether the header has bytes beyond those this library knows that
-    /// are not zero. Such a blob can be read, but not rewritten or converted, as
-    /// that could invalidate them. (libbpf does the same; kernels refuse such a
-    /// header.)
+    /// Returns `true` if the header has unknown fields that are not zero. Such
+    /// a blob can be read, but not rewritten or converted, which could
+    /// invalidate them. (libbpf does the same; kernels refuse such a header.)
     #[must_use]
     pub const fn has_unknown_data(&self) -> bool {
         self.unknown_data
     }
 
-    /// Checks that the header has no data beyond what this library knows, so
-    /// that the blob can be rewritten.
+    /// Checks that the header has no unknown fields, so that the blob can be
+    /// rewritten.
     ///
     /// # Errors
     ///
@@ -131,7 +130,7 @@ impl Header {
     }
 }
 
-/// The part that the headers of `.BTF` and `.BTF.ext` share, checked.
+/// Checked start of a header, which `.BTF` and `.BTF.ext` share.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start<'a> {
     pub(crate) byte_order: ByteOrder,
@@ -141,11 +140,11 @@ pub(crate) struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    /// Reads it; a header has at least `min_len` bytes.
+    /// Reads the start of a header that has at least `min_len` bytes.
     pub(crate) fn parse(blob: &'a [u8], min_len: u32) -> Result<Self, Error> {
         let size = blob.len() as u64;
         let Some(preamble) = Preamble::first(blob) else {
-            // A short file is distinguished from one that is not BTF.
+            // A truncated file is distinguished from one that is not BTF.
             return Err(match blob.get(..2) {
                 Some(&[a, b]) if ByteOrder::of_magic([a, b]).is_none() => Error::NotBtf { found: [a, b] },
                 _ => Error::HeaderTruncated { hdr_len: min_len, size },
@@ -174,9 +173,8 @@ impl<'a> Start<'a> {
         Error::HeaderTruncated { hdr_len: self.hdr_len, size: self.header.len() as u64 }
     }
 
-    /// Whether the header, which may end at one of `known_ends` (ascending)
-    /// or anywhere else, has bytes that are not zero after the last end that
-    /// it reaches.
+    /// Returns `true` if bytes beyond the known fields are not zero.
+    /// `known_ends` are the ascending offsets at which known headers end.
     pub(crate) fn unknown_data(&self, known_ends: &[u32]) -> bool {
         let known = known_ends.iter().rev().find(|&&end| end <= self.hdr_len);
         let known = known.map_or(0, |&end| end as usize);

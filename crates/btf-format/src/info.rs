@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::{Error, Kind};
 
-/// The second word of a type record.
+/// Second word of a type record.
 ///
 /// | bits | holds |
 /// |---|---|
@@ -14,27 +14,27 @@ use crate::{Error, Kind};
 /// | 24 to 30 | kind |
 /// | 31 | `kind_flag` |
 ///
-/// Linux before 7.2 knew 16 bits of vlen (0 to 15) and 5 bits of kind (24 to
-/// 28), and required the bits between to be zero; so this decoding reads what
-/// was written for either.
+/// Linux before 7.2 has 16 bits of vlen (0 to 15) and 5 bits of kind (24 to
+/// 28), and requires the bits between to be zero. So this decoding reads both
+/// formats.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Info(u32);
 
 impl Info {
-    /// The largest vlen that fits the word.
+    /// Maximum vlen of the word.
     pub const MAX_VLEN: u32 = 0x00ff_ffff;
-    /// The largest vlen that Linux before 7.2 reads.
+    /// Maximum vlen that Linux before 7.2 reads.
     pub const MAX_VLEN_16: u32 = 0xffff;
-    /// The largest kind number that fits the word.
+    /// Maximum kind number of the word.
     pub const MAX_KIND: u8 = 0x7f;
 
-    /// The word of a kind, with vlen 0 and without `kind_flag`.
+    /// Returns the word of a kind, with vlen 0 and without `kind_flag`.
     #[must_use]
     pub const fn of(kind: Kind) -> Self {
         Self((kind.number() as u32) << 24)
     }
 
-    /// The word from its parts.
+    /// Makes the word from its parts.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl Info {
         Self((kind as u32) << 24).with_kind_flag(kind_flag).with_vlen(vlen)
     }
 
-    /// The word with another vlen.
+    /// Returns the word with another vlen.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl Info {
         Ok(Self(self.0 & !Self::MAX_VLEN | vlen))
     }
 
-    /// The word with or without `kind_flag`.
+    /// Returns the word with or without `kind_flag`.
     #[must_use]
     pub const fn with_kind_flag(self, kind_flag: bool) -> Self {
         Self(self.0 & !(1 << 31) | (kind_flag as u32) << 31)
@@ -72,7 +72,7 @@ impl Info {
         Self(word)
     }
 
-    /// The word to write into a record of native byte order.
+    /// Returns the word as stored in a record of native byte order.
     #[must_use]
     #[inline]
     pub const fn word(self) -> u32 {
@@ -86,7 +86,7 @@ impl Info {
         (self.0 >> 24) as u8 & Self::MAX_KIND
     }
 
-    /// The kind, `None` where this library does not model it.
+    /// The kind; `None` if this library does not model it.
     #[must_use]
     #[inline]
     pub const fn kind(self) -> Option<Kind> {
@@ -101,9 +101,10 @@ impl Info {
         self.0 & Self::MAX_VLEN
     }
 
-    /// The flag (`kflag`), whose meaning depends on the kind: bitfield encoding of members
-    /// (STRUCT, UNION), a union (FWD), signed values (ENUM, ENUM64), an
-    /// attribute rather than a tag (DECL_TAG, TYPE_TAG). Zero on all others.
+    /// The flag (`kflag`), whose meaning depends on the kind: bitfield encoding
+    /// of members (STRUCT, UNION), a union (FWD), signed values (ENUM, ENUM64),
+    /// an attribute instead of a tag (DECL_TAG, TYPE_TAG). Always clear for
+    /// other kinds.
     #[must_use]
     #[inline]
     pub const fn kind_flag(self) -> bool {

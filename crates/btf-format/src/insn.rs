@@ -35,8 +35,8 @@ pub struct Instruction {
     pub imm: i32,
 }
 
-/// Class of an instruction: bits 0 to 2 of its opcode (`BPF_CLASS`), so that
-/// there are no more than these.
+/// Class of an instruction: bits 0 to 2 of its opcode (`BPF_CLASS`). The enum
+/// is exhaustive, as all values are assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InstructionClass {
     /// Loads of immediates and packet data.
@@ -57,18 +57,18 @@ pub enum InstructionClass {
     Alu64,
 }
 
-/// Opcode bits of the size of a memory access (`BPF_SIZE`).
+/// Opcode bits for the size of a memory access (`BPF_SIZE`).
 const SIZE_MASK: u8 = 0x18;
-/// The opcode bit that makes the operand a register (`BPF_X`), not the
-/// immediate (`BPF_K`).
+/// Opcode bit that selects a register (`BPF_X`) instead of the immediate
+/// (`BPF_K`) as the operand.
 const SOURCE_MASK: u8 = 0x08;
 
 impl Instruction {
-    /// Bytes of an instruction. (`ld_imm64` is two of them.)
+    /// Bytes of an instruction. (`ld_imm64` consists of two.)
     pub const SIZE: usize = 8;
 
-    /// Opcode of `ld_imm64`, whose upper half is the immediate of the next
-    /// instruction.
+    /// Opcode of `ld_imm64`. The immediate of the next instruction is its upper
+    /// half.
     pub const LD_IMM64: u8 = 0x18;
 
     /// Opcode of a call: of a helper, a kfunc or a BPF function.
@@ -97,8 +97,8 @@ impl Instruction {
         }
     }
 
-    /// Encodes the instruction in the given byte order. (Of a register only
-    /// the lower 4 bits.)
+    /// Encodes the instruction in the given byte order. (Only the lower 4 bits
+    /// of the registers.)
     #[must_use]
     pub const fn to_bytes(self, order: ByteOrder) -> [u8; Self::SIZE] {
         let (dst, src) = (self.dst & 0xf, self.src & 0xf);
@@ -109,15 +109,15 @@ impl Instruction {
         [self.opcode, registers, o0, o1, i0, i1, i2, i3]
     }
 
-    /// Decodes the instruction that begins `offset` bytes into `code`; `None`
-    /// if `code` ends before it does.
+    /// Decodes the instruction at `offset` bytes into `code`; `None` if it
+    /// exceeds `code`.
     #[must_use]
     pub fn read(code: &[u8], offset: usize, order: ByteOrder) -> Option<Self> {
         code.get(offset..)?.first_chunk().map(|&bytes| Self::from_bytes(bytes, order))
     }
 
-    /// Encodes the instruction at `offset` bytes into `code`; returns whether
-    /// `code` has room for it there, and changes nothing if not.
+    /// Encodes the instruction at `offset` bytes into `code`. Returns `false`,
+    /// and changes nothing, if it exceeds `code`.
     #[must_use]
     pub fn write(self, code: &mut [u8], offset: usize, order: ByteOrder) -> bool {
         let place = code.get_mut(offset..).and_then(<[u8]>::first_chunk_mut);
@@ -139,15 +139,15 @@ impl Instruction {
         }
     }
 
-    /// Returns whether this is the first half of a `ld_imm64`.
+    /// Returns `true` for the first half of a `ld_imm64`.
     #[must_use]
     pub const fn is_ld_imm64(self) -> bool {
         self.opcode == Self::LD_IMM64
     }
 
-    /// Returns whether the operand of an arithmetic instruction or jump is a register
-    /// (`BPF_X`) rather than the immediate (`BPF_K`); false for loads and
-    /// stores.
+    /// Returns `true` if the operand of an arithmetic instruction or jump is a
+    /// register (`BPF_X`) and not the immediate (`BPF_K`). Always false for
+    /// loads and stores.
     #[must_use]
     pub const fn has_register_operand(self) -> bool {
         !self.class().accesses_memory() && self.opcode & SOURCE_MASK != 0
@@ -168,8 +168,8 @@ impl Instruction {
         })
     }
 
-    /// This load or store with another number of bytes; `None` if `size` is not
-    /// 1, 2, 4 or 8, or the instruction is neither.
+    /// Returns this load or store with another access size in bytes; `None` if
+    /// `size` is not 1, 2, 4 or 8, or for any other instruction.
     #[must_use]
     pub const fn with_access_size(self, size: u8) -> Option<Self> {
         if !self.class().accesses_memory() {
@@ -185,14 +185,15 @@ impl Instruction {
         Some(Self { opcode: self.opcode & !SIZE_MASK | bits, ..self })
     }
 
-    /// The 64-bit immediate of a `ld_imm64` whose second half is `next`.
+    /// Returns the 64-bit immediate of a `ld_imm64` whose second half is
+    /// `next`.
     #[must_use]
     pub const fn imm64(self, next: Self) -> u64 {
         (next.imm as u32 as u64) << 32 | self.imm as u32 as u64
     }
 
-    /// Both halves of a `ld_imm64` with another immediate; this is the first
-    /// half and `next` the second.
+    /// Returns both halves of a `ld_imm64` with another immediate; this is the
+    /// first half and `next` the second.
     #[must_use]
     pub const fn with_imm64(self, next: Self, imm: u64) -> [Self; 2] {
         [Self { imm: imm as u32 as i32, ..self }, Self { imm: (imm >> 32) as u32 as i32, ..next }]
@@ -200,7 +201,7 @@ impl Instruction {
 }
 
 impl InstructionClass {
-    /// Whether instructions of the class load or store.
+    /// Returns `true` if instructions of the class load or store.
     const fn accesses_memory(self) -> bool {
         matches!(self, Self::Ld | Self::Ldx | Self::St | Self::Stx)
     }

@@ -4,9 +4,9 @@
 
 use core::fmt;
 
-/// Encoding of an INT: a set of four flags, of which three are defined.
+/// Encoding of an INT: a set of four flags, three of them defined.
 ///
-/// Kernels allow one of them at most.
+/// Kernels accept at most one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct IntEncoding(u8);
 
@@ -15,12 +15,12 @@ impl IntEncoding {
     pub const NONE: Self = Self(0);
     /// A signed integer.
     pub const SIGNED: Self = Self(1);
-    /// A character. Few producers set it.
+    /// A character. Few producers set this flag.
     pub const CHAR: Self = Self(2);
     /// A boolean.
     pub const BOOL: Self = Self(4);
 
-    /// The encoding with these flags; those beyond the lower 4 bits are
+    /// Returns the encoding with these flags. Bits beyond the lower 4 are
     /// dropped.
     #[must_use]
     pub const fn from_bits(bits: u8) -> Self {
@@ -33,7 +33,7 @@ impl IntEncoding {
         self.0
     }
 
-    /// Returns whether all flags of `other` are set.
+    /// Returns `true` if all flags of `other` are set.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -41,8 +41,8 @@ impl IntEncoding {
 }
 
 impl fmt::Display for IntEncoding {
-    /// Writes it as `bpftool` does: `SIGNED`, `CHAR`, `BOOL`, `(none)`, or
-    /// `UNKN` for anything else.
+    /// Writes the encoding as `bpftool` does: `SIGNED`, `CHAR`, `BOOL`,
+    /// `(none)`, or `UNKN` for anything else.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match *self {
             Self::NONE => "(none)",

@@ -1,11 +1,11 @@
-//! Versions of Linux, as releases are numbered.
+//! Version numbers of Linux.
 
 use core::{fmt, str::FromStr};
 
-/// Version of a Linux kernel: `6.18`, or with a patch level `5.10.234`.
+/// Version of a Linux kernel: `6.18`, or `5.10.234` with a patch level.
 ///
-/// Versions are ordered by age. A distribution's kernel has the number of the
-/// version that it is based on, but may have features of later ones.
+/// Versions are ordered by age. The kernel of a distribution has the number of
+/// the version that it is based on, but may have features of later ones.
 ///
 /// ```
 /// use btf_format::KernelVersion;
@@ -79,7 +79,7 @@ impl FromStr for KernelVersion {
     }
 }
 
-/// The number that a text begins with, and what follows it.
+/// Splits the leading number off a text.
 fn number(s: &str) -> Option<(u16, &str)> {
     let end = s.find(|c: char| !c.is_ascii_digit()).unwrap_or(s.len());
     let (digits, rest) = s.split_at_checked(end)?;

@@ -7,11 +7,11 @@ use core::fmt;
 
 use crate::{Name, Shape};
 
-/// A kind of type that this library models: 1 to 19.
+/// Kind of a type that this library models: 1 to 19.
 ///
-/// Kind 0 (`BTF_KIND_UNKN`) is not valid in a record; the id 0 means `void`.
-/// Of kinds 20 to 22 (`LOC_PARAM`, `LOC_PROTO`, `LOCSEC`, expected with Linux
-/// 7.4) only the words are known, see [`Shape::of`].
+/// Kind 0 (`BTF_KIND_UNKN`) is invalid in a record; id 0 means `void`. Only the
+/// words of kinds 20 to 22 (`LOC_PARAM`, `LOC_PROTO`, `LOCSEC`, expected in
+/// Linux 7.4) are known: see [`Shape::of`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -20,7 +20,7 @@ pub enum Kind {
     Int = 1,
     /// A pointer.
     Ptr = 2,
-    /// An array with a number of elements.
+    /// An array with a number of elements (nelems).
     Array = 3,
     /// A structure.
     Struct = 4,
@@ -44,7 +44,7 @@ pub enum Kind {
     FuncProto = 13,
     /// A variable. Since Linux 5.2.
     Var = 14,
-    /// The variables (and extern functions) of an ELF section. Since Linux 5.2.
+    /// Variables (and extern functions) of an ELF section. Since Linux 5.2.
     Datasec = 15,
     /// A floating-point number. Since Linux 5.13.
     Float = 16,
@@ -57,7 +57,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All modelled kinds, in the order of their numbers.
+    /// All modeled kinds, in ascending order of their numbers.
     pub const ALL: &'static [Self] = &[
         Self::Int,
         Self::Ptr,
@@ -80,7 +80,7 @@ impl Kind {
         Self::Enum64,
     ];
 
-    /// The kind with this number, `None` where this library does not model it.
+    /// The kind with this number; `None` if this library does not model it.
     #[must_use]
     #[inline]
     pub const fn from_number(number: u8) -> Option<Self> {
@@ -141,9 +141,9 @@ impl Kind {
         }
     }
 
-    /// Returns whether a kernel loads a type of this kind with this name, by
-    /// the rules of Linux 6.9 and later. (Before, a DATASEC needed an
-    /// identifier too.)
+    /// Returns `true` if a kernel accepts this name for a type of this kind, by
+    /// the rules of Linux 6.9 and later. (Earlier kernels also require an
+    /// identifier for a DATASEC.)
     ///
     /// | kinds | name |
     /// |---|---|
@@ -210,7 +210,7 @@ impl core::str::FromStr for Kind {
     }
 }
 
-/// Error of a number that is not of a kind that this library models.
+/// Error of converting a number that is not of a modeled kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown BTF kind {0}, expected 1 to 19")]
 #[non_exhaustive]

@@ -1,5 +1,5 @@
-//! The layout section: sizes of the records of each kind, so that kinds newer
-//! than the reader can be skipped.
+//! The layout section: sizes of the records of each kind, so that readers can
+//! skip kinds newer than themselves.
 //!
 //! Source: `struct btf_layout` in `include/uapi/linux/btf.h`,
 //! `btf_type_size_unknown` in `tools/lib/bpf/btf.c`. Since Linux 7.1.
@@ -8,8 +8,8 @@ use crate::{Error, Info, LayoutEntry, TypeRecord, shape};
 
 /// The layout section of a blob: one entry per kind, from kind 0 on.
 ///
-/// It is consulted only for kinds that this library does not know; the size of a
-/// known kind is built in. Split BTF without a layout section uses its base's.
+/// It is used only for unknown kinds, as the sizes of known kinds are built in.
+/// Split BTF without a layout section uses that of its base.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Layout<'a>(&'a [LayoutEntry]);
 
@@ -17,43 +17,44 @@ impl<'a> Layout<'a> {
     /// No layout section, as in all BTF from before 2026.
     pub const NONE: Self = Self(&[]);
 
-    /// Takes the bytes of a layout section in native byte order. (That their
-    /// number is a multiple of 4 was checked with the header.)
+    /// Takes the contents of a layout section in native byte order. (The header
+    /// check ensures that their length is a multiple of 4.)
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(LayoutEntry::list(bytes, (bytes.len() / size_of::<LayoutEntry>()) as u32))
     }
 
-    /// Returns whether there is no layout section.
+    /// Returns `true` if there is no layout section.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
-    /// This one, or the other if this is empty: split BTF's, or its base's.
+    /// Returns this layout section, or `other` if this one is empty: that of
+    /// split BTF or of its base.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         if self.is_empty() { other } else { self }
     }
 
-    /// The sizes of a kind, if it has an entry.
+    /// Returns the sizes of a kind; `None` if it has no entry.
     #[must_use]
     pub fn get(self, kind_number: u8) -> Option<&'a LayoutEntry> {
         self.0.get(usize::from(kind_number))
     }
 
-    /// The entries, in the order of the kinds' numbers from 0.
+    /// The entries, in ascending order of kind numbers from 0.
     #[must_use]
     pub const fn entries(self) -> &'a [LayoutEntry] {
         self.0
     }
 
-    /// Bytes of a record with this info word that lies at `offset`.
+    /// Returns the size in bytes of the record with this info word at `offset`.
     ///
     /// # Errors
     ///
-    /// If the kind is neither 1 to 22 nor sized by the layout section, or
-    /// sized there by anything but multiples of 4.
+    /// If the kind is neither 1 to 22 nor in the layout section, or its sizes
+    /// there are not multiples of 4.
     #[inline]
     pub(crate) fn record_size(self, info: Info, offset: u64) -> Result<u64, Error> {
         // Seven bits index 128 entries: never out of bounds.
@@ -68,7 +69,7 @@ impl<'a> Layout<'a> {
     #[cold]
     fn unknown_record_size(self, info: Info, offset: u64) -> Result<u64, Error> {
         let kind = info.kind_number();
-        // Entry 0 sizes no record: kind 0 does not stand in any.
+        // Entry 0 is unused, as no record has kind 0.
         let entry = self.get(kind).filter(|_| kind != 0).ok_or(Error::UnknownKind { offset, kind })?;
         let (info_sz, elem_sz) = (entry.info_sz(), entry.elem_sz());
         if info_sz % 4 != 0 || elem_sz % 4 != 0 {

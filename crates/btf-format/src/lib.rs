@@ -1,12 +1,12 @@
-//! The bytes of BTF, the BPF Type Format, as they are on disk and in the
-//! kernel: structs over borrowed bytes, the checks that make them safe to
-//! read, walks that read and rewrite ids and names, and the conversion between
-//! byte orders. `no_std`, no allocation, no `unsafe`.
+//! The bytes of BTF, the BPF Type Format: structs over borrowed bytes, the
+//! checks that make them safe to read, walks that read and rewrite ids and
+//! names, and conversion between byte orders. `no_std`, no allocation, no
+//! `unsafe`.
 //!
-//! This is the lowest crate of the workspace. It knows what each byte means,
-//! but not what a type *is*: ids are numbers here, and so are names. To query
-//! types, use `btf-types`, which is built on this crate. This one is for tools
-//! that inspect or rewrite BTF record by record.
+//! This is the lowest crate of the workspace, for tools that inspect or rewrite
+//! BTF record by record. It decodes every byte, but does not resolve types: ids
+//! and names are numbers here. To query types, use `btf-types`, which is built
+//! on this crate.
 //!
 //! # Layout of a blob
 //!
@@ -43,15 +43,15 @@
 //!
 //! # Byte order
 //!
-//! All records are read in the order of the machine. A blob of the other
-//! order, recognized by its magic, is converted as a whole and in place first:
-//! [`convert`], [`convert_ext`].
+//! All records are read in native byte order. A blob of the other order,
+//! recognized by its magic, is converted in place first: [`convert`],
+//! [`convert_ext`].
 //!
 //! # Rewriting
 //!
 //! [`RecordsMut`] and [`RawBtfExtMut`] change ids and name offsets in place,
-//! [`Record::words`] compares records, and [`Assembly`] puts a header before
-//! new sections.
+//! [`Record::words`] gives the words of a record for comparisons, and
+//! [`Assembly`] writes a blob from its sections.
 //!
 //! ```
 //! # fn main() -> Result<(), btf_format::Error> {
@@ -71,9 +71,10 @@
 //!
 //! # Stability
 //!
-//! The records ([`TypeRecord`] and its neighbors) implement traits of the crate
-//! `zerocopy`. That is an implementation detail and not covered by semantic
-//! versioning: use `first`, `list`, `new` and `as_bytes`, which every record has.
+//! The records ([`TypeRecord`] and the others) implement traits of the crate
+//! `zerocopy`. That is an implementation detail, not covered by semantic
+//! versioning: use `first`, `list`, `new` and `as_bytes`, which every record
+//! has.
 
 #![cfg_attr(not(test), no_std)]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]

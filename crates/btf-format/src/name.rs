@@ -1,4 +1,4 @@
-//! Names: bytes that are almost always UTF-8.
+//! Names: bytes, almost always UTF-8.
 
 use core::{
     borrow::Borrow,
@@ -9,14 +9,15 @@ use core::{
 
 use crate::Escaped;
 
-/// A string of the string section: a name, a tag's value, a section's name.
+/// A string of the string section: a name, the value of a tag, the name of a
+/// section.
 ///
-/// The format defines no encoding. C identifiers are the rule, but Rust and
-/// C++ producers write other things, and tags hold free text; so a name is
-/// bytes, and none is ever refused or altered. [`Display`](fmt::Display)
-/// escapes control characters and replaces what is not UTF-8, as [`Escaped`].
+/// The format defines no encoding. Most names are C identifiers, but Rust and
+/// C++ producers write others, and tags hold free text. So a name is bytes, and
+/// none is rejected or altered. [`Display`](fmt::Display) escapes control
+/// characters and replaces invalid UTF-8, as [`Escaped`] does.
 ///
-/// A name is equal to any text or bytes of the same contents:
+/// A name is equal to any text or bytes with the same contents:
 ///
 /// ```
 /// use btf_format::Name;
@@ -31,28 +32,28 @@ use crate::Escaped;
 pub struct Name<'a>(&'a [u8]);
 
 impl<'a> Name<'a> {
-    /// The empty name: that of anonymous types and members.
+    /// The empty name, which anonymous types and members have.
     pub const EMPTY: Self = Self(b"");
 
-    /// Maximum length of a name that kernels load, in bytes without the NUL
+    /// Maximum length of a name that kernels accept, in bytes without the NUL
     /// (`KSYM_NAME_LEN`).
     pub const MAX_KERNEL_LEN: usize = 512;
 
-    /// The name with these bytes, which should not contain NUL.
+    /// Makes a name of these bytes, which should not contain NUL.
     #[must_use]
     #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, without the NUL that ends them.
+    /// The bytes, without the terminating NUL.
     #[must_use]
     #[inline]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// Returns whether there is no name: the type or member is anonymous.
+    /// Returns `true` if the name is empty: the type or member is anonymous.
     #[must_use]
     #[inline]
     pub const fn is_empty(self) -> bool {
@@ -71,8 +72,8 @@ impl<'a> Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// Returns whether the name is an identifier of C: a letter of ASCII or
-    /// `_`, then letters, digits and `_`. (Keywords are not told apart.)
+    /// Returns `true` if the name is a C identifier: an ASCII letter or `_`,
+    /// then letters, digits and `_`. (Keywords are included.)
     #[must_use]
     pub fn is_c_identifier(self) -> bool {
         let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
@@ -80,15 +81,14 @@ impl<'a> Name<'a> {
         self.0.first().is_some_and(is_letter) && self.0.iter().all(is_inner)
     }
 
-    /// Returns whether a kernel loads the name where it wants an identifier:
-    /// for enumerators always, and for members, parameters and most kinds of
-    /// types ([`Kind::accepts_name`](crate::Kind::accepts_name)) where they have
-    /// a name at all.
+    /// Returns `true` if a kernel accepts the name as an identifier: for
+    /// enumerators, and for named members, parameters and most kinds of types
+    /// ([`Kind::accepts_name`](crate::Kind::accepts_name)).
     ///
-    /// That is a letter, `_` or `.`, then letters, digits, `_` and `.`, 512 bytes
-    /// at most. Letters are those of Latin-1, as the kernel's `isalpha` has them;
-    /// `$`, `-`, spaces and brackets, as Rust and C++ have them in names, are
-    /// not among them.
+    /// An identifier is a letter, `_` or `.`, followed by letters, digits, `_`
+    /// and `.`, and has at most 512 bytes. Letters are those of Latin-1, as in
+    /// the kernel's `isalpha`. The `$`, `-`, spaces and brackets of Rust and
+    /// C++ names are not allowed.
     ///
     /// Source: `btf_name_valid_identifier` in `kernel/bpf/btf.c`.
     #[must_use]
@@ -104,9 +104,9 @@ impl<'a> Name<'a> {
         self.0.len() <= Self::MAX_KERNEL_LEN && self.0.first().is_some_and(is_letter) && self.0.iter().all(is_inner)
     }
 
-    /// Returns whether a kernel loads the name for a DATASEC: one to 512 bytes,
-    /// all of them printable. Kernels before about 6.9 want an
-    /// [identifier](Name::is_kernel_identifier) there.
+    /// Returns `true` if a kernel accepts the name for a DATASEC: one to 512
+    /// bytes, all of them printable. Kernels before about 6.9 require an
+    /// [identifier](Name::is_kernel_identifier).
     ///
     /// Source: `btf_name_valid_section` in `kernel/bpf/btf.c`.
     #[must_use]
@@ -115,11 +115,11 @@ impl<'a> Name<'a> {
         (1..=Self::MAX_KERNEL_LEN).contains(&self.0.len()) && self.0.iter().all(is_printable)
     }
 
-    /// The name without its flavor, as CO-RE compares it (its "essential name"):
-    /// `foo` of `foo___v2`.
+    /// The name without its flavor (the "essential name" by which CO-RE
+    /// compares): `foo` of `foo___v2`.
     ///
-    /// It ends before the last `___` that has something other than `_` on both
-    /// sides; `a____b`, `___a` and `a___` have no flavor.
+    /// The essential name ends before the last `___` with a character other
+    /// than `_` on both sides. `a____b`, `___a` and `a___` have no flavor.
     ///
     /// Source: `bpf_core_essential_name_len` in `tools/lib/bpf/relo_core.c`.
     #[must_use]
@@ -184,7 +184,8 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Name<'a> {
     }
 }
 
-/// Equal to anything of equal bytes: names, strings, slices, arrays.
+/// A name is equal to anything with equal bytes: names, strings, slices,
+/// arrays.
 impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Name<'_> {
     #[inline]
     fn eq(&self, other: &T) -> bool {
@@ -192,7 +193,7 @@ impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Name<'_> {
     }
 }
 
-/// As the bytes, by which a name can be looked up ([`Borrow`]).
+/// Hashes as the bytes, so that maps can be searched by bytes ([`Borrow`]).
 impl Hash for Name<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.hash(state);

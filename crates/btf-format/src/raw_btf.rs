@@ -2,12 +2,10 @@
 
 use crate::{Error, Header, Layout, Records, Strings};
 
-/// A `.BTF` blob of native byte order whose header was checked, whose sections
-/// are inside the blob, and whose strings are terminated. Its records are
-/// checked as they are iterated.
+/// A `.BTF` blob of native byte order with a checked header, sections inside
+/// the blob, and terminated strings. Records are checked while iterating.
 ///
-/// Ids and name offsets are not checked: their range depends on the base, if
-/// there is one.
+/// Ids and name offsets are not checked: their range depends on the base.
 #[derive(Debug, Clone, Copy)]
 pub struct RawBtf<'a> {
     blob: &'a [u8],
@@ -20,8 +18,8 @@ impl<'a> RawBtf<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Header::parse`] and [`Strings::new`], and
-    /// [`Error::ForeignByteOrder`] if the blob has to be converted first.
+    /// Those of [`Header::parse`] and [`Strings::new`];
+    /// [`Error::ForeignByteOrder`] if the blob must be converted first.
     pub fn parse(blob: &'a [u8]) -> Result<Self, Error> {
         let header = Header::parse(blob)?;
         if !header.byte_order().is_native() {
@@ -51,21 +49,21 @@ impl<'a> RawBtf<'a> {
         self.blob.get(self.header.types()).unwrap_or_default()
     }
 
-    /// The strings; of split BTF, its own.
+    /// The strings. For split BTF, only its own.
     #[must_use]
     pub const fn strings(&self) -> Strings<'a> {
         self.strings
     }
 
-    /// The layout section, empty if there is none.
+    /// The layout section; empty if there is none.
     #[must_use]
     pub fn layout(&self) -> Layout<'a> {
         Layout::new(self.blob.get(self.header.layout()).unwrap_or_default())
     }
 
-    /// The type records, in the order of their ids; kinds that this library
-    /// does not know are sized by the blob's own layout section. (Split BTF
-    /// without one goes by its base's: [`Records::new`].)
+    /// Iterates over the type records in the order of their ids. The blob's own
+    /// layout section gives the sizes of unknown kinds. (For split BTF without
+    /// one, pass that of its base to [`Records::new`].)
     #[must_use]
     pub fn records(&self) -> Records<'a> {
         Records::new(self.types(), self.header.types().start as u64, self.layout())

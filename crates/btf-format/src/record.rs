@@ -1,4 +1,4 @@
-//! Type records: one after the other, each with what follows its 12 bytes.
+//! Type records: 12 bytes each, and the data that follows them.
 //!
 //! Source: `Documentation/bpf/btf.rst`, "Type Encoding"; `btf_parse_type_sec`
 //! in `tools/lib/bpf/btf.c`.
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A type record, borrowed from its blob: the 12 bytes that every record has,
-/// and all that follows them.
+/// and the data that follows them.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     head: &'a TypeRecord,
@@ -20,13 +20,13 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The record that `bytes` begin with, in native byte order; `offset` is its
-    /// position in its blob, in bytes, and `layout` sizes kinds that this
-    /// library does not know.
+    /// Takes the record at the start of `bytes`, in native byte order. `offset`
+    /// is its position in its blob in bytes, and `layout` gives the sizes of
+    /// unknown kinds.
     ///
     /// # Errors
     ///
-    /// If `bytes` end before the record does, or its size is unknown.
+    /// If the record exceeds `bytes`, or its size is unknown.
     #[inline]
     pub fn first(bytes: &'a [u8], offset: u64, layout: Layout<'_>) -> Result<Self, Error> {
         let (head, size) = measure(bytes, offset, ByteOrder::NATIVE, layout)?;
@@ -40,7 +40,7 @@ impl<'a> Record<'a> {
         self.head
     }
 
-    /// The kind, `None` where this library does not model it.
+    /// The kind; `None` if this library does not model it.
     #[must_use]
     #[inline]
     pub fn kind(&self) -> Option<Kind> {
@@ -69,28 +69,27 @@ impl<'a> Record<'a> {
         Data::of(self.head.info(), rest)
     }
 
-    /// Calls `visitor` with each word of the record that is the id of a type or
-    /// the offset of a name, in the order of their positions.
+    /// Calls `visitor` with each word of the record that is a type id or a name
+    /// offset, in ascending order of positions.
     ///
-    /// A FWD refers to nothing, its third word notwithstanding. Of a kind
-    /// that [`Shape::of`](crate::Shape::of) does not know only the name is
-    /// visited.
+    /// The third word of a FWD is not a reference. Of a kind that
+    /// [`Shape::of`](crate::Shape::of) does not know, only the name is visited.
     #[inline]
     pub fn for_each_field(&self, mut visitor: impl FnMut(Field, u32)) {
         walk(self.head, self.bytes, &mut visitor);
     }
 
-    /// All words of the record with their roles, its first three included.
+    /// Iterates over all words of the record with their roles, including the
+    /// first three.
     ///
-    /// Two records with equal words but for ids and names are of the same
-    /// shape; so a comparison or a hash of records is a fold over this.
+    /// Use it to compare or hash records without their ids and names.
     #[inline]
     pub fn words(&self) -> Words<'a> {
         Words::new(self.head.info().kind_number(), self.bytes)
     }
 
-    /// Checks that the role of each word is known, so that all ids and names
-    /// can be found.
+    /// Checks that the roles of all words are known, so that all ids and names
+    /// are found.
     ///
     /// # Errors
     ///
@@ -100,8 +99,8 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Visits the fields of the record that `bytes` begin with; returns its size
-/// if its kind is one that this library models.
+/// Visits the fields of the record at the start of `bytes`. Returns its size if
+/// its kind is modeled.
 #[inline(always)]
 fn walk(head: &TypeRecord, bytes: &[u8], visitor: &mut impl Visitor) -> Option<u64> {
     let info = head.info();
@@ -114,14 +113,14 @@ fn walk(head: &TypeRecord, bytes: &[u8], visitor: &mut impl Visitor) -> Option<u
     }
 }
 
-/// The walk over a record of a kind that this library does not model, if
-/// `bytes` hold all of it.
+/// Visits the fields of a record whose kind is not modeled, if `bytes` hold all
+/// of it.
 #[cold]
 fn walk_other(head: &TypeRecord, bytes: &[u8], visit: &mut dyn FnMut(Field, u32)) {
     let info = head.info();
     let size = match Layout::NONE.record_size(info, 0) {
         Ok(size) => usize::try_from(size).ok(),
-        // Of an unknown kind the name is known, and nothing after it.
+        // Of an unknown kind, only the name is known.
         Err(_) => Some(size_of::<TypeRecord>()),
     };
     if let Some(record) = size.and_then(|size| bytes.get(..size)) {
@@ -142,7 +141,7 @@ pub struct RecordMut<'a> {
 }
 
 impl RecordMut<'_> {
-    /// The kind, `None` where this library does not model it.
+    /// The kind; `None` if this library does not model it.
     #[must_use]
     pub const fn kind(&self) -> Option<Kind> {
         self.info.kind()
@@ -160,7 +159,7 @@ impl RecordMut<'_> {
         self.offset
     }
 
-    /// Checks that the role of each word is known, so that all ids and names
+    /// Checks that the roles of all words are known, so that all ids and names
     /// can be changed.
     ///
     /// # Errors
@@ -170,12 +169,12 @@ impl RecordMut<'_> {
         check_roles(self.info.kind_number(), self.offset)
     }
 
-    /// Replaces each word that is the id of a type or the offset of a name by
-    /// the result of `change`, in the order of their positions: the fields
-    /// that [`Record::for_each_field`] visits.
+    /// Replaces each word that is a type id or a name offset by the result of
+    /// `change`, in ascending order of positions. These are the fields that
+    /// [`Record::for_each_field`] visits.
     ///
-    /// Of a record of unknown words these are not all of its ids and names:
-    /// an operation that renumbers calls [`RecordMut::check_roles`] before.
+    /// A record of unknown words may have other ids and names: to renumber,
+    /// call [`RecordMut::check_roles`] first.
     pub fn for_each_field(&mut self, mut change: impl FnMut(Field, u32) -> u32) {
         let Ok(()) = self.try_for_each_field(|field, value| {
             *value = change(field, *value);
@@ -183,13 +182,13 @@ impl RecordMut<'_> {
         });
     }
 
-    /// Lets `change` change each word that is the id of a type or the offset
-    /// of a name, as [`RecordMut::for_each_field`], until it fails.
+    /// Calls `change` with each word that is a type id or a name offset, as
+    /// [`RecordMut::for_each_field`] does. Stops at the first error.
     ///
     /// # Errors
     ///
-    /// The first error of `change`; the words before that one are changed by
-    /// then.
+    /// The first error of `change`. The words before that one are already
+    /// changed.
     pub fn try_for_each_field<E>(&mut self, change: impl FnMut(Field, &mut u32) -> Result<(), E>) -> Result<(), E> {
         shape::walk_mut(self.info.kind_number(), self.bytes, change)
     }
@@ -199,28 +198,28 @@ impl RecordMut<'_> {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Data<'a> {
-    /// Nothing: PTR, FWD, TYPEDEF, VOLATILE, CONST, RESTRICT, FUNC, FLOAT,
+    /// No data: PTR, FWD, TYPEDEF, VOLATILE, CONST, RESTRICT, FUNC, FLOAT,
     /// TYPE_TAG.
     None,
-    /// Of an INT.
+    /// Data of an INT.
     Int(&'a IntData),
-    /// Of an ARRAY.
+    /// Data of an ARRAY.
     Array(&'a Array),
-    /// Of a STRUCT or UNION.
+    /// Members of a STRUCT or UNION.
     Members(&'a [Member]),
-    /// Of an ENUM.
+    /// Values of an ENUM.
     Values(&'a [EnumValue]),
-    /// Of an ENUM64.
+    /// Values of an ENUM64.
     Values64(&'a [Enum64Value]),
-    /// Of a FUNC_PROTO.
+    /// Parameters of a FUNC_PROTO.
     Params(&'a [Param]),
-    /// Of a VAR.
+    /// Data of a VAR.
     Var(&'a Var),
-    /// Of a DATASEC.
+    /// Entries of a DATASEC.
     Secinfos(&'a [VarSecinfo]),
-    /// Of a DECL_TAG.
+    /// Data of a DECL_TAG.
     DeclTag(&'a DeclTag),
-    /// Of a kind that this library does not model.
+    /// Data of a kind that this library does not model.
     Unknown(&'a [u8]),
 }
 
@@ -254,11 +253,12 @@ impl<'a> Data<'a> {
     }
 }
 
-/// Iterator over the records of a type section: the first has the first own
-/// id (1 if the BTF is not split), the next the id after that, and so on.
+/// Iterator over the records of a type section. The first record has the first
+/// own id (1 if the BTF is not split), the next one the id after that, and so
+/// on.
 ///
-/// Yields an error where a record does not fit the section or is of an
-/// unknown size, and nothing after it.
+/// Yields an error for a record that exceeds the section or has an unknown
+/// size, and nothing after it.
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
     rest: &'a [u8],
@@ -267,8 +267,8 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Takes the bytes of a type section in native byte order; `offset` is
-    /// its position in its blob, in bytes.
+    /// Takes the contents of a type section in native byte order. `offset` is
+    /// its position in its blob in bytes.
     #[must_use]
     pub const fn new(section: &'a [u8], offset: u64, layout: Layout<'a>) -> Self {
         Self { rest: section, offset, layout }
@@ -276,9 +276,8 @@ impl<'a> Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// The next record, as the iterator yields it, after `visitor` was called
-    /// with each of its fields: [`Record::for_each_field`] on what `next`
-    /// yields, in a single step.
+    /// Calls `visitor` with each field of the next record, and returns the
+    /// record: [`Iterator::next`] and [`Record::for_each_field`] in one step.
     #[doc(hidden)]
     #[inline(always)]
     pub fn next_visited(&mut self, visitor: &mut impl Visitor) -> Option<Result<Record<'a>, Error>> {
@@ -314,7 +313,7 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, Error>;
 
-    /// By the table of sizes, as all that depends on the kind here is the size.
+    /// Uses the table of sizes, as nothing else depends on the kind here.
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
@@ -332,10 +331,10 @@ impl<'a> Iterator for Records<'a> {
 
 impl core::iter::FusedIterator for Records<'_> {}
 
-/// Iterator over the records of a type section, to change them in place.
+/// Iterator over the records of a type section that changes them in place.
 ///
-/// Yields an error where a record does not fit the section or is of an
-/// unknown size, and nothing after it.
+/// Yields an error for a record that exceeds the section or has an unknown
+/// size, and nothing after it.
 #[derive(Debug)]
 pub struct RecordsMut<'a> {
     rest: &'a mut [u8],
@@ -344,9 +343,9 @@ pub struct RecordsMut<'a> {
 }
 
 impl<'a> RecordsMut<'a> {
-    /// Takes the bytes of a type section in native byte order; `offset` is
-    /// its position in its blob, in bytes, and `layout` sizes kinds that this
-    /// library does not know.
+    /// Takes the contents of a type section in native byte order. `offset` is
+    /// its position in its blob in bytes, and `layout` gives the sizes of
+    /// unknown kinds.
     #[must_use]
     pub const fn new(section: &'a mut [u8], offset: u64, layout: Layout<'a>) -> Self {
         Self { rest: section, offset, layout }
@@ -372,8 +371,8 @@ impl<'a> Iterator for RecordsMut<'a> {
     }
 }
 
-/// Measures the record that `rest` begins with, in bytes, and checks that `rest`
-/// holds all of it. Its byte order need not be native.
+/// Returns the size in bytes of the record at the start of `rest`, and checks
+/// that it does not exceed `rest`. The byte order need not be native.
 #[inline]
 pub(crate) fn measure<'a>(
     rest: &'a [u8],

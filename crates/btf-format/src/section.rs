@@ -1,10 +1,10 @@
-//! Positions of the sections of a blob, and the checks of them.
+//! Positions of the sections of a blob, and their checks.
 
 use core::{fmt, ops::Range};
 
 use crate::Error;
 
-/// A part of `.BTF` or `.BTF.ext` that a header locates.
+/// A section that the header of `.BTF` or `.BTF.ext` locates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Section {
@@ -12,11 +12,11 @@ pub enum Section {
     Types,
     /// The strings of `.BTF`.
     Strings,
-    /// The record sizes by kind, in `.BTF` since Linux 7.1.
+    /// The record sizes of each kind, in `.BTF` since Linux 7.1.
     Layout,
-    /// The function infos of `.BTF.ext`.
+    /// The func_info of `.BTF.ext`.
     FuncInfo,
-    /// The line infos of `.BTF.ext`.
+    /// The line_info of `.BTF.ext`.
     LineInfo,
     /// The CO-RE relocations of `.BTF.ext`.
     CoreRelo,
@@ -35,7 +35,7 @@ impl fmt::Display for Section {
     }
 }
 
-/// A section as its header gives it: offset from the end of the header, and
+/// A section as given by the header: offset from the end of the header and
 /// length, both in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extent {
@@ -51,29 +51,29 @@ impl Extent {
         start..start + u64::from(self.len)
     }
 
-    /// The bytes of the section; empty where `check` was not passed.
+    /// The bytes of the section; empty if `check` failed.
     pub(crate) fn of(self, blob: &[u8], hdr_len: u32) -> &[u8] {
         self.indices(hdr_len).and_then(|range| blob.get(range)).unwrap_or_default()
     }
 
-    /// The bytes of the section, mutable; empty where `check` was not passed.
+    /// The bytes of the section, mutable; empty if `check` failed.
     pub(crate) fn of_mut(self, blob: &mut [u8], hdr_len: u32) -> &mut [u8] {
         self.indices(hdr_len).and_then(|range| blob.get_mut(range)).unwrap_or_default()
     }
 
-    /// The range as indices; `None` where the machine cannot count that far.
+    /// The range as indices; `None` if it exceeds `usize`.
     pub(crate) fn indices(self, hdr_len: u32) -> Option<Range<usize>> {
         let Range { start, end } = self.range(hdr_len);
         Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     }
 }
 
-/// Checks that all sections lie inside a blob of `size` bytes, apart from each
-/// other, and aligned where they consist of words.
+/// Checks that all sections lie inside a blob of `size` bytes, do not overlap,
+/// and are aligned if they consist of words.
 ///
-/// The order of the sections, gaps between them and bytes after the last are
-/// as the header says: libbpf and kernels since 7.1 read any order, and what
-/// a kernel refuses to load can still be read.
+/// Sections may have any order, gaps between them and bytes after the last.
+/// libbpf and kernels since 7.1 read any order, and BTF that a kernel rejects
+/// can still be read.
 pub(crate) fn check(extents: &[Extent], hdr_len: u32, size: u64) -> Result<(), Error> {
     for extent in extents {
         let range = extent.range(hdr_len);

@@ -1,10 +1,10 @@
-//! Roles of the words of type records: the one table of which words are ids and
-//! which are names, and the walks over it. The checks at opening and everything
-//! that rewrites ids or names go by it.
+//! Roles of the words of type records: the one table of ids and names, and the
+//! walks over it. The checks at opening and all code that rewrites ids or names
+//! use it.
 //!
-//! Every record of a known kind consists of 32-bit words: three of them in
-//! every record (`name_off`, `info`, `size_or_type`), then the kind's fixed
-//! words, then `vlen` elements of the kind's element words.
+//! A record of a known kind consists of 32-bit words: three in every record
+//! (`name_off`, `info`, `size_or_type`), then the fixed words of the kind, then
+//! `vlen` elements, each of the element words of the kind.
 //!
 //! Source: `tools/lib/bpf/btf_iter.c` (`btf_field_iter_init`) and `btf.c`
 //! (`btf_type_size`) for kinds 1 to 19; the `LOC_*` patches for 20 to 22.
@@ -17,48 +17,48 @@ use crate::{Kind, TypeRecord};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Word {
-    /// The id of a type.
+    /// A type id.
     Id,
-    /// The offset of a name, in bytes, in the string section.
+    /// The offset of a name in the string section, in bytes.
     Name,
     /// Anything else: a size, a number, a value, flags.
     Data,
-    /// Unknown: a word after the first two of a kind that this library does
-    /// not know. It may be an id or a name.
+    /// Unknown: a word after the first two of an unknown kind. It may be an id
+    /// or a name.
     Opaque,
 }
 
-/// Roles of the words of one kind's records.
+/// Roles of the words of records of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Shape {
-    /// The third word of the record, a size or an id.
+    /// Role of the third word: a size or an id.
     pub size_or_type: Word,
-    /// The words after the first three.
+    /// Roles of the words after the first three.
     pub fixed: &'static [Word],
-    /// The words of each of the `vlen` elements; empty where `vlen` counts
-    /// nothing.
+    /// Roles of the words of each of the `vlen` elements; empty if `vlen` is
+    /// not a number of elements.
     pub element: &'static [Word],
 }
 
-/// Words that every record begins with.
+/// Number of words that every record begins with.
 const HEAD: usize = size_of::<TypeRecord>() / 4;
 
 impl Shape {
-    /// Bytes of the part after the 12 bytes that all records have.
+    /// Size in bytes of the part after the 12 bytes that all records have.
     #[must_use]
     pub const fn fixed_size(&self) -> usize {
         self.fixed.len() * 4
     }
 
-    /// Bytes of an element.
+    /// Size of an element in bytes.
     #[must_use]
     pub const fn element_size(&self) -> usize {
         self.element.len() * 4
     }
 
-    /// Role of a word of the record, by its number from 0; `None` beyond the
-    /// last word of a kind without elements.
+    /// Role of a word of the record, by its index; `None` beyond the last word
+    /// of a kind without elements.
     #[must_use]
     pub fn role(&self, word: usize) -> Option<Word> {
         let Some(after_head) = word.checked_sub(HEAD) else {
@@ -71,9 +71,8 @@ impl Shape {
     }
 }
 
-/// The number of a word within its element. By constants, as most elements have
-/// two or three words, and a division takes longer than all else that is done for
-/// a word.
+/// Index of a word within its element. Most elements have two or three words,
+/// and dividing by a constant is faster.
 #[inline]
 fn within(word: usize, element: usize) -> Option<usize> {
     match element {
@@ -85,7 +84,7 @@ fn within(word: usize, element: usize) -> Option<usize> {
     }
 }
 
-/// Role of a word of a record, whether or not its kind is known.
+/// Role of a word of a record of any kind, known or not.
 fn role(shape: Option<&Shape>, word: usize) -> Word {
     match (shape, word) {
         (Some(shape), word) => shape.role(word).unwrap_or(Word::Data),
@@ -99,16 +98,16 @@ fn role(shape: Option<&Shape>, word: usize) -> Word {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Field {
-    /// The kind of the record, `None` if this library does not model it.
+    /// The kind of the record; `None` if this library does not model it.
     pub kind: Option<Kind>,
-    /// [`Word::Id`] or [`Word::Name`], never anything else.
+    /// [`Word::Id`] or [`Word::Name`].
     pub holds: Word,
     /// Position of the word, in bytes from the start of the record.
     pub at: usize,
 }
 
-/// Visitor of the fields of records. Closures are visitors; a type of its own
-/// can have the call inlined by force, which makes the walk over a kernel's
+/// Visitor of the fields of records. Closures are visitors. Implement it on a
+/// type of your own to force inlining, which makes the walk over a kernel's
 /// records twice as fast.
 #[doc(hidden)]
 pub trait Visitor {
@@ -123,17 +122,17 @@ impl<F: FnMut(Field, u32)> Visitor for F {
     }
 }
 
-/// Expands the table below into [`Shape::of`], and for the modelled kinds into
-/// the walks. In each arm of those all that depends on the kind is a constant, and
-/// so are the loops over it.
+/// Expands the table below into [`Shape::of`], and into the walks for modeled
+/// kinds. Within an arm, everything that depends on the kind is a constant,
+/// including the bounds of loops.
 macro_rules! shapes {
     (
         modelled { $($kind:ident: $third:ident, [$($fixed:ident)*], [$($element:ident)*];)* }
         known { $($number:literal: $other_third:ident, [$($other_fixed:ident)*], [$($other_element:ident)*];)* }
     ) => {
         impl Shape {
-            /// The shape of a kind whose words this library knows: 1 to 22.
-            /// (20 to 22 are `LOC_PARAM`, `LOC_PROTO` and `LOCSEC`.)
+            /// Returns the shape of a kind whose words are known: 1 to 22. (20
+            /// to 22 are `LOC_PARAM`, `LOC_PROTO` and `LOCSEC`.)
             #[must_use]
             pub const fn of(kind_number: u8) -> Option<Self> {
                 match kind_number {
@@ -161,10 +160,9 @@ macro_rules! shapes {
             }
         }
 
-        /// Calls `visit` with each word that is an id or a name, of the
-        /// record of this kind that `bytes` begin with, and returns the size
-        /// of the record in bytes. If `bytes` end before it does, nothing is
-        /// visited, but the size is still returned.
+        /// Calls `visit` with each word that is an id or a name, of the record
+        /// of this kind at the start of `bytes`. Returns the size of the record
+        /// in bytes, even if it exceeds `bytes`; then nothing is visited.
         #[inline(always)]
         pub(crate) fn walk(kind: Kind, vlen: u32, bytes: &[u8], visit: &mut impl Visitor) -> u64 {
             match kind {
@@ -180,8 +178,8 @@ macro_rules! shapes {
             }
         }
 
-        /// The same for a whole record, whose words `change` changes; ends at the
-        /// first error.
+        /// Calls `change` with each word that is an id or a name of a whole
+        /// record. Stops at the first error.
         #[inline]
         fn walk_kind_mut<E>(
             kind: Kind,
@@ -234,7 +232,7 @@ shapes! {
     }
 }
 
-/// The walk over one record, unrolled for its kind.
+/// Walks over one record, unrolled for its kind.
 #[inline(always)]
 fn each<const FIXED: usize, const ELEMENT: usize>(
     kind: Kind,
@@ -271,7 +269,7 @@ fn each<const FIXED: usize, const ELEMENT: usize>(
     size
 }
 
-/// The walk over a whole record of any kind, by the table alone.
+/// Walks over a whole record of any kind, by the table.
 pub(crate) fn walk_any(kind_number: u8, record: &[u8], mut visit: impl FnMut(Field, u32)) {
     let (kind, shape) = (Kind::from_number(kind_number), Shape::of(kind_number));
     for (index, word) in record.chunks_exact(4).enumerate() {
@@ -282,8 +280,8 @@ pub(crate) fn walk_any(kind_number: u8, record: &[u8], mut visit: impl FnMut(Fie
     }
 }
 
-/// The walk over a whole record of any kind that changes its fields in place;
-/// ends at the first error.
+/// Walks over a whole record of any kind and changes its fields in place. Stops
+/// at the first error.
 #[inline]
 pub(crate) fn walk_mut<E>(
     kind_number: u8,
@@ -296,8 +294,7 @@ pub(crate) fn walk_mut<E>(
     }
 }
 
-/// The walk over a record of a kind that this library does not model, by the
-/// table alone.
+/// Walks over a record whose kind is not modeled, by the table.
 #[cold]
 fn walk_other_mut<E>(
     kind_number: u8,
@@ -311,7 +308,7 @@ fn walk_other_mut<E>(
     Ok(())
 }
 
-/// Lets `change` change a word if it is an id or a name.
+/// Calls `change` with a word if it is an id or a name.
 #[inline(always)]
 fn change_word<E>(
     word: &mut [u8],
@@ -326,7 +323,7 @@ fn change_word<E>(
     Ok(())
 }
 
-/// The walk over one record that changes its fields, unrolled for its kind.
+/// Walks over one record and changes its fields, unrolled for its kind.
 #[inline(always)]
 fn each_mut<const FIXED: usize, const ELEMENT: usize, E>(
     kind: Kind,
@@ -356,14 +353,14 @@ fn each_mut<const FIXED: usize, const ELEMENT: usize, E>(
     Ok(())
 }
 
-/// Iterator over all words of a record, see
+/// Iterator over all words of a record: see
 /// [`Record::words`](crate::Record::words).
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Words<'a> {
     shape: Option<Shape>,
     record: &'a [u8],
-    /// The number of the next word.
+    /// Index of the next word.
     next: usize,
 }
 
@@ -381,7 +378,7 @@ impl Iterator for Words<'_> {
         self.nth(0)
     }
 
-    /// Takes no longer than [`next`](Iterator::next).
+    /// Takes as long as [`next`](Iterator::next).
     #[inline]
     fn nth(&mut self, n: usize) -> Option<Self::Item> {
         let index = self.next.saturating_add(n);
@@ -399,9 +396,8 @@ impl Iterator for Words<'_> {
 impl ExactSizeIterator for Words<'_> {}
 impl FusedIterator for Words<'_> {}
 
-/// Bytes before the elements, and bytes of an element, by kind number: what
-/// the record walk needs of the table above, in the form it needs it.
-/// `(0, 0)` where the kind is not known.
+/// Bytes before the elements, and bytes of an element, by kind number, as the
+/// record walk needs them. `(0, 0)` for unknown kinds.
 #[expect(clippy::indexing_slicing, reason = "a constant: the compiler would refuse it")]
 pub(crate) static SIZES: [(u8, u8); 128] = {
     let mut sizes = [(0, 0); 128];
@@ -419,8 +415,8 @@ pub(crate) static SIZES: [(u8, u8); 128] = {
 mod tests {
     use super::*;
 
-    /// `libbpf`'s own layout table: bytes of the fixed part, bytes of an
-    /// element, kinds 0 to 19.
+    /// The layout table of libbpf: bytes of the fixed part and of an element,
+    /// for kinds 0 to 19.
     const INFO_SZ: [usize; 20] = [0, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4, 0, 0];
     const ELEM_SZ: [usize; 20] = [0, 0, 0, 0, 12, 12, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12];
 
@@ -450,7 +446,7 @@ mod tests {
         assert_eq!(walk(Kind::Enum64, 0xff_ffff, &[], &mut |_: Field, _| panic!("visited")), 12 + 12 * 0xff_ffff);
     }
 
-    /// Words that tell their number, of a record of this kind with 4 elements.
+    /// A record of this kind with 4 elements, each word of which is its index.
     fn record(number: u8) -> Vec<u8> {
         let words = Shape::of(number).map_or(9, |shape| HEAD + shape.fixed.len() + 4 * shape.element.len());
         (0..words as u32).flat_map(u32::to_ne_bytes).collect()

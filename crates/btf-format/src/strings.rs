@@ -1,4 +1,4 @@
-//! The string section: NUL-terminated strings, found by their offset.
+//! The string section: NUL-terminated strings, addressed by offset.
 //!
 //! Source: `Documentation/bpf/btf.rst`, "String Encoding"; `btf_parse_str_sec`
 //! in `tools/lib/bpf/btf.c`.
@@ -7,16 +7,16 @@ use core::ffi::CStr;
 
 use crate::{Error, Name};
 
-/// The strings of one blob.
+/// Strings of one blob.
 ///
-/// Of split BTF these are its own strings only, which continue those of its
-/// base: offset 0 here is the length of the base's strings there.
+/// For split BTF these are only its own strings, which continue those of its
+/// base: offset 0 here is the length of the base's strings in the whole.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Strings<'a>(&'a [u8]);
 
 impl<'a> Strings<'a> {
-    /// Checks the bytes of a string section; `offset` is its position in its
-    /// blob, for the error.
+    /// Checks the contents of a string section. `offset` is its position in its
+    /// blob, for errors.
     ///
     /// # Errors
     ///
@@ -29,25 +29,25 @@ impl<'a> Strings<'a> {
         }
     }
 
-    /// The section as it is.
+    /// The contents of the section.
     #[must_use]
     #[inline]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// Returns whether the first string is empty, as it must be where offset 0
-    /// means "no name": in everything but split BTF.
+    /// Returns `true` if the first string is empty. It must be in all BTF that
+    /// is not split, as offset 0 means "no name".
     #[must_use]
     pub fn begins_with_empty(self) -> bool {
         self.0.first() == Some(&0)
     }
 
-    /// The string that begins at `offset` (in bytes) and goes to the next
-    /// NUL; `None` if the section ends before.
+    /// The string at `offset` (in bytes) up to the next NUL; `None` beyond the
+    /// end of the section.
     ///
     /// An offset into the middle of a string is valid: the kernel and libbpf
-    /// accept suffixes that share their bytes.
+    /// accept strings that share their end.
     #[must_use]
     #[inline]
     pub fn get(self, offset: u32) -> Option<Name<'a>> {
@@ -56,8 +56,8 @@ impl<'a> Strings<'a> {
         Some(Name::new(text.to_bytes()))
     }
 
-    /// All strings in the order of their offsets, each with its offset in
-    /// bytes.
+    /// Iterates over all strings in ascending order of their offsets, with the
+    /// offset in bytes.
     #[must_use]
     pub const fn iter(self) -> StringsIter<'a> {
         StringsIter { strings: self, next: 0 }
@@ -73,7 +73,7 @@ impl<'a> IntoIterator for Strings<'a> {
     }
 }
 
-/// Iterator over all strings of a section, see [`Strings::iter`].
+/// Iterator over all strings of a section: see [`Strings::iter`].
 #[derive(Debug, Clone)]
 pub struct StringsIter<'a> {
     strings: Strings<'a>,

@@ -1,9 +1,8 @@
-//! The structs that the bytes consist of, in the order of the kernel header
-//! that defines them.
+//! Structs of the format, in the order of the kernel header that defines them.
 //!
-//! All are alignment 1 and in native byte order: data of the other order goes
-//! through [`convert`](crate::convert) first. They are borrowed from the bytes
-//! as they lie there, never copied; an accessor reads one field.
+//! All have alignment 1 and native byte order: data of the other order is
+//! converted first ([`convert`](crate::convert)). They are borrowed from the
+//! blob and never copied; each accessor reads one field.
 //!
 //! Source: `include/uapi/linux/btf.h`; for `.BTF.ext`,
 //! `tools/lib/bpf/libbpf_internal.h` and `Documentation/bpf/btf.rst`.
@@ -15,7 +14,7 @@ use zerocopy::{
 
 use crate::{Info, IntEncoding, Shape};
 
-/// Defines a record, its constructor and its accessors.
+/// Defines a record with its constructor and accessors.
 macro_rules! records {
     ($(
         $(#[$doc:meta])*
@@ -32,7 +31,7 @@ macro_rules! records {
         }
 
         impl $name {
-            /// Makes a record of its fields, in the order that they have in memory.
+            /// Makes a record of its fields, in the order of the struct.
             #[must_use]
             #[inline]
             pub fn new($($field: $value),*) -> Self {
@@ -48,16 +47,16 @@ macro_rules! records {
                 }
             )*
 
-            /// Reinterprets the start of `bytes` as a record; `None` if they are
-            /// too few.
+            /// Reinterprets the start of `bytes` as a record; `None` if they
+            /// are too short.
             #[must_use]
             #[inline]
             pub fn first(bytes: &[u8]) -> Option<&Self> {
                 Self::ref_from_prefix(bytes).ok().map(|(record, _)| record)
             }
 
-            /// Reinterprets the start of `bytes` as `count` records; empty if they
-            /// are too few.
+            /// Reinterprets the start of `bytes` as `count` records; empty if
+            /// they are too short.
             #[must_use]
             #[inline]
             pub fn list(bytes: &[u8], count: u32) -> &[Self] {
@@ -76,7 +75,8 @@ macro_rules! records {
     )*};
 }
 
-/// No records: a call, for the choice to be a branch. Lists are mostly there.
+/// An empty list, out of line so that the compiler emits a branch: most lists
+/// are complete.
 #[cold]
 #[inline(never)]
 fn too_few<T>() -> &'static [T] {
@@ -84,11 +84,12 @@ fn too_few<T>() -> &'static [T] {
 }
 
 records! {
-    /// The first 8 bytes of `.BTF` and `.BTF.ext`, which say how to read the rest.
+    /// First 8 bytes of `.BTF` and `.BTF.ext`, which determine how to read the
+    /// rest.
     pub struct Preamble {
         /// 0xeb9f.
         magic: U16 as u16,
-        /// 1, so far.
+        /// 1.
         version: u8 as u8,
         /// 0: no flag is defined.
         flags: u8 as u8,
@@ -98,7 +99,7 @@ records! {
 
     /// The first 24 bytes of `.BTF`, `struct btf_header` before Linux 7.1.
     pub struct HeaderRecord {
-        /// The part that `.BTF` and `.BTF.ext` share.
+        /// The start that `.BTF` and `.BTF.ext` share.
         preamble: Preamble as Preamble,
         /// Start of the type section, in bytes from the end of the header.
         type_off: U32 as u32,
@@ -114,7 +115,7 @@ records! {
     pub struct LayoutHeader {
         /// Start of the layout section, in bytes from the end of the header.
         layout_off: U32 as u32,
-        /// Bytes of the layout section; 0 where there is none.
+        /// Bytes of the layout section; 0 if there is none.
         layout_len: U32 as u32,
     }
 
@@ -129,11 +130,11 @@ records! {
         flags: U16 as u16,
     }
 
-    /// The 12 bytes that every type record begins with: `struct btf_type`.
+    /// First 12 bytes of every type record: `struct btf_type`.
     pub struct TypeRecord {
         /// Offset of the name in the string section, in bytes; 0: no name.
         name_off: U32 as u32,
-        /// The info word; [`TypeRecord::info`] takes it apart.
+        /// The info word: see [`TypeRecord::info`].
         info_word: U32 as u32,
         /// Bytes of the type (INT, STRUCT, UNION, ENUM, ENUM64, FLOAT,
         /// DATASEC), or the id of a type (PTR, TYPEDEF, VOLATILE, CONST,
@@ -142,55 +143,55 @@ records! {
         size_or_type: U32 as u32,
     }
 
-    /// The word after an INT.
+    /// Data of an INT: one word.
     pub struct IntData {
-        /// The word; [`IntData::bits`] and its like take it apart.
+        /// The word: see [`IntData::bits`], [`IntData::offset`] and
+        /// [`IntData::encoding`].
         word: U32 as u32,
     }
 
-    /// After an ARRAY: `struct btf_array`.
+    /// Data of an ARRAY: `struct btf_array`.
     pub struct Array {
         /// Id of the element type.
         type_id: U32 as u32,
-        /// Id of the type of the index.
+        /// Id of the index type.
         index_type_id: U32 as u32,
         /// Number of elements; 0 for a flexible array.
         nelems: U32 as u32,
     }
 
-    /// An element of a STRUCT or UNION: `struct btf_member`.
+    /// Member of a STRUCT or UNION: `struct btf_member`.
     pub struct Member {
         /// Offset of the name in the string section, in bytes; 0: no name.
         name_off: U32 as u32,
         /// Id of the member's type.
         type_id: U32 as u32,
-        /// Position of the member. With the record's `kind_flag` clear: its
-        /// offset in bits. Set: bits 0 to 23 are the offset in bits, and bits
-        /// 24 to 31 the size of the bitfield in bits, 0 if it is none.
+        /// Position of the member. With the record's `kind_flag` clear, its
+        /// offset in bits. With it set, bits 0 to 23 are the offset in bits,
+        /// and bits 24 to 31 the size of the bitfield in bits, or 0 if it is
+        /// not one.
         offset: U32 as u32,
     }
 
-    /// An element of an ENUM: `struct btf_enum`.
+    /// Value of an ENUM: `struct btf_enum`.
     pub struct EnumValue {
         /// Offset of the name in the string section, in bytes.
         name_off: U32 as u32,
-        /// The value; to be read as unsigned if the record's `kind_flag` is
-        /// clear.
+        /// The value, unsigned if the record's `kind_flag` is clear.
         val: I32 as i32,
     }
 
-    /// An element of an ENUM64: `struct btf_enum64`.
+    /// Value of an ENUM64: `struct btf_enum64`.
     pub struct Enum64Value {
         /// Offset of the name in the string section, in bytes.
         name_off: U32 as u32,
-        /// The low 32 bits of the value; the first of the two halves in
-        /// either byte order.
+        /// The low 32 bits of the value, which come first in either byte order.
         val_lo32: U32 as u32,
         /// The high 32 bits of the value.
         val_hi32: U32 as u32,
     }
 
-    /// An element of a FUNC_PROTO: `struct btf_param`.
+    /// Parameter of a FUNC_PROTO: `struct btf_param`.
     pub struct Param {
         /// Offset of the name in the string section, in bytes; 0: no name.
         name_off: U32 as u32,
@@ -199,25 +200,25 @@ records! {
         type_id: U32 as u32,
     }
 
-    /// After a VAR: `struct btf_var`.
+    /// Data of a VAR: `struct btf_var`.
     pub struct Var {
-        /// 0 static, 1 global, 2 extern.
+        /// Linkage: 0 static, 1 global, 2 extern.
         linkage: U32 as u32,
     }
 
-    /// An element of a DATASEC: `struct btf_var_secinfo`.
+    /// Entry of a DATASEC: `struct btf_var_secinfo`.
     pub struct VarSecinfo {
-        /// Id of a VAR, or in an object's `.ksyms` of a FUNC.
+        /// Id of a VAR, or of a FUNC in an object's `.ksyms`.
         type_id: U32 as u32,
         /// Offset of the variable in the section, in bytes.
         offset: U32 as u32,
-        /// Bytes of the variable.
+        /// Size of the variable in bytes.
         size: U32 as u32,
     }
 
-    /// After a DECL_TAG: `struct btf_decl_tag`.
+    /// Data of a DECL_TAG: `struct btf_decl_tag`.
     pub struct DeclTag {
-        /// The tagged member or parameter, counted from 0; -1: the
+        /// Index of the tagged member or parameter, from 0; -1 for the
         /// declaration itself.
         component_idx: I32 as i32,
     }
@@ -225,15 +226,15 @@ records! {
     /// The first 24 bytes of `.BTF.ext`: `struct btf_ext_header` without the
     /// CO-RE fields.
     pub struct ExtHeaderRecord {
-        /// The part that `.BTF` and `.BTF.ext` share.
+        /// The start that `.BTF` and `.BTF.ext` share.
         preamble: Preamble as Preamble,
-        /// Start of the function infos, in bytes from the end of the header.
+        /// Start of the func_info section, in bytes from the end of the header.
         func_info_off: U32 as u32,
-        /// Bytes of the function infos; 0 where there are none.
+        /// Bytes of the func_info section; 0 if there is none.
         func_info_len: U32 as u32,
-        /// Start of the line infos, in bytes from the end of the header.
+        /// Start of the line_info section, in bytes from the end of the header.
         line_info_off: U32 as u32,
-        /// Bytes of the line infos; 0 where there are none.
+        /// Bytes of the line_info section; 0 if there is none.
         line_info_len: U32 as u32,
     }
 
@@ -241,20 +242,19 @@ records! {
     pub struct CoreReloHeader {
         /// Start of the CO-RE relocations, in bytes from the end of the header.
         core_relo_off: U32 as u32,
-        /// Bytes of the CO-RE relocations; 0 where there are none.
+        /// Bytes of the CO-RE relocations; 0 if there are none.
         core_relo_len: U32 as u32,
     }
 
-    /// Before the records that concern one ELF section:
-    /// `struct btf_ext_info_sec`.
+    /// Head of the records for one ELF section: `struct btf_ext_info_sec`.
     pub struct ExtSectionRecord {
         /// Offset of the ELF section's name in `.BTF`'s strings, in bytes.
         sec_name_off: U32 as u32,
-        /// Number of records that follow, at least 1.
+        /// Number of records, at least 1.
         num_info: U32 as u32,
     }
 
-    /// A function and its first instruction: `struct bpf_func_info`.
+    /// Function and its first instruction: `struct bpf_func_info`.
     pub struct FuncInfo {
         /// Offset of the instruction in its section: in **bytes** in an object
         /// file, in units of 8 bytes for BPF_PROG_LOAD.
@@ -263,7 +263,7 @@ records! {
         type_id: U32 as u32,
     }
 
-    /// The source line of an instruction: `struct bpf_line_info`.
+    /// Source line of an instruction: `struct bpf_line_info`.
     pub struct LineInfo {
         /// Offset of the instruction in its section: in **bytes** in an object
         /// file, in units of 8 bytes for BPF_PROG_LOAD.
@@ -272,8 +272,7 @@ records! {
         file_name_off: U32 as u32,
         /// Offset of the text of the line in `.BTF`'s strings, in bytes.
         line_off: U32 as u32,
-        /// Line and column; [`LineInfo::line`] and [`LineInfo::column`] take
-        /// it apart.
+        /// Line and column: see [`LineInfo::line`] and [`LineInfo::column`].
         line_col: U32 as u32,
     }
 
@@ -292,7 +291,7 @@ records! {
 }
 
 impl TypeRecord {
-    /// A record of zeros, which is of no kind.
+    /// A record of zeros, which has no valid kind.
     pub const ZERO: Self = Self { name_off: U32::ZERO, info_word: U32::ZERO, size_or_type: U32::ZERO };
 
     /// Kind, vlen and `kind_flag`.
@@ -304,37 +303,37 @@ impl TypeRecord {
 }
 
 impl IntData {
-    /// Bits of the value, 0 to 255 (the kernel takes at most 128).
+    /// Bits of the value, 0 to 255 (the kernel accepts at most 128).
     #[must_use]
     #[inline]
     pub fn bits(&self) -> u8 {
         self.word() as u8
     }
 
-    /// Offset of the value within the integer's bytes, in bits: 0, except in
-    /// bitfields from before `kind_flag`, in Linux 4.18 to 4.20.
+    /// Offset of the value within the bytes of the integer, in bits. Not 0 only
+    /// for bitfields from before `kind_flag`, in Linux 4.18 to 4.20.
     #[must_use]
     #[inline]
     pub fn offset(&self) -> u8 {
         (self.word() >> 16) as u8
     }
 
-    /// Returns whether the value fills an integer of `size` bytes, as in all BTF
-    /// since Linux 5.0: if not, members of it are bitfields.
+    /// Returns `true` if the value fills an integer of `size` bytes, as in all
+    /// BTF since Linux 5.0. Members of other INTs are bitfields.
     #[must_use]
     pub fn is_regular(&self, size: u32) -> bool {
         self.offset() == 0 && u32::from(self.bits()) == size.saturating_mul(8)
     }
 
-    /// Signed, character, boolean or none of these.
+    /// The encoding: signed, character, boolean or none of these.
     #[must_use]
     #[inline]
     pub fn encoding(&self) -> IntEncoding {
         IntEncoding::from_bits((self.word() >> 24) as u8)
     }
 
-    /// The word of an integer whose value begins `bit_offset` bits (0 in all
-    /// BTF since Linux 5.0) into its bytes and has `bits` bits.
+    /// Encodes an integer whose value has `bits` bits and begins at
+    /// `bit_offset` bits (0 in all BTF since Linux 5.0) of its bytes.
     #[must_use]
     pub fn encode(encoding: IntEncoding, bit_offset: u8, bits: u8) -> Self {
         Self::new(u32::from(encoding.bits()) << 24 | u32::from(bit_offset) << 16 | u32::from(bits))
@@ -344,7 +343,8 @@ impl IntData {
 impl Member {
     /// Offset from the start of the struct in bits, given the `kind_flag` of
     /// the struct's record. 0 in a union. Bits are numbered from the least
-    /// significant on little-endian, from the most significant on big-endian.
+    /// significant one on little-endian machines, from the most significant one
+    /// on big-endian machines.
     #[must_use]
     #[inline]
     pub fn bit_offset(&self, kind_flag: bool) -> u32 {
@@ -352,19 +352,20 @@ impl Member {
     }
 
     /// Size of a bitfield in bits, given the `kind_flag` of the struct's
-    /// record; 0 for an ordinary member, and always without the flag.
+    /// record; 0 for an ordinary member, and always if the flag is clear.
     #[must_use]
     #[inline]
     pub fn bitfield_size(&self, kind_flag: bool) -> u8 {
         if kind_flag { (self.offset() >> 24) as u8 } else { 0 }
     }
 
-    /// The `offset` word of a member at `bit_offset` bits from the start of its
-    /// struct, given the `kind_flag` of the struct's record; `bitfield_size` is
-    /// the size of a bitfield in bits, 0 for an ordinary member.
+    /// Encodes the `offset` word of a member at `bit_offset` bits from the
+    /// start of its struct, given the `kind_flag` of the struct's record.
+    /// `bitfield_size` is the size of a bitfield in bits, or 0 for an ordinary
+    /// member.
     ///
-    /// `None` if the word cannot hold it: a bitfield without the flag, or an
-    /// offset of 2^24 bits or more with it.
+    /// `None` if the word cannot hold it: a bitfield if the flag is clear, or
+    /// an offset of 2^24 bits or more if it is set.
     #[must_use]
     pub const fn encode(bit_offset: u32, bitfield_size: u8, kind_flag: bool) -> Option<u32> {
         match (kind_flag, bitfield_size) {
@@ -374,20 +375,19 @@ impl Member {
         }
     }
 
-    /// The largest offset in bits that fits beside the size of a bitfield, with
-    /// `kind_flag` set.
+    /// Maximum offset in bits if `kind_flag` is set, which leaves 8 bits for
+    /// the size of a bitfield.
     pub const MAX_BIT_OFFSET: u32 = 0x00ff_ffff;
 }
 
 impl LayoutEntry {
-    /// Sizes of a kind that this library knows: 1 to 22.
+    /// Sizes of a kind whose words are known: 1 to 22.
     #[must_use]
     pub fn of(kind_number: u8) -> Option<Self> {
         Shape::of(kind_number).map(|shape| Self::new(shape.fixed_size() as u8, shape.element_size() as u8, 0))
     }
 
-    /// The entries of a layout section for the kinds 0 to 19, as libbpf writes
-    /// it.
+    /// Entries of the layout section that libbpf writes, for kinds 0 to 19.
     #[must_use]
     pub fn known() -> impl ExactSizeIterator<Item = Self> {
         (0..20).map(|kind| Self::of(kind).unwrap_or(Self::new(0, 0, 0)))
@@ -395,8 +395,7 @@ impl LayoutEntry {
 }
 
 impl Enum64Value {
-    /// Both halves together; to be read as signed if the record's `kind_flag`
-    /// is set.
+    /// The value of both halves, signed if the record's `kind_flag` is set.
     #[must_use]
     #[inline]
     pub fn val(&self) -> u64 {
