@@ -56,7 +56,7 @@ fn enums_of_both_widths_are_signed_or_not() {
     assert_eq!((wrong.expected, wrong.found), (&[Kind::Enum64][..], Some(Kind::Enum)));
     assert_eq!(
         Composite::try_from(btf.type_by_id(2).unwrap()).unwrap_err().to_string(),
-        "expected STRUCT or UNION, found ENUM"
+        "wrong kind of type: expected STRUCT or UNION, found ENUM"
     );
 }
 

@@ -138,7 +138,7 @@ fn vmlinux_is_searched_in_libbpfs_order_of_places() {
     let in_order: Vec<_> = tried.into_iter().map(|(path, _)| path).take(places.len()).collect();
     let expected = places.map(|(place, _)| system.path(&place.replace("{}", RELEASE)).display().to_string());
     assert_eq!(in_order, expected, "as libbpf's, and then images");
-    assert!(error.to_string().starts_with(&format!("no BTF for kernel {RELEASE}; not there: ")), "{error}");
+    assert!(error.to_string().starts_with(&format!("no BTF for kernel {RELEASE}; not found: ")), "{error}");
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn a_type_that_several_modules_have_is_ambiguous() {
     let kernel = system.kernel();
     let error = kernel.find_module_of("shared", Kind::Struct).unwrap_err();
     assert!(matches!(&error, Error::AmbiguousModule { modules, .. } if modules == &["three", "two"]), "{error}");
-    assert_eq!(error.to_string(), "2 modules have a STRUCT named shared: three, two");
+    assert_eq!(error.to_string(), "`shared` is ambiguous: 2 modules have a STRUCT of this name: three, two");
     let all = kernel.find_all_modules_of("shared", None).unwrap();
     assert_eq!(all.iter().map(btf_kernel::Module::name).collect::<Vec<_>>(), ["three", "two"]);
     assert!(kernel.find_all_modules_of("nothing", None).unwrap().is_empty());

@@ -33,7 +33,7 @@ usage: cargo xtask CHORE
     layers                          check that crates depend on each other only as Cargo.toml's table allows
     fuzz [TARGET] [--seconds N]     fuzz one target, or all of them, each for N seconds (default 60);
                                     needs cargo-fuzz
-    golden                          renew the golden files of what the btf command prints
+    golden                          renew the golden files: output of the btf command, messages of errors
     oldest                          check that the workspace compiles with Cargo-minimal.lock
     oldest --renew                  write that lockfile anew
     surface                         compare the public surface of each crate with its surface.txt

@@ -61,7 +61,7 @@ pub(crate) fn with_options(error: &(dyn error::Error + 'static)) -> String {
 fn write_tried(f: &mut fmt::Formatter<'_>, tried: &[Attempt]) -> fmt::Result {
     let (missing, others): (Vec<_>, Vec<_>) = tried.iter().partition(|attempt| attempt.is_missing());
     others.into_iter().try_for_each(|attempt| write!(f, "\n  {}", attempt.error()))?;
-    missing.into_iter().try_for_each(|attempt| write!(f, "\n  not there: {}", shown(attempt.path())))
+    missing.into_iter().try_for_each(|attempt| write!(f, "\n  not found: {}", shown(attempt.path())))
 }
 
 fn shown(path: &Path) -> Escaped<'_> {

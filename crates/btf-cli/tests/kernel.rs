@@ -74,7 +74,7 @@ fn another_system_by_its_root() {
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
     let expected = format!(
-        "btf: no BTF for kernel 1.2.3; name a file to look at\n  not there: {root}/boot/vmlinux-1.2.3\n  not there: {root}/"
+        "btf: no BTF for kernel 1.2.3; name a file to look at\n  not found: {root}/boot/vmlinux-1.2.3\n  not found: {root}/"
     );
     assert!(said.starts_with(&expected), "{said}");
     let output = btf(&["info", "--root", root, "--module", "tunn"]);

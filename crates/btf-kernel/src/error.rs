@@ -1,7 +1,7 @@
-//! Errors of looking for a kernel's BTF, and of asking the kernel.
+//! Errors of searching for a kernel's BTF, and of bpf(2).
 
 use std::{
-    error, fmt, io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -9,33 +9,33 @@ use btf_types::{Kind, format::Escaped};
 
 use crate::BpfObjectKind;
 
-/// Error of looking for a kernel's BTF, or of bpf(2).
+/// Error of searching for a kernel's BTF, or of bpf(2).
 ///
-/// Each message stands alone: the reason is part of it, and not to be had again
-/// from [`source`](error::Error::source).
+/// Each message is complete: [`source`](std::error::Error::source) has nothing to
+/// add.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No place has BTF for the kernel.
+    /// None of the places searched has BTF for the kernel.
     #[error("no BTF for kernel {}{}", Text(.release), Tried(.tried))]
     #[non_exhaustive]
     NoKernelBtf {
         /// Kernel release.
         release: String,
-        /// Places that were tried, with the reason why each failed.
+        /// Places that were tried, each with the reason why it failed.
         tried: Vec<Attempt>,
     },
-    /// No place has BTF for the module.
+    /// None of the places searched has BTF for the module.
     #[error("no BTF for module {}{}", Text(.name), Tried(.tried))]
     #[non_exhaustive]
     NoModuleBtf {
         /// Name of the module.
         name: String,
-        /// Places that were tried, with the reason why each failed.
+        /// Places that were tried, each with the reason why it failed.
         tried: Vec<Attempt>,
     },
     /// The kernel release of a system is unknown.
-    #[error("{}: unknown kernel release: no proc/sys/kernel/osrelease, {}; give the release", Shown(.root), Releases(.found))]
+    #[error("unknown kernel release of {}: it has no proc/sys/kernel/osrelease, {}; give the release", Shown(.root), Releases(.found))]
     #[non_exhaustive]
     NoRelease {
         /// Folder of the system.
@@ -44,22 +44,21 @@ pub enum Error {
         /// several.
         found: Vec<String>,
     },
-    /// The release cannot be one: empty, too long, or with a `/`.
-    #[error("not a kernel release: {}", Text(.release))]
+    /// The release is invalid: empty, too long, or with a `/`.
+    #[error("invalid kernel release `{}`", Text(.release))]
     #[non_exhaustive]
     InvalidRelease {
         /// The release, or the start of it.
         release: String,
     },
     /// The machine of a system is unknown.
-    #[error("{}: unknown machine: no proc/sys/kernel/arch; give the machine", Shown(.root))]
+    #[error("unknown machine of {}: it has no proc/sys/kernel/arch; give the machine", Shown(.root))]
     #[non_exhaustive]
     NoMachine {
         /// Folder of the system.
         root: PathBuf,
     },
-    /// The kernel is not the one that runs, so that nobody knows what it has
-    /// loaded.
+    /// The kernel is not the running one, so that its loaded modules are unknown.
     #[error("kernel {} is not running: its loaded modules are unknown", Text(.release))]
     #[non_exhaustive]
     NotRunning {
@@ -75,8 +74,8 @@ pub enum Error {
         /// Reason.
         error: io::Error,
     },
-    /// A file on disk has no BTF, or none that can be opened.
-    #[error("no usable BTF in {}: {}", Shown(.path), Chain(.error))]
+    /// A file on disk has no BTF, or its BTF cannot be opened.
+    #[error("cannot read BTF from {}: {error}", Shown(.path))]
     #[non_exhaustive]
     File {
         /// Path of the file.
@@ -84,8 +83,8 @@ pub enum Error {
         /// Reason.
         error: btf_elf::Error,
     },
-    /// A file of sysfs has BTF that cannot be opened.
-    #[error("invalid BTF in {}: {}", Shown(.path), Chain(.error))]
+    /// The BTF in a file of sysfs cannot be opened.
+    #[error("cannot read BTF from {}: {error}", Shown(.path))]
     #[non_exhaustive]
     Sysfs {
         /// Path of the file.
@@ -93,7 +92,7 @@ pub enum Error {
         /// Reason.
         error: btf_types::Error,
     },
-    /// The file is one that was tried before, under another path.
+    /// The file was already tried under another path.
     #[error("{} is the same file as {}", Shown(.path), Shown(.first))]
     #[non_exhaustive]
     SameFile {
@@ -102,8 +101,8 @@ pub enum Error {
         /// Path under which it was tried.
         first: PathBuf,
     },
-    /// A list of modules, or a tree of their files, is too long.
-    #[error("{}: more than {limit} modules", Shown(.path))]
+    /// A list of modules, or a tree of module files, is too long.
+    #[error("more than {limit} modules in {}", Shown(.path))]
     #[non_exhaustive]
     TooManyModules {
         /// Path of the list or folder.
@@ -111,24 +110,24 @@ pub enum Error {
         /// Maximum number of modules.
         limit: usize,
     },
-    /// The modules' BTF is out of proportion to their files.
-    #[error("{}: the modules so far have {len} bytes of BTF, out of proportion to their files", Shown(.path))]
+    /// The BTF of the modules is far larger than their files.
+    #[error("cannot open {}: the modules so far have {len} bytes of BTF, far more than their files", Shown(.path))]
     #[non_exhaustive]
     TooMuchBtf {
-        /// Path of the file that is one too many.
+        /// Path of the file at which the limit was reached.
         path: PathBuf,
         /// Size of the BTF of all modules that are open, in bytes.
         len: u64,
     },
-    /// A name that no module can have.
-    #[error("not the name of a module: {}", Text(.name))]
+    /// The name of a module is invalid.
+    #[error("invalid module name `{}`", Text(.name))]
     #[non_exhaustive]
     ModuleName {
         /// The name.
         name: String,
     },
     /// Several modules have a type of the name.
-    #[error("{} modules have a {} named {}: {}", .modules.len(), KindName(.kind), Text(.name), Few(.modules))]
+    #[error("`{}` is ambiguous: {} modules have a {} of this name: {}", Text(.name), .modules.len(), KindName(.kind), Few(.modules))]
     #[non_exhaustive]
     AmbiguousModule {
         /// Name of the type.
@@ -138,8 +137,8 @@ pub enum Error {
         /// Names of the modules.
         modules: Vec<String>,
     },
-    /// A module's BTF does not go with that of the others.
-    #[error("module {}: {}", Text(.name), Chain(.error))]
+    /// The BTF of a module does not fit the collection.
+    #[error("module {}: {error}", Text(.name))]
     #[non_exhaustive]
     Collection {
         /// Name of the module.
@@ -147,7 +146,7 @@ pub enum Error {
         /// Reason.
         error: btf_types::Error,
     },
-    /// BTF cannot be rewritten so that the kernel loads it.
+    /// BTF cannot be rewritten for the running kernel.
     #[cfg(feature = "sanitize")]
     #[error("cannot sanitize the BTF for the running kernel: {error}")]
     #[non_exhaustive]
@@ -174,7 +173,7 @@ pub enum Error {
         id: u32,
     },
     /// BTF that was read back from the kernel cannot be opened.
-    #[error("invalid BTF in the kernel, id {id}: {}", Chain(.error))]
+    #[error("cannot read the BTF with id {id} from the kernel: {error}")]
     #[non_exhaustive]
     Loaded {
         /// Id of the BTF.
@@ -183,7 +182,7 @@ pub enum Error {
         error: btf_types::Error,
     },
     /// A file descriptor is not one of BTF.
-    #[error("file descriptor {number} is not BTF, but {}", Shown(.is))]
+    #[error("file descriptor {number} is not BTF but {}", Shown(.is))]
     #[non_exhaustive]
     NotBtfDescriptor {
         /// Number of the descriptor.
@@ -191,14 +190,14 @@ pub enum Error {
         /// Target of the descriptor's link in `/proc/self/fd`.
         is: PathBuf,
     },
-    /// The caller lacks a right. This does not mean that the kernel lacks a
+    /// The caller lacks a privilege. This does not mean that the kernel lacks a
     /// feature.
     #[error("{operation} needs {needs}: {error}")]
     #[non_exhaustive]
     Permission {
         /// Operation that was tried.
         operation: &'static str,
-        /// Right that it needs.
+        /// Privilege that it needs.
         needs: &'static str,
         /// `EPERM` or `EACCES`.
         error: io::Error,
@@ -213,7 +212,7 @@ pub enum Error {
         log: String,
     },
     /// The BTF is larger than the kernel accepts.
-    #[error("{len} bytes of BTF: the kernel accepts at most {limit}")]
+    #[error("the BTF has {len} bytes, more than the kernel's limit of {limit}")]
     #[non_exhaustive]
     TooLarge {
         /// Size of the BTF in bytes.
@@ -224,14 +223,14 @@ pub enum Error {
     /// Split BTF cannot be loaded.
     #[error("split BTF cannot be loaded: the kernel accepts only BTF without a base")]
     SplitBtf,
-    /// This system is not Linux: no kernel that could be asked runs here.
+    /// The operation needs a running Linux kernel.
     #[error("{operation} is only possible on Linux")]
     #[non_exhaustive]
     NotLinux {
         /// Operation that was tried.
         operation: &'static str,
     },
-    /// A system call failed in another way.
+    /// A system call failed for another reason.
     #[error("{operation} failed: {error}")]
     #[non_exhaustive]
     System {
@@ -267,26 +266,26 @@ impl Attempt {
         Self { path, error: error.into() }
     }
 
-    /// The place: the path of a file or folder.
+    /// Returns the path of the file or folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reason why it failed.
+    /// Returns the reason why it failed.
     #[must_use]
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// Returns whether there is no such file.
+    /// Returns `true` if the file does not exist.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(&*self.error, Error::Io { error, .. } if is_missing(error))
     }
 }
 
-/// Returns whether the error says that there is no such file.
+/// Returns `true` if the error means that the file does not exist.
 pub(crate) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -309,17 +308,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// An error of another crate and its causes, in a message.
-struct Chain<'a>(&'a dyn error::Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        std::iter::successors(self.0.source(), |error| error.source()).try_for_each(|error| write!(f, ": {error}"))
-    }
-}
-
-/// Attempts, in a message: first what was there, then what was not.
+/// Attempts in a message: first the files that exist, then those that do not.
 struct Tried<'a>(&'a [Attempt]);
 
 impl fmt::Display for Tried<'_> {
@@ -329,13 +318,13 @@ impl fmt::Display for Tried<'_> {
         }
         let mut missing = self.0.iter().filter(|attempt| attempt.is_missing());
         if let Some(first) = missing.next() {
-            write!(f, "; not there: {}", Shown(&first.path))?;
+            write!(f, "; not found: {}", Shown(&first.path))?;
         }
         missing.try_for_each(|attempt| write!(f, ", {}", Shown(&attempt.path)))
     }
 }
 
-/// Releases that were found in place of one, in a message.
+/// The releases in `lib/modules` and `boot`, in a message.
 struct Releases<'a>(&'a [String]);
 
 impl fmt::Display for Releases<'_> {
@@ -383,5 +372,63 @@ impl fmt::Display for Verdict<'_> {
             None => error.fmt(f),
             Some(line) => write!(f, "{} ({error})", Text(line.trim())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use btf_messages::{Messages, examples};
+
+    use super::*;
+
+    #[test]
+    fn messages_stand_alone() {
+        let io = |kind: io::ErrorKind| io::Error::from(kind);
+        let names = || vec!["openvswitch".to_owned(), "veth".to_owned()];
+        let path = || PathBuf::from("/boot/vmlinux-6.1.0");
+        let missing = || Error::Io { path: path(), error: io(io::ErrorKind::NotFound) };
+        let tried = || {
+            let file = Error::File { path: path(), error: btf_elf::Error::NoBtf };
+            vec![Attempt::new(path(), missing()), Attempt::new(path(), file)]
+        };
+        let mut messages = Messages::new(env!("CARGO_MANIFEST_DIR"));
+        messages.allow_ids("objects in the kernel are known by their id", &["Error::NoSuchId", "Error::Loaded"]);
+        examples!(messages: Error {
+            NoKernelBtf => Error::NoKernelBtf { release: "6.1.0".into(), tried: tried() },
+            NoModuleBtf => Error::NoModuleBtf { name: "veth".into(), tried: tried() },
+            NoRelease => Error::NoRelease { root: "/mnt".into(), found: vec!["6.1.0".into(), "6.6.1".into()] },
+            InvalidRelease => Error::InvalidRelease { release: "6.1/0".into() },
+            NoMachine => Error::NoMachine { root: "/mnt".into() },
+            NotRunning => Error::NotRunning { release: "6.1.0".into() },
+            Io => missing(),
+            File => Error::File { path: path(), error: btf_elf::Error::NoBtf },
+            Sysfs => Error::Sysfs { path: "/sys/kernel/btf/veth".into(), error: btf_types::Error::SplitWithoutBase },
+            SameFile => Error::SameFile { path: path(), first: "/usr/lib/debug/boot/vmlinux-6.1.0".into() },
+            TooManyModules => Error::TooManyModules { path: "/proc/modules".into(), limit: 65_536 },
+            TooMuchBtf => Error::TooMuchBtf { path: "/lib/modules/6.1.0/veth.ko".into(), len: 1 << 30 },
+            ModuleName => Error::ModuleName { name: "../veth".into() },
+            AmbiguousModule => Error::AmbiguousModule { name: "port".into(), kind: Some(Kind::Struct), modules: names() },
+            Collection => Error::Collection { name: "veth".into(), error: btf_types::Error::NotSplit },
+            #[cfg(feature = "sanitize")]
+            Sanitize => Error::Sanitize { error: btf_build::Error::OtherBase.into() },
+            NoSuchId => Error::NoSuchId { object: BpfObjectKind::Map, id: 7 },
+            WithoutBtf => Error::WithoutBtf { object: BpfObjectKind::Program, id: 7 },
+            Loaded => Error::Loaded { id: 7, error: btf_types::Error::SplitWithoutBase },
+            NotBtfDescriptor => Error::NotBtfDescriptor { number: 3, is: "/dev/null".into() },
+            Permission => Error::Permission {
+                operation: "loading BTF",
+                needs: "CAP_BPF",
+                error: io(io::ErrorKind::PermissionDenied),
+            },
+            Rejected => Error::Rejected {
+                error: io(io::ErrorKind::InvalidInput),
+                log: "[1] INT int\n[2] STRUCT bad name Invalid name\n".into(),
+            },
+            TooLarge => Error::TooLarge { len: 1 << 25, limit: 1 << 24 },
+            SplitBtf => Error::SplitBtf,
+            NotLinux => Error::NotLinux { operation: "loading BTF" },
+            System => Error::System { operation: "loading BTF", error: io(io::ErrorKind::OutOfMemory) },
+        });
+        messages.check(cfg!(feature = "sanitize"));
     }
 }

@@ -1,18 +1,19 @@
-//! Alignment, which stands nowhere in BTF: it is told from what there is.
+//! Alignment, which BTF does not record: it is derived from the layout of
+//! types.
 //!
-//! A scalar is taken to be aligned to its size, a struct to its most aligned
-//! member. A struct in which a member is not where that would put it, or whose
-//! size is not a multiple of it, was packed. This goes further than libbpf's
+//! A scalar is aligned to its size, a struct to its most aligned member. A
+//! struct is packed if a member is not where its alignment would put it, or if
+//! its size is not a multiple of its alignment. Differences from libbpf's
 //! `btf__align_of`, on purpose:
 //!
-//! * integers and floats of 16 bytes count as such, not as 8;
-//! * with 4-byte pointers, whether integers and floats of 8 bytes align to 8
-//!   (arm, mips, powerpc) or to 4 (i386) is told from the structs that there are;
-//! * unions can be packed too;
-//! * a bitfield across the boundary of its type means packed.
+//! * Integers and floats of 16 bytes are aligned to 16, not 8.
+//! * With 4-byte pointers, the structs of the BTF show whether integers and
+//!   floats of 8 bytes are aligned to 8 (arm, mips, powerpc) or to 4 (i386).
+//! * Unions can be packed.
+//! * A bitfield that crosses the boundary of its type means packed.
 //!
-//! What cannot be told: that a packed struct happens to lie as if it were not,
-//! and alignment that an attribute raised.
+//! Not detected: a packed struct with the layout of an ordinary one, and
+//! alignment raised by an attribute.
 
 use alloc::collections::BTreeMap;
 use core::{
@@ -22,15 +23,15 @@ use core::{
 
 use crate::{Composite, Error, Member, Struct, Type, Union, View, layer::Layer, peel::HOPS};
 
-/// How many members are looked at for one question.
+/// Maximum number of members for one query.
 const STEPS: u32 = 1_000_000;
 
-/// Alignment of a type in **bytes**, as far as BTF shows it: the least and the
-/// most that the compiler may have given it, both powers of two.
+/// Alignment of a type in **bytes**, as far as BTF shows it: the minimum and
+/// the maximum that the compiler may have used, both powers of two.
 ///
-/// They differ on machines with 4-byte pointers, for what contains integers or
-/// floats of 8 bytes: whether these align to 4 (i386) or to 8 (arm, mips, powerpc)
-/// is found out of the structs of the BTF, which need not show it.
+/// They differ only with 4-byte pointers, for types that contain integers or
+/// floats of 8 bytes, if no struct of the BTF shows whether these are aligned
+/// to 4 (i386) or to 8 (arm, mips, powerpc).
 ///
 /// ```
 /// # fn main() -> Result<(), btf_types::Error> {
@@ -44,9 +45,9 @@ const STEPS: u32 = 1_000_000;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Alignment {
-    /// What all offsets must be multiples of.
+    /// Alignment that all offsets must have.
     must: u64,
-    /// What they may be multiples of, if they all are.
+    /// Alignment that offsets may have.
     may: u64,
 }
 
@@ -57,21 +58,21 @@ impl Alignment {
         Self { must: bytes, may: bytes }
     }
 
-    /// The least alignment in **bytes** that the type has: its offset is a
-    /// multiple of it everywhere.
+    /// Minimum alignment in **bytes**: every offset of the type is a multiple
+    /// of it.
     #[must_use]
     pub const fn least(self) -> u64 {
         self.must
     }
 
-    /// The most alignment in **bytes** that the type may have, see
+    /// Maximum alignment in **bytes** that the type may have: see
     /// [`Type::align_of`].
     #[must_use]
     pub const fn most(self) -> u64 {
         self.may
     }
 
-    /// The alignment in **bytes** if BTF leaves no choice.
+    /// Alignment in **bytes** if it is unambiguous.
     #[must_use]
     pub const fn exact(self) -> Option<u64> {
         if self.must == self.may { Some(self.may) } else { None }
@@ -81,7 +82,8 @@ impl Alignment {
         Self { must: self.must.max(other.must), may: self.may.max(other.may) }
     }
 
-    /// Of a scalar of `size` bytes: the largest power of two that divides it.
+    /// Alignment of a scalar of `size` bytes: the largest power of two that
+    /// divides it.
     fn of_scalar(size: u32, btf: &Layer) -> Self {
         match size.trailing_zeros().min(4) {
             _ if size == 0 => Self::NONE,
@@ -91,19 +93,18 @@ impl Alignment {
     }
 }
 
-/// Not told which.
+/// Undetermined: 4 or 8.
 const EITHER: u8 = 12;
 
-/// How scalars of 8 bytes align, in bytes, or [`EITHER`]; 0 before that was
-/// looked at.
+/// Alignment of scalars of 8 bytes, or [`EITHER`]; 0 before it is determined.
 #[derive(Default)]
 pub(crate) struct WideAlign(AtomicU8);
 
 impl Layer {
-    /// How scalars of 8 bytes align. With 4-byte pointers the structs show it:
-    /// one that lies at a multiple of 4 only, or one before which 4 bytes were
-    /// left free, which nobody would who aligns to 4. More of either decide, as
-    /// some structs are packed; if there is neither, either it may be.
+    /// Returns the alignment of scalars of 8 bytes. With 4-byte pointers the
+    /// structs show it: a scalar at an odd multiple of 4 means 4, and a gap of
+    /// 4 bytes before one means 8. The majority decides, as some structs are
+    /// packed. Without any, it is undetermined.
     fn wide_align(&self) -> Alignment {
         if self.pointer_size() != 4 {
             return Alignment::exactly(8);
@@ -118,9 +119,9 @@ impl Layer {
         }
     }
 
-    /// How scalars of 8 bytes align by the nearest layer that shows it, kept for
-    /// each layer on the way there. (Whoever else looks at the same time sees
-    /// the same.)
+    /// Determines the alignment of scalars of 8 bytes by the nearest layer that
+    /// shows it, and stores it for each layer on the way. (Concurrent calls
+    /// store the same value.)
     fn learn_wide(&self) -> u8 {
         let known = |layer: &Self| match layer.wide_align.0.load(Relaxed) {
             0 => layer.look_at_wide(),
@@ -138,7 +139,7 @@ impl Layer {
         found
     }
 
-    /// 4 or 8, if own structs show it.
+    /// Returns 4 or 8, if own structs show it.
     fn look_at_wide(&self) -> Option<u8> {
         let (mut to_4, mut to_8) = (0u32, 0u32);
         for members in self.types().filter_map(Struct::of).map(Struct::members) {
@@ -165,14 +166,15 @@ impl Layer {
     }
 }
 
-/// Whether all members lie where their alignment would put them.
+/// Result of testing whether all members are where their alignment would put
+/// them.
 struct InPlace {
     must: bool,
     may: bool,
 }
 
-/// What was found out of the structs and unions inside the one in question, so
-/// that each is looked at once, however many ways lead to it.
+/// Alignments of the structs and unions inside a type. Each is computed once,
+/// however many paths lead to it.
 #[derive(Default)]
 struct Aligner {
     known: BTreeMap<u32, Alignment>,
@@ -180,7 +182,7 @@ struct Aligner {
 }
 
 impl Aligner {
-    /// The alignment of any type that has one.
+    /// Returns the alignment of any type that has one.
     fn of(&mut self, ty: Type<'_>, depth: u32) -> Result<Alignment, Error> {
         let mut inner = ty;
         for _ in 0..=HOPS {
@@ -237,7 +239,7 @@ impl Aligner {
     }
 }
 
-/// Whether a member lies where one of this alignment would.
+/// Returns `true` if a member is where this alignment would put it.
 fn is_in_place(member: Member<'_>, align: u64) -> bool {
     let offset = u64::from(member.bit_offset());
     match member.bitfield_size() {
@@ -250,7 +252,8 @@ fn is_in_place(member: Member<'_>, align: u64) -> bool {
 }
 
 impl Type<'_> {
-    /// Alignment in **bytes**, a power of two: the most of [`Type::alignment`].
+    /// Returns the alignment in **bytes**, a power of two: the maximum of
+    /// [`Type::alignment`].
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -270,18 +273,18 @@ impl Type<'_> {
         self.alignment().map(Alignment::most)
     }
 
-    /// Alignment, which BTF does not record, as far as it follows from the layout.
+    /// Derives the alignment, which BTF does not record, from the layout.
     ///
-    /// A scalar is aligned to its size, up to 16 bytes; a struct or union to its
-    /// most aligned member, or to 1 if it is packed: if a member is not where its
-    /// alignment would put it, or the size is not a multiple of it. Not seen are
-    /// a packed struct whose members lie as if it were not, and an alignment that
-    /// an attribute raised.
+    /// A scalar is aligned to its size, up to 16 bytes. A struct or union is
+    /// aligned to its most aligned member, or to 1 if it is packed: if a member
+    /// is not where its alignment would put it, or the size is not a multiple
+    /// of the alignment. A packed struct with the layout of an ordinary one,
+    /// and alignment raised by an attribute, are not detected.
     ///
-    /// libbpf's `btf__align_of` differs for integers and floats of 16 bytes, for
-    /// those of 8 with 4-byte pointers, and for packed unions.
+    /// libbpf's `btf__align_of` differs for integers and floats of 16 bytes,
+    /// for those of 8 bytes with 4-byte pointers, and for packed unions.
     ///
-    /// Cost: each struct or union inside is looked at once.
+    /// Cost: each struct or union inside is visited once.
     ///
     /// # Errors
     ///
@@ -297,8 +300,9 @@ impl Type<'_> {
 macro_rules! packed {
     ($($kind:ident)*) => {$(
         impl $kind<'_> {
-            /// Whether it was packed: whether some member is not where its
-            /// alignment would put it, or the size is no multiple of it.
+            /// Returns `true` if the type is packed: a member is not where its
+            /// alignment would put it, or the size is not a multiple of the
+            /// alignment.
             ///
             /// # Errors
             ///

@@ -1,4 +1,4 @@
-//! ARRAY.
+//! Arrays: ARRAY.
 //!
 //! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_ARRAY`".
 
@@ -7,9 +7,9 @@ use btf_format as raw;
 use crate::{Type, view::views};
 
 views! {
-    /// An array. Of more than one dimension it is an array of arrays, outermost
-    /// first; pahole before 1.31 writes those flat, as one array of all
-    /// elements.
+    /// An array. An array of several dimensions is an array of arrays,
+    /// outermost first. (pahole before 1.31 writes a single array of all
+    /// elements.)
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -31,13 +31,13 @@ impl<'btf> Array<'btf> {
         data.copied().unwrap_or(raw::Array::new(0, 0, 0))
     }
 
-    /// The type of the elements.
+    /// The element type.
     #[must_use]
     pub fn element(self) -> Type<'btf> {
         self.0.btf.type_of(self.data().type_id())
     }
 
-    /// The type of the index, of no meaning in C.
+    /// The index type, which has no meaning in C.
     #[must_use]
     pub fn index(self) -> Type<'btf> {
         self.0.btf.type_of(self.data().index_type_id())

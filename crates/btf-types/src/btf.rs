@@ -8,26 +8,25 @@ use bytes::Bytes;
 
 use crate::{AllTypes, DeclTags, Error, ParseOptions, Type, Types, View, layer::Layer};
 
-/// The types of a kernel, a module or an object, opened and checked.
+/// Types of a kernel, a module or an object, opened and checked.
 ///
-/// Cloning it copies a pointer.
+/// Cloning copies a pointer.
 #[derive(Clone)]
 pub struct Btf(Arc<Layer>);
 
 impl Btf {
-    /// Opens BTF that stands alone: the kernel's, or a BPF object's.
+    /// Opens BTF that is not split: that of a kernel or of a BPF object.
     ///
-    /// The bytes are held, not copied, unless they are of the other byte
-    /// order, in which case a converted copy is held instead. [`Bytes`] is
-    /// made from a `Vec<u8>`, from a `&'static [u8]`, or with
-    /// [`Bytes::from_owner`] from whatever owns bytes, such as a mapped file.
+    /// The bytes are held, not copied, unless they are of the other byte order:
+    /// then a converted copy is held. Make [`Bytes`] from a `Vec<u8>`, from a
+    /// `&'static [u8]`, or with [`Bytes::from_owner`] from anything that owns
+    /// bytes, such as a mapped file.
     ///
-    /// Everything that later answers rely on is checked here: the header, that
-    /// sections lie inside the blob and apart, that strings are terminated,
-    /// that records fit and use up the type section, that all ids and name
-    /// offsets of known kinds exist, and that each FUNC has a FUNC_PROTO.
-    /// What a *kernel* would accept is another question; vmlinux itself breaks
-    /// some of its rules.
+    /// Everything that later queries rely on is checked here: the header;
+    /// sections lie inside the blob and do not overlap; strings are terminated;
+    /// records fill the type section exactly; ids and name offsets of known
+    /// kinds exist; each FUNC has a FUNC_PROTO. The rules of a *kernel* are
+    /// another matter: vmlinux itself breaks some of them.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -45,14 +44,13 @@ impl Btf {
     ///
     /// # Errors
     ///
-    /// If one of these does not hold; [`Error::SplitWithoutBase`] if the BTF
-    /// continues another one.
+    /// If a check fails; [`Error::SplitWithoutBase`] if the BTF is split.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
         Self::options().parse(bytes)
     }
 
-    /// Opens split BTF, which continues the ids and strings of `base`: a
-    /// kernel module's, on the kernel's.
+    /// Opens split BTF, which continues the ids and strings of `base`: that of
+    /// a kernel module, with the kernel's BTF as its base.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -81,17 +79,17 @@ impl Btf {
         Self::options().base(base).parse(bytes)
     }
 
-    /// Returns options for opening BTF: its base, the size of its pointers.
+    /// Returns options for opening BTF: its base, its pointer size.
     #[must_use]
     pub fn options() -> ParseOptions<'static> {
         ParseOptions::default()
     }
 
-    /// Opens bytes that a program has written in native byte order, for BTF
-    /// that had, or is to have, the order `byte_order`: so that neither the
-    /// writer nor this has to swap them. [`Btf::to_bytes`] does, when asked.
+    /// Opens bytes that a program has written in native byte order, although
+    /// the BTF has, or is to have, the order `byte_order`. Neither side swaps
+    /// the bytes; [`Btf::to_bytes`] does on request.
     ///
-    /// `pointer_size` is that of the BTF that was rewritten:
+    /// `pointer_size` is that of the BTF that was rewritten: see
     /// [`Btf::known_pointer_size`].
     ///
     /// # Errors
@@ -111,19 +109,19 @@ impl Btf {
         })))
     }
 
-    /// The BTF that this one continues, if it is split.
+    /// The base BTF, if this is split BTF.
     #[must_use]
     pub fn base(&self) -> Option<&Self> {
         self.0.base()
     }
 
-    /// Whether this continues another BTF.
+    /// Returns `true` for split BTF.
     #[must_use]
     pub fn is_split(&self) -> bool {
         self.0.base().is_some()
     }
 
-    /// This BTF, its base, the base of that, and so on.
+    /// Iterates over this BTF, its base, the base of that, and so on.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -142,14 +140,15 @@ impl Btf {
         core::iter::successors(Some(self), |btf| btf.base())
     }
 
-    /// Whether this is the same BTF: a clone, and not just one that is equal.
+    /// Returns `true` if this is a clone of `other`, and not merely equal to
+    /// it.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Which of [`Btf::layers`] owns a type; `None` for `void`, and for a type
-    /// of another BTF.
+    /// Returns the one of [`Btf::layers`] that owns a type; `None` for `void`,
+    /// and for a type of another BTF.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -170,26 +169,28 @@ impl Btf {
         self.layers().find(|layer| core::ptr::eq(&*layer.0, owner))
     }
 
-    /// Bytes of a pointer: as set when this was opened, or else as the BTF
-    /// shows by the size of its `long`, or else 8, as in BPF objects.
+    /// Size of a pointer in bytes: as set when opening, else the size of `long`
+    /// in the BTF, else 8, as in BPF objects.
     #[must_use]
     pub fn pointer_size(&self) -> u8 {
         self.0.pointer_size()
     }
 
-    /// The same without the guess at the end.
+    /// Size of a pointer in bytes: as set when opening, else the size of `long`
+    /// in the BTF, else `None`.
     #[must_use]
     pub fn known_pointer_size(&self) -> Option<u8> {
         self.0.pointer_size
     }
 
-    /// The tags that *this* BTF puts on a declaration, which may be its base's.
+    /// Returns the DECL_TAGs that *this* BTF has for a declaration, which may
+    /// belong to its base.
     pub fn decl_tags_of<'btf>(&'btf self, ty: impl Into<Type<'btf>>) -> DeclTags<'btf> {
         self.0.decl_tags(ty.into().id(), None)
     }
 
-    /// The tags that *this* BTF puts on a declaration and on its members or
-    /// parameters; those of the declaration come first.
+    /// Returns the DECL_TAGs that *this* BTF has for a declaration and for its
+    /// members or parameters. Those of the declaration come first.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -206,23 +207,23 @@ impl Btf {
         self.0.all_decl_tags(ty.into().id())
     }
 
-    /// The number of types: `void`, those of the base, and own ones. All ids
-    /// are below it.
+    /// Number of types: `void`, those of the base, and own types. All ids are
+    /// below it.
     #[must_use]
     #[inline]
     pub fn type_count(&self) -> u32 {
         self.0.type_count()
     }
 
-    /// The ids of own types: all but `void` (0) if this is not split, and
-    /// those after the base's if it is.
+    /// Ids of the own types: those after the base's if this is split BTF, else
+    /// all but `void` (0).
     #[must_use]
     #[inline]
     pub fn own_ids(&self) -> Range<u32> {
         self.0.own_ids()
     }
 
-    /// The type with this id, own or of the base; 0 is `void`.
+    /// Returns the type with this id, own or of the base; 0 is `void`.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -238,8 +239,8 @@ impl Btf {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchId`] if there is none. This is the only step that can
-    /// fail: all that is reached from a type exists.
+    /// [`Error::NoSuchId`] if there is none. Only this step can fail: every
+    /// type that a type refers to exists.
     #[inline]
     pub fn type_by_id(&self, id: u32) -> Result<Type<'_>, Error> {
         match self.0.type_at(id) {
@@ -248,9 +249,9 @@ impl Btf {
         }
     }
 
-    /// The record of a type, own or of the base, as its blob has it in native
-    /// byte order: for those who rewrite it. `None` for `void`, and if there is
-    /// no such type.
+    /// Returns the record of a type, own or of the base, in native byte order,
+    /// for code that rewrites BTF. `None` for `void` and for ids that do not
+    /// exist.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -267,8 +268,8 @@ impl Btf {
         self.0.handle_at(id)?.whole_record()
     }
 
-    /// The own types, in the order of their ids. Neither `void` nor the types
-    /// of the base are among them.
+    /// Iterates over the own types, by ascending id, without `void` and the
+    /// types of the base.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -290,8 +291,8 @@ impl Btf {
         self.0.types()
     }
 
-    /// The types of the base, if this is split, and own types: all but `void`, by
-    /// rising id.
+    /// Iterates over the types of the base, if any, and the own types, by
+    /// ascending id, without `void`.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -310,8 +311,8 @@ impl Btf {
         AllTypes::new(&self.0)
     }
 
-    /// Types of a kind that have no name, own ones and then those of the base, each
-    /// by rising id.
+    /// Iterates over types of a kind that have no name: own types, then those
+    /// of the base, each by ascending id.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -328,33 +329,33 @@ impl Btf {
         self.layers().flat_map(Self::types).filter(|ty| ty.is_anonymous()).filter_map(K::of)
     }
 
-    /// The byte order of the bytes that this was opened from.
+    /// Byte order of the bytes from which this was opened.
     #[must_use]
     pub fn byte_order(&self) -> ByteOrder {
         self.0.byte_order
     }
 
-    /// Length of the header in bytes (`hdr_len`): 24, 32, or what a later
-    /// producer made it.
+    /// Length of the header in bytes (`hdr_len`): 24, 32, or more from a later
+    /// producer.
     #[must_use]
     pub fn hdr_len(&self) -> u32 {
         self.0.header.hdr_len()
     }
 
-    /// Whether this BTF has a layout section. Since Linux 7.1.
+    /// Returns `true` if this BTF has a layout section. Since Linux 7.1.
     #[must_use]
     pub fn has_layout(&self) -> bool {
         !self.0.header.layout().is_empty()
     }
 
-    /// Whether the header has bytes of unknown meaning that are not zero. Such BTF
-    /// can be read, but not rewritten.
+    /// Returns `true` if the header has unknown fields that are not zero. Such
+    /// BTF can be read, but not rewritten.
     #[must_use]
     pub fn has_unknown_header_data(&self) -> bool {
         self.0.header.has_unknown_data()
     }
 
-    /// Checks that all bytes of the header are known, so that the BTF can be
+    /// Checks that the header has no unknown fields, so that the BTF can be
     /// rewritten.
     ///
     /// # Errors
@@ -364,12 +365,12 @@ impl Btf {
         Ok(self.0.header.check_known()?)
     }
 
-    /// Checks that all own types are of kinds of which every word is known, 1 to
-    /// 22, so that ids and names can be rewritten, and the byte order converted.
+    /// Checks that all own types are of kinds whose words are known, 1 to 22,
+    /// so that ids and names can be rewritten and the byte order converted.
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if there is one of another kind.
+    /// [`Error::Format`] if a type is of another kind.
     pub fn check_known_kinds(&self) -> Result<(), Error> {
         self.0.check_roles()
     }
@@ -393,8 +394,8 @@ impl Btf {
         self.0.header.strings()
     }
 
-    /// The string at an offset, of own strings or of the base's
-    /// (`btf__str_by_offset`); `None` beyond [`Btf::string_len`].
+    /// Returns the string at an offset, own or of the base
+    /// (`btf__str_by_offset`); `None` from [`Btf::string_len`] on.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -412,22 +413,22 @@ impl Btf {
         (offset < self.string_len()).then(|| self.0.name_at(offset))
     }
 
-    /// Bytes of all strings, the base's included: the first offset that is not a
-    /// string's, and of BTF that is split from this one the first own offset.
+    /// Bytes of all strings, including those of the base. This is the first own
+    /// offset of BTF that is split from this one.
     #[must_use]
     pub fn string_len(&self) -> u32 {
         self.0.strings_len()
     }
 
-    /// The whole blob in native byte order: what it was opened from, unless
-    /// that was of the other order.
+    /// The whole blob in native byte order: the bytes from which this was
+    /// opened, or a converted copy.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0.blob
     }
 
-    /// A copy of the blob in the given byte order. In the order that it was
-    /// opened from, this is what it was opened from.
+    /// Returns a copy of the blob in the given byte order. In the original byte
+    /// order, this is equal to the original bytes.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -449,20 +450,20 @@ impl Btf {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if there is a type of a kind, or data in the header, of
-    /// which nobody knows how to convert it.
+    /// [`Error::Format`] if a type has a kind, or the header has fields, that
+    /// cannot be converted.
     pub fn to_bytes(&self, byte_order: ByteOrder) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::with_capacity(self.0.blob.len());
         self.put_bytes(byte_order, |piece| bytes.extend_from_slice(piece))?;
         Ok(bytes)
     }
 
-    /// Calls `put` with one piece after the other of what [`Btf::to_bytes`]
-    /// returns, without a copy of the whole.
+    /// Calls `put` with each piece of the result of [`Btf::to_bytes`] in order,
+    /// without a copy of the whole.
     ///
     /// # Errors
     ///
-    /// As for [`Btf::to_bytes`]; nothing is put then.
+    /// As for [`Btf::to_bytes`]. After an error, `put` was not called.
     pub fn put_bytes(&self, byte_order: ByteOrder, mut put: impl FnMut(&[u8])) -> Result<(), Error> {
         if byte_order.is_native() {
             put(&self.0.blob);
@@ -475,7 +476,7 @@ impl Btf {
     }
 }
 
-/// Own types, as [`Btf::types`].
+/// Iterates over the own types, as [`Btf::types`].
 impl<'btf> IntoIterator for &'btf Btf {
     type Item = Type<'btf>;
     type IntoIter = Types<'btf>;
@@ -505,7 +506,7 @@ impl Btf {
         &self.0
     }
 
-    /// The layer, if nobody else holds it.
+    /// Returns the layer, if this is its only holder.
     pub(crate) fn into_layer(self) -> Option<Layer> {
         Arc::into_inner(self.0)
     }

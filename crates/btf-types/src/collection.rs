@@ -1,4 +1,4 @@
-//! A base and any number of split BTF on it, asked as one.
+//! Collections: a base and any number of split BTFs on it, queried together.
 
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
@@ -6,11 +6,11 @@ use core::{iter, slice};
 
 use crate::{Btf, Error, Type, View, layer::Layer, names::Sought};
 
-/// A kernel's BTF and that of its modules, or of some of them.
+/// BTF of a kernel and of modules on it, queried together.
 ///
-/// The ids of all modules begin where the base's end, and so mean different
-/// types in each; an answer therefore comes with the object that it is of. The
-/// base is the first object.
+/// The ids of all modules begin where those of the base end, so that an id
+/// means different types in each. A result therefore comes with the object that
+/// owns it. The base is the first object.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_types::Error> {
@@ -32,13 +32,13 @@ use crate::{Btf, Error, Type, View, layer::Layer, names::Sought};
 pub struct Collection {
     base: Object,
     modules: Vec<Object>,
-    /// The number of each object, from 0 for the base, by its name and by where
-    /// its layer is.
+    /// Indices of the objects, from 0 for the base, by name and by address of
+    /// the layer.
     by_name: BTreeMap<Box<str>, usize>,
     by_layer: BTreeMap<usize, usize>,
 }
 
-/// One of the BTFs of a [`Collection`], and its name.
+/// One BTF of a [`Collection`], with its name.
 #[derive(Debug, Clone)]
 pub struct Object {
     name: Box<str>,
@@ -46,31 +46,31 @@ pub struct Object {
 }
 
 impl Object {
-    /// The name that it was added under.
+    /// Name under which the object was added.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The BTF; its own types are the object's.
+    /// BTF whose own types are the object's.
     #[must_use]
     pub fn btf(&self) -> &Btf {
         &self.btf
     }
 }
 
-/// A type, and the object that it is of.
+/// Type with the object that owns it.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Found<'btf, K> {
     /// The object.
     pub object: &'btf Object,
-    /// The type, one of the object's own.
+    /// The type.
     pub ty: K,
 }
 
 impl Collection {
-    /// A collection of a base alone, under a name such as `vmlinux`.
+    /// Makes a collection of a base, under a name such as `vmlinux`.
     #[must_use]
     pub fn new(name: impl Into<Box<str>>, base: Btf) -> Self {
         let name = name.into();
@@ -101,8 +101,8 @@ impl Collection {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOfCollection`] if it was not opened on this base (the same
-    /// one, not one that is equal); [`Error::NameTaken`].
+    /// [`Error::NotOfCollection`] if it was not opened with this base (a clone,
+    /// not an equal one); [`Error::NameTaken`].
     pub fn add(&mut self, name: impl Into<Box<str>>, btf: Btf) -> Result<(), Error> {
         let name = name.into();
         if !btf.base().is_some_and(|base| base.is_same(self.base())) {
@@ -124,19 +124,20 @@ impl Collection {
         &self.base.btf
     }
 
-    /// The objects, the base first, then in the order in which they were added.
+    /// Iterates over the objects: the base first, then in the order of
+    /// [`Collection::add`].
     pub fn objects(&self) -> Objects<'_> {
         Objects(iter::once(&self.base).chain(&self.modules))
     }
 
-    /// The object of this name.
+    /// Returns the object with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Object> {
         self.object(*self.by_name.get(name)?)
     }
 
-    /// The object that owns a type; `None` for `void`, and for a type that is
-    /// of none of them.
+    /// Returns the object that owns a type; `None` for `void`, and for a type
+    /// of another BTF.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -166,13 +167,13 @@ impl Collection {
         }
     }
 
-    /// The type of this name and kind: of the base if that has any, else of
+    /// Finds the type of this name and kind: of the base if it has any, else of
     /// the modules.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchName`]; [`Error::Ambiguous`] if one object has several,
-    /// and [`Error::AmbiguousObjects`] if several modules have one.
+    /// [`Error::NoSuchName`]; [`Error::Ambiguous`] if one object has several;
+    /// [`Error::AmbiguousObjects`] if several modules have one.
     pub fn find<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Result<Found<'btf, K>, Error> {
         let name = name.as_ref();
         for objects in [core::slice::from_ref(&self.base), &self.modules] {
@@ -195,16 +196,16 @@ impl Collection {
         Err(Error::NoSuchName { name: name.into(), kinds: K::KINDS })
     }
 
-    /// The type of this name and kind that comes first: of the base, else of the
-    /// module that was added first; of several the one with the lowest id.
+    /// Finds the first type of this name and kind: of the base, else of the
+    /// module that was added first. Of several, the one with the lowest id.
     #[must_use]
     pub fn find_first<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Option<Found<'btf, K>> {
         let name = name.as_ref();
         self.objects().find_map(|object| Some(Found { object, ty: object.btf.find_first_own(name)? }))
     }
 
-    /// All types whose essential name is this one, as [`Btf::find_flavors`] finds
-    /// them, in the order of [`Collection::find_all`].
+    /// Finds all types with this essential name, as [`Btf::find_flavors`] does,
+    /// in the order of [`Collection::find_all`].
     #[must_use]
     pub fn find_flavors<'btf, K: View<'btf>>(&'btf self, essential: impl AsRef<[u8]>) -> Vec<Found<'btf, K>> {
         let essential = essential.as_ref();
@@ -216,8 +217,8 @@ impl Collection {
         self.objects().flat_map(own).collect()
     }
 
-    /// All types of this name and kind, of all objects, the base's first; of
-    /// each by rising id.
+    /// Finds all types of this name and kind in all objects: the base first,
+    /// and by ascending id in each.
     #[must_use]
     pub fn find_all<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Vec<Found<'btf, K>> {
         let name = name.as_ref();

@@ -1,4 +1,4 @@
-//! STRUCT and UNION, and their members.
+//! Structs and unions: STRUCT and UNION, and their members.
 //!
 //! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_STRUCT`"; `btf_member_*` in
 //! `include/linux/btf.h`.
@@ -92,7 +92,7 @@ impl<'btf> From<Union<'btf>> for Composite<'btf> {
 }
 
 impl Composite<'_> {
-    /// Whether it is a union.
+    /// Returns `true` for a union.
     #[must_use]
     pub fn is_union(self) -> bool {
         self.0.record().info().kind() == Some(Kind::Union)
@@ -102,21 +102,22 @@ impl Composite<'_> {
 macro_rules! composite {
     ($($kind:ident)*) => {$(
         impl<'btf> $kind<'btf> {
-            /// The members, in the order of their declaration.
+            /// Iterates over the members, in the order of declaration.
             #[inline]
             pub fn members(self) -> Members<'btf> {
                 Members::new(self.0)
             }
 
-            /// The member of this name, among the direct members only.
+            /// Returns the direct member with this name.
             #[must_use]
             pub fn member(self, name: impl AsRef<[u8]>) -> Option<Member<'btf>> {
                 let mut sought = Sought::new(name.as_ref());
                 self.members().find(|member| member.is_named(&mut sought))
             }
 
-            /// The members, and in place of anonymous structs and unions the
-            /// members of these, each with its offset from the start of this.
+            /// Iterates over the members, with those of anonymous structs and
+            /// unions in place of these. Each has its offset from the start of
+            /// this type.
             pub fn leaf_members(self) -> LeafMembers<'btf> {
                 LeafMembers::new(Composite(self.0))
             }
@@ -138,13 +139,14 @@ named! {
 }
 
 impl<'btf> Member<'btf> {
-    /// Whether this has the name that is looked for.
+    /// Returns `true` if the member has the sought name.
     #[inline]
     pub(crate) fn is_named(self, sought: &mut Sought<'_>) -> bool {
         sought.is_name(self.owner.btf, self.raw.name_off())
     }
 
-    /// The struct or union whose members are this one's, as this has no name.
+    /// Returns the struct or union of an unnamed member, whose members C treats
+    /// as its own.
     #[inline]
     pub(crate) fn anonymous(self) -> Option<Composite<'btf>> {
         let is_anonymous = self.owner.btf.string_at(self.raw.name_off()).first() == Some(&0);
@@ -153,9 +155,10 @@ impl<'btf> Member<'btf> {
 
     /// Offset from the start of the struct in **bits**; 0 in a union.
     ///
-    /// Bits are counted from the least significant one on little-endian, and
-    /// from the most significant one on big-endian. What BTF from before Linux
-    /// 5.0 says with an integer type of its own for each bitfield is folded in.
+    /// Bits are counted from the least significant one on little-endian
+    /// machines, and from the most significant one on big-endian machines. The
+    /// bitfields of BTF from before Linux 5.0, each with an integer type of its
+    /// own, are converted.
     #[must_use]
     #[inline]
     pub fn bit_offset(self) -> u32 {
@@ -163,7 +166,7 @@ impl<'btf> Member<'btf> {
         if self.may_be_legacy() { offset.saturating_add(self.legacy_bitfield().0) } else { offset }
     }
 
-    /// Width in **bits** if the member is a bitfield, by either encoding.
+    /// Width in **bits** if the member is a bitfield, in either encoding.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -187,39 +190,41 @@ impl<'btf> Member<'btf> {
         }
     }
 
-    /// Offset and, if it is a bitfield, width in **bits**, as the record gives
-    /// both: nothing of an integer type folded in. What `bpftool` prints.
+    /// Offset and, for a bitfield, width in **bits**, as stored in the record
+    /// and printed by `bpftool`. Bitfields from before Linux 5.0 are not
+    /// converted.
     #[must_use]
     pub fn encoded(self) -> (u32, Option<u8>) {
         let size = self.raw.bitfield_size(self.kind_flag);
         (self.raw.bit_offset(self.kind_flag), (size > 0).then_some(size))
     }
 
-    /// The tags that were put on this member (`btf_decl_tag`).
+    /// DECL_TAGs of this member (`btf_decl_tag`).
     pub fn decl_tags(self) -> DeclTags<'btf> {
         self.owner.btf.decl_tags(self.owner.id, Some(self.index))
     }
 
-    /// Whether an integer type of its own may make this member a bitfield, as
-    /// before `kind_flag`: one that does not fill its bytes. Few BTF has any such
-    /// integer, and that is known from opening.
+    /// Returns `true` if the integer type of the member may make it a bitfield,
+    /// as before `kind_flag`: one that does not fill its bytes. Opening the BTF
+    /// finds out whether there is any.
     #[inline]
     fn may_be_legacy(self) -> bool {
         !self.kind_flag && self.owner.btf.has_irregular_ints()
     }
 
-    /// What that integer adds to the offset, and the width if there is one.
+    /// Returns the addition to the offset by such an integer type, and the
+    /// width of the bitfield.
     #[inline]
     fn legacy_bitfield(self) -> (u32, Option<u8>) {
         legacy_bitfield(self.owner.btf, self.raw.type_id())
     }
 }
 
-/// The bits that an integer type adds to the offset of a member, and its width,
-/// if it does not fill its bytes.
+/// Returns the bits that an integer type adds to the offset of a member, and
+/// its width, if it does not fill its bytes.
 ///
-/// Not a method: a member would have to be in memory, and be put there before
-/// each question, for a call that hardly ever comes.
+/// Not a method: it would force every member into memory, for a call that is
+/// rare.
 #[cold]
 #[inline(never)]
 fn legacy_bitfield(btf: &Layer, type_id: u32) -> (u32, Option<u8>) {
@@ -229,14 +234,14 @@ fn legacy_bitfield(btf: &Layer, type_id: u32) -> (u32, Option<u8>) {
     }
 }
 
-/// More members had to be looked at than were allowed.
+/// The limit of members was reached.
 pub(crate) struct TooMany;
 
 impl<'btf> Type<'btf> {
-    /// The member of this name, of this struct or union or of an anonymous one
-    /// inside it (64 of them inside each other), and its offset from the start of
-    /// this one in **bits**. The first in the order of declaration; typedefs and
-    /// qualifiers are seen through.
+    /// Finds a member of this struct or union, or of an anonymous one inside it
+    /// (up to 64 levels), with its offset from the start of this type in
+    /// **bits**. The first in the order of declaration wins. Typedefs and
+    /// qualifiers of this type are skipped.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -252,16 +257,16 @@ impl<'btf> Type<'btf> {
     /// # }
     /// ```
     ///
-    /// Cost: a look at each member on the way; each anonymous type is searched
-    /// once, however often it stands there.
+    /// Cost: each member is visited once, and each anonymous type is searched
+    /// once, however often it occurs.
     #[must_use]
     pub fn find_member(self, name: impl AsRef<[u8]>) -> Option<(Member<'btf>, u64)> {
         let mut steps = u64::MAX;
         self.search_member(name.as_ref(), &mut steps).unwrap_or_default()
     }
 
-    /// Looks for a member as [`Type::find_member`] does, at no more than so many
-    /// members; of these it takes off how many it looked at.
+    /// Finds a member as [`Type::find_member`] does, and subtracts the number
+    /// of visited members from `steps`.
     pub(crate) fn search_member(self, name: &[u8], steps: &mut u64) -> Result<Option<(Member<'btf>, u64)>, TooMany> {
         let Some(composite) = Composite::of(self.peel_modifiers()).filter(|_| !name.is_empty()) else {
             return Ok(None);

@@ -28,7 +28,7 @@ macro_rules! relo_kinds {
         }
 
         impl CoreReloKind {
-            /// All known kinds, in the order of their numbers.
+            /// All known kinds, in ascending order of their numbers.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
             /// The name in libbpf's log: `byte_off`.
@@ -77,9 +77,9 @@ relo_kinds! {
     FieldExists = 2, "field_exists";
     /// 1 if the field is signed, else 0.
     FieldSigned = 3, "signed";
-    /// Left shift that moves a bitfield to the top of a register of 64 bits.
+    /// Left shift that moves a bitfield to the top of a 64-bit register.
     FieldLshiftU64 = 4, "lshift_u64";
-    /// Right shift that moves a bitfield from the top of the register to its
+    /// Right shift that moves a bitfield from the top of the register to the
     /// bottom.
     FieldRshiftU64 = 5, "rshift_u64";
     /// Id of the type in the program's own BTF.
@@ -94,6 +94,6 @@ relo_kinds! {
     EnumvalExists = 10, "enumval_exists";
     /// Value of the enumerator.
     EnumvalValue = 11, "enumval_value";
-    /// 1 if the type exists and matches in all its members, else 0.
+    /// 1 if the type exists and all its members match, else 0.
     TypeMatches = 12, "type_matches";
 }

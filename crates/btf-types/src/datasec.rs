@@ -1,4 +1,4 @@
-//! VAR and DATASEC: variables, and where they lie.
+//! Variables and their sections: VAR and DATASEC.
 //!
 //! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_VAR`" and
 //! "`BTF_KIND_DATASEC`".
@@ -27,8 +27,8 @@ views! {
     /// # }
     /// ```
     Var;
-    /// The variables, and in an object's `.ksyms` the functions, of an ELF
-    /// section; its name is the section's.
+    /// Variables of an ELF section, or functions in an object's `.ksyms`. Its
+    /// name is that of the section.
     Datasec;
 }
 
@@ -50,8 +50,8 @@ impl Var<'_> {
 }
 
 impl<'btf> Datasec<'btf> {
-    /// Variables and functions in the section (`btf_var_secinfo`), in the order
-    /// of the record.
+    /// Iterates over the variables and functions in the section
+    /// (`btf_var_secinfo`), in the order of the record.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -71,10 +71,10 @@ impl<'btf> Datasec<'btf> {
 }
 
 elements! {
-    /// Iterator over what lies in a section.
+    /// Iterator over the entries of a section.
     DatasecEntries over
-    /// A variable, or an extern function, in a section (`btf_var_secinfo`).
-    /// (clang leaves offset and section size 0 for the loader to fill in.)
+    /// Variable or extern function in a section (`btf_var_secinfo`). (clang
+    /// leaves its offset and the section's size 0 for the loader to fill in.)
     DatasecEntry of raw::VarSecinfo
 }
 

@@ -1,4 +1,4 @@
-//! DECL_TAG, and the way from what is tagged to its tags.
+//! Declaration tags: DECL_TAG, and the table of tags by declaration.
 //!
 //! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_DECL_TAG`".
 
@@ -14,19 +14,19 @@ use crate::{
 };
 
 views! {
-    /// A tag of a declaration, member or parameter (`btf_decl_tag`); its name
-    /// is the tag.
+    /// Tag of a declaration, member or parameter (`btf_decl_tag`). Its name is
+    /// the tag.
     DeclTag;
 }
 
 referring! {
-    /// The declaration that is tagged, or whose member or parameter is.
+    /// The tagged declaration, or the one whose member or parameter is tagged.
     DeclTag.target;
 }
 
 impl DeclTag<'_> {
-    /// Index of the member or parameter of [`DeclTag::target`] that is tagged
-    /// (`component_idx`), counted from 0; `None` for the declaration itself.
+    /// Index of the tagged member or parameter of [`DeclTag::target`]
+    /// (`component_idx`), from 0; `None` for the declaration itself.
     #[must_use]
     pub fn component_idx(self) -> Option<u32> {
         let data = raw::DeclTag::first(self.0.rest());
@@ -34,27 +34,28 @@ impl DeclTag<'_> {
         u32::try_from(data?.component_idx()).ok()
     }
 
-    /// Whether the name is any attribute, `__attribute__((NAME))`, and not a
-    /// `btf_decl_tag("NAME")`. Since Linux 6.15.
+    /// Returns `true` if the tag is an attribute, `__attribute__((NAME))`,
+    /// instead of `btf_decl_tag("NAME")`. Since Linux 6.15.
     #[must_use]
     pub fn is_attribute(self) -> bool {
         self.0.record().info().kind_flag()
     }
 }
 
-/// The tags of one layer, by what they tag: made when first asked for.
+/// Tags of one layer by declaration, made on first use.
 pub(crate) struct TagTable(Box<[Entry]>);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     target: u32,
-    /// `None` sorts first: the declaration before its components.
+    /// `None` sorts first: the declaration comes before its components.
     component: Option<u32>,
     tag: u32,
 }
 
 impl TagTable {
-    /// Of all own types of a layer: one walk, and memory for the tags alone.
+    /// Makes the table of all own types of a layer. Memory is needed only for
+    /// the tags.
     pub(crate) fn new<'btf>(types: impl Iterator<Item = Type<'btf>>) -> Self {
         let mut entries: Vec<Entry> = types
             .filter_map(|ty| match ty {
@@ -68,14 +69,15 @@ impl TagTable {
         Self(entries.into_boxed_slice())
     }
 
-    /// The tags of a declaration and of all of its components.
+    /// Returns the tags of a declaration and of all of its components.
     pub(crate) fn of_all<'btf>(&'btf self, btf: &'btf Layer, target: u32) -> DeclTags<'btf> {
         let start = self.0.partition_point(|entry| entry.target < target);
         let end = self.0.partition_point(|entry| entry.target <= target);
         DeclTags { btf: Some(btf), entries: self.0.get(start..end).unwrap_or_default().iter() }
     }
 
-    /// The tags of a declaration, or of one of its components, by rising id.
+    /// Returns the tags of a declaration, or of one of its components, by
+    /// ascending id.
     pub(crate) fn of<'btf>(&'btf self, btf: &'btf Layer, target: u32, component: Option<u32>) -> DeclTags<'btf> {
         let wanted = (target, component);
         let start = self.0.partition_point(|entry| (entry.target, entry.component) < wanted);
@@ -84,11 +86,12 @@ impl TagTable {
     }
 }
 
-/// Iterator over the tags of a declaration, member or parameter, by rising id.
+/// Iterator over the tags of a declaration, member or parameter, by ascending
+/// id.
 #[derive(Clone)]
 #[must_use = "iterators are lazy"]
 pub struct DeclTags<'btf> {
-    /// `None` for what has no tags.
+    /// `None` if there are no tags.
     btf: Option<&'btf Layer>,
     entries: slice::Iter<'btf, Entry>,
 }
@@ -116,12 +119,12 @@ impl fmt::Debug for DeclTags<'_> {
 }
 
 impl<'btf> Type<'btf> {
-    /// The tags that were put on this declaration (`btf_decl_tag`), by rising
-    /// id; those of its members and parameters are theirs.
+    /// Iterates over the DECL_TAGs of this declaration (`btf_decl_tag`), by
+    /// ascending id, without those of its members and parameters.
     ///
-    /// Only tags of the BTF that owns the type are found. (What a module says
-    /// of a type of its base, [`Btf::decl_tags_of`](crate::Btf::decl_tags_of)
-    /// the module finds.)
+    /// Finds only tags of the BTF that owns the type.
+    /// ([`Btf::decl_tags_of`](crate::Btf::decl_tags_of) of a module finds the
+    /// module's tags of a type of its base.)
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {

@@ -1,13 +1,13 @@
-//! Declarations in C: `const struct sk_buff *skb`, `int (*f)(void *, long)`.
+//! C declarations: `const struct sk_buff *skb`, `int (*f)(void *, long)`.
 //!
 //! A declaration is read from the inside out: a chain of types leads from the
-//! declared thing to the base. The base is written first, then the part to the
-//! left of the name, from the base outward, then the name, then the part to its
-//! right, from the name inward.
+//! declared name to the base. The base is written first, then the part left of
+//! the name, from the base outward, then the name, then the part right of it,
+//! from the name inward.
 //!
-//! A [`Style`] decides how the parts are written, so that `Display`, a layout with
-//! the members in place of a struct's name, and a printer of C have the rest in
-//! common.
+//! A [`Style`] decides how the parts are written. `Display`, a layout with
+//! members in place of a struct's name, and a printer of C share everything
+//! else.
 //!
 //! Source: `btf_dump_emit_type_chain` in `tools/lib/bpf/btf_dump.c`.
 
@@ -16,18 +16,18 @@ use core::fmt;
 
 use crate::{FuncProto, FwdKind, Name, Param, Type, TypeTag, peel::HOPS};
 
-/// How many types are written, before the rest is `...`.
+/// Maximum number of types that are written. The rest is `...`.
 const TYPES: u32 = 4096;
-/// After how many bytes of names the rest is `...`. A single name may be longer;
-/// that of the declared thing does not count.
+/// Maximum number of bytes of names, after which names are written as `...`.
+/// The last name may exceed it; the declared name is not counted.
 const NAME_BYTES: usize = 1 << 18;
-/// How many prototypes are written inside each other's parameters.
+/// Maximum nesting of prototypes in each other's parameters.
 const DEPTH: u32 = 8;
 
-/// How the parts of a declaration are written, and where to.
+/// Style in which a declaration is written, and the writer.
 ///
-/// Only what differs from `Display` need be defined. What the methods write goes to
-/// the style itself, which is a [`fmt::Write`].
+/// Define only the methods that differ from `Display`. They write to the style
+/// itself, which is a [`fmt::Write`].
 ///
 /// ```
 /// # fn main() -> Result<(), btf_types::Error> {
@@ -59,8 +59,8 @@ const DEPTH: u32 = 8;
 /// # }
 /// ```
 pub trait Style<'btf>: fmt::Write {
-    /// Writes the type that a declaration is made of: a keyword and a name, or a
-    /// body. It is anything but a pointer, array, prototype or modifier.
+    /// Writes the base of a declaration: a keyword and a name, or a body. It is
+    /// never a pointer, array, prototype or modifier.
     ///
     /// # Errors
     ///
@@ -92,18 +92,18 @@ pub trait Style<'btf>: fmt::Write {
         }
     }
 
-    /// Name of a type or tag: that in the BTF, or another.
+    /// Returns the name to write for a type or tag, by default that of the BTF.
     fn type_name(&mut self, ty: Type<'btf>) -> Name<'btf> {
         ty.name()
     }
 
-    /// Name of a parameter.
+    /// Returns the name to write for a parameter.
     fn param_name(&mut self, param: Param<'btf>) -> Name<'btf> {
         param.name()
     }
 
-    /// Writes the name of the declared thing, which may be empty; `needs_space` if
-    /// it would run into a word.
+    /// Writes the declared name, which may be empty. `needs_space` is true if
+    /// it follows a word.
     ///
     /// # Errors
     ///
@@ -112,7 +112,8 @@ pub trait Style<'btf>: fmt::Write {
         if name.is_empty() { Ok(()) } else { write!(self, "{}{name}", if needs_space { " " } else { "" }) }
     }
 
-    /// Writes the parenthesis before the `*` of a pointer to an array or function.
+    /// Writes the parenthesis before the `*` of a pointer to an array or
+    /// function.
     ///
     /// # Errors
     ///
@@ -141,8 +142,8 @@ pub trait Style<'btf>: fmt::Write {
         write_attribute(self, "btf_type_tag", name, tag.is_attribute())
     }
 
-    /// Writes the modifiers of the base that are before it, each with a space behind
-    /// it: the qualifiers. `modifiers` are qualifiers and TYPE_TAGs, outermost first.
+    /// Writes the modifiers before the base, each followed by a space: the
+    /// qualifiers. `modifiers` are qualifiers and TYPE_TAGs, outermost first.
     ///
     /// # Errors
     ///
@@ -155,8 +156,7 @@ pub trait Style<'btf>: fmt::Write {
         Ok(())
     }
 
-    /// Writes the modifiers of the base that are behind it: the TYPE_TAGs, the
-    /// innermost first.
+    /// Writes the modifiers after the base: the TYPE_TAGs, innermost first.
     ///
     /// # Errors
     ///
@@ -168,7 +168,7 @@ pub trait Style<'btf>: fmt::Write {
         })
     }
 
-    /// Writes the modifiers of a pointer behind its `*`, the innermost first.
+    /// Writes the modifiers of a pointer after its `*`, innermost first.
     ///
     /// # Errors
     ///
@@ -187,32 +187,32 @@ pub trait Style<'btf>: fmt::Write {
         Ok(())
     }
 
-    /// Takes a type off the budget, if there is one; if none is left, `...` is
-    /// written in place of it.
+    /// Takes a type off the budget. Returns `false` if none is left; `...` is
+    /// then written instead.
     fn spend(&mut self) -> bool {
         true
     }
 }
 
-/// A parenthesis in a declaration: `(*` before the name, `)` after it.
+/// Parenthesis in a declaration: `(*` before the name, `)` after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Group<'btf> {
-    /// The array or prototype that is pointed to.
+    /// The array or prototype that the pointer refers to.
     pub ty: Type<'btf>,
-    /// It would run into a word; otherwise it follows a `*`.
+    /// True if the parenthesis follows a word, false if it follows a `*`.
     pub needs_space: bool,
-    /// It belongs to the declared thing, not to a parameter.
+    /// True if it belongs to the declared name and not to a parameter.
     pub is_outermost: bool,
-    /// The declared thing or parameter has a name.
+    /// True if the declared thing or parameter has a name.
     pub is_named: bool,
 }
 
-/// Bases that are more than a keyword and a name.
+/// Bases that are not a keyword and a name.
 enum Other {
     Void,
     Section,
-    /// Whether it is an attribute.
+    /// True for an attribute.
     DeclTag(bool),
     /// The number of the kind.
     Unknown(u8),
@@ -233,14 +233,15 @@ fn keyword_of(ty: Type<'_>) -> Result<&'static str, Other> {
     })
 }
 
-/// Types of a declaration: most have a few, which need no allocation.
+/// Types of a declaration. Most declarations have few, which need no
+/// allocation.
 #[derive(Debug, Clone)]
 enum Chain<'btf> {
     Few([Type<'btf>; FEW], usize),
     Many(Vec<Type<'btf>>),
 }
 
-/// How many types a chain has without an allocation.
+/// Maximum number of types without an allocation.
 const FEW: usize = 4;
 
 impl Default for Chain<'_> {
@@ -275,21 +276,21 @@ impl<'btf> Chain<'btf> {
     }
 }
 
-/// A type taken apart as C declares it: the base, and the pointers, arrays and
-/// functions made of it. See [`Type::declarator`].
+/// A type as C declares it: the base, and the pointers, arrays and functions
+/// around it. See [`Type::declarator`].
 #[derive(Debug, Clone)]
 pub struct Declarator<'btf> {
-    /// From the declared type on.
+    /// The chain, beginning with the declared type.
     chain: Chain<'btf>,
-    /// `None` if there was no end to the chain.
+    /// `None` if the chain is too long.
     base: Option<Type<'btf>>,
-    /// The name of what declares itself.
+    /// Own name of a FUNC or VAR.
     own_name: Option<Name<'btf>>,
 }
 
 impl<'btf> Declarator<'btf> {
     fn new(ty: Type<'btf>, mut spend: impl FnMut() -> bool) -> Self {
-        // What declares itself does so by its own name.
+        // A FUNC or VAR is declared by its own name.
         let (ty, own_name) = match ty {
             Type::Func(func) => (func.proto().into(), Some(func.name())),
             Type::Var(var) => (var.ty(), Some(var.name())),
@@ -313,40 +314,41 @@ impl<'btf> Declarator<'btf> {
         declarator
     }
 
-    /// The type that the declaration is made of, behind all pointers, arrays,
-    /// prototypes (it is the return type then) and modifiers but typedefs; `None`
-    /// if it has no end within 64 types.
+    /// The base of the declaration, behind all pointers, arrays, prototypes
+    /// (then it is the return type) and modifiers other than typedefs; `None`
+    /// if the chain has more than 64 types.
     #[must_use]
     pub fn base(&self) -> Option<Type<'btf>> {
         self.base
     }
 
-    /// The types from the declared one to the base, which is not among them:
-    /// pointers, arrays, prototypes, qualifiers and TYPE_TAGs.
+    /// Types from the declared one to the base, without the base: pointers,
+    /// arrays, prototypes, qualifiers and TYPE_TAGs.
     #[must_use]
     pub fn chain(&self) -> &[Type<'btf>] {
         self.chain.as_slice()
     }
 
-    /// The qualifiers and TYPE_TAGs of the base, outermost first.
+    /// Qualifiers and TYPE_TAGs of the base, outermost first.
     #[must_use]
     pub fn base_modifiers(&self) -> &[Type<'btf>] {
         self.split().1
     }
 
-    /// The qualifiers of the base as they are written before it: `const`.
+    /// Iterates over the qualifiers that are written before the base: `const`.
     pub fn base_qualifiers(&self) -> impl Iterator<Item = &'static str> {
         self.base_modifiers().iter().filter_map(qualifier)
     }
 
-    /// The part of the chain that is not the base's, and that which is.
+    /// Splits the chain into the part outside of the base's modifiers, and
+    /// these.
     fn split(&self) -> (&[Type<'btf>], &[Type<'btf>]) {
         let chain = self.chain();
         let outer = chain.len() - chain.iter().rev().take_while(|ty| is_qualifier(ty)).count();
         chain.split_at_checked(outer).unwrap_or((chain, &[]))
     }
 
-    /// Writes the declaration of something of this name.
+    /// Writes the declaration of this name.
     ///
     /// # Errors
     ///
@@ -400,11 +402,11 @@ fn qualifier(ty: &Type<'_>) -> Option<&'static str> {
     })
 }
 
-/// Writes the part of a declaration that is behind the base.
+/// Writer of the part of a declaration after the base.
 struct Writer<'s, S: ?Sized> {
     style: &'s mut S,
     is_outermost: bool,
-    /// How many prototypes may be written inside each other.
+    /// Remaining nesting of prototypes.
     depth: u32,
 }
 
@@ -422,15 +424,15 @@ impl<'btf, S: Style<'btf> + ?Sized> Writer<'_, S> {
         self.right(outer, name)
     }
 
-    /// Writes what stands to the left of the name, from the base outward; whether
-    /// the name would run into a word.
+    /// Writes the part left of the name, from the base outward. Returns `true`
+    /// if the name would follow a word.
     fn left(&mut self, outer: &[Type<'btf>], name: Name<'_>) -> Result<bool, fmt::Error> {
         let mut needs_space = true;
         for (index, ty) in outer.iter().enumerate().rev() {
             match ty {
                 Type::Ptr(_) => {
                     self.style.write_str(if needs_space { " *" } else { "*" })?;
-                    // What an array or function would be qualified by says nothing.
+                    // Qualifiers of an array or function have no meaning here.
                     let modifiers = modifiers_of(outer, index);
                     self.style.after_pointer(modifiers)?;
                     needs_space = !modifiers.is_empty();
@@ -446,7 +448,7 @@ impl<'btf, S: Style<'btf> + ?Sized> Writer<'_, S> {
         Ok(needs_space)
     }
 
-    /// Writes what stands to the right of the name, from the name inward.
+    /// Writes the part right of the name, from the name inward.
     fn right(&mut self, outer: &[Type<'btf>], name: Name<'_>) -> fmt::Result {
         for (index, ty) in outer.iter().enumerate() {
             let closes = is_pointed_to(outer, index);
@@ -475,8 +477,8 @@ impl<'btf, S: Style<'btf> + ?Sized> Writer<'_, S> {
         let Some(depth) = self.depth.checked_sub(1) else { return self.style.write_str("...") };
         let params = proto.params();
         let count = params.len();
-        // `(void)` for none; for one without type or name too, as older compilers
-        // wrote it.
+        // `(void)` without parameters, and for a single one without type or
+        // name, as older compilers wrote it.
         if count == 0 || count == 1 && proto.is_variadic() {
             return self.style.write_str("void");
         }
@@ -496,7 +498,7 @@ impl<'btf, S: Style<'btf> + ?Sized> Writer<'_, S> {
     }
 }
 
-/// The modifiers of a type of a chain, which are directly outside of it, outermost
+/// Returns the modifiers directly outside of a type of a chain, outermost
 /// first.
 fn modifiers_of<'c, 'btf>(outer: &'c [Type<'btf>], index: usize) -> &'c [Type<'btf>] {
     let outside = outer.get(..index).unwrap_or_default();
@@ -504,8 +506,8 @@ fn modifiers_of<'c, 'btf>(outer: &'c [Type<'btf>], index: usize) -> &'c [Type<'b
     outside.get(index - count..).unwrap_or_default()
 }
 
-/// Whether an array or prototype of a chain is what a pointer points to, and not
-/// an element of another array or the declared thing itself.
+/// Returns `true` if a pointer refers to this array or prototype: it is neither
+/// an element of another array nor the declared type itself.
 fn is_pointed_to(outer: &[Type<'_>], index: usize) -> bool {
     let outward = outer.get(..index).unwrap_or_default().iter().rev().find(|ty| !is_qualifier(ty));
     matches!(outward, Some(Type::Ptr(_)))
@@ -518,9 +520,9 @@ fn write_attribute(out: &mut (impl fmt::Write + ?Sized), tag: &str, name: Name<'
     }
 }
 
-/// Limits of one declaration, for a [`Style`] to spend from: 4,096 types, and 256
-/// KiB of names, of which the last may be longer. Whoever made the BTF decides how
-/// many types a declaration has, and how long their names are.
+/// Limits of one declaration that a [`Style`] spends from: 4,096 types, and 256
+/// KiB of names, which the last name may exceed. A hostile file can declare
+/// arbitrarily many types with arbitrarily long names.
 #[derive(Debug, Clone)]
 pub struct Budget {
     types: u32,
@@ -534,15 +536,15 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Takes off a type; whether it may be written. See [`Style::spend`].
+    /// Takes off a type. Returns `false` if none is left. See [`Style::spend`].
     pub fn spend_type(&mut self) -> bool {
         let left = self.types;
         self.types = left.saturating_sub(1);
         left > 0 && self.name_bytes > 0
     }
 
-    /// Takes off the bytes of a name. When there are none left, the name is `...`,
-    /// and nobody has to look for its end.
+    /// Takes off the bytes of a name. If none are left, returns `...` without
+    /// computing the name.
     pub fn spend_name<'n>(&mut self, name: impl FnOnce() -> Name<'n>) -> Name<'n> {
         if self.name_bytes == 0 {
             return Name::from("...");
@@ -553,7 +555,7 @@ impl Budget {
     }
 }
 
-/// The style of `Display`: names as they are, within a budget.
+/// Style of `Display`: names of the BTF, within a budget.
 struct Plain<'f, W: ?Sized> {
     out: &'f mut W,
     budget: Budget,
@@ -580,15 +582,15 @@ impl<'btf, W: fmt::Write + ?Sized> Style<'btf> for Plain<'_, W> {
 }
 
 impl fmt::Display for Type<'_> {
-    /// The type as a cast would name it. At most 4,096 types are written, and no
-    /// name after 256 KiB of them; what is beyond that is `...`.
+    /// Writes the type as in a cast. At most 4,096 types and 256 KiB of names
+    /// are written; the rest is `...`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.declare(Name::EMPTY).fmt(f)
     }
 }
 
 impl<'btf> Type<'btf> {
-    /// The declaration of something of this type: `int (*name)(void)`.
+    /// Returns the declaration of a name with this type: `int (*name)(void)`.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -607,14 +609,15 @@ impl<'btf> Type<'btf> {
         Declaration { ty: self, name: name.into() }
     }
 
-    /// This type as C declares it, to be written in a [`Style`] of one's own.
+    /// Returns this type as C declares it, for writing in a [`Style`] of your
+    /// own.
     #[must_use]
     pub fn declarator(self) -> Declarator<'btf> {
         Declarator::new(self, || true)
     }
 }
 
-/// A declaration in C, see [`Type::declare`].
+/// C declaration: see [`Type::declare`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Declaration<'btf, 'n> {
     ty: Type<'btf>,
@@ -633,7 +636,7 @@ impl fmt::Display for Declaration<'_, '_> {
         if f.width().is_none() {
             return self.write(f);
         }
-        // Padding needs the whole text; that is seldom asked for.
+        // Padding, which is rare, needs the whole text.
         let mut text = String::new();
         self.write(&mut text)?;
         f.pad(&text)

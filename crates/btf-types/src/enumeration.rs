@@ -1,4 +1,4 @@
-//! ENUM and ENUM64, and their values.
+//! Enumerations: ENUM and ENUM64, and their values.
 //!
 //! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_ENUM`" and
 //! "`BTF_KIND_ENUM64`".
@@ -16,8 +16,8 @@ use crate::{
 };
 
 views! {
-    /// An enumeration with 32-bit values. Without values it is the forward
-    /// declaration of one.
+    /// An enumeration with 32-bit values. Without values it is a forward
+    /// declaration.
     Enum;
     /// An enumeration with 64-bit values. Since Linux 6.0.
     Enum64;
@@ -63,7 +63,7 @@ impl<'btf> From<Enum64<'btf>> for AnyEnum<'btf> {
 }
 
 impl AnyEnum<'_> {
-    /// Whether it is an ENUM64.
+    /// Returns `true` for ENUM64.
     #[must_use]
     pub fn is_enum64(self) -> bool {
         self.0.record().info().kind() == Some(Kind::Enum64)
@@ -73,14 +73,15 @@ impl AnyEnum<'_> {
 macro_rules! enumeration {
     ($($kind:ident)*) => {$(
         impl<'btf> $kind<'btf> {
-            /// Whether the values are signed. (Before Linux 6.0 nothing said
-            /// so: all are taken for unsigned.)
+            /// Returns `true` if the values are signed. (BTF from before Linux
+            /// 6.0 does not record it: all are unsigned.)
             #[must_use]
             pub fn is_signed(self) -> bool {
                 self.0.record().info().kind_flag()
             }
 
-            /// The values (enumerators), in the order of their declaration.
+            /// Iterates over the values (enumerators), in the order of
+            /// declaration.
             #[inline]
             pub fn values(self) -> EnumValues<'btf> {
                 EnumValues::new(self.0)
@@ -98,7 +99,7 @@ pub struct EnumValues<'btf> {
     owner: Handle<'btf>,
     is_signed: bool,
     raw: RawValues<'btf>,
-    /// Of the next one from the front.
+    /// Index of the next value from the front.
     index: u32,
 }
 
@@ -187,7 +188,7 @@ impl<'btf> EnumValue<'btf> {
         self.owner.btf.name_at(self.name_off)
     }
 
-    /// The name, or no more than its first bytes, as many as `limit`: see
+    /// The name, or its first `limit` bytes: see
     /// [`Type::name_start`](crate::Type::name_start).
     #[must_use]
     pub fn name_start(self, limit: usize) -> Name<'btf> {
@@ -214,20 +215,20 @@ impl<'btf> EnumValue<'btf> {
         self.value
     }
 
-    /// Index among the values of its enumeration, counted from 0.
+    /// Index among the values of its enumeration, from 0.
     #[must_use]
     pub fn index(self) -> u32 {
         self.index
     }
 
-    /// The enumeration that declares it.
+    /// The enumeration that declares the value.
     #[must_use]
     pub fn enumeration(self) -> AnyEnum<'btf> {
         AnyEnum(self.owner)
     }
 }
 
-/// The same value of the same enumeration.
+/// Equal if it is the same value of the same enumeration.
 impl PartialEq for EnumValue<'_> {
     fn eq(&self, other: &Self) -> bool {
         (self.owner, self.index) == (other.owner, other.index)
@@ -256,8 +257,8 @@ impl fmt::Debug for EnumValue<'_> {
 }
 
 impl Btf {
-    /// The enumerator of this name, of whatever enumeration, nearest layer
-    /// first; [`EnumValue::enumeration`] is its type.
+    /// Finds the enumerator of this name in any enumeration, nearest layer
+    /// first. [`EnumValue::enumeration`] is its type.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -271,12 +272,12 @@ impl Btf {
     /// # }
     /// ```
     ///
-    /// Cost: a look at each enumerator.
+    /// Cost: each enumerator is visited.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchEnumerator`], or [`Error::AmbiguousEnumerator`] if the
-    /// nearest BTF that has any has several.
+    /// [`Error::NoSuchEnumerator`]; [`Error::AmbiguousEnumerator`] if the
+    /// nearest layer that has any has several.
     pub fn find_enumerator(&self, name: impl AsRef<[u8]>) -> Result<EnumValue<'_>, Error> {
         let name = name.as_ref();
         for layer in self.layer().layers() {
@@ -293,8 +294,8 @@ impl Btf {
         Err(Error::NoSuchEnumerator { name: name.into() })
     }
 
-    /// All enumerators of this name, own ones and then those of the base, each
-    /// by rising id of their enumeration.
+    /// Finds all enumerators of this name: own ones, then those of the base,
+    /// each by ascending id of their enumeration.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -314,7 +315,7 @@ impl Btf {
 }
 
 impl Layer {
-    /// Enumerators of own types by their name.
+    /// Iterates over the enumerators of own types with this name.
     fn enumerators<'btf, 'n>(&'btf self, name: &'n [u8]) -> impl Iterator<Item = EnumValue<'btf>> + use<'btf, 'n> {
         let mut sought = Sought::new(name);
         let values = self.types().filter_map(AnyEnum::of).flat_map(AnyEnum::values);

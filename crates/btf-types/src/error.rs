@@ -31,9 +31,7 @@ pub enum Error {
     #[error(transparent)]
     Format(#[from] btf_format::Error),
     /// Split BTF, such as a kernel module's, was opened on its own.
-    #[error(
-        "split BTF without its base (the string section does not begin with an empty string): open it with its base"
-    )]
+    #[error("split BTF, as its string section does not begin with an empty string: open it with its base")]
     SplitWithoutBase,
     /// Split BTF and its base have different byte orders.
     #[error("the split BTF is {split}, but its base is {base}")]
@@ -147,7 +145,7 @@ pub enum Error {
     StringNotMapped {
         /// The string, or its first 256 bytes.
         string: OwnedName,
-        /// Its offset in the old BTF in bytes.
+        /// Offset of the string in the old BTF in bytes.
         offset: u32,
     },
     /// A CO-RE relocation has an invalid access string.
@@ -177,18 +175,18 @@ pub enum Error {
     #[error("the new base has no matching type for {} {name}", kind_or_type(.kind))]
     #[non_exhaustive]
     NoCounterpart {
-        /// Its kind.
+        /// Kind of the type.
         kind: Option<Kind>,
-        /// Its name.
+        /// Name of the type.
         name: OwnedName,
     },
     /// Several types of the new base match a type of the distilled base.
     #[error("the new base has several matching types for {} {name} (ids {})", kind_or_type(.kind), List(.ids))]
     #[non_exhaustive]
     SeveralCounterparts {
-        /// Its kind.
+        /// Kind of the type.
         kind: Option<Kind>,
-        /// Its name.
+        /// Name of the type.
         name: OwnedName,
         /// The ids in the new base, ascending.
         ids: Vec<u32>,
@@ -198,7 +196,7 @@ pub enum Error {
     #[error("the string at offset {offset} of the distilled base is not the name of a type")]
     #[non_exhaustive]
     NoCounterpartString {
-        /// Its offset in bytes.
+        /// Offset of the string in bytes.
         offset: u32,
     },
     /// Split BTF was added to a collection with another base.
@@ -398,7 +396,7 @@ mod tests {
 
     #[test]
     fn messages_stand_alone() {
-        let btf = Btf::parse(&include_bytes!("../doc/socket.btf")[..]).unwrap();
+        let btf = Btf::parse(&include_bytes!("../doc/kernel.btf")[..]).unwrap();
         let of = |name: &str| TypeRef::from(btf.find_first::<Type<'_>>(name).unwrap());
         let structs = <Struct<'_> as crate::View>::KINDS;
         let mut messages = Messages::new(env!("CARGO_MANIFEST_DIR"));
@@ -462,7 +460,7 @@ mod tests {
 
     #[test]
     fn types_are_named_as_far_as_they_can_be() {
-        let btf = Btf::parse(&include_bytes!("../doc/socket.btf")[..]).unwrap();
+        let btf = Btf::parse(&include_bytes!("../doc/kernel.btf")[..]).unwrap();
         let list_head = btf.find::<Struct<'_>>("list_head").unwrap();
         let show = |ty: Type<'_>| alloc::format!("{}", TypeRef::from(ty));
         assert_eq!(show(list_head.into()), alloc::format!("STRUCT list_head (type {})", list_head.id()));

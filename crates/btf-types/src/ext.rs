@@ -1,5 +1,5 @@
-//! `.BTF.ext`: functions, source lines and CO-RE relocations of a BPF object's
-//! instructions, by program section.
+//! `.BTF.ext`: func_info, line_info and CO-RE relocations of a BPF object, by
+//! program section.
 //!
 //! Source: `Documentation/bpf/btf.rst`, ".BTF.ext section".
 
@@ -19,20 +19,20 @@ use crate::{
     layer::Layer,
 };
 
-/// The most numbers that an access string can have.
+/// Maximum number of numbers in an access string.
 ///
 /// Source: `BPF_CORE_SPEC_MAX_LEN` in `tools/lib/bpf/relo_core.c`.
 const ACCESS_LEN: usize = 64;
-/// The most bytes that such a string can have: each number has 10 digits at
-/// most, and a colon or the end after it.
+/// Maximum number of bytes of an access string: 10 digits for each number, and
+/// a colon or the end after it.
 const ACCESS_BYTES: usize = ACCESS_LEN * 11;
 
 /// Contents of a `.BTF.ext` section, checked against the `.BTF` section of the
 /// same object, which has its types and strings.
 ///
-/// All offsets of instructions are in **bytes** from the start of the program
-/// section, as in the object file. (BPF_PROG_LOAD takes function and line
-/// infos in units of 8 bytes.)
+/// All instruction offsets are in **bytes** from the start of the program
+/// section, as in the object file. (BPF_PROG_LOAD takes func_info and line_info
+/// in units of 8 bytes.)
 ///
 /// ```
 /// # fn main() -> Result<(), btf_types::Error> {
@@ -53,18 +53,18 @@ const ACCESS_BYTES: usize = ACCESS_LEN * 11;
 /// ```
 #[derive(Clone)]
 pub struct BtfExt {
-    /// In native byte order.
+    /// The blob, in native byte order.
     blob: Bytes,
     btf: Btf,
     index: Arc<Index>,
 }
 
 impl BtfExt {
-    /// Opens `.BTF.ext`, of either byte order, with the `.BTF` of the same
+    /// Opens `.BTF.ext` of either byte order, with the `.BTF` of the same
     /// object.
     ///
-    /// Of records that are longer than those this library knows the rest is
-    /// ignored. A header of 24 bytes, from before CO-RE, means no relocations.
+    /// Unknown fields at the end of records are ignored. A header of 24 bytes,
+    /// from before CO-RE, means that there are no relocations.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl BtfExt {
         Self::from_native(blob, btf)
     }
 
-    /// Opens `.BTF.ext` in native byte order, whatever order the object has.
+    /// Opens `.BTF.ext` in native byte order, whatever the order of the object.
     pub(crate) fn from_native(blob: Bytes, btf: &Btf) -> Result<Self, Error> {
         let raw = RawBtfExt::parse(&blob)?;
         let checks = Checks { btf: btf.layer() };
@@ -105,7 +105,7 @@ impl BtfExt {
         Ok(Self { blob, btf: btf.clone(), index })
     }
 
-    /// The `.BTF` that this was opened with.
+    /// The `.BTF` with which this was opened.
     #[must_use]
     pub fn btf(&self) -> &Btf {
         &self.btf
@@ -117,48 +117,51 @@ impl BtfExt {
         &self.blob
     }
 
-    /// A copy of the blob in the given byte order.
+    /// Returns a copy of the blob in the given byte order.
     ///
     /// # Errors
     ///
-    /// Those of [`btf_format::convert_ext`]: if the header or a record is longer
-    /// than those this library knows and has data there.
+    /// Those of [`btf_format::convert_ext`]: if the header or a record has
+    /// unknown fields that are not zero.
     pub fn to_bytes(&self, byte_order: ByteOrder) -> Result<Vec<u8>, Error> {
         let mut bytes = self.blob.to_vec();
         raw::convert_ext(&mut bytes, byte_order)?;
         Ok(bytes)
     }
 
-    /// Functions, lines and relocations of the program section (ELF section)
-    /// with this name; `None` if there are none.
+    /// Returns the records of the program section (ELF section) with this name;
+    /// `None` if there are none.
     #[must_use]
     pub fn section(&self, name: impl AsRef<[u8]>) -> Option<ExtSection<'_>> {
         let number = self.index.section(name.as_ref(), self.btf.layer())?;
         Some(ExtSection { ext: self, number })
     }
 
-    /// All program sections, each once, in the order in which the blob first
-    /// names them.
+    /// Iterates over all program sections, each once, in the order in which the
+    /// blob first names them.
     pub fn sections(&self) -> ExtSections<'_> {
         ExtSections { ext: self, next: 0 }
     }
 
-    /// The functions of all program sections, in the order of the blob.
+    /// Iterates over the functions of all program sections, in the order of the
+    /// blob.
     pub fn func_infos(&self) -> FuncInfos<'_> {
         FuncInfos { ext: self, records: self.index.records(InfoKind::Func, None) }
     }
 
-    /// The source lines of all program sections, in the order of the blob.
+    /// Iterates over the source lines of all program sections, in the order of
+    /// the blob.
     pub fn line_infos(&self) -> LineInfos<'_> {
         LineInfos { ext: self, records: self.index.records(InfoKind::Line, None) }
     }
 
-    /// The CO-RE relocations of all program sections, in the order of the blob.
+    /// Iterates over the CO-RE relocations of all program sections, in the
+    /// order of the blob.
     pub fn core_relos(&self) -> CoreRelos<'_> {
         CoreRelos { ext: self, records: self.index.records(InfoKind::Relo, None) }
     }
 
-    /// The bytes from a position on.
+    /// Returns the bytes from a position on.
     fn bytes_at(&self, at: usize) -> &[u8] {
         self.blob.get(at..).unwrap_or_default()
     }
@@ -168,7 +171,7 @@ impl<'a> IntoIterator for &'a BtfExt {
     type Item = ExtSection<'a>;
     type IntoIter = ExtSections<'a>;
 
-    /// The program sections, see [`BtfExt::sections`].
+    /// Iterates over the program sections: see [`BtfExt::sections`].
     fn into_iter(self) -> ExtSections<'a> {
         self.sections()
     }
@@ -186,7 +189,7 @@ impl fmt::Debug for BtfExt {
     }
 }
 
-/// The checks when `.BTF.ext` is opened.
+/// Checks made when `.BTF.ext` is opened.
 struct Checks<'a> {
     btf: &'a Layer,
 }
@@ -210,8 +213,8 @@ impl Checks<'_> {
         }
     }
 
-    /// Thousands of relocations can share one string of megabytes: no more of it
-    /// is looked at than an access string can have.
+    /// Thousands of relocations can share one string of megabytes. Only as many
+    /// bytes are read as an access string can have.
     fn access(&self, section: u32, relo: &raw::CoreRelo) -> Result<(), Error> {
         let tail = self.btf.string_at(relo.access_str_off());
         let start = tail.get(..ACCESS_BYTES).unwrap_or(tail);
@@ -229,14 +232,14 @@ impl Checks<'_> {
     }
 }
 
-/// A decimal number of at most 31 bits.
+/// Parses a decimal number of at most 31 bits.
 fn parse_number(digits: &[u8]) -> Option<u32> {
     let text = core::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?;
     text.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok())
 }
 
-/// Program section (ELF section with instructions): its functions, lines and
-/// relocations.
+/// Program section (ELF section with instructions), with its functions, source
+/// lines and relocations.
 #[derive(Clone, Copy)]
 pub struct ExtSection<'a> {
     ext: &'a BtfExt,
@@ -250,14 +253,14 @@ impl<'a> ExtSection<'a> {
         self.ext.btf.layer().name_at(self.ext.index.name_off(self.number))
     }
 
-    /// Position in the order of [`BtfExt::sections`].
+    /// Index in the order of [`BtfExt::sections`].
     #[must_use]
     pub fn index(self) -> usize {
         self.number as usize
     }
 
-    /// The functions that begin in the section, by rising offset as compilers
-    /// write them.
+    /// Iterates over the functions that begin in the section, by ascending
+    /// offset as compilers write them.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -277,7 +280,7 @@ impl<'a> ExtSection<'a> {
         FuncInfos { ext: self.ext, records: self.ext.index.records(InfoKind::Func, Some(self.number)) }
     }
 
-    /// The source lines of the section's instructions, by rising offset as
+    /// Iterates over the source lines of the section, by ascending offset as
     /// compilers write them.
     ///
     /// ```
@@ -297,8 +300,8 @@ impl<'a> ExtSection<'a> {
         LineInfos { ext: self.ext, records: self.ext.index.records(InfoKind::Line, Some(self.number)) }
     }
 
-    /// The CO-RE relocations of the section's instructions, by rising offset as
-    /// compilers write them.
+    /// Iterates over the CO-RE relocations of the section, by ascending offset
+    /// as compilers write them.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -346,7 +349,7 @@ impl fmt::Debug for ExtSection<'_> {
     }
 }
 
-/// Iterator over the program sections of `.BTF.ext`, see [`BtfExt::sections`].
+/// Iterator over the program sections of `.BTF.ext`: see [`BtfExt::sections`].
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ExtSections<'a> {
@@ -375,7 +378,7 @@ impl<'a> Iterator for ExtSections<'a> {
 impl ExactSizeIterator for ExtSections<'_> {}
 impl FusedIterator for ExtSections<'_> {}
 
-/// Defines the kinds of records, and iterators over them.
+/// Defines the kinds of records and the iterators over them.
 macro_rules! infos {
     ($(
         $(#[$doc:meta])* $name:ident $({ $field:ident: $ty:ty = $find:path })?,
@@ -456,24 +459,23 @@ macro_rules! infos {
 }
 
 infos! {
-    /// A function, and where it begins.
+    /// Function and the offset at which it begins.
     FuncInfo { func: Func<'a> = find_func },
-    /// Iterator over functions, see [`ExtSection::func_infos`].
+    /// Iterator over functions: see [`ExtSection::func_infos`].
     FuncInfos;
 
-    /// The source line of an instruction.
+    /// Source line of an instruction.
     LineInfo,
-    /// Iterator over source lines, see [`ExtSection::line_infos`].
+    /// Iterator over source lines: see [`ExtSection::line_infos`].
     LineInfos;
 
-    /// A CO-RE relocation: an instruction that is to be adapted to the kernel
-    /// that it is loaded into.
+    /// CO-RE relocation: an instruction to adapt to the kernel that loads it.
     CoreRelo,
-    /// Iterator over CO-RE relocations, see [`ExtSection::core_relos`].
+    /// Iterator over CO-RE relocations: see [`ExtSection::core_relos`].
     CoreRelos;
 }
 
-/// The function of a function info, which was checked to be one.
+/// Returns the function of a func_info record, which was checked to be one.
 fn find_func<'a>(ext: &'a BtfExt, raw: &raw::FuncInfo) -> Option<Func<'a>> {
     match ext.btf.layer().type_at(raw.type_id()) {
         Some(Type::Func(func)) => Some(func),
@@ -511,7 +513,7 @@ impl<'a> LineInfo<'a> {
         self.ext.btf.layer().name_at(self.raw.line_off())
     }
 
-    /// The number of the line, from 1; 0 for instructions of no line.
+    /// The number of the line, from 1; 0 if the instruction has no line.
     #[must_use]
     pub fn line(self) -> u32 {
         self.raw.line()
@@ -537,7 +539,7 @@ impl<'a> CoreRelo<'a> {
         self.raw.kind().into()
     }
 
-    /// The local type: as the program was compiled with it.
+    /// The local type, with which the program was compiled.
     #[must_use]
     pub fn ty(self) -> Type<'a> {
         self.ext.btf.layer().type_of(self.raw.type_id())
@@ -549,10 +551,9 @@ impl<'a> CoreRelo<'a> {
         self.ext.btf.layer().name_at(self.raw.access_str_off())
     }
 
-    /// The numbers of the access string, at least one and at most 64. Of a
-    /// field, first an index as of an array of the type, then for each level
-    /// the number of the member or element; of an enumerator its number; of a
-    /// type 0.
+    /// Iterates over the numbers of the access string, 1 to 64 of them. For a
+    /// field: an index as into an array of the type, then the index of a member
+    /// or element for each level. For an enumerator: its index. For a type: 0.
     pub fn access(self) -> impl Iterator<Item = u32> + use<'a> {
         self.access_string().as_bytes().split(|&byte| byte == b':').filter_map(parse_number)
     }

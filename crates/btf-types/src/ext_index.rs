@@ -1,9 +1,9 @@
 //! Index of `.BTF.ext`: the blocks of each program section.
 //!
-//! Blocks refer to their section by the offset of its name. Each offset is
-//! looked at once, however many blocks have it, and all names together are
-//! charged to a budget: so thousands of blocks whose names share one long
-//! string cost no more than the file has bytes.
+//! Blocks refer to their section by the offset of its name. Each offset is read
+//! once, however many blocks have it, and all names are charged to one budget.
+//! So thousands of blocks that share a long name cost no more than the bytes of
+//! the file.
 
 use alloc::{vec, vec::Vec};
 use core::cmp::Ordering;
@@ -26,24 +26,24 @@ const KINDS: usize = 3;
 /// End of a chain of blocks.
 const NONE: u32 = u32::MAX;
 
-/// What was learned of `.BTF.ext` when it was opened.
+/// Index of `.BTF.ext`, made when it is opened.
 #[derive(Debug)]
 pub(crate) struct Index {
     /// All blocks in the order of the file, which is by kind.
     blocks: Vec<Block>,
-    /// Of each kind: all of its records.
+    /// All records of each kind.
     all: [Chain; KINDS],
-    /// Of each kind: bytes of a record.
+    /// Bytes of a record of each kind.
     rec_sizes: [usize; KINDS],
     /// Program sections in the order in which the file first names them.
     sections: Vec<SectionEntry>,
-    /// The numbers of the sections in the order of their names.
+    /// Indices of the sections, sorted by name.
     by_name: Vec<u32>,
 }
 
 #[derive(Debug)]
 struct Block {
-    /// The number of the section.
+    /// Index of the section.
     section: u32,
     /// The next block of the same section and kind.
     next: u32,
@@ -59,7 +59,7 @@ struct SectionEntry {
     chains: [Chain; KINDS],
 }
 
-/// Blocks of one kind, and the number of their records.
+/// Blocks of one kind, with the number of their records.
 #[derive(Debug, Clone, Copy)]
 struct Chain {
     first: u32,
@@ -112,14 +112,14 @@ impl Index {
         self.sections.get(section as usize).map_or(0, |section| section.name_off)
     }
 
-    /// The section with this name.
+    /// Returns the section with this name.
     pub(crate) fn section(&self, name: &[u8], btf: &Layer) -> Option<u32> {
         let compare = |&section: &u32| compare_name(btf.string_at(self.name_off(section)), name);
         let place = self.by_name.binary_search_by(compare).ok()?;
         self.by_name.get(place).copied()
     }
 
-    /// The records of a kind: of one section, or all.
+    /// Iterates over the records of a kind, of one section or of all.
     pub(crate) fn records(&self, kind: InfoKind, section: Option<u32>) -> Records<'_> {
         let chains = match section {
             Some(section) => self.sections.get(section as usize).map_or(&self.all, |section| &section.chains),
@@ -145,7 +145,7 @@ fn kind_of(section: Section) -> InfoKind {
     }
 }
 
-/// Iterator over positions of records: the number of the section, and the
+/// Iterator over positions of records: the index of the section, and the
 /// position in the blob.
 #[derive(Debug, Clone)]
 pub(crate) struct Records<'a> {
@@ -153,7 +153,7 @@ pub(crate) struct Records<'a> {
     rec_size: usize,
     is_one_section: bool,
     block: u32,
-    /// Records of the block that were yielded.
+    /// Number of records of the block that were yielded.
     within: u32,
     left: u32,
 }
@@ -178,17 +178,16 @@ impl Iterator for Records<'_> {
     }
 }
 
-/// The names of sections.
+/// Names of sections.
 struct Names<'a> {
-    /// Each offset once, rising.
+    /// Distinct offsets, ascending.
     offsets: Vec<u32>,
-    /// The name at each of them.
+    /// Name at each offset.
     names: Vec<&'a [u8]>,
 }
 
 impl<'a> Names<'a> {
-    /// Reads the names, within a budget that is in proportion to the bytes
-    /// there are.
+    /// Reads the names, within a budget in proportion to the size of the blob.
     fn new(name_offs: &[u32], btf: &'a Layer, blob_len: usize) -> Result<Self, Error> {
         let mut offsets = name_offs.to_vec();
         offsets.sort_unstable();
@@ -207,13 +206,13 @@ impl<'a> Names<'a> {
     }
 
     /// Numbers the sections in the order in which the blocks name them, and
-    /// tells each block the number of its section. Returns the sections, and
-    /// their numbers in the order of their names.
+    /// stores its section in each block. Returns the sections, and their
+    /// indices sorted by name.
     fn number(&self, name_offs: &[u32], blocks: &mut [Block]) -> (Vec<SectionEntry>, Vec<u32>) {
         let name = |place: u32| self.names.get(place as usize).copied().unwrap_or_default();
         let mut by_name: Vec<u32> = (0..self.offsets.len() as u32).collect();
         by_name.sort_unstable_by(|&a, &b| name(a).cmp(name(b)));
-        // Of offsets of equal names, one stands for all.
+        // One of the offsets of equal names represents all of them.
         let mut first_of = vec![0; self.offsets.len()];
         let mut previous = None;
         by_name.retain(|&place| {
@@ -245,8 +244,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Compares the string that `tail` begins with to a name without NUL, in time
-/// that the name's length bounds.
+/// Compares the string at the start of `tail` to a name without NUL, in time
+/// bounded by the length of the name.
 fn compare_name(tail: &[u8], name: &[u8]) -> Ordering {
     let start = tail.get(..name.len() + 1).unwrap_or(tail);
     let len = memchr::memchr(0, start).unwrap_or(start.len());

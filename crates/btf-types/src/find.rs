@@ -1,4 +1,4 @@
-//! Questions by name.
+//! Queries by name.
 
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
@@ -7,12 +7,12 @@ use core::ops::ControlFlow;
 use crate::Type;
 use crate::{Btf, Error, Name, View, layer::Layer, names::Sought};
 
-/// How long a name may be to be looked at where all are, in bytes. A million
-/// types may share one of megabytes.
+/// Maximum length in bytes of names that are searched. A million types may
+/// share a name of megabytes.
 #[cfg(feature = "regex")]
 const LONGEST: usize = 4096;
 
-/// The name; empty if it is too long to be looked at.
+/// Returns the name; empty if it is too long to be searched.
 #[cfg(feature = "regex")]
 #[inline]
 fn short_name(ty: Type<'_>) -> Name<'_> {
@@ -24,7 +24,7 @@ fn short_name(ty: Type<'_>) -> Name<'_> {
 }
 
 impl Btf {
-    /// The type of this name and kind, the nearest there is: an own one, or
+    /// Finds the type of this name and kind in the nearest layer: an own type,
     /// else one of the base.
     ///
     /// ```
@@ -41,18 +41,16 @@ impl Btf {
     /// # }
     /// ```
     ///
-    /// What has no name, as many enumerations and structs, is not found by an
-    /// empty one: [`Btf::types`] has it, and [`Btf::find_enumerator`] finds an
-    /// enumeration by what it declares.
+    /// Anonymous types are not found by an empty name. [`Btf::types`] includes
+    /// them, and [`Btf::find_enumerator`] finds an enumeration by its values.
     ///
-    /// Cost: some tens of nanoseconds, after the first question by name: that
-    /// one makes an index and keeps it, one for functions and one for everything
-    /// else. Of a kernel's BTF both together take less than a millisecond and half
-    /// a megabyte.
+    /// Cost: tens of nanoseconds. The first query by name makes an index and
+    /// keeps it: one for functions, and one for all other types. For a kernel's
+    /// BTF, both together take less than a millisecond and half a megabyte.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchName`], or [`Error::Ambiguous`] if the nearest BTF that
+    /// [`Error::NoSuchName`]; [`Error::Ambiguous`] if the nearest layer that
     /// has any has several.
     pub fn find<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Result<K, Error> {
         let name = name.as_ref();
@@ -83,8 +81,8 @@ impl Btf {
         Err(Error::NoSuchName { name: name.into(), kinds: K::KINDS })
     }
 
-    /// The type of this name and kind with the lowest id, of the base before
-    /// own ones: libbpf's answer (`btf__find_by_name_kind`).
+    /// Finds the type of this name and kind with the lowest id, in the base
+    /// before own types: libbpf's answer (`btf__find_by_name_kind`).
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -100,20 +98,20 @@ impl Btf {
     pub fn find_first<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Option<K> {
         let mut sought = Sought::new(name.as_ref());
         let mut found = None;
-        // The last layer to find anything is the lowest.
+        // The last layer that has any is the lowest.
         for layer in self.layer().layers() {
             found = layer.first_named(&mut sought).or(found);
         }
         found
     }
 
-    /// The own type of this name and kind with the lowest id.
+    /// Finds the own type of this name and kind with the lowest id.
     pub(crate) fn find_first_own<'btf, K: View<'btf>>(&'btf self, name: &[u8]) -> Option<K> {
         self.layer().first_named(&mut Sought::new(name))
     }
 
-    /// All types of this name and kind, own ones and then those of the base,
-    /// each by rising id. [`Btf::layer_of`] tells whose each of them is.
+    /// Finds all types of this name and kind: own types, then those of the
+    /// base, each by ascending id. [`Btf::layer_of`] returns the owner of each.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -136,7 +134,7 @@ impl Btf {
         all
     }
 
-    /// All own types of this name and kind, by rising id.
+    /// Finds all own types of this name and kind, by ascending id.
     #[must_use]
     pub fn find_own<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Vec<K> {
         let mut all = Vec::new();
@@ -144,8 +142,8 @@ impl Btf {
         all
     }
 
-    /// All types whose essential name is this one, which is what CO-RE goes
-    /// by: `foo` finds `foo`, `foo___v2` and `foo___old`. In the order of
+    /// Finds all types with this essential name, by which CO-RE matches: `foo`
+    /// finds `foo`, `foo___v2` and `foo___old`. In the order of
     /// [`Btf::find_all`].
     ///
     /// ```
@@ -162,8 +160,8 @@ impl Btf {
     /// # }
     /// ```
     ///
-    /// Cost: up to that of two [`Btf::find_all`]; the first call for each layer
-    /// searches the strings for names with a flavor, and indexes these.
+    /// Cost: at most that of two [`Btf::find_all`]. The first call for each
+    /// layer searches the strings for names with a flavor, and indexes them.
     #[must_use]
     pub fn find_flavors<'btf, K: View<'btf>>(&'btf self, essential: impl AsRef<[u8]>) -> Vec<K> {
         let (mut essential, mut all) = (Sought::new(essential.as_ref()), Vec::new());
@@ -173,7 +171,7 @@ impl Btf {
         all
     }
 
-    /// All own types whose essential name is this one, by rising id.
+    /// Finds all own types with this essential name, by ascending id.
     #[must_use]
     pub fn find_own_flavors<'btf, K: View<'btf>>(&'btf self, essential: impl AsRef<[u8]>) -> Vec<K> {
         let mut all = Vec::new();
@@ -181,9 +179,9 @@ impl Btf {
         all
     }
 
-    /// All types whose name a regular expression matches, of any kind, own
-    /// ones and then those of the base, each by rising id. Names of more than
-    /// 4,096 bytes are passed over: no kernel allows more than 512.
+    /// Finds all types of any kind whose name matches a regular expression: own
+    /// types, then those of the base, each by ascending id. Names of more than
+    /// 4,096 bytes are skipped: kernels allow at most 512.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -199,8 +197,8 @@ impl Btf {
     /// ```
     #[cfg(feature = "regex")]
     pub fn find_matching<'btf>(&'btf self, regex: &regex::bytes::Regex) -> impl Iterator<Item = Type<'btf>> {
-        // Long names are looked at once for each place in the strings, however
-        // many types share them.
+        // Long names are matched once for each string offset, however many
+        // types share them.
         let mut known = alloc::collections::BTreeMap::new();
         self.layers().flat_map(Btf::types).filter(move |ty| {
             let name = short_name(*ty);
@@ -213,8 +211,8 @@ impl Btf {
         })
     }
 
-    /// Whether own types are sorted by name, as in kernels since 7.0. Nothing
-    /// in the file says so; it is looked at, once.
+    /// Returns `true` if the own types are sorted by name, as in kernels since
+    /// 7.0. The file does not record it: the first call tests all names.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -243,7 +241,7 @@ impl Layer {
         });
     }
 
-    /// The own type of this name with the lowest id.
+    /// Returns the own type of this name with the lowest id.
     fn first_named<'btf, K: View<'btf>>(&'btf self, sought: &mut Sought<'_>) -> Option<K> {
         let mut first = None;
         self.named(sought, K::KINDS, |handle| {
@@ -253,7 +251,7 @@ impl Layer {
         first
     }
 
-    /// Adds the own types of this name, by rising id.
+    /// Adds the own types of this name, by ascending id.
     fn add_named<'btf, K: View<'btf>>(&'btf self, sought: &mut Sought<'_>, all: &mut Vec<K>) {
         let many = self.many_named(sought.name, K::KINDS);
         if all.is_empty() {
@@ -264,7 +262,7 @@ impl Layer {
         self.each_named(sought, |found| all.push(found));
     }
 
-    /// Adds the own types whose essential name this is, by rising id.
+    /// Adds the own types with this essential name, by ascending id.
     pub(crate) fn add_flavors<'btf, K: View<'btf>>(&'btf self, essential: &mut Sought<'_>, all: &mut Vec<K>) {
         let first = all.len();
         if Name::new(essential.name).flavor().is_none() {

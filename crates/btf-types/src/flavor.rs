@@ -1,37 +1,37 @@
-//! Flavors: `foo___v2` is a flavor of `foo`, which CO-RE takes for the same.
+//! Flavors: `foo___v2` is a flavor of `foo`, and CO-RE treats both as one type.
 //!
-//! Few names have one. So that not all names have to be searched for it, the
-//! string section is, once, for the `___` that separates them.
+//! Few names have one. The string section is searched once for the separator
+//! `___`, so that queries need not search all names.
 //!
 //! Source: `bpf_core_essential_name_len` in `tools/lib/bpf/relo_core.c`.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-/// The strings of one layer that have a flavor.
+/// Strings of one layer that have a flavor.
 pub(crate) struct FlavorStrings {
-    /// By where they begin.
+    /// Sorted by start.
     strings: Box<[FlavorString]>,
-    /// A bit for each [`BLOCK`] of the section in which such a string lies: most
-    /// names are told by it not to be one.
+    /// One bit for each [`BLOCK`] of the section that contains such a string.
+    /// It rules out most names.
     blocks: Box<[u64]>,
 }
 
-/// All names that begin in this range have the flavor that follows it.
+/// All names that begin in this range have the flavor after it.
 struct FlavorString {
     start: u32,
-    /// Where the separator is.
+    /// Offset of the separator.
     end: u32,
 }
 
-/// Bytes of the section for one bit.
+/// Bytes of the section per bit.
 const BLOCK: u32 = 64;
 
 impl FlavorStrings {
     /// Searches a string section.
     pub(crate) fn new(section: &[u8]) -> Self {
         let mut strings: Vec<FlavorString> = Vec::new();
-        // Each byte is looked at once, however many separators a string has: the
-        // last of them counts.
+        // Each byte is read once, however many separators a string has: the
+        // last one counts.
         for at in memchr::memmem::find_iter(section, "___").filter(|&at| is_separator(section, at)) {
             let searched = strings.last().map_or(0, |last| last.end as usize);
             let between = section.get(searched..at).unwrap_or_default();
@@ -54,8 +54,8 @@ impl FlavorStrings {
         Self { strings: strings.into_boxed_slice(), blocks: blocks.into_boxed_slice() }
     }
 
-    /// Where the essential name of the name at an offset of the section ends, if
-    /// that has a flavor.
+    /// Returns the end of the essential name of the name at an offset, if it
+    /// has a flavor.
     #[inline]
     pub(crate) fn end_of_essential(&self, offset: u32) -> Option<u32> {
         let block = offset / BLOCK;
@@ -70,7 +70,7 @@ impl FlavorStrings {
     }
 }
 
-/// Whether the `___` there has something other than `_` on both sides.
+/// Returns `true` if the `___` has a character other than `_` on both sides.
 fn is_separator(section: &[u8], at: usize) -> bool {
     let is_other = |byte: Option<&u8>| byte.is_some_and(|byte| !matches!(byte, 0 | b'_'));
     is_other(at.checked_sub(1).and_then(|before| section.get(before))) && is_other(section.get(at + 3))

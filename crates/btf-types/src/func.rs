@@ -1,4 +1,4 @@
-//! FUNC, FUNC_PROTO, and parameters.
+//! Functions: FUNC, FUNC_PROTO, and parameters.
 //!
 //! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_FUNC`" and
 //! "`BTF_KIND_FUNC_PROTO`".
@@ -20,7 +20,7 @@ views! {
 }
 
 referring! {
-    /// What the function returns.
+    /// The return type.
     FuncProto.return_type;
 }
 
@@ -50,14 +50,14 @@ impl<'btf> Func<'btf> {
         FuncProto(proto.unwrap_or(self.0))
     }
 
-    /// The parameters, those of [`Func::proto`].
+    /// Iterates over the parameters of [`Func::proto`].
     #[inline]
     pub fn params(self) -> Params<'btf> {
         self.proto().params()
     }
 
-    /// DECL_TAGs of a parameter, by its [`Param::index`]. (They belong to the
-    /// function: other functions share its prototype, and not its tags.)
+    /// DECL_TAGs of the parameter with this [`Param::index`]. (They belong to
+    /// the function: others can share its prototype, but not its tags.)
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -84,14 +84,14 @@ impl<'btf> Func<'btf> {
 }
 
 impl<'btf> FuncProto<'btf> {
-    /// The parameters, in the order of their declaration. For `...` there is
-    /// one too, the last, which [`Param::is_vararg`].
+    /// Iterates over the parameters, in the order of declaration. The last one
+    /// stands for `...` if [`Param::is_vararg`].
     #[inline]
     pub fn params(self) -> Params<'btf> {
         Params::new(self.0)
     }
 
-    /// Whether the parameters end with `...`.
+    /// Returns `true` if the parameters end with `...`.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -123,8 +123,8 @@ named! {
 }
 
 impl<'btf> Param<'btf> {
-    /// Whether this stands for `...`: it has neither name nor type. (It means
-    /// that only of the last parameter.)
+    /// Returns `true` if this stands for `...`: it has neither name nor type.
+    /// (Only meaningful for the last parameter.)
     #[must_use]
     pub fn is_vararg(self) -> bool {
         self.raw.type_id() == 0 && self.owner.btf.string_at(self.raw.name_off()).first() == Some(&0)

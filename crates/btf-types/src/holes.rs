@@ -1,23 +1,23 @@
-//! Holes: what of a struct belongs to no member.
+//! Holes: parts of a struct that belong to no member.
 
 use alloc::vec::Vec;
 
 use crate::{Composite, Member, Struct, Union};
 
-/// Bits between the members of a struct that belong to none.
+/// Bits between members of a struct that belong to none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Hole {
-    /// The member before it, counted from 0; `None` if it is at the start.
+    /// Index of the member before it, from 0; `None` at the start.
     pub after: Option<u32>,
     /// Offset from the start of the struct in **bits**.
     pub bit_offset: u64,
-    /// Size in **bits**; no multiple of 8 if a bitfield is beside it.
+    /// Size in **bits**, not a multiple of 8 next to a bitfield.
     pub bits: u64,
 }
 
-/// Where a member begins and ends, in bits. One without a size, such as a
-/// flexible array, takes none.
+/// Returns the start and end of a member in bits. A member without a size, such
+/// as a flexible array, is empty.
 fn extent(member: Member<'_>) -> (u64, u64) {
     let start = u64::from(member.bit_offset());
     let bits = match member.bitfield_size() {
@@ -28,7 +28,7 @@ fn extent(member: Member<'_>) -> (u64, u64) {
 }
 
 impl Struct<'_> {
-    /// The holes, by rising offset; padding at the end is not one of them.
+    /// Returns the holes, by ascending offset, without the padding at the end.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -46,7 +46,8 @@ impl Struct<'_> {
     #[must_use]
     pub fn holes(self) -> Vec<Hole> {
         let mut extents: Vec<_> = self.members().map(|member| (extent(member), member.index())).collect();
-        // C has them in order; Rust, for one, has them not.
+        // C declares members in order of their offsets; Rust, for one, does
+        // not.
         extents.sort_by_key(|&((start, _), _)| start);
         let mut holes = Vec::new();
         let (mut end, mut after) = (0, None);
@@ -65,7 +66,7 @@ impl Struct<'_> {
 macro_rules! padding {
     ($($kind:ident)*) => {$(
         impl $kind<'_> {
-            /// What there is after the last member, in **bits**.
+            /// Size of the padding after the last member, in **bits**.
             #[must_use]
             pub fn padding(self) -> u64 {
                 let end = self.members().map(|member| extent(member).1).max().unwrap_or(0);
@@ -78,7 +79,7 @@ macro_rules! padding {
 padding!(Struct Union Composite);
 
 impl Composite<'_> {
-    /// The holes, see [`Struct::holes`]; a union has none.
+    /// Returns the holes: see [`Struct::holes`]. A union has none.
     #[must_use]
     pub fn holes(self) -> Vec<Hole> {
         if self.is_union() { Vec::new() } else { Struct(self.0).holes() }

@@ -1,4 +1,4 @@
-//! INT and FLOAT: what is made of bits.
+//! Integers and floating-point numbers: INT and FLOAT.
 //!
 //! Source: `Documentation/bpf/btf.rst`, "`BTF_KIND_INT`" and "`BTF_KIND_FLOAT`".
 
@@ -33,15 +33,15 @@ impl Int<'_> {
         data.copied().unwrap_or(raw::IntData::new(0))
     }
 
-    /// Width of the value in **bits**: 8 x [`Int::size`], but in bitfields as
-    /// they were written before Linux 5.0.
+    /// Width of the value in **bits**: 8 x [`Int::size`], except for bitfields
+    /// from before Linux 5.0.
     #[must_use]
     pub fn bits(self) -> u8 {
         self.data().bits()
     }
 
-    /// Where the value begins within its bytes, in **bits**: 0, but in
-    /// bitfields as they were written before Linux 5.0.
+    /// Offset of the value within its bytes in **bits**: 0, except for
+    /// bitfields from before Linux 5.0.
     #[must_use]
     pub fn bit_offset(self) -> u8 {
         self.data().offset()
@@ -53,26 +53,28 @@ impl Int<'_> {
         self.data().encoding()
     }
 
-    /// Whether the value is signed. (clang says so of `char`, pahole does not.)
+    /// Returns `true` if the value is signed. (clang marks `char` as signed,
+    /// pahole does not.)
     #[must_use]
     pub fn is_signed(self) -> bool {
         self.encoding().contains(IntEncoding::SIGNED)
     }
 
-    /// Whether it is marked as a character. Few producers do that.
+    /// Returns `true` if the integer is marked as a character. Few producers do
+    /// so.
     #[must_use]
     pub fn is_char(self) -> bool {
         self.encoding().contains(IntEncoding::CHAR)
     }
 
-    /// Whether it is a boolean.
+    /// Returns `true` for a boolean.
     #[must_use]
     pub fn is_bool(self) -> bool {
         self.encoding().contains(IntEncoding::BOOL)
     }
 
-    /// Whether the value fills its bytes, as in all BTF since Linux 5.0: if
-    /// not, a member of this type is a bitfield.
+    /// Returns `true` if the value fills its bytes, as in all BTF since Linux
+    /// 5.0. Members of other INTs are bitfields.
     #[must_use]
     pub fn is_regular(self) -> bool {
         self.data().is_regular(self.size())

@@ -1,4 +1,4 @@
-//! A layer: the types and strings of one BTF, and the way to the layers below.
+//! Layers: the types and strings of one BTF, with links to the layers below.
 
 use alloc::{boxed::Box, sync::Weak};
 use core::ops::Range;
@@ -12,47 +12,47 @@ use crate::{
     view::Handle,
 };
 
-/// One BTF, opened and checked, and the layers below it.
+/// One opened and checked BTF, with links to the layers below it.
 pub(crate) struct Layer {
-    /// The way from a view back to the BTF.
+    /// Reference from a view back to the BTF.
     pub(crate) this: Weak<Self>,
     /// The whole blob in native byte order.
     pub(crate) blob: Bytes,
-    /// Its type section.
+    /// Type section.
     types: Bytes,
-    /// Its string section.
+    /// String section.
     strings: Bytes,
-    /// Its layout section, or else that of the nearest layer below that has one.
+    /// Layout section, or that of the nearest layer below that has one.
     layout: Bytes,
-    /// Where in `types` the record of each own id begins.
+    /// Offset in `types` of the record of each own id.
     offsets: Box<[u32]>,
-    /// The first own id: 1, or the number of types of the base.
+    /// First own id: 1, or the number of types of the base.
     first_id: u32,
-    /// The first own string offset: 0, or the bytes of the base's strings.
+    /// First own string offset: 0, or the bytes of the base's strings.
     first_string: u32,
     pub(crate) header: Header,
     below: Option<Below>,
-    /// The byte order that the blob had before it was made native.
+    /// Byte order of the original blob.
     pub(crate) byte_order: ByteOrder,
-    /// Bytes of a pointer, as far as that is known.
+    /// Size of a pointer in bytes, if known.
     pub(crate) pointer_size: Option<u8>,
-    /// Whether there is an INT, here or below, that does not fill its bytes.
+    /// True if an INT, here or below, does not fill its bytes.
     irregular_ints: bool,
-    /// Whether all own types are of kinds 1 to 19.
+    /// True if all own types are of kinds 1 to 19.
     only_kinds: bool,
-    /// Made on the first question for it.
+    /// Tags by declaration, made on first use.
     pub(crate) names: Names,
     pub(crate) wide_align: WideAlign,
     tags: OnceBox<TagTable>,
 }
 
-/// The layers below one.
+/// Links to the layers below.
 struct Below {
     base: Btf,
-    /// A layer farther below: with these, the layer that owns an id is found in
-    /// a number of steps that is the logarithm of the depth.
+    /// A layer farther below. These links find the owner of an id in
+    /// logarithmic time.
     far: Btf,
-    /// The number of layers below.
+    /// Number of layers below.
     depth: u32,
 }
 
@@ -60,26 +60,26 @@ impl Below {
     fn new(base: &Btf) -> Self {
         let depth = |btf: &Btf| btf.layer().depth();
         let (near, further) = (far(base), far(far(base)));
-        // As the digits of a skew binary number: two jumps of one length are
-        // followed by one over both.
+        // Skew binary numbers: two jumps of equal length are followed by one
+        // over both.
         let is_carry = depth(base) - depth(near) == depth(near) - depth(further);
         let far = if is_carry { further } else { base };
         Self { base: base.clone(), far: far.clone(), depth: depth(base) + 1 }
     }
 }
 
-/// Where a jump from this layer leads; the lowest stays where it is.
+/// Target of the jump from this layer; the lowest layer points to itself.
 fn far(btf: &Btf) -> &Btf {
     btf.layer().below.as_ref().map_or(btf, |below| &below.far)
 }
 
 impl Drop for Layer {
-    /// One layer after the other, as a chain of them may be longer than the
-    /// stack is deep.
+    /// Drops one layer at a time: a recursive drop of a long chain would
+    /// overflow the stack.
     fn drop(&mut self) {
         let mut below = self.below.take();
         while let Some(Below { base, far, .. }) = below {
-            // `base` keeps it, or what leads to it.
+            // `base` keeps it alive, directly or indirectly.
             drop(far);
             below = base.into_layer().and_then(|mut layer| layer.below.take());
         }
@@ -87,7 +87,7 @@ impl Drop for Layer {
 }
 
 impl Layer {
-    /// Opens a blob in native byte order, which was `byte_order` before.
+    /// Opens a blob in native byte order; `byte_order` is the original order.
     pub(crate) fn open(
         blob: Bytes,
         base: Option<&Btf>,
@@ -130,23 +130,23 @@ impl Layer {
         })
     }
 
-    /// The BTF that this one continues.
+    /// The base of this layer.
     pub(crate) fn base(&self) -> Option<&Btf> {
         self.below.as_ref().map(|below| &below.base)
     }
 
-    /// The number of layers below this one.
+    /// Number of layers below this one.
     pub(crate) fn depth(&self) -> u32 {
         self.below.as_ref().map_or(0, |below| below.depth)
     }
 
-    /// This layer, its base, the base of that, and so on.
+    /// Iterates over this layer, its base, the base of that, and so on.
     pub(crate) fn layers(&self) -> impl Iterator<Item = &Self> {
         core::iter::successors(Some(self), |layer| layer.base().map(Btf::layer))
     }
 
-    /// The nearest of [`Layer::layers`] that `is_in` holds of, which then holds
-    /// of all layers below that one as well.
+    /// Returns the nearest of [`Layer::layers`] for which `is_in` holds. It
+    /// must then hold for all layers below.
     fn owner(&self, is_in: impl Fn(&Self) -> bool) -> Option<&Self> {
         let mut layer = self;
         while !is_in(layer) {
@@ -156,36 +156,36 @@ impl Layer {
         Some(layer)
     }
 
-    /// Own types, as [`Btf::types`].
+    /// Iterates over the own types, as [`Btf::types`].
     #[inline]
     pub(crate) fn types(&self) -> Types<'_> {
         Types::new(self, &self.types, &self.offsets, self.first_id)
     }
 
-    /// The number of own types.
+    /// Number of own types.
     pub(crate) fn own_count(&self) -> u32 {
         self.offsets.len() as u32
     }
 
-    /// The ids of own types.
+    /// Ids of the own types.
     pub(crate) fn own_ids(&self) -> Range<u32> {
         self.first_id..self.type_count()
     }
 
-    /// An own type by its number among own types, from 0.
+    /// Returns an own type by its index among own types.
     #[inline]
     pub(crate) fn own(&self, number: u32) -> Option<Handle<'_>> {
         let offset = *self.offsets.get(number as usize)?;
         Some(Handle { btf: self, offset, id: self.first_id + number })
     }
 
-    /// The record of each own type.
+    /// Iterates over the records of own types.
     pub(crate) fn own_records(&self) -> impl ExactSizeIterator<Item = TypeRecord> {
         let types: &[u8] = &self.types;
         self.offsets.iter().map(|&offset| record_in(types, offset))
     }
 
-    /// Bytes of a pointer, known or not.
+    /// Size of a pointer in bytes, with the default of 8.
     pub(crate) fn pointer_size(&self) -> u8 {
         self.pointer_size.unwrap_or(8)
     }
@@ -195,12 +195,12 @@ impl Layer {
         self.irregular_ints
     }
 
-    /// The tags of a declaration, or of one of its components.
+    /// Returns the tags of a declaration, or of one of its components.
     pub(crate) fn decl_tags(&self, target: u32, component: Option<u32>) -> DeclTags<'_> {
         self.tag_table().of(self, target, component)
     }
 
-    /// The tags of a declaration and of all of its components.
+    /// Returns the tags of a declaration and of all of its components.
     pub(crate) fn all_decl_tags(&self, target: u32) -> DeclTags<'_> {
         self.tag_table().of_all(self, target)
     }
@@ -209,7 +209,7 @@ impl Layer {
         self.tags.get_or_init(|| Box::new(TagTable::new(self.types())))
     }
 
-    /// Checks that of each own type the role of each word is known.
+    /// Checks that the roles of all words of all own types are known.
     #[inline]
     pub(crate) fn check_roles(&self) -> Result<(), Error> {
         if self.only_kinds { Ok(()) } else { self.check_each_role() }
@@ -224,10 +224,10 @@ impl Layer {
         Ok(())
     }
 
-    /// The type with this id, in this layer or the one that owns it.
+    /// Returns the type with this id, from the layer that owns it.
     ///
-    /// Inlined by force, like what it calls: then a caller who matches on the
-    /// result gets a comparison of the kind, and no `Type` is ever made.
+    /// Always inlined, with its callees: a caller that matches on the result
+    /// then compares kinds without making a `Type`.
     #[inline(always)]
     pub(crate) fn type_at(&self, id: u32) -> Option<Type<'_>> {
         match self.handle_at(id) {
@@ -237,7 +237,7 @@ impl Layer {
         }
     }
 
-    /// The same for an id that was checked at opening.
+    /// Returns the type with an id that was checked at opening.
     #[inline]
     pub(crate) fn type_of(&self, id: u32) -> Type<'_> {
         let ty = self.type_at(id);
@@ -245,7 +245,8 @@ impl Layer {
         ty.unwrap_or(Type::Void)
     }
 
-    /// The type with this id without asking for its kind; `None` for `void`.
+    /// Returns the handle of the type with this id, without reading its kind;
+    /// `None` for `void`.
     #[inline(always)]
     pub(crate) fn handle_at(&self, id: u32) -> Option<Handle<'_>> {
         let mut layer = self;
@@ -257,34 +258,34 @@ impl Layer {
         Some(Handle { btf: layer, offset: offset?, id })
     }
 
-    /// Where the record of an own id begins in the type section.
+    /// Offset of the record of an own id in the type section.
     #[inline]
     fn offset_of(&self, id: u32) -> Option<u32> {
         self.offsets.get(id.wrapping_sub(self.first_id) as usize).copied()
     }
 
-    /// The layer below that owns an id.
+    /// Returns the layer below that owns an id.
     #[cold]
     #[inline(never)]
     fn owner_of_id(&self, id: u32) -> Option<&Self> {
         self.owner(|layer| layer.first_id <= id)
     }
 
-    /// The record at an offset of the index.
+    /// Returns the record at an offset of the index.
     #[inline(always)]
     pub(crate) fn record(&self, offset: u32) -> TypeRecord {
         record_in(&self.types, offset)
     }
 
-    /// The record at `offset`, and what follows it up to the end of the type
+    /// Returns the bytes from the record at `offset` to the end of the type
     /// section.
     #[inline]
     pub(crate) fn bytes_at(&self, offset: u32) -> &[u8] {
         self.types.get(offset as usize..).unwrap_or_default()
     }
 
-    /// The first 12 bytes of the record at `offset`, and what follows them up to
-    /// the end of the type section.
+    /// Returns the first 12 bytes of the record at `offset`, and the rest of the
+    /// type section.
     #[inline(always)]
     pub(crate) fn parts_at(&self, offset: u32) -> (TypeRecord, &[u8]) {
         let types: &[u8] = &self.types;
@@ -297,7 +298,7 @@ impl Layer {
         }
     }
 
-    /// The name at an offset that was checked at opening.
+    /// Returns the name at an offset that was checked at opening.
     #[inline]
     pub(crate) fn name_at(&self, offset: u32) -> Name<'_> {
         let tail = self.string_at(offset);
@@ -307,14 +308,14 @@ impl Layer {
         Name::new(tail.get(..len).unwrap_or_default())
     }
 
-    /// The name at an offset, or no more than its first bytes, as many as `limit`.
+    /// Returns the name at an offset, or its first `limit` bytes.
     pub(crate) fn name_start(&self, offset: u32, limit: usize) -> Name<'_> {
         let text = self.string_at(offset);
         let text = text.get(..limit).unwrap_or(text);
         Name::new(text.get(..memchr::memchr(0, text).unwrap_or(text.len())).unwrap_or_default())
     }
 
-    /// The strings of the layer that owns an offset, from that offset on.
+    /// Returns the strings of the owning layer, from this offset on.
     #[inline]
     pub(crate) fn string_at(&self, offset: u32) -> &[u8] {
         match self.strings.get(offset.wrapping_sub(self.first_string) as usize..) {
@@ -329,13 +330,13 @@ impl Layer {
         owner.and_then(|owner| owner.strings.get((offset - owner.first_string) as usize..)).unwrap_or_default()
     }
 
-    /// The first own string offset, and the own strings.
+    /// First own string offset, and the own strings.
     pub(crate) fn own_strings(&self) -> (u32, &[u8]) {
         (self.first_string, &self.strings)
     }
 
-    /// Where the essential name of the name at an offset ends, if that has a
-    /// flavor.
+    /// Returns the end of the essential name of the name at an offset, if it
+    /// has a flavor.
     #[inline]
     pub(crate) fn flavor_at(&self, offset: u32) -> Option<u32> {
         match offset.checked_sub(self.first_string) {
@@ -353,13 +354,13 @@ impl Layer {
         self.names.flavor_strings.get_or_init(|| Box::new(FlavorStrings::new(&self.strings)))
     }
 
-    /// The number of types, as [`Btf::type_count`].
+    /// Number of types, as [`Btf::type_count`].
     #[inline]
     pub(crate) fn type_count(&self) -> u32 {
         self.first_id + self.offsets.len() as u32
     }
 
-    /// Bytes of all strings, the base's included.
+    /// Bytes of all strings, including those of the base.
     pub(crate) fn strings_len(&self) -> u32 {
         self.first_string + self.strings.len() as u32
     }
@@ -370,12 +371,12 @@ impl Layer {
     }
 }
 
-/// The first 12 bytes of the record at an offset of the index, in the type section.
+/// Returns the first 12 bytes of the record at an offset of the index, in the type
+/// section.
 ///
-/// By value, with zeros for what cannot be: a reference would be chosen between
-/// two addresses, and each read wait for the choice; and a call would have to be
-/// taken for one that changes memory. So what follows knows that the record is
-/// there, and is not made to look again.
+/// Returned by value, with zeros in the impossible case. A reference would be
+/// chosen between two addresses, and each read would wait for that choice. A call
+/// might change memory, so that the compiler could not rely on the check later.
 #[inline(always)]
 pub(crate) fn record_in(types: &[u8], offset: u32) -> TypeRecord {
     let start = offset as usize;

@@ -1,14 +1,14 @@
-//! Members through anonymous structs and unions, as C names them.
+//! Members through anonymous structs and unions, as C accesses them.
 
 use alloc::vec::Vec;
 use core::{fmt, iter::FusedIterator};
 
 use crate::{Composite, Error, Member, Members, Name, Type, peel::HOPS, view::debug_first};
 
-/// How many members are looked at for one question.
+/// Maximum number of members for one query.
 const STEPS: u32 = 1_000_000;
 
-/// A member of a struct or union, or of an anonymous one inside it.
+/// Member of a struct or union, or of an anonymous one inside it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LeafMember<'btf> {
     member: Member<'btf>,
@@ -16,13 +16,13 @@ pub struct LeafMember<'btf> {
 }
 
 impl<'btf> LeafMember<'btf> {
-    /// The member, whose own offset is that in the type that declares it.
+    /// The member, whose own offset is relative to the type that declares it.
     #[must_use]
     pub fn member(self) -> Member<'btf> {
         self.member
     }
 
-    /// The name; empty for a bitfield that only pads.
+    /// The name; empty for an unnamed bitfield.
     #[must_use]
     pub fn name(self) -> Name<'btf> {
         self.member.name()
@@ -61,11 +61,11 @@ impl fmt::Debug for LeafMember<'_> {
 }
 
 /// Iterator over members through anonymous structs and unions, in the order of
-/// their declaration: see [`Struct::leaf_members`](crate::Struct::leaf_members).
+/// declaration: see [`Struct::leaf_members`](crate::Struct::leaf_members).
 ///
 /// An item is an error, and the last, if anonymous types are more than 64 deep
 /// inside each other ([`Error::TooDeep`]), or there are more than a million
-/// members ([`Error::TooMuch`]): no compiler writes such types, but 40 of them
+/// members ([`Error::TooComplex`]): no compiler writes such types, but 40 of them
 /// can have 2^40 members.
 ///
 /// ```
@@ -86,8 +86,7 @@ impl fmt::Debug for LeafMember<'_> {
 #[must_use = "iterators are lazy"]
 pub struct LeafMembers<'btf> {
     root: Type<'btf>,
-    /// The types on the way, each with what is left of its members and its
-    /// offset.
+    /// Types on the path, each with its remaining members and its offset.
     open: Vec<(Members<'btf>, u64)>,
     steps: u32,
 }

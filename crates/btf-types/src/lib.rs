@@ -1,10 +1,9 @@
 //! BTF, the BPF Type Format, as an immutable graph of types.
 //!
-//! A [`Btf`] is opened once, and everything that can be wrong with it is found
-//! out then; afterwards asking it costs no more than reading the bytes, and
-//! cannot fail. It is one pointer: cheap to clone, `Send` and `Sync`, without
-//! type parameters or lifetimes. The types that it hands out are views into
-//! the bytes it was opened from, and `Copy`.
+//! A [`Btf`] is validated once, when it is opened. Later queries read the bytes
+//! in place; only looking up a name or an id, and computing a size, can fail. A
+//! [`Btf`] is one pointer: cheap to clone, `Send` and `Sync`, without type
+//! parameters or lifetimes. Its types are `Copy` views into the bytes.
 //!
 //! ```
 //! # fn main() -> Result<(), btf_types::Error> {
@@ -35,11 +34,11 @@
 //!
 //! # When to use it
 //!
-//! For every question about types, once the bytes of a `.BTF` section are at hand:
-//! this crate opens no files but what it is given as bytes. `btf-elf` takes BTF out of
-//! ELF files and kernel images, `btf-kernel` finds that of the running kernel and of
-//! its modules, `btf-build` makes BTF, and `btf-relocate` resolves CO-RE relocations;
-//! all of them return or take a [`Btf`]. To edit records byte by byte, use [`format`].
+//! For every query about types, once you have the bytes of a `.BTF` section:
+//! this crate opens no files. `btf-elf` reads BTF from ELF files and kernel
+//! images, `btf-kernel` finds that of the running kernel and its modules,
+//! `btf-build` makes BTF, and `btf-relocate` resolves CO-RE relocations. All of
+//! them return or take a [`Btf`]. To edit records byte by byte, use [`format`].
 //!
 //! # Journeys
 //!
@@ -64,7 +63,7 @@
 //! # }
 //! ```
 //!
-//! The functions that take a `struct sk_buff *`, and as which parameter:
+//! The functions that take a `struct sk_buff *`, and in which parameter:
 //!
 //! ```
 //! # fn main() -> Result<(), btf_types::Error> {
@@ -81,7 +80,7 @@
 //! # }
 //! ```
 //!
-//! A member behind pointers, the way a tracer reads it:
+//! A member behind pointers, as a tracer reads it:
 //!
 //! ```
 //! # fn main() -> Result<(), btf_types::Error> {
@@ -95,7 +94,7 @@
 //! # }
 //! ```
 //!
-//! A kernel and its modules, asked as one:
+//! A kernel and its modules, queried together:
 //!
 //! ```
 //! # fn main() -> Result<(), btf_types::Error> {
@@ -111,52 +110,51 @@
 //! # }
 //! ```
 //!
-//! What is in a BPF object's `.BTF.ext`, see [`BtfExt`]. A module that was built apart
-//! from its kernel, see [`Btf::rebase`]. BTF for the other byte order, see
+//! For the `.BTF.ext` of a BPF object, see [`BtfExt`]; for a module that was
+//! built apart from its kernel, [`Btf::rebase`]; for the other byte order,
 //! [`Btf::to_bytes`].
 //!
-//! # What can be asked
+//! # Queries
 //!
-//! * by id: [`Btf::type_by_id`], [`Btf::types`];
-//! * by name: [`Btf::find`] for the one type of a kind, [`Btf::find_first`]
-//!   for libbpf's answer, [`Btf::find_all`], [`Btf::find_flavors`],
-//!   `Btf::find_matching` (feature `regex`);
-//! * the kind of a [`Type`]: match on it; each kind has a view with what its
-//!   record holds;
-//! * what is behind: [`Type::peel_modifiers`] and its like, [`Type::target`],
-//!   [`Type::chain`], [`Type::references`], [`Type::post_order`],
-//!   [`Btf::path`];
-//! * in bytes: [`Type::size_of`], [`Type::align_of`], [`Struct::is_packed`],
-//!   [`Struct::holes`], [`Struct::padding`];
-//! * as C writes it: `Display` of [`Type`], [`Type::declare`].
+//! * By id: [`Btf::type_by_id`], [`Btf::types`].
+//! * By name: [`Btf::find`] for the one type of a kind, [`Btf::find_first`] for
+//!   libbpf's answer, [`Btf::find_all`], [`Btf::find_flavors`],
+//!   `Btf::find_matching` (feature `regex`).
+//! * By kind: match on [`Type`]. Each kind has a view of its record.
+//! * References: [`Type::peel_modifiers`] and the other `peel_` methods,
+//!   [`Type::target`], [`Type::chain`], [`Type::references`],
+//!   [`Type::post_order`], [`Btf::path`].
+//! * Layout: [`Type::size_of`], [`Type::align_of`], [`Struct::is_packed`],
+//!   [`Struct::holes`], [`Struct::padding`].
+//! * C syntax: `Display` of [`Type`], [`Type::declare`].
 //!
-//! Offsets of members are in **bits**, sizes and all other offsets in bytes,
-//! but where a name says `bits`.
+//! Offsets of members are in **bits**. Sizes and all other offsets are in
+//! bytes, unless a name says `bits`.
 //!
 //! # Split BTF
 //!
-//! The BTF of a kernel module continues the ids and strings of the kernel's.
-//! It is opened with its base ([`Btf::parse_split`]), to any depth, and then
-//! answers for both: an id or a name that belongs to the base is looked up
-//! there, and the type that comes back is the base's own. A [`Collection`] asks
-//! a kernel and its modules as one. [`Btf::rebase`] moves split BTF that was
-//! made for another kernel.
+//! The BTF of a kernel module continues the ids and strings of the kernel's
+//! BTF. It is opened with its base ([`Btf::parse_split`]), to any depth, and
+//! then covers both: an id or a name of the base is looked up there, and the
+//! resulting type is that of the base. A [`Collection`] queries a kernel and
+//! its modules together. [`Btf::rebase`] moves split BTF that was made for
+//! another kernel.
 //!
-//! # What it costs
+//! # Cost
 //!
-//! Opening takes a walk over all records, 1.2 ms for a kernel of 126,585
-//! types, and four bytes a type; the bytes themselves are not copied. Asking
-//! allocates nothing, but for what a description says so of. The index of names
-//! is made on the first question by name, the table of tags on the first for
-//! tags, and both are kept. The figures, and those of others, are in the
-//! README of the repository.
+//! Opening walks over all records once, 1.2 ms for a kernel of 126,585 types,
+//! and allocates four bytes per type. The bytes themselves are not copied.
+//! Queries do not allocate unless documented. The index of names is made by the
+//! first query by name, the table of tags by the first one for tags; both are
+//! kept. The figures, and those of other libraries, are in the README of the
+//! repository.
 //!
 //! # Errors
 //!
-//! Opening checks everything that later answers rely on, so that only three things can
-//! fail afterwards: a name or an id that does not exist, a size of what has none, and
-//! BTF that was made to have no end. All are [`Error`], which names the type, the
-//! name or the offset, and is `Clone` and `Eq`.
+//! Opening checks everything that later queries rely on. Afterwards three
+//! things can fail: looking up a name or id that does not exist, the size of a
+//! type that has none, and types that were made to be endless. [`Error`] names
+//! the type, the name or the offset, and is `Clone` and `Eq`.
 //!
 //! ```
 //! use btf_types::{Btf, Error};
@@ -167,17 +165,17 @@
 //!
 //! # Damaged BTF
 //!
-//! No input panics, overflows the stack, or takes long. Chains of types are
-//! followed for 64 of them; what branches looks at each type once, or counts
-//! its steps. Where something has no end, there is an error, or in a text
+//! No input panics, overflows the stack, or takes long. Chains are followed for
+//! at most 64 types; everything that branches visits each type once or counts
+//! its steps. Beyond the limit, a query returns an error, and text ends with
 //! `...`.
 //!
 //! # Features
 //!
-//! * `std` (default): finds the ends of names with the best vector
-//!   instructions of the machine, detected as it runs. Without it the crate
-//!   is `no_std` and needs `alloc`.
-//! * `regex`: names by regular expression; needs `std`.
+//! * `std` (default): finds the ends of names with the best vector instructions
+//!   of the machine, detected at run time. Without it the crate is `no_std` and
+//!   needs `alloc`.
+//! * `regex`: queries by regular expression. Needs `std`.
 
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

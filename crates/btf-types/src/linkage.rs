@@ -2,21 +2,21 @@
 
 use core::fmt;
 
-/// Who can see a function or variable.
+/// Linkage of a function or variable.
 ///
 /// Source: `enum btf_func_linkage` and `BTF_VAR_*` in
 /// `include/uapi/linux/btf.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Linkage {
-    /// Its own object only. In the BTF of kernels, and of all functions before
-    /// Linux 5.6, it says nothing.
+    /// Visible in its own object only. Has no meaning in the BTF of kernels,
+    /// and for functions before Linux 5.6.
     Static,
-    /// All objects.
+    /// Visible in all objects.
     Global,
     /// Declared here, defined elsewhere.
     Extern,
-    /// A number that nothing is known of.
+    /// A number that this library does not know.
     Unknown(u32),
 }
 

@@ -1,36 +1,37 @@
-//! An index of names.
+//! Index of names.
 //!
-//! Types lie in buckets by a hash of the first bytes of their names, one bucket
-//! after the other:
+//! Types are in buckets by a hash of the first bytes of their names. The
+//! buckets follow each other:
 //!
 //! ```text
 //! starts    0  3  3  7 ...         one for each bucket
 //! entries   [5 9 30][2 4 8 31] ... numbers of own types, rising in each bucket
 //! ```
 //!
-//! An entry has the first bits of the hash as well, where the number leaves room
-//! for them. What too many share goes to a [`Crowd`] instead, by a hash of the
-//! whole name: names that begin alike, or that were chosen to collide, and types
-//! of one name.
+//! An entry also has the first bits of the hash, if the type's index leaves
+//! room. Buckets that are too full go to a [`Crowd`] instead, by a hash of the
+//! whole name: names with a common start, names chosen to collide, and types of
+//! one name.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::slice;
 
 use crate::{Kind, layer::Layer, view::Handle};
 
-/// Which own types are in an index, and by what.
+/// Own types in an index, and their key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keys {
-    /// Functions by their name.
+    /// Functions, by name.
     Functions,
-    /// Everything but functions by its name.
+    /// All types but functions, by name.
     Others,
-    /// Types that have a flavor by their essential name.
+    /// Types that have a flavor, by essential name.
     Flavors,
 }
 
 impl Keys {
-    /// The numbers of the own types, rising, each with the hash of its key.
+    /// Returns the indices of the own types, ascending, each with the hash of
+    /// its key.
     fn hashed(self, layer: &Layer) -> Vec<(u32, u32)> {
         let mut keyed = match self {
             Self::Functions => named::<true>(layer),
@@ -49,7 +50,7 @@ impl Keys {
         keyed
     }
 
-    /// The length of the key at an offset, if it is less than `limit`.
+    /// Returns the length of the key at an offset, if it is below `limit`.
     fn len_below(self, layer: &Layer, offset: u32, limit: usize) -> Option<usize> {
         let len = match self {
             Self::Flavors => (layer.flavor_at(offset)? - offset) as usize,
@@ -62,14 +63,14 @@ impl Keys {
     }
 }
 
-/// The numbers of the own types that have a name, functions or all others, each
+/// Returns the indices of the named own types, functions or all others, each
 /// with the offset of its name.
 ///
-/// A function of its own, like [`hash_each`], for the loop to have all registers.
+/// A separate function, like [`hash_each`], so that the loop has all registers.
 #[inline(never)]
 fn named<const FUNCTIONS: bool>(layer: &Layer) -> Vec<(u32, u32)> {
-    // Most are not wanted, and no branch could foresee which: all are written,
-    // and the next over those that are not.
+    // No branch could be predicted here: every type is written, and the next
+    // one overwrites those that are not wanted.
     let mut named = vec![(0, 0); layer.own_count() as usize + 1];
     let mut count = 0;
     for (own, record) in layer.own_records().enumerate() {
@@ -83,7 +84,7 @@ fn named<const FUNCTIONS: bool>(layer: &Layer) -> Vec<(u32, u32)> {
     named
 }
 
-/// Puts the hash of each name in the place of its offset.
+/// Replaces the offset of each name by its hash.
 #[inline(never)]
 fn hash_each(layer: &Layer, named: &mut [(u32, u32)]) {
     let (first, own) = layer.own_strings();
@@ -93,22 +94,22 @@ fn hash_each(layer: &Layer, named: &mut [(u32, u32)]) {
     }
 }
 
-/// The own types of a layer by a name.
+/// Own types of a layer by name.
 pub(crate) struct NameIndex {
-    /// Where each bucket begins in `entries`; one more for the end.
+    /// Start of each bucket in `entries`, and the end.
     starts: Box<[u32]>,
-    /// The number of the own type, and in the bits that it leaves the first
-    /// bits of the hash, which spare most looks at names that are others.
+    /// Index of the own type, and in the remaining bits the first bits of the
+    /// hash, which rule out most other names.
     entries: Box<[u32]>,
-    /// Bits of an entry that number the type.
+    /// Number of bits for the index of the type.
     number_bits: u32,
     crowd: Option<Crowd>,
 }
 
-/// Up to how many types share a bucket.
+/// Maximum number of types in a bucket.
 const FULL: u32 = 64;
 
-/// Marks where a bucket begins that more types share, while an index is made. (No
+/// Marks the start of a bucket that is too full, while an index is made. (No
 /// BTF has so many types.)
 const CROWDED: u32 = 1 << 31;
 
@@ -134,7 +135,8 @@ impl NameIndex {
                 *start = end;
             }
         }
-        // Each start is an end now; filled backwards, it becomes a start.
+        // Each start is an end at first. Filling backwards turns it into a
+        // start.
         let mut entries = vec![0u32; end as usize];
         let mut crowded = Vec::new();
         for &(own, hash) in named.iter().rev() {
@@ -154,8 +156,8 @@ impl NameIndex {
         Self { starts: starts.into_boxed_slice(), entries: entries.into_boxed_slice(), number_bits, crowd }
     }
 
-    /// The numbers of the own types that may have this name, rising. Those that
-    /// are of other kinds, if some are given, may be passed over.
+    /// Iterates over the indices of the own types that may have this name,
+    /// ascending. May skip types that are not of `kinds`, unless it is empty.
     #[inline]
     pub(crate) fn candidates(&self, name: &[u8], kinds: &[Kind]) -> Candidates<'_> {
         let hash = hash(name);
@@ -178,14 +180,14 @@ impl NameIndex {
     }
 }
 
-/// Iterator over the numbers of the own types that may have a name, rising.
+/// Iterator over the indices of the own types that may have a name, ascending.
 pub(crate) struct Candidates<'i> {
     entries: slice::Iter<'i, u32>,
-    /// The first bits of the hash.
+    /// First bits of the hash.
     wanted: u32,
-    /// The bits of an entry that are the number.
+    /// Bits of an entry that are the index.
     numbers: u32,
-    /// Those of a full bucket, rising each by itself.
+    /// Types of a full bucket, each list ascending.
     crowds: Vec<&'i [u32]>,
 }
 
@@ -204,7 +206,7 @@ impl Iterator for Candidates<'_> {
 }
 
 impl Candidates<'_> {
-    /// How many are of a full bucket.
+    /// Number of types from a full bucket.
     pub(crate) fn crowd_len(&self) -> usize {
         self.crowds.iter().map(|crowd| crowd.len()).sum()
     }
@@ -218,30 +220,30 @@ impl Candidates<'_> {
     }
 }
 
-/// The bucket of a hash: its low bits.
+/// Returns the bucket of a hash: its low bits.
 fn bucket(hash: u32, mask: usize) -> usize {
     hash as usize & mask
 }
 
-/// The high bits of a hash, where an entry has room for them.
+/// Returns the high bits of a hash, as far as an entry has room for them.
 fn tag(hash: u32, number_bits: u32) -> u32 {
     hash & !((1 << number_bits) - 1)
 }
 
-/// Own types of full buckets, by a hash of the whole name that nobody can
-/// foresee, and by kind: so that neither names that begin alike nor types that
-/// share a name make a question long.
+/// Own types of full buckets, by kind and by a keyed hash of the whole name.
+/// Neither names with a common start nor types that share a name make a query
+/// slow.
 struct Crowd {
-    /// A [`group`] for each name and kind, rising.
+    /// A [`group`] for each name and kind, ascending.
     groups: Box<[u64]>,
-    /// Where the types of each begin; one more for the end.
+    /// Start of the types of each group, and the end.
     starts: Box<[u32]>,
-    /// The numbers of own types, one group after the other, rising in each.
+    /// Indices of own types by group, ascending in each.
     types: Box<[u32]>,
     key: u64,
 }
 
-/// The hash of a name, and as its last byte a kind.
+/// Combines the hash of a name with a kind in the last byte.
 fn group(hash: u64, kind: u8) -> u64 {
     hash << 8 | u64::from(kind)
 }
@@ -265,15 +267,15 @@ impl Crowd {
         }
     }
 
-    /// The group of each type, and its number, sorted.
+    /// Returns the group and the index of each type, sorted.
     fn grouped(layer: &Layer, keys: Keys, crowded: Vec<u32>, key: u64) -> Vec<(u64, u32)> {
         let record = |own| layer.own(own).map(Handle::record);
         let name_off = |own| record(own).map_or(0, |record| record.name_off());
         let kind = |own| record(own).map_or(0, |record| record.info().kind_number());
         let mut by_offset: Vec<(u32, u32)> = crowded.into_iter().map(|own| (name_off(own), own)).collect();
         by_offset.sort_unstable();
-        // Names that end alike share their bytes, and each of these is hashed
-        // once: from the last name to the first.
+        // Names with a common end share their bytes. Going from the last name
+        // to the first, each byte is hashed once.
         let mut grouped = Vec::with_capacity(by_offset.len());
         let (mut next, mut hash) = (None, 0);
         for (offset, own) in by_offset.into_iter().rev() {
@@ -290,7 +292,7 @@ impl Crowd {
         grouped
     }
 
-    /// The types that may have this name, those of each kind by themselves.
+    /// Returns the types that may have this name, one list for each kind.
     fn find(&self, name: &[u8], kinds: &[Kind]) -> Vec<&[u32]> {
         let hash = whole_hash(name, 0, self.key);
         let start = self.groups.partition_point(|&other| other < group(hash, 0));
@@ -305,15 +307,15 @@ impl Crowd {
     }
 }
 
-/// As many elements, and no room for more.
+/// Collects exactly `count` elements, without spare capacity.
 fn exactly<T>(count: usize, elements: impl Iterator<Item = T>) -> Box<[T]> {
     let mut exact = Vec::with_capacity(count);
     exact.extend(elements);
     exact.into_boxed_slice()
 }
 
-/// The hash of a name that begins with `text` and goes on with what `rest` is the
-/// hash of: a polynomial, so that it grows at the front.
+/// Returns the hash of the name `text` followed by bytes with the hash `rest`:
+/// a polynomial, so that it can be extended at the front.
 fn whole_hash(text: &[u8], rest: u64, key: u64) -> u64 {
     const PRIME: u64 = (1 << 61) - 1;
     text.iter().rev().fold(rest, |hash, &byte| {
@@ -323,7 +325,7 @@ fn whole_hash(text: &[u8], rest: u64, key: u64) -> u64 {
     })
 }
 
-/// A number that who made the BTF cannot know, below 2^60.
+/// Returns a number below 2^60 that the producer of the BTF cannot predict.
 fn random(layer: &Layer) -> u64 {
     #[cfg(feature = "std")]
     let random = {
@@ -331,18 +333,18 @@ fn random(layer: &Layer) -> u64 {
         let _ = layer;
         std::hash::RandomState::new().hash_one(0)
     };
-    // Without an operating system there is no more than where things lie.
+    // Without an operating system, only addresses are unpredictable.
     #[cfg(not(feature = "std"))]
     let random = (core::ptr::from_ref(layer) as usize as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (random >> 4) | 1 << 32
 }
 
-/// How many words of a name are hashed, of 8 bytes: few names agree in so much
-/// and go on differently.
+/// Number of 8-byte words of a name that are hashed. Few names have so long a
+/// common start.
 const WORDS: usize = 4;
 
-/// A hash of what a name begins with. (That names can be chosen to collide does
-/// no harm: see [`Crowd`].)
+/// Hashes the start of a name. (Names that are chosen to collide do no harm:
+/// see [`Crowd`].)
 fn hash(name: &[u8]) -> u32 {
     let mut words = [0; WORDS];
     let mut rest = name;
@@ -357,14 +359,14 @@ fn hash(name: &[u8]) -> u32 {
     mix(words)
 }
 
-/// The last bytes of a name, fewer than 8, as the first ones of a word. Not one
-/// by one: most names end within a word.
+/// Returns the last, fewer than 8, bytes of a name as the low bytes of a word.
+/// Not in a loop, as most names end within a word.
 fn last_bytes(name: &[u8], count: usize) -> u64 {
     let bits = 8 * count as u32;
     if let Some(bytes) = name.last_chunk() {
         return u64::from_le_bytes(*bytes).checked_shr(u64::BITS - bits).unwrap_or(0);
     }
-    // These are all that there are.
+    // These two cases are exhaustive.
     match (name.first_chunk(), name.last_chunk()) {
         (Some(first), Some(last)) => {
             u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (bits - u32::BITS)
@@ -373,10 +375,9 @@ fn last_bytes(name: &[u8], count: usize) -> u64 {
     }
 }
 
-/// The hash of the name that `text` begins with, which ends with its first NUL.
+/// Hashes the name at the start of `text`, which ends at its first NUL.
 ///
-/// Without a branch, as those that the length of a name decides cannot be
-/// foreseen.
+/// Without branches on the length of the name, which could not be predicted.
 fn hash_terminated(text: &[u8]) -> u32 {
     let Some(text) = text.first_chunk::<{ 8 * WORDS }>() else {
         // The last names of a section.
@@ -386,7 +387,7 @@ fn hash_terminated(text: &[u8]) -> u32 {
     let mut going_on = u64::MAX;
     for (word, bytes) in words.iter_mut().zip(text.chunks_exact(8)) {
         let bytes = bytes.try_into().map_or(0, u64::from_le_bytes) & going_on;
-        // The high bit of each NUL, the lowest of which is right.
+        // The high bit of each NUL; only the lowest one is exact.
         let nul = bytes.wrapping_sub(0x0101_0101_0101_0101) & !bytes & 0x8080_8080_8080_8080;
         let before_nul = ((nul & nul.wrapping_neg()) >> 7).wrapping_sub(1);
         *word = bytes & before_nul;
@@ -397,7 +398,8 @@ fn hash_terminated(text: &[u8]) -> u32 {
 
 #[inline(always)]
 fn mix(words: [u64; WORDS]) -> u32 {
-    // Each word is multiplied by itself, for none to wait for the one before.
+    // Each word is multiplied separately, so that none waits for the previous
+    // one.
     const KEYS: [u64; WORDS] =
         [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb, 0xd6e8_feb8_6659_fd93];
     let hash = words.into_iter().zip(KEYS).fold(0, |hash, (word, key)| {

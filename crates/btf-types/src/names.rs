@@ -1,12 +1,12 @@
-//! Own types of one layer by their name.
+//! Own types of one layer, by name.
 //!
-//! An index is made on the first question, and kept: one of functions, which are
-//! most of the names in a kernel, and one of everything else. Few ask for both.
-//! Names with a flavor have an index by their essential name besides.
+//! An index is made by the first query and kept: one of functions, which are
+//! most of the names in a kernel, and one of all other types. Few programs need
+//! both. Names with a flavor also have an index by essential name.
 //!
-//! Types may be sorted by name (kernels since 7.0), and could be searched by
-//! halving. But nothing in the file says that they are: to look at it takes
-//! longer than to make the index, and so does each search.
+//! Types may be sorted by name (in kernels since 7.0), which would allow a
+//! binary search. But the file does not record it: testing it takes longer than
+//! making the index, and so does each search.
 
 use alloc::{boxed::Box, collections::BTreeMap};
 use core::{cmp::Ordering, ops::ControlFlow};
@@ -21,8 +21,8 @@ use crate::{
     view::Handle,
 };
 
-/// The indices of a layer's names, and whether these are sorted: each made on the
-/// first question for it.
+/// Indices of a layer's names, and a test for sorted names. Each is made on
+/// first use.
 #[derive(Default)]
 pub(crate) struct Names {
     is_sorted: OnceBox<bool>,
@@ -32,16 +32,15 @@ pub(crate) struct Names {
     pub(crate) flavor_strings: OnceBox<FlavorStrings>,
 }
 
-/// A name that is looked for, in one layer or several: compared with others
-/// without looking for their end, and if it is long, once with each place in the
-/// strings.
+/// A name to find in one or several layers. It is compared without finding the
+/// end of the other name. A long name is compared once for each string offset.
 pub(crate) struct Sought<'n> {
     pub(crate) name: &'n [u8],
-    /// Made for a long name alone.
+    /// Results by string offset, for long names only.
     compared: Option<BTreeMap<u32, bool>>,
 }
 
-/// Up to how many bytes a name is short: cheaper to compare than to remember.
+/// Maximum length of a name that is compared again instead of stored.
 const SHORT: usize = 64;
 
 impl<'n> Sought<'n> {
@@ -49,15 +48,15 @@ impl<'n> Sought<'n> {
         Self { name, compared: None }
     }
 
-    /// Whether this is the name at an offset of the strings.
+    /// Returns `true` if this is the name at a string offset.
     #[inline]
     pub(crate) fn is_name(&mut self, layer: &Layer, offset: u32) -> bool {
-        // What ends elsewhere need not be compared.
+        // Names of another length need not be compared.
         let text = layer.string_at(offset);
         text.get(self.name.len()) == Some(&0) && self.is_start(text, offset)
     }
 
-    /// Whether the name at an offset of the strings is a flavor of this.
+    /// Returns `true` if the name at a string offset is a flavor of this one.
     fn is_essential(&mut self, layer: &Layer, offset: u32) -> bool {
         let end = layer.flavor_at(offset).and_then(|end| end.checked_sub(offset));
         end.is_some_and(|end| end as usize == self.name.len()) && self.is_start(layer.string_at(offset), offset)
@@ -65,7 +64,7 @@ impl<'n> Sought<'n> {
 
     #[inline]
     fn is_start(&mut self, text: &[u8], offset: u32) -> bool {
-        // That no name has a NUL in it is looked at last, as few ask for one.
+        // A NUL in the sought name is tested last, as it is rare.
         let compare = || text.get(..self.name.len()) == Some(self.name) && !self.name.contains(&0);
         if self.name.len() <= SHORT {
             return compare();
@@ -75,15 +74,15 @@ impl<'n> Sought<'n> {
 }
 
 impl Layer {
-    /// Whether own types are sorted by name: those without one first, then
-    /// those with one in the order of its bytes.
+    /// Returns `true` if the own types are sorted by name: anonymous types
+    /// first, then by the bytes of their names.
     pub(crate) fn is_sorted(&self) -> bool {
         *self.names.is_sorted.get_or_init(|| Box::new(self.look_whether_sorted().is_some()))
     }
 
-    /// `None` if they are not sorted.
+    /// Returns `None` if they are not sorted.
     fn look_whether_sorted(&self) -> Option<()> {
-        // Names of megabytes, each compared with the next, could take hours.
+        // Comparing names of megabytes, each with the next, could take hours.
         let mut budget = 4 * (u64::from(self.strings_len()) + u64::from(self.own_count()));
         let mut is_all_unnamed = true;
         let (mut last, mut last_offset) = (&[0][..], 0);
@@ -103,9 +102,8 @@ impl Layer {
         (!is_all_unnamed).then_some(())
     }
 
-    /// Calls `found` with each own type of this name, by rising id, until it
-    /// breaks. Those that are of other kinds, if some are given, may be passed
-    /// over.
+    /// Calls `found` with each own type of this name, by ascending id, until it
+    /// breaks. May skip types that are not of `kinds`, unless it is empty.
     #[inline]
     pub(crate) fn named<'btf>(
         &'btf self,
@@ -117,7 +115,7 @@ impl Layer {
         if name.is_empty() {
             return;
         }
-        // Few ask for both.
+        // Few queries need both.
         let (functions, others) = wanted(kinds);
         let index = match (functions, others) {
             (true, true) => return self.named_of_all(sought, kinds, found),
@@ -132,7 +130,8 @@ impl Layer {
         }
     }
 
-    /// The same for functions and everything else at once.
+    /// Calls `found` with each own type of this name, functions and others, by
+    /// ascending id.
     fn named_of_all<'btf>(
         &'btf self,
         sought: &mut Sought<'_>,
@@ -154,7 +153,7 @@ impl Layer {
         }
     }
 
-    /// How many own types have this name, if they are many.
+    /// Returns the number of own types of this name, if it is large.
     pub(crate) fn many_named(&self, name: &[u8], kinds: &[Kind]) -> usize {
         let (functions, others) = wanted(kinds);
         let of = |index: &NameIndex| index.candidates(name, kinds).crowd_len();
@@ -162,8 +161,8 @@ impl Layer {
     }
 
     /// Calls `found` with each own type whose name is a flavor of this one, by
-    /// rising id. Those that are of other kinds, if some are given, may be passed
-    /// over.
+    /// ascending id. May skip types that are not of `kinds`, unless it is
+    /// empty.
     pub(crate) fn flavored<'btf>(
         &'btf self,
         sought: &mut Sought<'_>,
@@ -192,14 +191,14 @@ impl Layer {
     }
 }
 
-/// Whether functions, and whether everything else, can be of these kinds.
+/// Returns whether `kinds` include functions, and whether they include others.
 #[inline]
 fn wanted(kinds: &[Kind]) -> (bool, bool) {
     (kinds.is_empty() || kinds.contains(&Kind::Func), kinds != [Kind::Func])
 }
 
-/// The order of the names that two texts begin with, each up to its first NUL,
-/// and how many bytes of them had to be compared.
+/// Compares the names at the start of two texts, each up to its first NUL. Also
+/// returns the number of compared bytes.
 fn compare_terminated(a: &[u8], b: &[u8]) -> (Ordering, u64) {
     for (at, (a, b)) in (1..).zip(a.iter().zip(b)) {
         if a != b || *a == 0 {

@@ -1,19 +1,18 @@
-//! The checks at opening, in one walk that also makes the index.
+//! Checks at opening: one walk over all records, which also makes the index.
 //!
-//! What holds afterwards, and what all views rely on:
+//! Guarantees afterwards, on which all views rely:
 //!
-//! * each record lies within the type section, which they use up exactly;
-//! * each id in a record of a known kind is below the number of types (that
-//!   of FWD, which means nothing, excepted);
-//! * each name offset is below the number of bytes of strings;
-//! * each FUNC refers to a FUNC_PROTO.
+//! * The records lie within the type section and fill it exactly.
+//! * Each id in a record of a known kind is below the number of types (except
+//!   that of FWD, which has no meaning).
+//! * Each name offset is below the number of bytes of strings.
+//! * Each FUNC refers to a FUNC_PROTO.
 //!
-//! Besides, it notes the INTs, which tell the size of a pointer and whether
-//! there are bitfields of the old style, and whether there are kinds that are
-//! not modelled.
+//! The walk also finds the INTs, which give the pointer size and show whether
+//! there are bitfields from before Linux 5.0, and kinds that are not modeled.
 //!
-//! The walk only takes the largest id and name offset; which record is at
-//! fault is found out in a second walk, if one is.
+//! The walk tracks only the largest id and name offset. If one is out of range,
+//! a second walk finds the record at fault.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
@@ -21,15 +20,15 @@ use btf_format::{Field, IntData, Kind, Layout, RawBtf, Record, Records, TypeReco
 
 use crate::{Error, layer::Layer, ty::Type};
 
-/// What was learned of a blob while checking it.
+/// Results of checking a blob.
 pub(crate) struct Index {
-    /// Where in the type section each record begins.
+    /// Offset of each record in the type section.
     pub(crate) offsets: Box<[u32]>,
-    /// Bytes of a pointer, if an INT's name tells.
+    /// Size of a pointer in bytes, if the name of an INT shows it.
     pub(crate) pointer_size: Option<u8>,
-    /// Whether there is an INT that does not fill its bytes.
+    /// True if an INT does not fill its bytes.
     pub(crate) irregular_ints: bool,
-    /// Whether all types are of kinds 1 to 19.
+    /// True if all types are of kinds 1 to 19.
     pub(crate) only_kinds: bool,
 }
 
@@ -45,8 +44,8 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Layer>) -> Result<Index, Err
 
     let section = raw.types();
     let start = raw.header().types().start as u64;
-    // Kernels have 25 bytes a type: seldom more is needed, and never more than
-    // twice as much.
+    // Kernels have about 25 bytes per type. More capacity is rarely needed, and
+    // never more than twice as much.
     let mut offsets = Vec::with_capacity(section.len() / 24);
     let mut seen = Seen::new(Protos::new(section.len() / 12, first_id, base));
     let mut records = Records::new(section, start, layout);
@@ -78,7 +77,7 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Layer>) -> Result<Index, Err
     Ok(Index { offsets: offsets.into_boxed_slice(), pointer_size, irregular_ints, only_kinds })
 }
 
-/// An INT, as it can be seen before there is a [`Btf`](crate::Btf).
+/// An INT before the BTF is open.
 struct OpenedInt {
     name_off: u32,
     size: u32,
@@ -92,7 +91,7 @@ impl OpenedInt {
         Some(Self { name_off: head.name_off(), size: head.size_or_type(), data })
     }
 
-    /// The size of a pointer is that of the first integer that has one of the
+    /// Returns the pointer size: that of the first integer with one of the
     /// names of `long`.
     ///
     /// Source: `determine_ptr_size` in `tools/lib/bpf/btf.c`.
@@ -113,22 +112,22 @@ impl OpenedInt {
         if !matches!(self.size, 4 | 8) {
             return None;
         }
-        // Without looking for the end of the name, which millions may share.
+        // The end of the name is not searched, as millions may share it.
         let text = string_at(self.name_off);
         let is = |name: &str| text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0));
         NAMES.into_iter().any(is).then_some(self.size as u8)
     }
 }
 
-/// What the walk over the records has come by.
+/// State of the walk over the records.
 struct Seen<'a> {
-    /// How many records.
+    /// Number of records.
     records: usize,
     largest: Largest,
     protos: Protos<'a>,
-    /// Which records are INTs.
+    /// Indices of the INTs.
     ints: Vec<usize>,
-    /// Whether all records are of kinds 1 to 19.
+    /// True if all records are of kinds 1 to 19.
     only_kinds: bool,
 }
 
@@ -152,7 +151,7 @@ impl Visitor for Seen<'_> {
     }
 }
 
-/// The largest id and the largest name offset of all records.
+/// Largest id and largest name offset of all records.
 #[derive(Default)]
 struct Largest {
     id: u32,
@@ -170,13 +169,13 @@ impl Largest {
     }
 }
 
-/// Which own types are FUNC_PROTOs, and which are referred to by FUNCs.
+/// Own types that are FUNC_PROTOs, and those that FUNCs refer to.
 struct Protos<'a> {
     first_id: u32,
     base: Option<&'a Layer>,
     are: Vec<u64>,
     wanted: Vec<u64>,
-    /// Whether a FUNC refers to a type of the base that is none.
+    /// True if a FUNC refers to a type of the base that is not a FUNC_PROTO.
     is_wrong_in_base: bool,
 }
 
@@ -205,7 +204,7 @@ impl<'a> Protos<'a> {
         }
     }
 
-    /// Whether an id, own or of the base, is that of a FUNC_PROTO.
+    /// Returns `true` if an id, own or of the base, is that of a FUNC_PROTO.
     fn contains(&self, id: u32) -> bool {
         match id.checked_sub(self.first_id) {
             Some(index) => self.are.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 != 0),
@@ -218,7 +217,7 @@ impl<'a> Protos<'a> {
     }
 }
 
-/// What ids and names must be below, and what FUNCs must refer to.
+/// Limits of ids and names, and the targets of FUNCs.
 struct Limits<'a> {
     count: u32,
     strings_len: u32,
@@ -226,7 +225,7 @@ struct Limits<'a> {
 }
 
 impl Limits<'_> {
-    /// Looks at each record again for the first that breaks a rule.
+    /// Finds the first record that breaks a rule.
     #[cold]
     fn find_fault<'a>(&self, records: impl Iterator<Item = Record<'a>>) -> Result<(), Error> {
         let split = self.protos.base.is_some();
@@ -258,8 +257,8 @@ impl Limits<'_> {
     }
 }
 
-/// Whether an id of the base is that of a FUNC_PROTO. Out of line, for the walk
-/// over the records to be inlined.
+/// Returns `true` if an id of the base is that of a FUNC_PROTO. Out of line, so
+/// that the walk over the records is inlined.
 #[inline(never)]
 fn is_proto_of(base: Option<&Layer>, id: u32) -> bool {
     base.is_some_and(|base| matches!(base.type_of(id), Type::FuncProto(_)))

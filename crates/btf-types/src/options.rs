@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{Btf, Error};
 
-/// Options for opening BTF, see [`Btf::options`].
+/// Options for opening BTF: see [`Btf::options`].
 ///
 /// ```
 /// # fn main() -> Result<(), btf_types::Error> {
@@ -25,35 +25,35 @@ pub struct ParseOptions<'b> {
 }
 
 impl<'b> ParseOptions<'b> {
-    /// The base BTF, which split BTF continues.
+    /// Sets the base of split BTF.
     #[must_use]
     pub fn base(self, base: &'b Btf) -> Self {
         self.maybe_base(Some(base))
     }
 
-    /// The base BTF, or none.
+    /// Sets the base of split BTF, or none.
     #[must_use]
     pub fn maybe_base(self, base: Option<&'b Btf>) -> Self {
         Self { base, ..self }
     }
 
-    /// The size of a pointer in bytes, 4 or 8, where it is known, as from the
-    /// class of an ELF file. It takes precedence over what the BTF shows.
+    /// Sets the size of a pointer in bytes, 4 or 8, such as by the class of an
+    /// ELF file. It takes precedence over the size of `long` in the BTF.
     #[must_use]
     pub fn pointer_size(self, bytes: u8) -> Self {
         Self { pointer_size: Some(bytes), ..self }
     }
 
-    /// Opens BTF, checking it as [`Btf::parse`] says.
+    /// Opens BTF, with the checks of [`Btf::parse`].
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are not BTF, or damaged;
-    /// [`Error::SplitWithoutBase`]; [`Error::ByteOrderOfBase`] if the base is of
-    /// the other byte order; [`Error::IdOutOfRange`], [`Error::NameOutOfRange`]
-    /// and [`Error::FuncWithoutProto`] if a record refers to what does not
-    /// exist, as it does with a wrong base; [`Error::TooLarge`];
-    /// [`Error::PointerSize`] if that was set to neither 4 nor 8.
+    /// [`Error::Format`] if the bytes are not BTF, or are damaged;
+    /// [`Error::SplitWithoutBase`]; [`Error::ByteOrderOfBase`] if the base is
+    /// of the other byte order; [`Error::IdOutOfRange`],
+    /// [`Error::NameOutOfRange`] and [`Error::FuncWithoutProto`] for an invalid
+    /// reference, as with a wrong base; [`Error::TooLarge`];
+    /// [`Error::PointerSize`] if it was set to neither 4 nor 8.
     pub fn parse(self, bytes: impl Into<Bytes>) -> Result<Btf, Error> {
         let mut blob = bytes.into();
         let byte_order = Header::parse(&blob)?.byte_order();

@@ -4,15 +4,15 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use crate::{Btf, Composite, Error, Type, Typedef, composite::TooMany};
 
-/// The way from an object to something inside it, or behind its pointers: see
+/// Path from an object to something inside it, or behind its pointers: see
 /// [`Type::path`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Path<'btf> {
     steps: Vec<Step<'btf>>,
 }
 
-/// A part of a path that needs no dereference: from the start of one object to
-/// something inside.
+/// Step of a path without a dereference: from the start of an object to
+/// something inside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Step<'btf> {
@@ -20,41 +20,41 @@ pub struct Step<'btf> {
     pub from: Type<'btf>,
     /// Offset from its start in **bits**.
     pub bit_offset: u64,
-    /// Width in **bits**, if what is there is a bitfield.
+    /// Width in **bits**, if the target is a bitfield.
     pub bitfield_size: Option<u8>,
-    /// The type of what is there: of all steps but the last, a pointer to the
-    /// object that the next step begins at.
+    /// Type of the target. In all steps but the last, it is a pointer to the
+    /// object where the next step begins.
     pub to: Type<'btf>,
 }
 
 impl<'btf> Path<'btf> {
-    /// The steps: one, and one more for each pointer that is followed.
+    /// The steps: one, and another one for each pointer.
     #[must_use]
     pub fn steps(&self) -> &[Step<'btf>] {
         &self.steps
     }
 
-    /// The type of what the path leads to.
+    /// Type of the target of the path.
     #[must_use]
     pub fn ty(&self) -> Type<'btf> {
         self.steps.last().map_or(Type::Void, |step| step.to)
     }
 }
 
-/// How many members are looked at for one path.
+/// Maximum number of members for one path.
 const MEMBERS: u32 = 1_000_000;
 
-/// Up to how many members are looked at again sooner than remembered.
+/// Maximum number of members that are searched again instead of stored.
 const FEW: u64 = 16;
 
-/// A part of the text of a path.
+/// Part of the text of a path.
 enum Part<'p> {
     Member(&'p [u8]),
     Index(u64),
 }
 
-/// Takes the next part off the text, which is not empty; `first` if nothing
-/// stands before it. `None` if it is none.
+/// Splits the next part off the text, which is not empty; `first` for the first
+/// part of a path. `None` if it is invalid.
 fn next_part<'p>(text: &mut &'p [u8], first: bool) -> Option<Part<'p>> {
     if let Some(rest) = text.strip_prefix(b"[") {
         let end = memchr::memchr(b']', rest)?;
@@ -76,10 +76,9 @@ fn next_part<'p>(text: &mut &'p [u8], first: bool) -> Option<Part<'p>> {
 }
 
 impl<'btf> Type<'btf> {
-    /// Follows a path: names of members (through anonymous structs and
-    /// unions), indices of arrays and pointers in brackets, and with each
-    /// pointer on the way a new step. `.` and `->` mean the same, as the types
-    /// say which it is.
+    /// Follows a path: names of members (through anonymous structs and unions),
+    /// and indices of arrays and pointers in brackets. Each pointer begins a
+    /// new step. `.` and `->` are interchangeable.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -100,7 +99,7 @@ impl<'btf> Type<'btf> {
     ///
     /// [`Error::NoSuchMember`] if there is no such thing there, or the text is
     /// no path; those of [`Type::size_of`] where an index is used;
-    /// [`Error::TooMuch`] after a million members.
+    /// [`Error::TooComplex`] after a million members.
     pub fn path(self, path: impl AsRef<[u8]>) -> Result<Path<'btf>, Error> {
         let path = path.as_ref();
         self.follow(path, path)
@@ -125,14 +124,14 @@ impl<'btf> Type<'btf> {
                 object = ptr.target().peel_modifiers();
                 step = Step { from: object, bit_offset: 0, bitfield_size: None, to: object };
                 if let Part::Index(index) = part {
-                    // A pointer is as good as an array that goes on.
+                    // A pointer is treated as an array without an end.
                     step.bit_offset = bits(index, object)?;
                     continue;
                 }
             }
             match part {
                 Part::Member(name) => {
-                    // A path may come by the same member over and over.
+                    // A path may look up the same member many times.
                     let found = match known.get(&(object.id(), name)) {
                         Some(&found) => found,
                         None => {
@@ -154,7 +153,7 @@ impl<'btf> Type<'btf> {
                 }
                 Part::Index(index) => {
                     let Type::Array(array) = object else { return Err(error(object)) };
-                    // One of no elements is flexible.
+                    // An array without elements is flexible.
                     if array.nelems() != 0 && index >= array.nelems().into() {
                         return Err(error(object));
                     }

@@ -1,18 +1,18 @@
-//! Linear chains: what a type is behind qualifiers, typedefs and tags.
+//! Linear chains: qualifiers, typedefs and tags of a type.
 //!
-//! A chain is followed for at most [`HOPS`] types. No compiler writes one that
-//! long; damaged BTF may, or may close it in a loop.
+//! A chain is followed for at most [`HOPS`] types. No compiler writes a longer
+//! one; damaged BTF may, or may contain a cycle.
 
 use crate::{Error, Type};
 
-/// How many types of a chain are followed.
+/// Maximum number of types of a chain.
 pub(crate) const HOPS: u32 = 64;
 
 impl<'btf> Type<'btf> {
-    /// The type that a reference refers to: PTR, TYPEDEF, VOLATILE, CONST,
-    /// RESTRICT, TYPE_TAG, or DECL_TAG. Others have methods of their own:
-    /// [`Array::element`](crate::Array::element), [`Var::ty`](crate::Var::ty),
-    /// [`Func::proto`](crate::Func::proto),
+    /// Returns the type that a reference refers to: PTR, TYPEDEF, VOLATILE,
+    /// CONST, RESTRICT, TYPE_TAG, or DECL_TAG. Other kinds have methods of
+    /// their own: [`Array::element`](crate::Array::element),
+    /// [`Var::ty`](crate::Var::ty), [`Func::proto`](crate::Func::proto),
     /// [`FuncProto::return_type`](crate::FuncProto::return_type).
     ///
     /// ```
@@ -40,8 +40,8 @@ impl<'btf> Type<'btf> {
         })
     }
 
-    /// The type that a chain goes on with: besides [`Type::target`] the element
-    /// of an array, the type of a variable, the return type of a prototype.
+    /// Returns the next type of a chain: [`Type::target`], the element of an
+    /// array, the type of a variable, or the return type of a prototype.
     pub(crate) fn inner(self) -> Option<Self> {
         match self {
             Type::Array(array) => Some(array.element()),
@@ -51,8 +51,8 @@ impl<'btf> Type<'btf> {
         }
     }
 
-    /// Repeats [`Type::target`], at most 64 times; this type is not included. Of
-    /// `const char *` it gives `const char`, `char`.
+    /// Repeats [`Type::target`], at most 64 times, without this type itself.
+    /// `const char *` yields `const char`, `char`.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -69,22 +69,22 @@ impl<'btf> Type<'btf> {
         core::iter::successors(self.target(), |ty| ty.target()).take(HOPS as usize)
     }
 
-    /// What is qualified: the type behind `const`, `volatile` and `restrict`.
+    /// Skips `const`, `volatile` and `restrict`.
     ///
-    /// Like all that peel, this returns the type at which it stopped if there
-    /// is no end to it within 64 types.
+    /// Like all `peel_` methods, it returns the type where it stopped if the
+    /// chain has more than 64 types.
     #[must_use]
     pub fn peel_qualifiers(self) -> Self {
         self.peel(|ty| matches!(ty, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_)))
     }
 
-    /// What is named: the type behind typedefs.
+    /// Skips typedefs.
     #[must_use]
     pub fn peel_typedefs(self) -> Self {
         self.peel(|ty| matches!(ty, Type::Typedef(_)))
     }
 
-    /// What is tagged: the type behind TYPE_TAGs.
+    /// Skips TYPE_TAGs.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -104,7 +104,7 @@ impl<'btf> Type<'btf> {
         self.peel(|ty| matches!(ty, Type::TypeTag(_)))
     }
 
-    /// What it really is: the type behind qualifiers, typedefs and TYPE_TAGs.
+    /// Skips qualifiers, typedefs and TYPE_TAGs.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -121,7 +121,8 @@ impl<'btf> Type<'btf> {
         self.peel(Self::is_modifier)
     }
 
-    /// The same, but an error if there is no end to it.
+    /// Skips qualifiers, typedefs and TYPE_TAGs; returns an error if the chain
+    /// is too long.
     ///
     /// # Errors
     ///
@@ -131,14 +132,14 @@ impl<'btf> Type<'btf> {
         if end.is_modifier() { Err(Error::TooDeep { ty: self.into(), limit: HOPS }) } else { Ok(end) }
     }
 
-    /// Whether this only modifies or names another type: `const`, `volatile`,
-    /// `restrict`, TYPE_TAG, `typedef`.
+    /// Returns `true` for kinds that only modify or name another type: `const`,
+    /// `volatile`, `restrict`, TYPE_TAG, `typedef`.
     #[must_use]
     pub fn is_modifier(self) -> bool {
         matches!(self, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) | Type::Typedef(_))
     }
 
-    /// What is behind all types that `is_peel` says are to be seen through.
+    /// Skips the types for which `is_peel` returns `true`.
     #[inline]
     pub(crate) fn peel(self, is_peel: impl Fn(Self) -> bool) -> Self {
         let mut ty = self;

@@ -1,14 +1,13 @@
-//! Split BTF from one base onto another.
+//! Rebasing: moving split BTF from one base to another (BTF relocation).
 //!
-//! A module that was built against another kernel than the running one carries
-//! a *distilled* base: of the types that it needs just names, kinds and sizes.
-//! To rebase it is to find their counterparts in the real base, and to rewrite
-//! the ids and string offsets.
+//! A module that was built against another kernel carries a *distilled* base:
+//! only the names, kinds and sizes of the types that it needs. Rebasing finds
+//! the matching types of the real base, and rewrites ids and string offsets.
 //!
 //! Source: `btf_relocate` in `tools/lib/bpf/btf_relocate.c`, which the kernel
-//! compiles too. Where that compares the wrong flag, or no kinds, this does
-//! what was meant: a forward declaration goes by its own flag, and a struct has
-//! a struct as its counterpart, a union a union.
+//! also compiles. It compares the wrong flag, or no kinds, in places. Here a
+//! forward declaration matches by its own flag, a struct matches a struct, and
+//! a union a union.
 
 use alloc::{
     collections::{BTreeMap, btree_map::Entry},
@@ -21,12 +20,12 @@ use btf_format::{RecordsMut, Word};
 use crate::{Btf, Error, FwdKind, Remap, Type, view::Handle};
 
 impl Btf {
-    /// Moves this split BTF from the base that it was opened with, which must
-    /// be a distilled one, to another base (libbpf's `btf__relocate`). A
-    /// distilled base has nothing but named integers, floats, enums, structs,
-    /// unions and forward declarations.
+    /// Moves this split BTF from its base, which must be a distilled one, to
+    /// another base (libbpf's `btf__relocate`, BTF relocation). A distilled
+    /// base has only named integers, floats, enums, structs, unions and forward
+    /// declarations.
     ///
-    /// Neither this nor the bases are changed.
+    /// This BTF and the bases stay unchanged.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -52,15 +51,15 @@ impl Btf {
     /// [`Error::SeveralCounterparts`] if the new base does not have a type, or
     /// has it more than once; [`Error::NoCounterpartString`];
     /// [`Error::Format`] if this has types of kinds that are not known;
-    /// [`Error::ByteOrderOfBase`]; [`Error::TooMuch`] if the names of the distilled
+    /// [`Error::ByteOrderOfBase`]; [`Error::TooComplex`] if the names of the distilled
     /// base overlap, and are many times as long as its strings.
     pub fn rebase(&self, base: &Self) -> Result<Self, Error> {
         self.rebase_with_remap(base).map(|(rebased, _)| rebased)
     }
 
-    /// Moves this split BTF to another base, as [`Btf::rebase`], and returns
-    /// with it where its ids and strings have gone: what else refers to them,
-    /// such as `.BTF_ids`, follows.
+    /// Moves this split BTF to another base, as [`Btf::rebase`] does. Also
+    /// returns the new ids and strings, to update other data that refers to
+    /// them, such as `.BTF_ids`.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -109,8 +108,8 @@ impl Btf {
     }
 }
 
-/// Maps the types of the distilled base to their counterparts, and own types and
-/// strings to those after the new base's.
+/// Maps the types of the distilled base to the matching types of the new base,
+/// and own types and strings to their places after it.
 fn remap(split: &Btf, distilled: &Btf, base: &Btf) -> Result<Remap, Error> {
     let mut remap = Remap::builder(0, 0);
     remap.push_id(Some(0));
@@ -131,13 +130,13 @@ fn remap(split: &Btf, distilled: &Btf, base: &Btf) -> Result<Remap, Error> {
     Ok(remap.finish())
 }
 
-/// Offset of a type's name.
+/// Offset of the name of a type.
 fn name_off(ty: Type<'_>) -> u32 {
     ty.handle().map_or(0, |handle| handle.record().name_off())
 }
 
-/// Which types of the distilled base, by id, lie by value in a struct or union
-/// of the split BTF: their size matters.
+/// Marks the types of the distilled base that are contained by value in a
+/// struct or union of the split BTF: their size matters.
 fn embedded(split: &Btf, distilled: &Btf) -> Vec<bool> {
     let mut embedded = vec![false; distilled.type_count() as usize];
     for ty in split.types() {
@@ -156,19 +155,19 @@ fn embedded(split: &Btf, distilled: &Btf) -> Vec<bool> {
     embedded
 }
 
-/// Types of the new base by the names of the distilled one's.
+/// Types of the new base by the names of the distilled base.
 ///
-/// Each name is looked up once, however many types share it, and all names
-/// together are charged to a budget, as their strings can overlap. Among the types
-/// of one name those of a kind and size are found by halving.
+/// Each name is looked up once, however many types share it, and all names are
+/// charged to one budget, as their strings can overlap. Types of one name are
+/// sorted by kind and size for a binary search.
 struct Candidates<'btf, 'old> {
     base: &'btf Btf,
-    /// Numbers of the groups of types, by offset of the name in the distilled
-    /// base and by the name itself, which can be there more than once.
+    /// Indices of the groups of types, by the offset of the name in the
+    /// distilled base, and by the name itself, which can occur more than once.
     by_offset: BTreeMap<u32, usize>,
     by_name: BTreeMap<&'old [u8], usize>,
     groups: Vec<Vec<Candidate>>,
-    /// Bytes of names that may be looked up, and how many are left.
+    /// Budget of bytes of names to look up.
     budget: Budget,
 }
 
@@ -178,14 +177,14 @@ struct Budget {
     left: u64,
 }
 
-/// A type of the new base, in the order of kinds and sizes.
+/// A type of the new base, sorted by kind and size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     key: Key,
     id: u32,
 }
 
-/// What two types of the same name must have in common.
+/// Properties that two matching types of one name have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     class: Class,
@@ -195,7 +194,7 @@ struct Key {
     encoding: u8,
 }
 
-/// Kinds, as far as they can stand for each other.
+/// Kinds that can match each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
     Int,
@@ -208,7 +207,8 @@ enum Class {
 }
 
 impl Key {
-    /// The key of a type that can be in a distilled base, or stand for one.
+    /// Returns the key of a type that can be in a distilled base, or match such
+    /// a type.
     fn of(ty: Type<'_>) -> Option<Self> {
         let (class, size, encoding) = match ty {
             Type::Int(int) => (Class::Int, int.size(), int.encoding().bits()),
@@ -232,7 +232,7 @@ impl<'btf, 'old> Candidates<'btf, 'old> {
         Self { base, by_offset: BTreeMap::new(), by_name: BTreeMap::new(), groups: Vec::new(), budget }
     }
 
-    /// The types that have the name of a type of the distilled base.
+    /// Returns the types with the name of a type of the distilled base.
     fn of(&mut self, ty: Type<'old>) -> Result<&[Candidate], Error> {
         let group = match self.by_offset.entry(name_off(ty)) {
             Entry::Occupied(known) => *known.get(),
@@ -252,7 +252,8 @@ impl<'btf, 'old> Candidates<'btf, 'old> {
         Ok(self.groups.get(group).map_or(&[], Vec::as_slice))
     }
 
-    /// The one type of the new base that a type of the distilled one stands for.
+    /// Returns the one type of the new base that matches a type of the
+    /// distilled base.
     fn counterpart(&mut self, ty: Type<'old>, is_embedded: bool) -> Result<Handle<'btf>, Error> {
         let key = match (ty, Key::of(ty)) {
             (Type::Enum64(_), _) | (_, None) => None,
@@ -286,8 +287,8 @@ impl<'btf, 'old> Candidates<'btf, 'old> {
     }
 }
 
-/// The types of a base that have a name and can stand for a distilled one, in
-/// the order of kinds and sizes.
+/// Returns the types of a base that have a name and can match a distilled type,
+/// sorted by kind and size.
 fn candidates(base: &Btf, name: &[u8]) -> Vec<Candidate> {
     let named: Vec<Type<'_>> = base.find_all(name);
     let mut candidates = Vec::with_capacity(named.len());
@@ -296,14 +297,14 @@ fn candidates(base: &Btf, name: &[u8]) -> Vec<Candidate> {
     candidates
 }
 
-/// The candidates of a kind, of any size.
+/// Returns the candidates of a kind, of any size.
 fn of_class(candidates: &[Candidate], class: Class) -> &[Candidate] {
     let start = candidates.partition_point(|candidate| candidate.key.class < class);
     let end = candidates.partition_point(|candidate| candidate.key.class <= class);
     candidates.get(start..end).unwrap_or_default()
 }
 
-/// The candidates of a kind and size.
+/// Returns the candidates of a kind and size.
 fn of_key(candidates: &[Candidate], key: Key) -> &[Candidate] {
     let start = candidates.partition_point(|candidate| candidate.key < key);
     let end = candidates.partition_point(|candidate| candidate.key <= key);

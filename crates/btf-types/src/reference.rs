@@ -1,5 +1,5 @@
-//! The kinds that only refer to another type: PTR, TYPEDEF, the qualifiers,
-//! TYPE_TAG; and FWD, which refers to what is not there.
+//! Kinds that only refer to another type: PTR, TYPEDEF, the qualifiers,
+//! TYPE_TAG; and FWD, a declaration without a definition.
 //!
 //! Source: `Documentation/bpf/btf.rst`, the kinds of these names.
 
@@ -31,30 +31,30 @@ views! {
     Const;
     /// The qualifier `restrict`.
     Restrict;
-    /// A tag of a type (`btf_type_tag`); its name is the tag.
+    /// Tag of a type (`btf_type_tag`). Its name is the tag.
     TypeTag;
     /// A forward declaration of a structure or union.
     Fwd;
 }
 
 referring! {
-    /// What it points to.
+    /// The pointee.
     Ptr.target;
-    /// The type that it is a name for.
+    /// The aliased type.
     Typedef.target;
-    /// The type that it qualifies.
+    /// The qualified type.
     Volatile.target;
-    /// The type that it qualifies.
+    /// The qualified type.
     Const.target;
-    /// The type that it qualifies.
+    /// The qualified type.
     Restrict.target;
-    /// The type that it tags.
+    /// The tagged type.
     TypeTag.target;
 }
 
 impl TypeTag<'_> {
-    /// Whether the name is any attribute, `__attribute__((NAME))`, and not a
-    /// `btf_type_tag("NAME")`. Since Linux 6.15.
+    /// Returns `true` if the tag is an attribute, `__attribute__((NAME))`,
+    /// instead of `btf_type_tag("NAME")`. Since Linux 6.15.
     #[must_use]
     pub fn is_attribute(self) -> bool {
         self.0.record().info().kind_flag()
@@ -62,14 +62,14 @@ impl TypeTag<'_> {
 }
 
 impl Fwd<'_> {
-    /// What is declared.
+    /// The kind of the declared type (`btf_fwd_kind`).
     #[must_use]
     pub fn declares(self) -> FwdKind {
         if self.0.record().info().kind_flag() { FwdKind::Union } else { FwdKind::Struct }
     }
 }
 
-/// What a FWD declares.
+/// Kind of the type that a FWD declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FwdKind {
     /// A structure.
@@ -79,7 +79,7 @@ pub enum FwdKind {
 }
 
 impl FwdKind {
-    /// The keyword of C: `struct` or `union`.
+    /// The C keyword: `struct` or `union`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,4 @@
-//! From a type to those that its record refers to, and to all that can be
-//! reached.
+//! References of a type, and all types that can be reached through them.
 
 use alloc::{vec, vec::Vec};
 use core::iter::FusedIterator;
@@ -8,17 +7,17 @@ use btf_format::{Layout, Record, Word, Words};
 
 use crate::{Type, layer::Layer, view::Handle};
 
-/// Iterator over the types that a type's record refers to, in the order in
-/// which they stand there, see [`Type::references`].
+/// Iterator over the types that a type's record refers to, in the order of the
+/// record: see [`Type::references`].
 #[derive(Debug, Clone)]
 pub struct References<'btf> {
-    /// The layer that owns the record, and the words that are left of it;
-    /// `None` for what refers to nothing.
+    /// The layer that owns the record, and its remaining words; `None` if there
+    /// are no references.
     record: Option<(Handle<'btf>, Words<'btf>)>,
 }
 
 impl<'btf> References<'btf> {
-    /// From that word of the record on.
+    /// Starts at this word of the record.
     fn starting_at(ty: Type<'btf>, word: u32) -> Self {
         let record = ty.handle().and_then(|handle| {
             let mut words = Record::first(handle.bytes(), 0, Layout::NONE).ok()?.words();
@@ -30,7 +29,7 @@ impl<'btf> References<'btf> {
         Self { record }
     }
 
-    /// The number of words that are left.
+    /// Number of remaining words.
     fn words_left(&self) -> u32 {
         self.record.as_ref().map_or(0, |(_, words)| words.len() as u32)
     }
@@ -48,16 +47,17 @@ impl<'btf> Iterator for References<'btf> {
 
 impl FusedIterator for References<'_> {}
 
-/// Iterator over all types that can be reached, each after those that it
-/// refers to, see [`Type::post_order`].
+/// Iterator over all types that can be reached, each after those that it refers
+/// to: see [`Type::post_order`].
 ///
-/// Each comes once. In a cycle the one that was come by first is the last.
+/// Each type is yielded once. In a cycle, the type that is reached first is
+/// yielded last.
 #[derive(Debug, Clone)]
 pub struct PostOrder<'btf> {
     btf: Option<Handle<'btf>>,
-    /// The types on the way here, each with the next word to look at.
+    /// Types on the path, each with the index of its next word.
     stack: Vec<(u32, u32)>,
-    /// A bit for each id.
+    /// One bit per id.
     seen: Vec<u64>,
 }
 
@@ -72,7 +72,7 @@ impl<'btf> PostOrder<'btf> {
         order
     }
 
-    /// Goes to a type, unless it was come by before.
+    /// Visits a type, unless it was visited before.
     fn enter(&mut self, id: u32) {
         if let Some(word) = self.seen.get_mut(id as usize / 64) {
             let bit = 1 << (id % 64);
@@ -97,7 +97,7 @@ impl<'btf> Iterator for PostOrder<'btf> {
             match references.next() {
                 Some(reference) => {
                     *word += left - references.words_left();
-                    // `void` has no record, and is no type to come by.
+                    // `void` has no record and is not visited.
                     if reference != Type::Void {
                         self.enter(reference.id());
                     }
@@ -114,9 +114,9 @@ impl<'btf> Iterator for PostOrder<'btf> {
 impl FusedIterator for PostOrder<'_> {}
 
 impl<'btf> Type<'btf> {
-    /// The types that this type's record refers to, in the order in which they
-    /// stand there, each as often as it does: what it is made of, the types of
-    /// its members, what it returns and its parameters, its variables.
+    /// Iterates over the types that this type's record refers to, in the order
+    /// of the record and with repetitions: the referenced type, the types of
+    /// members, the return type and parameters, the variables.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -135,12 +135,12 @@ impl<'btf> Type<'btf> {
         References::starting_at(self, 0)
     }
 
-    /// This type and all that can be reached from it by
+    /// Iterates over this type and all types that can be reached through
     /// [`references`](Type::references), each once and after those that it
-    /// refers to; `void` is not among them.
+    /// refers to, without `void`.
     ///
-    /// Memory: a bit for each type of the BTF, and eight bytes for each on the
-    /// way to where it is.
+    /// Memory: one bit for each type of the BTF, and eight bytes for each type
+    /// on the current path.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {

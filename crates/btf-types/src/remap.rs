@@ -1,4 +1,4 @@
-//! Where the ids and strings of one BTF are in another that was made from it.
+//! Maps of ids and strings, from one BTF to another that was made from it.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -10,26 +10,26 @@ use crate::{Btf, BtfExt, Error};
 /// Map from the ids and string offsets of one BTF to those of another that was
 /// made from it, such as by [`Btf::rebase_with_remap`].
 ///
-/// With it, data that refers to the old BTF by number is brought up to date:
-/// the `.BTF.ext` of the object ([`Remap::remap_ext`]), ids in `.BTF_ids` or of
-/// one's own ([`Remap::id`]).
+/// Use it to update data that refers to the old BTF: the `.BTF.ext` of the
+/// object ([`Remap::remap_ext`]), ids in `.BTF_ids` or your own ids
+/// ([`Remap::id`]).
 #[derive(Debug, Clone)]
 pub struct Remap {
-    /// Ids below this one stay.
+    /// Ids below this one are unchanged.
     first_id: u32,
-    /// The new id of each id from there on; [`NO_ID`] for none.
+    /// New ids from there on; [`NO_ID`] for none.
     ids: Vec<u32>,
-    /// Where those go that are not among these.
+    /// New ids beyond these.
     id_runs: Runs,
-    /// String offsets below this one stay.
+    /// String offsets below this one are unchanged.
     first_string: u32,
     strings: Runs,
 }
 
-/// New id of a type that has none. (All ids are below a count of 32 bits.)
+/// New id of a type that has none. (The number of types has 32 bits.)
 const NO_ID: u32 = u32::MAX;
 
-/// Ranges of numbers, each of which moves as a whole, by rising old numbers.
+/// Ranges of numbers, each of which moves as a whole, sorted by old number.
 #[derive(Debug, Clone, Default)]
 struct Runs(Vec<Run>);
 
@@ -51,8 +51,9 @@ impl Runs {
         }
     }
 
-    /// Puts them in order. Where they overlap, the one that begins first counts,
-    /// and of those that begin alike the one that was pushed first.
+    /// Sorts the ranges. Where they overlap, the one that begins first takes
+    /// precedence, and of those that begin together the one that was pushed
+    /// first.
     fn finish(&mut self) {
         self.0.sort_by_key(|run| run.old.start);
         let mut end = 0;
@@ -74,8 +75,8 @@ impl Runs {
 
 impl Remap {
     /// Starts a map in which ids below `first_id` and string offsets below
-    /// `first_string` stay as they are: those of the base of split BTF, or
-    /// with 0 none.
+    /// `first_string` are unchanged: those of the base of split BTF. Pass 0 for
+    /// BTF that is not split.
     pub fn builder(first_id: u32, first_string: u32) -> RemapBuilder {
         RemapBuilder(Self {
             first_id,
@@ -86,8 +87,8 @@ impl Remap {
         })
     }
 
-    /// The new id of a type; `None` if there is none in the new BTF, or `old`
-    /// is not an id of the old one.
+    /// Returns the new id of a type; `None` if the new BTF does not have it, or
+    /// if `old` is not an id of the old BTF.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -114,16 +115,15 @@ impl Remap {
         }
     }
 
-    /// The new offset of a string, in bytes; `None` if it is not in the new
-    /// BTF, or `old` is not an offset of the old one.
+    /// Returns the new offset of a string in bytes; `None` if the new BTF does
+    /// not have it, or if `old` is not an offset of the old BTF.
     #[must_use]
     pub fn string(&self, old: u32) -> Option<u32> {
         if old < self.first_string { Some(old) } else { self.strings.get(old) }
     }
 
-    /// Rewrites `.BTF.ext` for the new BTF, `btf`, whose byte order it takes.
-    /// The tails of records that are longer than those this library knows
-    /// stay as they are.
+    /// Rewrites `.BTF.ext` for the new BTF, `btf`, in its byte order. Unknown
+    /// fields at the end of records are unchanged.
     ///
     /// # Errors
     ///
@@ -156,38 +156,38 @@ impl Btf {
     }
 }
 
-/// Builder of a [`Remap`], see [`Remap::builder`].
+/// Builder of a [`Remap`]: see [`Remap::builder`].
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct RemapBuilder(Remap);
 
 impl RemapBuilder {
-    /// Says where the next id goes; `None` if the new BTF does not have the
-    /// type. The ids are taken one after the other, from the first one that
-    /// does not stay.
+    /// Adds the new id of the next type; `None` if the new BTF does not have
+    /// it. Calls refer to consecutive ids, from the first that is not
+    /// unchanged.
     #[inline]
     pub fn push_id(&mut self, new: Option<u32>) {
         self.0.ids.push(new.unwrap_or(NO_ID));
     }
 
-    /// Says where several ids go that follow each other, in the same order from
-    /// `new` on: the shorter way where many move together, or few are mapped at
-    /// all.
+    /// Adds the new ids of a range: they follow `new` in the same order.
+    /// Shorter if many ids move together, or if few are mapped.
     ///
-    /// Ranges may be pushed in any order; where they overlap, the one that begins
-    /// first takes precedence, and over all of them what
-    /// [`push_id`](Self::push_id) said.
+    /// Ranges may be pushed in any order. Where they overlap, the one that
+    /// begins first takes precedence. [`push_id`](Self::push_id) takes
+    /// precedence over all of them.
     pub fn push_ids(&mut self, old: Range<u32>, new: u32) {
         self.0.id_runs.push(old, new);
     }
 
-    /// Says where a string, or several that lie one after the other, goes:
-    /// `old` is the range of offsets with the terminating NUL, and `new` the new
-    /// offset of its first byte. Offsets into the middle of a string follow.
+    /// Adds the new offset of a string, or of several consecutive ones. `old`
+    /// is the range of offsets including the terminating NUL, and `new` the new
+    /// offset of its first byte. Offsets into the middle of a string move with
+    /// it.
     ///
-    /// Ranges may be pushed in any order; where they overlap, the one that
-    /// begins first takes precedence, and of those that begin alike the one that
-    /// was pushed first.
+    /// Ranges may be pushed in any order. Where they overlap, the one that
+    /// begins first takes precedence, and of those that begin together the one
+    /// that was pushed first.
     pub fn push_strings(&mut self, old: Range<u32>, new: u32) {
         self.0.strings.push(old, new);
     }

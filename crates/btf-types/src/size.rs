@@ -1,4 +1,4 @@
-//! Sizes: how many bytes an object of a type takes.
+//! Sizes of types.
 //!
 //! Source: `btf__resolve_size` in `tools/lib/bpf/btf.c`.
 

@@ -1,4 +1,4 @@
-//! A type: which kind it is, and the view that belongs to it.
+//! Types, and the views of each kind.
 
 use core::fmt;
 
@@ -14,7 +14,7 @@ use crate::{
 /// Defines [`Type`] from the list of its views.
 macro_rules! types {
     ($($(#[$doc:meta])* $kind:ident,)*) => {
-        /// A type, by its kind.
+        /// A type, as a view by its kind.
         ///
         /// Two types are equal if they are the same type of the same BTF: a
         /// type of vmlinux reached through a module equals the one reached
@@ -25,8 +25,8 @@ macro_rules! types {
             /// `void`, which has the id 0 and no record.
             Void,
             $($(#[$doc])* $kind($kind<'btf>),)*
-            /// A kind that this library does not model, but knows the size
-            /// of: 20 to 22, or one that the layout section sizes.
+            /// A kind that this library does not model but whose size is known:
+            /// 20 to 22, or one in the layout section.
             Unknown(Unknown<'btf>),
         }
 
@@ -36,7 +36,7 @@ macro_rules! types {
                 Self::of_kind(handle, handle.record().info().kind_number())
             }
 
-            /// The type whose record has this number of a kind.
+            /// Makes the type of a record with this kind number.
             #[inline(always)]
             pub(crate) fn of_kind(handle: Handle<'btf>, number: u8) -> Self {
                 #[allow(non_upper_case_globals)]
@@ -57,7 +57,7 @@ macro_rules! types {
                 }
             }
 
-            /// What there is of any type but `void`.
+            /// Returns the handle of any type but `void`.
             #[inline]
             pub(crate) fn handle(self) -> Option<Handle<'btf>> {
                 match self {
@@ -112,13 +112,13 @@ types! {
     FuncProto,
     /// A variable.
     Var,
-    /// The variables of an ELF section.
+    /// Variables of an ELF section.
     Datasec,
     /// A floating-point number.
     Float,
-    /// A tag of a declaration, member or parameter.
+    /// Tag of a declaration, member or parameter.
     DeclTag,
-    /// A tag of a type.
+    /// Tag of a type.
     TypeTag,
     /// An enumeration with 64-bit values.
     Enum64,
@@ -134,7 +134,7 @@ converting! {
     Unknown of [Unknown] as [];
 }
 
-/// Error of a conversion to a view: the type is of another kind.
+/// Error of converting a type to a view of another kind.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_types::Error> {
@@ -158,10 +158,11 @@ pub struct WrongKind {
 }
 
 impl<'btf> Type<'btf> {
-    /// The BTF that owns the type: the one that was asked for it, or a base of
-    /// that. `None` for `void`.
+    /// Returns the BTF that owns the type: the one that was queried, or a base
+    /// of it. `None` for `void`.
     ///
-    /// With it and the id a type outlives the BTF that it was asked of.
+    /// Keep it together with the id to store a type beyond the lifetime of the
+    /// view.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -193,33 +194,33 @@ impl<'btf> Type<'btf> {
         record
     }
 
-    /// Whether it has no name: without looking for the end of one.
+    /// Returns `true` if the type has no name, without reading it.
     #[must_use]
     pub fn is_anonymous(self) -> bool {
         let string = |handle: Handle<'btf>| handle.btf.string_at(handle.record().name_off());
         self.handle().is_none_or(|handle| string(handle).first() == Some(&0))
     }
 
-    /// The name; empty for what has none.
+    /// The name; empty if there is none.
     #[must_use]
     #[inline]
     pub fn name(self) -> Name<'btf> {
         self.handle().map_or(Name::EMPTY, Handle::name)
     }
 
-    /// The name, or no more than its first bytes, as many as `limit`.
+    /// The name, or its first `limit` bytes.
     ///
-    /// To find the end of a name takes as long as the name is, and in a file
-    /// that was made to hurt, millions of types can share one of megabytes.
-    /// (Kernels allow 511 bytes.)
+    /// Reading a name takes time in proportion to its length, and in a hostile
+    /// file millions of types can share a name of megabytes. (Kernels allow 511
+    /// bytes.)
     #[must_use]
     pub fn name_start(self, limit: usize) -> Name<'btf> {
         let Some(handle) = self.handle() else { return Name::EMPTY };
         handle.btf.name_start(handle.record().name_off(), limit)
     }
 
-    /// Whether this is the name. Takes no longer than that is long, where
-    /// comparing with [`Type::name`] takes as long as the name is.
+    /// Returns `true` if the type has this name, in O(`name.len()`). Comparing
+    /// with [`Type::name`] takes O(length of the type's name).
     #[must_use]
     pub fn is_named(self, name: impl AsRef<[u8]>) -> bool {
         let name = name.as_ref();

@@ -8,21 +8,23 @@ use crate::{
     view::{Handle, debug_first},
 };
 
-/// Iterator over the own types of a [`Btf`](crate::Btf), see [`Btf::types`](crate::Btf::types).
+/// Iterator over the own types of a [`Btf`](crate::Btf): see
+/// [`Btf::types`](crate::Btf::types).
 #[derive(Clone)]
 #[must_use = "iterators are lazy"]
 pub struct Types<'btf> {
     btf: &'btf Layer,
-    /// The type section, which need not be looked up for each type.
+    /// The type section, stored to avoid a lookup for each type.
     section: &'btf [u8],
-    /// The records that are left.
+    /// Offsets of the remaining records.
     offsets: slice::Iter<'btf, u32>,
-    /// The id of the first of them.
+    /// Id of the first remaining record.
     id: u32,
 }
 
 impl<'btf> Types<'btf> {
-    /// The types whose records begin at these offsets, by rising id.
+    /// Iterates over the types whose records are at these offsets, by ascending
+    /// id.
     #[inline]
     pub(crate) fn new(btf: &'btf Layer, section: &'btf [u8], offsets: &'btf [u32], first_id: u32) -> Self {
         Self { btf, section, offsets: offsets.iter(), id: first_id }
@@ -70,7 +72,7 @@ impl fmt::Debug for Types<'_> {
     }
 }
 
-/// Iterator over all types of a [`Btf`](crate::Btf) and its base, see
+/// Iterator over all types of a [`Btf`](crate::Btf) and its base: see
 /// [`Btf::all_types`](crate::Btf::all_types).
 #[derive(Clone)]
 #[must_use = "iterators are lazy"]

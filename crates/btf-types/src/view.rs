@@ -1,7 +1,7 @@
-//! What all views have in common, and the macros that define them.
+//! The common part of all views, and the macros that define them.
 //!
-//! A view is the layer that owns the type, the offset of its record, and its
-//! id: 16 bytes, `Copy`. Nothing is decoded before it is asked for.
+//! A view holds the layer that owns the type, the offset of its record, and its
+//! id: 16 bytes, `Copy`. Nothing is decoded in advance.
 
 use core::{fmt, ptr};
 
@@ -9,9 +9,9 @@ use btf_format::{Kind, Name, Record, TypeRecord};
 
 use crate::{Type, layer::Layer};
 
-/// A view of types of one kind, or of several: what [`Btf::find`] can return.
+/// View of types of one or several kinds, which [`Btf::find`] can return.
 ///
-/// [`Type`] is the view of any type; [`Composite`] that of structs and unions,
+/// [`Type`] is the view of any type, [`Composite`] that of structs and unions,
 /// [`AnyEnum`] that of both kinds of enumerations.
 ///
 /// [`Btf::find`]: crate::Btf::find
@@ -33,7 +33,7 @@ pub trait View<'btf>: Copy + Into<Type<'btf>> + sealed::Sealed {
     /// The kinds of the view; empty for any kind.
     const KINDS: &'static [Kind];
 
-    /// Returns the view of a type that is of one of these kinds.
+    /// Returns the view of a type, if it is of one of these kinds.
     fn of(ty: Type<'btf>) -> Option<Self>;
 }
 
@@ -51,12 +51,12 @@ impl<'btf> View<'btf> for Type<'btf> {
     }
 }
 
-/// What every view is.
+/// Contents of every view.
 #[derive(Clone, Copy)]
 pub(crate) struct Handle<'btf> {
     /// The layer that owns the type.
     pub(crate) btf: &'btf Layer,
-    /// Where its record begins in the layer's type section.
+    /// Offset of its record in the layer's type section.
     pub(crate) offset: u32,
     pub(crate) id: u32,
 }
@@ -67,7 +67,7 @@ impl<'btf> Handle<'btf> {
         self.btf.record(self.offset)
     }
 
-    /// The bytes of the record, and what follows it in the type section.
+    /// Returns the bytes from the record to the end of the type section.
     #[inline]
     pub(crate) fn bytes(self) -> &'btf [u8] {
         self.btf.bytes_at(self.offset)
@@ -80,14 +80,14 @@ impl<'btf> Handle<'btf> {
         self.btf.parts_at(self.offset)
     }
 
-    /// What follows the first 12 bytes of the record, up to the end of the
+    /// Returns the bytes after the first 12 of the record, to the end of the
     /// type section.
     #[inline]
     pub(crate) fn rest(self) -> &'btf [u8] {
         self.parts().1
     }
 
-    /// The record and all that belongs to it.
+    /// Returns the whole record.
     #[inline]
     pub(crate) fn whole_record(self) -> Option<Record<'btf>> {
         let offset = u64::from(self.offset) + self.btf.header.types().start as u64;
@@ -99,10 +99,10 @@ impl<'btf> Handle<'btf> {
         self.btf.name_at(self.record().name_off())
     }
 
-    /// The view of the type, if it is of the right kind.
+    /// Returns the view of the type, if it is of the right kind.
     #[inline]
     pub(crate) fn view<K: View<'btf>>(self) -> Option<K> {
-        // Most types of a name are of another kind: the record shows that.
+        // Most types of a name are of another kind, which the record shows.
         let is_other = |kind: Kind| !K::KINDS.contains(&kind);
         if !K::KINDS.is_empty() && self.record().info().kind().is_none_or(is_other) {
             return None;
@@ -110,14 +110,14 @@ impl<'btf> Handle<'btf> {
         K::of(Type::of(self))
     }
 
-    /// The type that the third word of the record refers to.
+    /// Returns the type that the third word of the record refers to.
     #[inline]
     pub(crate) fn referred(self) -> Type<'btf> {
         self.btf.type_of(self.record().size_or_type())
     }
 }
 
-/// The same type of the same layer.
+/// Equal if it is the same type of the same layer.
 impl PartialEq for Handle<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id && ptr::eq(self.btf, other.btf)
@@ -134,7 +134,7 @@ impl core::hash::Hash for Handle<'_> {
 }
 
 impl fmt::Debug for Handle<'_> {
-    /// Shows the record alone: follows no reference, cannot recurse.
+    /// Shows only the record: follows no references, and so cannot recurse.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = self.record();
         let info = record.info();
@@ -149,7 +149,7 @@ impl fmt::Debug for Handle<'_> {
     }
 }
 
-/// A name as it is shown to who debugs: millions of things can share a long one.
+/// A shortened name for `Debug`, as millions of items can share a long one.
 pub(crate) struct ShortName<'btf>(pub(crate) &'btf Layer, pub(crate) u32);
 
 impl fmt::Debug for ShortName<'_> {
@@ -164,7 +164,7 @@ impl fmt::Debug for ShortName<'_> {
     }
 }
 
-/// Shows the first elements of an iterator.
+/// Shows the first items of an iterator.
 pub(crate) fn debug_first<T: fmt::Debug>(
     f: &mut fmt::Formatter<'_>,
     mut elements: impl Iterator<Item = T>,
@@ -190,21 +190,22 @@ macro_rules! views {
                 self.0.id
             }
 
-            /// The name; empty for what has none.
+            /// The name; empty if there is none.
             #[must_use]
             #[inline]
             pub fn name(self) -> $crate::Name<'btf> {
                 self.0.name()
             }
 
-            /// The type that this is the view of.
+            /// Returns the type.
             #[must_use]
             #[inline]
             pub fn as_type(self) -> $crate::Type<'btf> {
                 self.into()
             }
 
-            /// Size in **bytes**, see [`Type::size_of`](crate::Type::size_of).
+            /// Returns the size in **bytes**: see
+            /// [`Type::size_of`](crate::Type::size_of).
             ///
             /// # Errors
             ///
@@ -213,7 +214,8 @@ macro_rules! views {
                 self.as_type().size_of()
             }
 
-            /// Alignment in **bytes**, see [`Type::align_of`](crate::Type::align_of).
+            /// Returns the alignment in **bytes**: see
+            /// [`Type::align_of`](crate::Type::align_of).
             ///
             /// # Errors
             ///
@@ -222,7 +224,8 @@ macro_rules! views {
                 self.as_type().align_of()
             }
 
-            /// Alignment, see [`Type::alignment`](crate::Type::alignment).
+            /// Returns the alignment: see
+            /// [`Type::alignment`](crate::Type::alignment).
             ///
             /// # Errors
             ///
@@ -231,20 +234,20 @@ macro_rules! views {
                 self.as_type().alignment()
             }
 
-            /// DECL_TAGs of the declaration, see
+            /// Iterates over the DECL_TAGs of the declaration: see
             /// [`Type::decl_tags`](crate::Type::decl_tags).
             pub fn decl_tags(self) -> $crate::DeclTags<'btf> {
                 self.as_type().decl_tags()
             }
 
-            /// Types that the record refers to, see
+            /// Iterates over the types that the record refers to: see
             /// [`Type::references`](crate::Type::references).
             #[must_use]
             pub fn references(self) -> $crate::References<'btf> {
                 self.as_type().references()
             }
 
-            /// All types that can be reached, see
+            /// Iterates over all types that can be reached: see
             /// [`Type::post_order`](crate::Type::post_order).
             #[must_use]
             pub fn post_order(self) -> $crate::PostOrder<'btf> {
@@ -253,7 +256,7 @@ macro_rules! views {
         }
 
         impl core::fmt::Display for $kind<'_> {
-            /// Writes the type as C does, see [`Type`](crate::Type).
+            /// Writes the type as C does: see [`Type`](crate::Type).
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 self.as_type().fmt(f)
             }
@@ -267,7 +270,7 @@ macro_rules! views {
     )*};
 }
 
-/// Makes views convertible to and from types, and to be found by name.
+/// Makes views convertible to and from types, and usable with `find`.
 macro_rules! converting {
     ($($kind:ident of [$($variant:ident)*] as [$($of:expr),*];)*) => {$(
         impl<'btf> TryFrom<$crate::Type<'btf>> for $kind<'btf> {
@@ -295,7 +298,7 @@ macro_rules! converting {
     )*};
 }
 
-/// Gives views the size that stands in their record.
+/// Gives views the size in their record.
 macro_rules! sized {
     ($($kind:ident)*) => {$(
         impl $kind<'_> {
@@ -323,9 +326,9 @@ macro_rules! referring {
     )*};
 }
 
-/// Defines the elements of a kind's records, and the iterator over them:
-/// exact, from both ends. An element knows which type it belongs to (`owner`)
-/// and which of its elements it is.
+/// Defines the elements of a kind's records, and the iterator over them, which
+/// is exact and double-ended. An element knows the type that it belongs to
+/// (`owner`) and its index.
 macro_rules! elements {
     (
         $(#[$iter_doc:meta])*
@@ -344,7 +347,7 @@ macro_rules! elements {
         }
 
         impl $element<'_> {
-            /// Which one it is, counted from 0.
+            /// Index of the element, from 0.
             #[must_use]
             #[inline]
             pub fn index(self) -> u32 {
@@ -352,7 +355,7 @@ macro_rules! elements {
             }
         }
 
-        /// The same element of the same type.
+        /// Equal if it is the same element of the same type.
         impl PartialEq for $element<'_> {
             fn eq(&self, other: &Self) -> bool {
                 (self.owner, self.index) == (other.owner, other.index)
@@ -373,7 +376,7 @@ macro_rules! elements {
         pub struct $iter<'btf> {
             owner: $crate::view::Handle<'btf>,
             raw: core::slice::Iter<'btf, $raw>,
-            /// Of the next one from the front.
+            /// Index of the next element from the front.
             index: u32,
             kind_flag: bool,
         }
@@ -426,7 +429,7 @@ macro_rules! elements {
     };
 }
 
-/// Gives elements the name and the type that their record refers to.
+/// Gives elements the name and the type in their record.
 macro_rules! named {
     ($($element:ident: $unnamed:literal, $type:literal;)*) => {$(
         impl<'btf> $element<'btf> {
@@ -437,8 +440,8 @@ macro_rules! named {
                 self.owner.btf.name_at(self.raw.name_off())
             }
 
-            /// The name, or no more than its first bytes, as many as `limit`:
-            /// see [`Type::name_start`](crate::Type::name_start).
+            /// The name, or its first `limit` bytes: see
+            /// [`Type::name_start`](crate::Type::name_start).
             #[must_use]
             pub fn name_start(self, limit: usize) -> $crate::Name<'btf> {
                 self.owner.btf.name_start(self.raw.name_off(), limit)
