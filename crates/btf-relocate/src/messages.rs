@@ -6,17 +6,12 @@ use btf_types::{Btf, CoreReloKind, Error, Type};
 
 use crate::{Fault, ObjectError, PatchError, PatchFault, Relocator, Targets, TrimError};
 
-/// A relocation of the example and the kernel that lacks its field.
-fn patch_error(reason: PatchFault) -> PatchError {
+#[test]
+fn messages_stand_alone() {
     let object = BpfObject::parse(&include_bytes!("../doc/fields.bpf.o")[..]).unwrap();
     let kernel = Btf::parse(&include_bytes!("../doc/fields.btf")[..]).unwrap();
     let relocated = Relocator::new(Targets::custom(&kernel)).relocate(object.btf_ext().unwrap().unwrap());
-    let relocation = relocated.iter().next().unwrap();
-    PatchError::new(relocation, reason)
-}
-
-#[test]
-fn messages_stand_alone() {
+    let patch_error = |reason| PatchError::new(relocated.iter().next().unwrap(), reason);
     let (ty, access, kind) = (|| "struct task_struct".to_owned(), || "0:1:2".to_owned(), CoreReloKind::FieldByteOffset);
     let mut messages = Messages::new(env!("CARGO_MANIFEST_DIR"));
     examples!(messages: Fault {
