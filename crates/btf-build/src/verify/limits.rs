@@ -25,6 +25,8 @@ pub(crate) struct Limits {
     pub(crate) checks_names: bool,
     /// Whether identifiers may contain dots.
     pub(crate) dots: bool,
+    /// Whether FUNCs have a linkage.
+    pub(crate) func_linkage: bool,
     /// Maximum number of bits of an INT.
     pub(crate) int_bits: u32,
     /// Whether enums may have other sizes than 4 bytes.
@@ -94,6 +96,7 @@ impl Limits {
             checks_names: has(Feature::Func),
             // "bpf/btf: Accept function names that contain dots".
             dots: since(6, 4),
+            func_linkage: has(Feature::FuncLinkage),
             // "bpf: btf: support 128 bit integer type".
             int_bits: if since(5, 0) { 128 } else { 64 },
             // "bpf: Fix BTF verification of enums with 1, 2 and 8 bytes".

@@ -14,23 +14,27 @@ const MAX_COPY_BITS: u32 = 128;
 /// Maximum number of bits of a bitfield of an enum.
 const ENUM_BITS: u32 = 32;
 
-/// Checks a member of a struct, whose type is resolved.
-pub(super) fn check(resolver: &Resolver<'_, '_>, composite: &Record<'_>, member: [u32; 3]) -> Result<(), Rule> {
+/// Checks a member of a struct, whose type is resolved, and of this kind; `word` is
+/// its last one.
+#[inline]
+pub(super) fn check(
+    resolver: &Resolver<'_, '_>,
+    composite: &Record<'_>,
+    mut type_id: u32,
+    mut kind: Option<Kind>,
+    word: u32,
+) -> Result<(), Rule> {
     let types = resolver.types;
-    let [_, type_id, word] = member;
     let has_bitfields = composite.info.kind_flag();
     let place = Place {
         struct_size: composite.size_or_type,
         offset: if has_bitfields { word & 0x00ff_ffff } else { word },
         bitfield_size: if has_bitfields { word >> 24 } else { 0 },
     };
-    let (type_id, kind) = match types.kind(type_id) {
-        Some(kind) if is_modifier(kind) => {
-            let (type_id, _) = resolver.sized(type_id).ok_or(Rule::MemberType)?;
-            (type_id, types.kind(type_id))
-        }
-        kind => (type_id, kind),
-    };
+    if kind.is_some_and(is_modifier) {
+        (type_id, _) = resolver.sized(type_id).ok_or(Rule::MemberType)?;
+        kind = types.kind(type_id);
+    }
     match kind {
         Some(Kind::Int) if has_bitfields => {
             let data = types.record(type_id).word(0);
@@ -41,10 +45,7 @@ pub(super) fn check(resolver: &Resolver<'_, '_>, composite: &Record<'_>, member:
         Some(Kind::Enum | Kind::Enum64) if has_bitfields => place.check_bitfield_of_enum(),
         _ if place.bitfield_size != 0 => Err(Rule::BitfieldSize),
         Some(Kind::Float) => place.check_float(types.size_or_type(type_id), resolver.pointer_size()),
-        Some(_) => {
-            let (_, size) = resolver.sized(type_id).ok_or(Rule::MemberType)?;
-            place.check_bytes(size)
-        }
+        Some(kind) => place.check_bytes(resolver.own_size(type_id, kind).ok_or(Rule::MemberType)?),
         None => Err(Rule::MemberType),
     }
 }

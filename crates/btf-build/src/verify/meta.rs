@@ -17,9 +17,10 @@ use super::{
 /// Checks each record, and adds it to the types.
 pub(super) fn check(types: &mut Types<'_>) -> Result<(), Reject> {
     let (words, mut at, mut id) = (types.words(), 0, types.first_id());
-    while !words.end_at(at) {
+    loop {
         let Some(record) = words.record(at) else {
-            return Err(types.reject_record(at, id, Rule::RecordFits, None));
+            let is_end = words.end_at(at);
+            return if is_end { Ok(()) } else { Err(types.reject_record(at, id, Rule::RecordFits, None)) };
         };
         match (Record { words: &record, strings: &types.strings, limits: types.limits }).check() {
             Ok(len) => {
@@ -30,7 +31,6 @@ pub(super) fn check(types: &mut Types<'_>) -> Result<(), Reject> {
         }
         id = id.saturating_add(1);
     }
-    Ok(())
 }
 
 /// A rule, and the index of the element that violates it.
@@ -229,8 +229,10 @@ impl Record<'_, '_> {
     #[inline]
     fn check_func(&self) -> Result<(), Rule> {
         self.identifier()?;
-        let most = if self.limits.features.contains(Feature::FuncLinkage) { 1 } else { 0 };
-        require(self.vlen() <= most, if most == 0 { Rule::VlenZero } else { Rule::FuncLinkage })?;
+        match self.limits.func_linkage {
+            true => require(self.vlen() <= 1, Rule::FuncLinkage)?,
+            false => self.no_vlen()?,
+        }
         self.no_kind_flag()
     }
 

@@ -22,6 +22,8 @@ enum State {
     New,
     OnStack,
     Resolved,
+    /// Resolved, or of a kind that needs no resolving, and with a size.
+    Sized,
     /// Of a FUNC_PROTO, which needs no resolving: all parameters have names.
     Named,
 }
@@ -72,10 +74,16 @@ type Violation = (Rule, Option<u32>);
 
 impl<'t, 'a> Resolver<'t, 'a> {
     pub(super) fn new(types: &'t Types<'a>, pointer_size: u32) -> Self {
+        let mut states = vec![State::New; types.count() as usize];
+        for (state, (_, kind)) in states.iter_mut().skip(types.first_id() as usize).zip(types.kinds()) {
+            if matches!(kind, Some(Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Float)) {
+                *state = State::Sized;
+            }
+        }
         Self {
             types,
             pointer_size,
-            states: vec![State::New; types.count() as usize],
+            states,
             resolved: vec![0; types.count() as usize],
             waiting: Vec::with_capacity(MAX_DEPTH),
             mode: Mode::Open,
@@ -91,7 +99,8 @@ impl<'t, 'a> Resolver<'t, 'a> {
                 // Which are most types, and need no walk.
                 Some(Kind::Func) => {
                     let proto = self.func(id).map_err(|(rule, element)| types.reject(id, rule, element))?;
-                    self.finish(id, proto);
+                    self.set_state(id, State::Resolved);
+                    self.set_resolved(id, proto);
                 }
                 kind if needs_resolve(kind) && !self.is_resolved(id) => self.resolve(id)?,
                 _ => {}
@@ -145,9 +154,18 @@ impl<'t, 'a> Resolver<'t, 'a> {
         }
     }
 
-    #[inline]
     fn finish(&mut self, id: u32, resolved: u32) {
-        self.set_state(id, State::Resolved);
+        let is_sized = match self.types.kind(id) {
+            Some(Kind::Ptr | Kind::Array | Kind::Struct | Kind::Union) => true,
+            Some(kind) if is_modifier(kind) => self.state(resolved) == State::Sized,
+            _ => false,
+        };
+        self.set_state(id, if is_sized { State::Sized } else { State::Resolved });
+        self.set_resolved(id, resolved);
+    }
+
+    #[inline]
+    fn set_resolved(&mut self, id: u32, resolved: u32) {
         if let Some(to) = self.resolved.get_mut(id as usize) {
             *to = resolved;
         }
@@ -170,8 +188,8 @@ impl<'t, 'a> Resolver<'t, 'a> {
     }
 
     /// Returns whether a type answers the walk's question by itself.
-    fn is_sink(&self, id: u32) -> bool {
-        let kind = self.types.kind(id);
+    #[inline]
+    fn is_sink(&self, kind: Option<Kind>) -> bool {
         match self.mode {
             Mode::Open => !needs_resolve(kind),
             Mode::Pointer => !kind.is_some_and(is_modifier) && kind != Some(Kind::Ptr),
@@ -193,16 +211,23 @@ impl<'t, 'a> Resolver<'t, 'a> {
         }
     }
 
+    #[inline]
     fn is_resolved(&self, id: u32) -> bool {
-        self.state(id) == State::Resolved
+        matches!(self.state(id), State::Resolved | State::Sized)
     }
 
     /// Returns whether a type must be resolved first.
     fn is_open(&self, id: u32) -> bool {
-        !self.is_sink(id) && !self.is_resolved(id)
+        self.is_open_kind(id, self.types.kind(id))
+    }
+
+    #[inline]
+    fn is_open_kind(&self, id: u32, kind: Option<Kind>) -> bool {
+        !self.is_resolved(id) && !self.is_sink(kind)
     }
 
     /// What a type resolves to.
+    #[inline]
     fn resolved(&self, id: u32) -> u32 {
         self.resolved.get(id as usize).copied().unwrap_or(0)
     }
@@ -218,8 +243,9 @@ impl<'t, 'a> Resolver<'t, 'a> {
         Some((id, self.own_size(id, kind)?))
     }
 
+    /// Size in bytes of a type, if its kind has one.
     #[inline]
-    fn own_size(&self, id: u32, kind: Kind) -> Option<u32> {
+    pub(super) fn own_size(&self, id: u32, kind: Kind) -> Option<u32> {
         match kind {
             Kind::Int | Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64 | Kind::Datasec | Kind::Float => {
                 Some(self.types.size_or_type(id))
@@ -238,12 +264,6 @@ impl<'t, 'a> Resolver<'t, 'a> {
     /// Returns whether a type can be referred to at all.
     fn is_referent(&self, id: u32) -> bool {
         self.types.exists(id) && !matches!(self.types.kind(id), Some(Kind::Var | Kind::DeclTag | Kind::Datasec))
-    }
-
-    /// Returns whether a type can be that of an element or member, as far as its
-    /// kind tells.
-    fn is_element(&self, id: u32) -> bool {
-        self.is_referent(id) && !matches!(self.types.kind(id), None | Some(Kind::Fwd | Kind::Func | Kind::FuncProto))
     }
 
     /// What a modifier or pointer resolves to: a type with a size, or one that may
@@ -300,7 +320,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
 
     fn array(&self, id: u32) -> Result<Step, Rule> {
         let [element, index, nelems] = self.types.array(id);
-        require(self.is_element(index), Rule::ArrayIndex)?;
+        require(is_element(self.types.kind(index)), Rule::ArrayIndex)?;
         if self.is_open(index) {
             return Ok(open_first(index));
         }
@@ -309,7 +329,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
             self.types.kind(index) == Some(Kind::Int) && is_regular_int(self.types.record(index).word(0)),
             Rule::ArrayIndex,
         )?;
-        require(self.is_element(element), Rule::ArrayElement)?;
+        require(is_element(self.types.kind(element)), Rule::ArrayElement)?;
         if self.is_open(element) {
             return Ok(open_first(element));
         }
@@ -327,14 +347,13 @@ impl<'t, 'a> Resolver<'t, 'a> {
         // The member that had to be resolved first is the one before.
         let first = vertex.next.saturating_sub(1);
         for (index, member) in (first..).zip(record.elements_from(first)) {
-            if index >= vertex.next {
-                let [_, type_id, _] = member;
-                require(self.is_element(type_id), Rule::MemberType).map_err(|rule| (rule, Some(index)))?;
-                if self.is_open(type_id) {
-                    return Ok(Step::Open { id: type_id, next: index + 1 });
-                }
+            let [_, type_id, word] = member;
+            let kind = self.types.kind(type_id);
+            require(is_element(kind), Rule::MemberType).map_err(|rule| (rule, Some(index)))?;
+            if self.is_open_kind(type_id, kind) {
+                return Ok(Step::Open { id: type_id, next: index + 1 });
             }
-            member::check(self, &record, member).map_err(|rule| (rule, Some(index)))?;
+            member::check(self, &record, type_id, kind, word).map_err(|rule| (rule, Some(index)))?;
         }
         Ok(Step::Done(0))
     }
@@ -417,7 +436,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
     /// Checks the types of the return value and of the parameters.
     fn check_func_proto(&mut self, id: u32) -> Result<(), Reject> {
         let returned = self.types.size_or_type(id);
-        if returned != 0 && !self.is_plain(returned) {
+        if returned != 0 && self.state(returned) != State::Sized {
             self.check_sized(id, returned, Rule::ReturnType, None)?;
         }
         let record = self.types.record(id);
@@ -429,9 +448,10 @@ impl<'t, 'a> Resolver<'t, 'a> {
             count = last;
         }
         for (index, [name_off, type_id]) in (0..count).zip(record.elements_from(0)) {
-            require(name_off == 0 || self.is_parameter_name(name_off), Rule::Argument)
-                .map_err(|rule| self.types.reject(id, rule, Some(index)))?;
-            if !self.is_plain(type_id) {
+            if name_off != 0 && !self.is_parameter_name(name_off) {
+                return Err(self.types.reject(id, Rule::Argument, Some(index)));
+            }
+            if self.state(type_id) != State::Sized {
                 self.check_sized(id, type_id, Rule::Argument, Some(index))?;
             }
         }
@@ -439,20 +459,10 @@ impl<'t, 'a> Resolver<'t, 'a> {
     }
 
     /// Returns whether a parameter may have a name.
+    #[inline]
     fn is_parameter_name(&self, name_off: u32) -> bool {
         let types = self.types;
         types.strings.contains(name_off) && (!types.limits.checks_names || types.strings.is_identifier(name_off))
-    }
-
-    /// Returns whether a type has a size and is resolved if need be, as far as its
-    /// kind tells.
-    #[inline]
-    fn is_plain(&self, id: u32) -> bool {
-        match self.types.kind(id) {
-            Some(Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Float) => true,
-            Some(Kind::Ptr | Kind::Struct | Kind::Union | Kind::Array) => self.is_resolved(id),
-            _ => false,
-        }
     }
 
     /// Checks that a type of a FUNC_PROTO has a size, resolving it if need be.
@@ -468,6 +478,15 @@ impl<'t, 'a> Resolver<'t, 'a> {
             None => Err(self.types.reject(proto, rule, element)),
         }
     }
+}
+
+/// Returns whether a type of a kind can be that of an element or member, as far as
+/// the kind tells.
+#[inline]
+fn is_element(kind: Option<Kind>) -> bool {
+    kind.is_some_and(|kind| {
+        !matches!(kind, Kind::Var | Kind::DeclTag | Kind::Datasec | Kind::Fwd | Kind::Func | Kind::FuncProto)
+    })
 }
 
 /// The step to a type that is to be resolved before.

@@ -113,8 +113,8 @@ pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
         return Ok(());
     }
     let mut records = Vec::new();
-    for (id, kind) in types.kinds() {
-        if kind.is_some_and(is_composite) && finder.has_special_member(id) {
+    for id in std::mem::take(&mut finder.composites) {
+        if finder.has_special_member(id) {
             let fields = finder.record(id).map_err(|rule| types.reject(id, rule, None))?;
             records.push(Record { id, fields });
         }
@@ -133,6 +133,8 @@ const fn is_composite(kind: Kind) -> bool {
 struct Finder<'a> {
     types: &'a Types<'a>,
     known: Vec<(Special, &'static str)>,
+    /// Ids of structs and unions.
+    composites: Vec<u32>,
     /// One for each id: a struct with a member of this type is looked at.
     interesting: Vec<bool>,
     /// Structs without fields, with the number of levels that they nest.
@@ -161,26 +163,39 @@ impl<'a> Finder<'a> {
             _ => true,
         };
         let known = Special::NAMED.into_iter().filter(|&(special, _)| is_known(special)).collect();
-        let mut finder = Self { types, known, interesting: Vec::new(), barren: HashMap::new(), graph: None };
+        let mut finder = Self {
+            types,
+            known,
+            composites: Vec::new(),
+            interesting: vec![false; types.count() as usize],
+            barren: HashMap::new(),
+            graph: None,
+        };
         // A bpf_res_spin_lock is found where another is, but not looked for itself.
         let is_sought = |special: Special| special != Special::ResSpinLock;
         let sought = finder.known.iter().filter(|(special, _)| is_sought(*special));
         let mut missing: Vec<&str> = sought.map(|(_, name)| *name).collect();
-        let mut is_interesting = |id, kind| match kind {
-            Some(Kind::Struct) if types.strings.starts_with(types.record(id).name_off, PREFIX) => {
-                let index = missing.iter().position(|missing| types.is_named(id, missing));
-                index.map(|index| missing.swap_remove(index)).is_some()
-            }
-            Some(Kind::Ptr | Kind::Volatile) if limits.kptr => matches!(finder.kptr(id), Ok(true)),
-            _ => false,
-        };
-        let mut interesting = vec![false; types.count() as usize];
+        let has_kptrs = limits.kptr && types.kinds().any(|(_, kind)| kind == Some(Kind::TypeTag));
         for (id, kind) in types.kinds() {
-            if let Some(found) = interesting.get_mut(id as usize).filter(|_| is_interesting(id, kind)) {
+            let is_interesting = match kind {
+                Some(Kind::Struct) => {
+                    finder.composites.push(id);
+                    types.strings.starts_with(types.record(id).name_off, PREFIX) && {
+                        let index = missing.iter().position(|missing| types.is_named(id, missing));
+                        index.map(|index| missing.swap_remove(index)).is_some()
+                    }
+                }
+                Some(Kind::Union) => {
+                    finder.composites.push(id);
+                    false
+                }
+                Some(Kind::Ptr | Kind::Volatile) if has_kptrs => matches!(finder.kptr(id), Ok(true)),
+                _ => false,
+            };
+            if is_interesting && let Some(found) = finder.interesting.get_mut(id as usize) {
                 *found = true;
             }
         }
-        finder.interesting = interesting;
         finder
     }
 

@@ -11,16 +11,20 @@ pub(super) struct Strings<'a> {
     /// First string offset that is an own one.
     first: u32,
     own: &'a [u8],
+    /// First offset that no name may have.
+    end: u32,
     identifiers: Identifiers,
     limits: &'a Limits,
 }
 
 impl<'a> Strings<'a> {
     pub(super) fn new(own: &'a [u8], base: Option<&Btf>, limits: &'a Limits) -> Self {
+        let first = base.map_or(0, Btf::string_len);
         Self {
             base: base.map(Layers::new),
-            first: base.map_or(0, Btf::string_len),
+            first,
             own,
+            end: limits.max_name_off.saturating_add(1).min(first.saturating_add(own.len() as u32)),
             identifiers: Identifiers::new(own, limits),
             limits,
         }
@@ -29,11 +33,7 @@ impl<'a> Strings<'a> {
     /// Returns whether there is a string at an offset.
     #[inline]
     pub(super) fn contains(&self, offset: u32) -> bool {
-        offset <= self.limits.max_name_off
-            && match offset.checked_sub(self.first) {
-                Some(own) => (own as usize) < self.own.len(),
-                None => true,
-            }
+        offset < self.end
     }
 
     /// The string at an offset; empty if there is none.
@@ -80,6 +80,6 @@ impl<'a> Strings<'a> {
     /// Returns whether a string begins with this text.
     #[inline]
     pub(super) fn starts_with(&self, offset: u32, text: &[u8]) -> bool {
-        self.tail(offset).starts_with(text)
+        self.tail(offset).get(..text.len()) == Some(text)
     }
 }

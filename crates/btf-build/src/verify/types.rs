@@ -16,11 +16,17 @@ pub(super) struct Types<'a> {
     pub(super) strings: Strings<'a>,
     pub(super) limits: &'a Limits,
     first_id: u32,
-    /// Of each, index of its first word.
-    starts: Vec<u32>,
     /// Of each, what most questions are about.
     kinds: Vec<Option<Kind>>,
-    sizes_or_types: Vec<u32>,
+    places: Vec<Place>,
+}
+
+/// Where a type is, and its size or the type that it refers to.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Index of its first word.
+    start: u32,
+    size_or_type: u32,
 }
 
 impl<'a> Types<'a> {
@@ -35,9 +41,8 @@ impl<'a> Types<'a> {
             strings,
             limits,
             first_id: base.map_or(1, Btf::type_count),
-            starts: Vec::with_capacity(capacity),
             kinds: Vec::with_capacity(capacity),
-            sizes_or_types: Vec::with_capacity(capacity),
+            places: Vec::with_capacity(capacity),
         }
     }
 
@@ -50,9 +55,8 @@ impl<'a> Types<'a> {
     pub(super) fn push(&mut self, at: usize, record: &Record<'_>) {
         // The kernel keeps one place free, and does not say when there is none.
         if self.count() < self.limits.max_type_id {
-            self.starts.push(at as u32);
             self.kinds.push(record.info.kind());
-            self.sizes_or_types.push(record.size_or_type);
+            self.places.push(Place { start: at as u32, size_or_type: record.size_or_type });
         }
     }
 
@@ -63,7 +67,7 @@ impl<'a> Types<'a> {
 
     /// Number of types, those of the base and void included.
     pub(super) fn count(&self) -> u32 {
-        self.first_id + self.starts.len() as u32
+        self.first_id + self.kinds.len() as u32
     }
 
     /// Index of a type among the own ones; that of no type for void, for the
@@ -82,8 +86,8 @@ impl<'a> Types<'a> {
     /// The record of a type; that of void where there is no own one.
     #[inline]
     pub(super) fn record(&self, id: u32) -> Record<'a> {
-        let start = self.starts.get(self.index(id));
-        start.and_then(|&at| self.words.record(at as usize)).unwrap_or(Record::VOID)
+        let place = self.places.get(self.index(id));
+        place.and_then(|place| self.words.record(place.start as usize)).unwrap_or(Record::VOID)
     }
 
     /// Kind of a type; `None` for void and ids that do not exist.
@@ -112,7 +116,7 @@ impl<'a> Types<'a> {
     /// Size or referenced type of a type.
     #[inline]
     pub(super) fn size_or_type(&self, id: u32) -> u32 {
-        self.sizes_or_types.get(self.index(id)).copied().unwrap_or(0)
+        self.places.get(self.index(id)).map_or(0, |place| place.size_or_type)
     }
 
     /// The words of an ARRAY: element and index type, number of elements.
@@ -137,8 +141,8 @@ impl<'a> Types<'a> {
 
     /// Rejection at a type.
     pub(super) fn reject(&self, id: u32, rule: Rule, element: Option<u32>) -> Reject {
-        match self.starts.get(self.index(id)) {
-            Some(&at) => self.reject_record(at as usize, id, rule, element),
+        match self.places.get(self.index(id)) {
+            Some(place) => self.reject_record(place.start as usize, id, rule, element),
             None => Reject::of_blob(rule),
         }
     }
