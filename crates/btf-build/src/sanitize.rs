@@ -11,7 +11,7 @@ use crate::{
     Error,
     encode::LOCATIONS,
     layers::{Layers, layout, name_of, open, own_layout, own_records, own_strings, terminated},
-    verify::{Limits, NameRule},
+    verify::{Identifiers, Limits, NameRule},
 };
 
 /// Rewrites what a kernel with these features does not know, so that it loads
@@ -81,8 +81,8 @@ pub(crate) fn sanitize_within(btf: &Btf, limits: &Limits) -> Result<Btf, Error> 
     rewriter.finish()
 }
 
-/// Bytes that all records begin with.
-const HEAD: usize = 12;
+/// Words that all records begin with.
+const HEAD: usize = 3;
 /// Bytes of an INT that stands for a VAR or DECL_TAG.
 const PLACEHOLDER_SIZE: u32 = 1;
 /// Name and size in bytes of the type of ENUM64's values.
@@ -103,13 +103,16 @@ struct Rewriter<'a> {
     btf: &'a Btf,
     limits: &'a Limits,
     layers: Layers,
-    types: Vec<u8>,
+    /// Own strings that are identifiers, and the offset of the first own one.
+    identifiers: Identifiers,
+    first_own: u32,
+    /// Room for the header, and the types behind it.
+    blob: Vec<u8>,
+    hdr_len: u32,
     /// Added strings, and the offset of the first of them.
     strings: Vec<u8>,
     first_added: u32,
-    /// Offsets of names that are fine as they are, a bit for each and rule.
-    fine: [Vec<u64>; 2],
-    /// Names that are not.
+    /// Other names, and what they become.
     renamed: HashMap<(u32, NameRule), u32>,
     /// Names that are added, and their offsets.
     placeholders: Vec<(&'static [u8], u32)>,
@@ -120,15 +123,21 @@ struct Rewriter<'a> {
 
 impl<'a> Rewriter<'a> {
     fn new(btf: &'a Btf, limits: &'a Limits) -> Self {
-        let words = btf.string_len() as usize / 64 + 1;
+        let own = own_strings(btf);
+        let hdr_len = if keeps_layout(btf, limits) { Header::SIZE_WITH_LAYOUT } else { Header::SIZE };
+        // As much as there was, which is seldom too little.
+        let mut blob = Vec::with_capacity(btf.as_bytes().len() + hdr_len as usize);
+        blob.resize(hdr_len as usize, 0);
         Self {
             btf,
             limits,
             layers: Layers::new(btf),
-            types: Vec::with_capacity(btf.type_section().len()),
+            identifiers: Identifiers::new(own, limits),
+            first_own: btf.string_len() - own.len() as u32,
+            blob,
+            hdr_len,
             strings: Vec::new(),
             first_added: btf.string_len(),
-            fine: [vec![0; words], vec![0; words]],
             renamed: HashMap::new(),
             placeholders: Vec::new(),
             ints: Vec::new(),
@@ -142,7 +151,16 @@ impl<'a> Rewriter<'a> {
     }
 
     fn put(&mut self, words: &[u32]) {
-        self.types.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+        for word in words {
+            self.blob.extend_from_slice(&word.to_ne_bytes());
+        }
+    }
+
+    /// Writes a word anew that was written at an index of a record.
+    fn put_at(&mut self, record: usize, index: usize, word: u32) {
+        if let Some(to) = self.blob.get_mut(record + 4 * index..).and_then(<[u8]>::first_chunk_mut) {
+            *to = word.to_ne_bytes();
+        }
     }
 
     /// Writes a record with its elements, of which each has N words.
@@ -154,10 +172,7 @@ impl<'a> Rewriter<'a> {
         written: usize,
     ) -> Result<(), Error> {
         self.put(&head);
-        let words = record.as_bytes().get(HEAD..).unwrap_or_default();
-        for words in words.chunks_exact(4 * N) {
-            let word = |index: usize| words.get(4 * index..).and_then(|word| word.first_chunk().copied());
-            let words = std::array::from_fn(|index| u32::from_ne_bytes(word(index).unwrap_or_default()));
+        for words in elements(record) {
             let words = element(self, words)?;
             self.put(words.get(..written).unwrap_or_default());
         }
@@ -183,11 +198,6 @@ impl<'a> Rewriter<'a> {
             Kind::Func if !self.has(Feature::Func) => {
                 let name_off = self.name(name_off, NameRule::Identifier)?;
                 self.put(&[name_off, Info::of(Kind::Typedef).word(), size_or_type]);
-            }
-            Kind::Func => {
-                let name_off = self.name(name_off, NameRule::Identifier)?;
-                let info = if self.has(Feature::FuncLinkage) { info } else { Info::of(Kind::Func) };
-                self.put(&[name_off, info.word(), size_or_type]);
             }
             Kind::FuncProto if !self.has(Feature::Func) => {
                 let info = Info::of(Kind::Enum).with_vlen(info.vlen())?;
@@ -234,7 +244,7 @@ impl<'a> Rewriter<'a> {
             let name = name_of(self.btf, id);
             return Err(Error::Unreadable { id, kind: None, name, what: "its kind", since: LOCATIONS });
         }
-        self.types.extend_from_slice(record.as_bytes());
+        self.blob.extend_from_slice(record.as_bytes());
         Ok(())
     }
 
@@ -247,66 +257,64 @@ impl<'a> Rewriter<'a> {
             Kind::DeclTag | Kind::TypeTag => Some(Feature::TypeAttribute),
             _ => None,
         };
-        let mut info = record.head().info();
+        let start = self.blob.len();
+        self.blob.extend_from_slice(record.as_bytes());
+        let info = record.head().info();
         if flag_since.is_some_and(|feature| !self.has(feature)) {
-            info = info.with_kind_flag(false);
+            self.put_at(start, 1, info.with_kind_flag(false).word());
+        } else if kind == Kind::Func && !self.limits.func_linkage {
+            self.put_at(start, 1, Info::of(Kind::Func).word());
         }
         let name_off = match kind {
-            Kind::Typedef | Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64 | Kind::Fwd => {
+            Kind::Func | Kind::Typedef | Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64 | Kind::Fwd => {
                 self.name(record.head().name_off(), NameRule::Identifier)?
             }
             Kind::Var => self.name(record.head().name_off(), NameRule::Variable)?,
             Kind::Datasec => self.name(record.head().name_off(), NameRule::Section)?,
             _ => record.head().name_off(),
         };
-        let head = [name_off, info.word(), record.head().size_or_type()];
-        let identifier = NameRule::Identifier;
+        self.put_at(start, 0, name_off);
         match kind {
-            Kind::Struct | Kind::Union | Kind::Enum64 => self.put_all(
-                head,
-                record,
-                |this, [name_off, second, third]| Ok([this.name(name_off, identifier)?, second, third]),
-                3,
-            ),
-            Kind::Enum | Kind::FuncProto => self.put_all(
-                head,
-                record,
-                |this, [name_off, second]| Ok([this.name(name_off, identifier)?, second, 0]),
-                2,
-            ),
-            _ => {
-                self.put(&head);
-                self.types.extend_from_slice(record.as_bytes().get(HEAD..).unwrap_or_default());
-                Ok(())
+            Kind::Struct | Kind::Union | Kind::Enum64 => self.keep_elements::<3>(start, record),
+            Kind::Enum | Kind::FuncProto => self.keep_elements::<2>(start, record),
+            _ => Ok(()),
+        }
+    }
+
+    /// Elements of N words, as they were written behind a record's head, but for
+    /// their names.
+    fn keep_elements<const N: usize>(&mut self, start: usize, record: &Record<'_>) -> Result<(), Error> {
+        for (index, words) in elements::<N>(record).enumerate() {
+            let name_off = words.first().copied().unwrap_or(0);
+            let name = self.name(name_off, NameRule::Identifier)?;
+            if name != name_off {
+                self.put_at(start, HEAD + index * N, name);
             }
         }
+        Ok(())
     }
 
     /// A DATASEC as a struct, its variables as members. What else it lists, as
     /// functions in `.ksyms`, has no size, and is left out.
     fn datasec(&mut self, id: u32, record: &Record<'_>) -> Result<(), Error> {
-        let start = self.types.len();
+        let start = self.blob.len();
         let mut vlen = 0;
         let name_off = self.name(record.head().name_off(), NameRule::Identifier)?;
         let btf = self.btf;
         self.put(&[name_off, 0, record.head().size_or_type()]);
-        let words = record.as_bytes().get(HEAD..).unwrap_or_default();
-        for entry in btf_types::format::VarSecinfo::list(words, record.head().info().vlen()) {
-            let Some(ty) = btf.type_by_id(entry.type_id()).ok().filter(|ty| ty.kind() == Some(Kind::Var)) else {
+        for [type_id, offset, _] in elements(record) {
+            let Some(ty) = btf.type_by_id(type_id).ok().filter(|ty| ty.kind() == Some(Kind::Var)) else {
                 continue;
             };
-            let Some(bits) = entry.offset().checked_mul(8) else {
+            let Some(bits) = offset.checked_mul(8) else {
                 return self.unreadable(id, "a variable beyond 512 MiB", Feature::Datasec);
             };
             let name_off = ty.record().map_or(0, |record| record.head().name_off());
             let name_off = self.name(name_off, NameRule::Identifier)?;
-            self.put(&[name_off, entry.type_id(), bits]);
+            self.put(&[name_off, type_id, bits]);
             vlen += 1;
         }
-        let info = Info::of(Kind::Struct).with_vlen(vlen)?;
-        if let Some(word) = self.types.get_mut(start + 4..start + 8) {
-            word.copy_from_slice(&info.word().to_ne_bytes());
-        }
+        self.put_at(start, 1, Info::of(Kind::Struct).with_vlen(vlen)?.word());
         Ok(())
     }
 
@@ -407,39 +415,29 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The offset of a name that the kernel accepts, in place of another.
+    #[inline]
     fn name(&mut self, offset: u32, rule: NameRule) -> Result<u32, Error> {
-        if offset == 0 {
+        let own = offset.checked_sub(self.first_own);
+        // What is an identifier is a name of anything.
+        if offset == 0 || own.is_some_and(|own| self.identifiers.contains(own as usize)) {
             return Ok(offset);
         }
-        let (word, bit) = (offset as usize / 64, 1_u64 << (offset % 64));
-        let [identifiers, sections] = &mut self.fine;
-        // Few names are of variables: they are looked at each time.
-        let fine = match rule {
-            NameRule::Identifier => Some(identifiers),
-            NameRule::Section => Some(sections),
-            NameRule::Variable => None,
-        };
-        if let Some(&mut word) = fine.and_then(|fine| fine.get_mut(word))
-            && word & bit != 0
-        {
-            return Ok(offset);
-        }
+        self.other_name(offset, rule)
+    }
+
+    /// The same of the base's names, and of those that are no identifiers.
+    #[cold]
+    fn other_name(&mut self, offset: u32, rule: NameRule) -> Result<u32, Error> {
         if let Some(&renamed) = self.renamed.get(&(offset, rule)) {
             return Ok(renamed);
         }
         let tail = self.layers.tail(offset);
-        if rule.accepts(tail, self.limits) {
-            let [identifiers, sections] = &mut self.fine;
-            let fine = if rule == NameRule::Section { sections } else { identifiers };
-            if rule != NameRule::Variable
-                && let Some(word) = fine.get_mut(word)
-            {
-                *word |= bit;
-            }
-            return Ok(offset);
-        }
-        let name = rule.mended(terminated(tail.get(..=self.limits.name_len).unwrap_or(tail)), self.limits);
-        let renamed = if name.is_empty() { 0 } else { self.add_string(&name)? };
+        let renamed = if rule.accepts(tail, self.limits) {
+            offset
+        } else {
+            let name = rule.mended(terminated(tail.get(..=self.limits.name_len).unwrap_or(tail)), self.limits);
+            if name.is_empty() { 0 } else { self.add_string(&name)? }
+        };
         self.renamed.insert((offset, rule), renamed);
         Ok(renamed)
     }
@@ -450,26 +448,43 @@ impl<'a> Rewriter<'a> {
         }
         let own = own_layout(self.btf);
         // What sizes the records, even if it is the base's, is not lost.
-        let keeps_layout = self.has(Feature::Layout) && !own.is_empty();
+        let keeps_layout = keeps_layout(self.btf, self.limits);
         debug_assert!(
             keeps_layout || own.is_empty() || !layout(self.btf).is_empty(),
             "the layout is own or the base's"
         );
-        let strings = [own_strings(self.btf), &self.strings].concat();
-        let mut assembly = Assembly::new(&self.types, &strings);
-        assembly = match keeps_layout {
-            true => assembly.layout(own).hdr_len(Header::SIZE_WITH_LAYOUT),
-            false => assembly.hdr_len(Header::SIZE),
-        };
-        let mut bytes = Vec::with_capacity(self.types.len() + strings.len() + own.len() + 32);
-        assembly.write(|part| bytes.extend_from_slice(part))?;
-        open(bytes, self.btf.base(), self.btf)
+        let (mut blob, hdr_len) = (self.blob, self.hdr_len as usize);
+        let layout = if keeps_layout { own } else { &[] };
+        let strings = own_strings(self.btf);
+        blob.reserve_exact(layout.len() + strings.len() + self.strings.len());
+        let types_end = blob.len();
+        [layout, strings, &self.strings].into_iter().for_each(|part| blob.extend_from_slice(part));
+        let (room, sections) = blob.split_at_checked(hdr_len).unwrap_or_default();
+        let (types, rest) = sections.split_at_checked(types_end - room.len()).unwrap_or_default();
+        let (layout, strings) = rest.split_at_checked(layout.len()).unwrap_or_default();
+        let mut header = Vec::with_capacity(hdr_len);
+        let assembly = Assembly::new(types, strings).layout(layout).hdr_len(self.hdr_len);
+        assembly.write_header(|part| header.extend_from_slice(part))?;
+        blob.iter_mut().zip(header).for_each(|(to, from)| *to = from);
+        open(blob, self.btf.base(), self.btf)
     }
+}
+
+/// Returns whether the layout section stays.
+fn keeps_layout(btf: &Btf, limits: &Limits) -> bool {
+    limits.features.contains(Feature::Layout) && !own_layout(btf).is_empty()
+}
+
+/// The elements of a record, of which each has N words.
+fn elements<'a, const N: usize>(record: &Record<'a>) -> impl Iterator<Item = [u32; N]> + use<'a, N> {
+    let (words, _) = record.as_bytes().as_chunks::<4>();
+    let (elements, _) = words.get(HEAD..).unwrap_or_default().as_chunks::<N>();
+    elements.iter().map(|words| words.map(u32::from_ne_bytes))
 }
 
 /// The word after an INT.
 fn int_data(record: &Record<'_>) -> u32 {
-    let word = record.as_bytes().get(HEAD..).and_then(<[u8]>::first_chunk).copied();
+    let word = record.as_bytes().get(4 * HEAD..).and_then(<[u8]>::first_chunk).copied();
     u32::from_ne_bytes(word.unwrap_or_default())
 }
 

@@ -34,7 +34,7 @@ use btf_types::{
 
 use self::{header::Sections, resolve::Resolver, strings::Strings, types::Types};
 
-pub(crate) use self::{limits::Limits, names::NameRule};
+pub(crate) use self::{identifiers::Identifiers, limits::Limits, names::NameRule};
 
 pub use reject::{Errno, Reject, Rule};
 
