@@ -31,6 +31,17 @@ use crate::Escaped;
 #[derive(Clone, Copy, Eq, PartialOrd, Ord, Default)]
 pub struct Name<'a>(&'a [u8]);
 
+/// Whether a byte can be in an identifier of C.
+const IS_INNER: [bool; 256] = {
+    let (mut is_inner, mut byte) = ([false; 256], 0u8);
+    let mut rest: &mut [bool] = &mut is_inner;
+    while let Some((is_inner, others)) = rest.split_first_mut() {
+        *is_inner = byte.is_ascii_alphanumeric() || byte == b'_';
+        (rest, byte) = (others, byte.wrapping_add(1));
+    }
+    is_inner
+};
+
 impl<'a> Name<'a> {
     /// The empty name, which anonymous types and members have.
     pub const EMPTY: Self = Self(b"");
@@ -76,9 +87,8 @@ impl<'a> Name<'a> {
     /// then letters, digits and `_`. (Keywords are included.)
     #[must_use]
     pub fn is_c_identifier(self) -> bool {
-        let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
-        let is_inner = |byte: &u8| is_letter(byte) || byte.is_ascii_digit();
-        self.0.first().is_some_and(is_letter) && self.0.iter().all(is_inner)
+        let is_inner = |&byte: &u8| IS_INNER.get(usize::from(byte)).is_some_and(|is_inner| *is_inner);
+        self.0.first().is_some_and(|byte| !byte.is_ascii_digit()) && self.0.iter().all(is_inner)
     }
 
     /// Returns `true` if a kernel accepts the name as an identifier: for

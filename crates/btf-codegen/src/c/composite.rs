@@ -9,7 +9,7 @@ use btf_types::{Composite, Member, Name};
 use super::{
     layout::{Field, Place, Plan, arrange, arrange_union, largest_of, largest_unit},
     libbpf::size_of,
-    names::{identifier, is_identifier},
+    names::identifier,
     padding::{Pad, Padding},
     printer::Printer,
 };
@@ -150,6 +150,7 @@ impl<'btf> Printer<'btf, '_> {
         self.step()?;
         let raw = member.name();
         let name = if self.form.exact { Cow::Borrowed(raw.as_bytes()) } else { identifier(raw) };
+        let is_changed = matches!(name, Cow::Owned(_));
         let name = if self.form.exact || name.is_empty() { name } else { self.scopes.claim(name) };
         self.line()?;
         let outside = self.assert_member(&name, offset, ty, width.is_some());
@@ -167,11 +168,11 @@ impl<'btf> Printer<'btf, '_> {
             self.put_number(width)?;
         }
         self.put(";")?;
-        if self.form.exact || raw.is_empty() || is_identifier(raw) {
-            return Ok(());
+        if is_changed {
+            self.put(" ")?;
+            self.comment(raw, "")?;
         }
-        self.put(" ")?;
-        self.comment(raw, "")
+        Ok(())
     }
 
     /// Says that there is a member that C cannot declare.

@@ -113,7 +113,10 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
         }
         match ty {
             Type::Int(_) | Type::Float(_) if self.form.exact => self.put_name(ty.name()),
-            Type::Int(int) => self.put_scalar(ty, Spelling::of_int(int, self.btf.pointer_size()), int.size()),
+            Type::Int(int) => {
+                let spelling = self.spelling(int);
+                self.put_scalar(ty, spelling, int.size())
+            }
             Type::Float(float) => self.put_scalar(ty, Spelling::of_float(float), float.size()),
             Type::Struct(s) if ty.is_anonymous() => self.composite(s.into()),
             Type::Union(u) if ty.is_anonymous() => self.composite(u.into()),

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use btf_types::{AnyEnum, Type, View};
+use btf_types::{AnyEnum, EnumValue, Type, View};
 
 use super::printer::Printer;
 
@@ -64,8 +64,12 @@ impl<'btf> Printer<'btf, '_> {
 
 /// The mode that an enumeration needs to have its size.
 fn mode(any: AnyEnum<'_>, pointer_size: u8) -> Option<&'static str> {
-    let needs_64_bits = any.values().any(|value| !(i32::MIN.into()..=i128::from(u32::MAX)).contains(&value.value()))
-        || any.values().any(|value| value.value() < 0) && any.values().any(|value| value.value() > i32::MAX.into());
+    let (mut least, mut most) = (0, 0);
+    for value in any.values().map(EnumValue::value) {
+        (least, most) = (value.min(least), value.max(most));
+    }
+    let fits = |range: std::ops::RangeInclusive<i128>| range.contains(&least) && range.contains(&most);
+    let needs_64_bits = !fits(i32::MIN.into()..=i32::MAX.into()) && !fits(0..=u32::MAX.into());
     match any.size() {
         1 => Some("byte"),
         2 => Some("HI"),

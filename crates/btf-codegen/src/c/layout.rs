@@ -21,6 +21,7 @@ use btf_types::{AnyEnum, Composite, Member, Type};
 
 use super::{
     enumeration::is_definable,
+    libbpf::is_packed,
     padding::{Pad, Padding},
     printer::Printer,
     scalar::Spelling,
@@ -127,10 +128,13 @@ struct Compiler {
     align: u64,
     packed: bool,
     is_high: bool,
+    /// Nothing depended on the machine so far.
+    is_for_all: bool,
 }
 
 impl Compiler {
     fn bytes(&mut self, measure: Measure) -> u64 {
+        self.is_for_all &= measure.low == measure.high;
         let align = if self.packed { 8 } else { 8 * measure.align(self.is_high) };
         self.align = self.align.max(align);
         let start = self.at.next_multiple_of(align);
@@ -138,8 +142,10 @@ impl Compiler {
         start
     }
 
-    /// Lays out a bitfield of a type of so many bits.
-    fn bits(&mut self, unit: u64, align: u64, width: u64, is_named: bool) -> u64 {
+    /// Lays out a bitfield of a type.
+    fn bits(&mut self, measure: Measure, width: u64, is_named: bool) -> u64 {
+        self.is_for_all &= is_named && measure.low == measure.high;
+        let (unit, align) = (8 * measure.size, 8 * measure.align(self.is_high));
         let align = if self.packed && width > 0 { 1 } else { align };
         if is_named || self.is_high {
             self.align = self.align.max(align);
@@ -153,8 +159,8 @@ impl Compiler {
     }
 
     fn pad(&mut self, pad: Pad, pointer_size: u8) {
-        let unit = pad.unit.bits(pointer_size);
-        self.bits(unit, unit, pad.bits, false);
+        let size = pad.unit.bits(pointer_size) / 8;
+        self.bits(Measure { size, low: size, high: size }, pad.bits, false);
     }
 }
 
@@ -182,7 +188,7 @@ impl<'btf> Printer<'btf, '_> {
         let is_as_encoded =
             |field: &Field<'_>| field.member.encoded() == (field.member.bit_offset(), field.member.bitfield_size());
         if fields.iter().all(|field| !field.is_out() && is_as_encoded(field)) {
-            let packed = self.is_packed_as_libbpf(ty)?;
+            let packed = is_packed(ty, fields.iter().map(|field| Ok((field.member, field.align))))?;
             if let Some((low, high)) = self.try_out(ty, &fields, packed, None)? {
                 return Ok(Layout::new(Plan::AsLibbpf { packed }, low, high));
             }
@@ -204,11 +210,16 @@ impl<'btf> Printer<'btf, '_> {
         packed: bool,
         largest: Option<u64>,
     ) -> Result<Option<(u64, u64)>, fmt::Error> {
-        let Some(low) = self.compile(ty, fields, packed, largest, false)? else { return Ok(None) };
-        let Some(high) = self.compile(ty, fields, packed, largest, true)? else { return Ok(None) };
-        Ok(Some((low, high)))
+        let Some((low, is_for_all)) = self.compile(ty, fields, packed, largest, false)? else { return Ok(None) };
+        if is_for_all {
+            return Ok(Some((low, low)));
+        }
+        let high = self.compile(ty, fields, packed, largest, true)?;
+        Ok(high.map(|(high, _)| (low, high)))
     }
 
+    /// The alignment of a struct for the least or most alignment of its parts, if it then
+    /// has the right layout, and whether all machines agree on it.
     fn compile(
         &mut self,
         ty: Composite<'btf>,
@@ -216,13 +227,13 @@ impl<'btf> Printer<'btf, '_> {
         packed: bool,
         largest: Option<u64>,
         is_high: bool,
-    ) -> Result<Option<u64>, fmt::Error> {
+    ) -> Result<Option<(u64, bool)>, fmt::Error> {
         let pointer_size = self.btf.pointer_size();
         let padding = |at, end, align, in_bitfield| match largest {
             Some(largest) => Padding::filling(at, end, largest, pointer_size),
             None => Padding::as_libbpf(at, end, align, in_bitfield, pointer_size),
         };
-        let mut compiler = Compiler { at: 0, align: 8, packed, is_high };
+        let mut compiler = Compiler { at: 0, align: 8, packed, is_high, is_for_all: true };
         let (mut at, mut is_bitfield) = (0, false);
         for field in fields.iter().filter(|field| !field.is_out()) {
             let is_next_bitfield = matches!(field.place, Place::Bits(..));
@@ -233,10 +244,7 @@ impl<'btf> Printer<'btf, '_> {
             }
             let start = match field.place {
                 Place::Bytes(measure) => compiler.bytes(measure),
-                Place::Bits(unit, width) => {
-                    let is_named = !field.member.name_start(1).is_empty();
-                    compiler.bits(8 * unit.size, 8 * unit.align(is_high), width, is_named)
-                }
+                Place::Bits(unit, width) => compiler.bits(unit, width, !field.member.name_start(1).is_empty()),
                 Place::Out(_) => continue,
             };
             if start != field.offset {
@@ -252,7 +260,7 @@ impl<'btf> Printer<'btf, '_> {
             compiler.pad(pad, pointer_size);
         }
         let is_right = compiler.at.next_multiple_of(compiler.align) == size;
-        Ok(is_right.then_some(compiler.align / 8))
+        Ok(is_right.then_some((compiler.align / 8, compiler.is_for_all)))
     }
 
     fn layout_union(&mut self, ty: Composite<'btf>) -> Result<Layout, fmt::Error> {
@@ -294,18 +302,16 @@ impl<'btf> Printer<'btf, '_> {
 
     fn place(&mut self, member: Member<'btf>) -> Result<Place, fmt::Error> {
         let ty = member.ty();
-        let is_anonymous = member.name_start(1).is_empty();
         let Some(measure) = self.measure(ty)? else { return Ok(Place::Out(" is left out: C cannot declare it")) };
-        let end = ty.peel_modifiers();
         let Some(width) = member.bitfield_size() else {
-            let has_members = matches!(end, Type::Struct(_) | Type::Union(_));
-            return Ok(match !is_anonymous || has_members {
+            let has_members = || matches!(ty.peel_modifiers(), Type::Struct(_) | Type::Union(_));
+            return Ok(match !member.name_start(1).is_empty() || has_members() {
                 true => Place::Bytes(measure),
                 false => Place::Out(" is left out: it has no name"),
             });
         };
-        let most = match end {
-            Type::Int(int) if Spelling::of_int(int, self.btf.pointer_size()) == Spelling::Bytes => 0,
+        let most = match ty.peel_modifiers() {
+            Type::Int(int) if self.spelling(int) == Spelling::Bytes => 0,
             Type::Int(int) if int.is_bool() => 1,
             Type::Int(_) | Type::Enum(_) | Type::Enum64(_) => 8 * measure.size,
             _ => 0,
@@ -332,7 +338,7 @@ impl<'btf> Printer<'btf, '_> {
                     inner = inner.target().unwrap_or(Type::Void);
                     continue;
                 }
-                Type::Int(int) => match Spelling::of_int(int, self.btf.pointer_size()) {
+                Type::Int(int) => match self.spelling(int) {
                     Spelling::Bytes => Measure { size: int.size().into(), low: 1, high: 1 },
                     _ => self.scalar(inner, int.size()),
                 },

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use btf_types::{Composite, Type};
+use btf_types::{Composite, Member, Type};
 
 use super::printer::Printer;
 use crate::Error;
@@ -21,7 +21,20 @@ pub(super) fn size_of(ty: Type<'_>) -> u64 {
 impl<'btf> Printer<'btf, '_> {
     /// Alignment in bytes; 0 for what has none.
     pub(super) fn align_as_libbpf(&mut self, ty: Type<'btf>) -> Result<u64, fmt::Error> {
-        self.align_within(ty, 0)
+        let known = self.aligns.get(ty.id() as usize).copied().unwrap_or(0);
+        if let Some(align) = known.checked_sub(1) {
+            return Ok(align.into());
+        }
+        let align = self.align_within(ty, 0)?;
+        self.keep_align(ty, align);
+        Ok(align)
+    }
+
+    fn keep_align(&mut self, ty: Type<'btf>, align: u64) {
+        if let Some(known) = self.aligns.get_mut(ty.id() as usize) {
+            // At most the size of a pointer.
+            *known = align as u8 + 1;
+        }
     }
 
     fn align_within(&mut self, ty: Type<'btf>, depth: u32) -> Result<u64, fmt::Error> {
@@ -78,24 +91,30 @@ impl<'btf> Printer<'btf, '_> {
         }
         let natural = if u64::from(ty.size()) % largest == 0 { largest } else { 1 };
         let align = align.unwrap_or(natural);
-        if let Some(known) = self.aligns.get_mut(ty.id() as usize) {
-            // At most the size of a pointer.
-            *known = align as u8 + 1;
-        }
+        self.keep_align(ty.into(), align);
         Ok(align)
     }
 
     /// Whether a struct was packed, so far as libbpf can tell.
     pub(super) fn is_packed_as_libbpf(&mut self, ty: Composite<'btf>) -> Result<bool, fmt::Error> {
-        let mut largest = 1;
-        for member in ty.members() {
-            let align = self.align_as_libbpf(member.ty())?;
-            let (offset, bits) = member.encoded();
-            if align > 0 && bits.is_none() && u64::from(offset) % (8 * align) != 0 {
-                return Ok(true);
-            }
-            largest = largest.max(align);
-        }
-        Ok(u64::from(ty.size()) % largest != 0)
+        is_packed(ty, ty.members().map(|member| Ok((member, self.align_as_libbpf(member.ty())?))))
     }
+}
+
+/// Whether a struct was packed, so far as libbpf can tell from members and their
+/// alignment.
+pub(super) fn is_packed<'btf>(
+    ty: Composite<'btf>,
+    aligned: impl Iterator<Item = Result<(Member<'btf>, u64), fmt::Error>>,
+) -> Result<bool, fmt::Error> {
+    let mut largest = 1;
+    for member in aligned {
+        let (member, align) = member?;
+        let (offset, bits) = member.encoded();
+        if align > 0 && bits.is_none() && u64::from(offset) % (8 * align) != 0 {
+            return Ok(true);
+        }
+        largest = largest.max(align);
+    }
+    Ok(u64::from(ty.size()) % largest != 0)
 }

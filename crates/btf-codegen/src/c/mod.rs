@@ -80,6 +80,7 @@ mod composite;
 mod declare;
 mod emit;
 mod enumeration;
+mod hash;
 mod header;
 mod kfuncs;
 mod layout;

@@ -15,7 +15,10 @@ use std::{
 
 use btf_types::{FwdKind, Name, Type};
 
-use super::printer::{Printer, state};
+use super::{
+    hash::Keyed,
+    printer::{Printer, state},
+};
 
 /// Bytes of a name with a number that libbpf writes.
 const LIBBPF_NAME: usize = 255;
@@ -63,7 +66,7 @@ struct Users {
 
 /// A name space.
 #[derive(Debug, Default)]
-pub(super) struct Names<'btf>(HashMap<Cow<'btf, [u8]>, Users>);
+pub(super) struct Names<'btf>(HashMap<Cow<'btf, [u8]>, Users, Keyed>);
 
 impl<'btf> Names<'btf> {
     /// The number of one more definition of this name.
@@ -114,9 +117,20 @@ fn with_number(name: &[u8], number: u32) -> Vec<u8> {
 /// A name as it is written.
 pub(super) type Written<'btf> = Cow<'btf, [u8]>;
 
-/// The identifier for a name: itself, if it is one and no keyword.
+/// Whether a name is written as it is: printable ASCII.
+fn is_plain(name: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The high bit of each byte that is below ` ` or above `~`, but for those above the
+    // first one.
+    let strange = |word: u64| (word.wrapping_sub(0x20 * ONES) | word | word.wrapping_add(ONES)) & (0x80 * ONES);
+    let Some(last) = name.last_chunk() else { return name.iter().all(|byte| (b' '..=b'~').contains(byte)) };
+    let words = name.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_le_bytes));
+    words.fold(strange(u64::from_le_bytes(*last)), |all, word| all | strange(word)) == 0
+}
+
+/// The identifier for a name: itself (borrowed), if it is one and no keyword, or empty.
 pub(super) fn identifier(name: Name<'_>) -> Written<'_> {
-    if name.is_c_identifier() {
+    if name.is_c_identifier() || name.is_empty() {
         return match is_keyword(name.as_bytes()) {
             false => Cow::Borrowed(name.as_bytes()),
             true => Cow::Owned([name.as_bytes(), b"_"].concat()),
@@ -260,8 +274,8 @@ impl<'btf> Printer<'btf, '_> {
     pub(super) fn resolved(&mut self, ty: Type<'btf>) -> Written<'btf> {
         let id = ty.id();
         let raw = ty.name();
-        if raw.is_empty() {
-            return Cow::Borrowed(b"");
+        if raw.is_empty() || self.is(id, state::AS_IT_IS) {
+            return Cow::Borrowed(raw.as_bytes());
         }
         let name = if self.form.exact { Cow::Borrowed(raw.as_bytes()) } else { identifier(raw) };
         if !self.is(id, state::NAMED) {
@@ -279,6 +293,9 @@ impl<'btf> Printer<'btf, '_> {
             }
         }
         if !self.is(id, state::SUFFIXED) {
+            if matches!(name, Cow::Borrowed(_)) {
+                self.set(id, state::AS_IT_IS);
+            }
             return name;
         }
         let mut numbered = with_number(&name, self.suffixes.get(&id).copied().unwrap_or(1));
@@ -320,11 +337,11 @@ impl<'btf> Printer<'btf, '_> {
     }
 
     /// Writes a name.
+    #[inline]
     pub(super) fn put_name(&mut self, name: Name<'_>) -> fmt::Result {
-        let is_plain = name.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte));
-        match std::str::from_utf8(name.as_bytes()) {
-            Ok(text) if is_plain => self.put(text),
-            _ => fmt::Write::write_fmt(self, format_args!("{name}")),
+        match is_plain(name.as_bytes()) {
+            true => self.put_ascii(name.as_bytes()),
+            false => fmt::Write::write_fmt(self, format_args!("{name}")),
         }
     }
 

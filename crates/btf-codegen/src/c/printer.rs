@@ -5,7 +5,10 @@ use std::{collections::HashMap, fmt, fmt::Write};
 
 use btf_types::{Btf, Composite, Name, Type};
 
-use super::{asserts::Asserts, layout::Layout, names::Names, order::mark_referenced, scope::Scopes};
+use super::{
+    asserts::Asserts, hash::Keyed, layout::Layout, names::Names, order::mark_referenced, scalar::Spelling,
+    scope::Scopes,
+};
 use crate::Error;
 
 /// Bytes of text that are gathered before they are handed on.
@@ -46,13 +49,16 @@ pub(super) mod state {
     pub(in crate::c) const SUFFIXED: u16 = 1 << 7;
     /// The header of the base defines it.
     pub(in crate::c) const OF_BASE: u16 = 1 << 8;
+    /// Its name is written as it is in the BTF.
+    pub(in crate::c) const AS_IT_IS: u16 = 1 << 9;
 }
 
 pub(super) struct Printer<'btf, 'o> {
     pub(super) btf: &'btf Btf,
     pub(super) form: Form,
     out: &'o mut dyn fmt::Write,
-    buffer: String,
+    /// UTF-8, of whole characters.
+    buffer: Vec<u8>,
     number: itoa::Buffer,
     /// Nothing is written, but all else goes on.
     pub(super) muted: bool,
@@ -61,7 +67,9 @@ pub(super) struct Printer<'btf, 'o> {
     pub(super) tags: Names<'btf>,
     pub(super) idents: Names<'btf>,
     /// The numbers that types of a name have, but for the first of each.
-    pub(super) suffixes: HashMap<u32, u32>,
+    pub(super) suffixes: HashMap<u32, u32, Keyed>,
+    /// How integers are spelled, by id.
+    pub(super) spellings: HashMap<u32, Spelling, Keyed>,
     /// Names of members, of the structs that are being written.
     pub(super) scopes: Scopes<'btf>,
     /// Alignments as libbpf has them, by id.
@@ -100,13 +108,14 @@ impl<'btf, 'o> Printer<'btf, 'o> {
             btf,
             form,
             out,
-            buffer: String::with_capacity(BUFFER + BUFFER / 4),
+            buffer: Vec::with_capacity(BUFFER + BUFFER / 4),
             number: itoa::Buffer::new(),
             muted: false,
             states,
             tags: Names::default(),
             idents: Names::default(),
-            suffixes: HashMap::new(),
+            suffixes: HashMap::default(),
+            spellings: HashMap::default(),
             scopes: Scopes::default(),
             aligns: vec![0; count],
             layouts: if form.exact { Vec::new() } else { vec![Layout::UNKNOWN; count] },
@@ -186,8 +195,11 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         }
     }
 
-    pub(super) fn flush(&mut self) -> fmt::Result {
-        let result = self.out.write_str(&self.buffer);
+    #[cold]
+    fn flush(&mut self) -> fmt::Result {
+        // Of bytes, as names are; checked here once, and not name by name.
+        let text = str::from_utf8(&self.buffer).map_err(|_| fmt::Error)?;
+        let result = self.out.write_str(text);
         self.buffer.clear();
         result
     }
@@ -195,19 +207,31 @@ impl<'btf, 'o> Printer<'btf, 'o> {
     /// Writes text.
     #[inline]
     pub(super) fn put(&mut self, text: &str) -> fmt::Result {
+        self.put_bytes(text.as_bytes())
+    }
+
+    /// Writes ASCII.
+    #[inline]
+    pub(super) fn put_ascii(&mut self, text: &[u8]) -> fmt::Result {
+        debug_assert!(text.is_ascii(), "{text:?}");
+        self.put_bytes(text)
+    }
+
+    #[inline]
+    fn put_bytes(&mut self, text: &[u8]) -> fmt::Result {
         if self.muted {
             return Ok(());
         }
         if self.buffer.len() >= BUFFER {
             self.flush()?;
         }
-        self.buffer.push_str(text);
+        self.buffer.extend_from_slice(text);
         Ok(())
     }
 
     pub(super) fn put_number(&mut self, number: impl itoa::Integer) -> fmt::Result {
         if !self.muted {
-            self.buffer.push_str(self.number.format(number));
+            self.buffer.extend_from_slice(self.number.format(number).as_bytes());
         }
         Ok(())
     }

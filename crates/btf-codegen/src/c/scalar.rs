@@ -5,7 +5,7 @@
 
 use btf_types::{Float, Int, Name};
 
-use super::emit::is_polynomial;
+use super::{emit::is_polynomial, printer::Printer};
 
 /// How a scalar is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +18,16 @@ pub(super) enum Spelling {
     Bytes,
 }
 
+impl Printer<'_, '_> {
+    /// How an integer is written.
+    pub(super) fn spelling(&mut self, int: Int<'_>) -> Spelling {
+        let pointer_size = self.btf.pointer_size();
+        *self.spellings.entry(int.id()).or_insert_with(|| Spelling::of_int(int, pointer_size))
+    }
+}
+
 impl Spelling {
-    pub(super) fn of_int(int: Int<'_>, pointer_size: u8) -> Self {
+    fn of_int(int: Int<'_>, pointer_size: u8) -> Self {
         let (name, size) = (int.as_type().name_start(64), int.size());
         if size == 16 && pointer_size == 4 {
             // No 32-bit machine has them.

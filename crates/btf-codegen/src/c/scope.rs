@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::names::Written;
+use super::{hash::Keyed, names::Written};
 
 /// Names of the structs that are being written, inside each other.
 #[derive(Debug, Default)]
 pub(super) struct Scopes<'btf> {
-    scopes: Vec<HashMap<Written<'btf>, u32>>,
+    scopes: Vec<HashMap<Written<'btf>, u32, Keyed>>,
     depth: usize,
 }
 
@@ -17,7 +17,7 @@ impl<'btf> Scopes<'btf> {
     pub(super) fn open(&mut self) {
         match self.scopes.get_mut(self.depth) {
             Some(scope) => scope.clear(),
-            None => self.scopes.push(HashMap::new()),
+            None => self.scopes.push(HashMap::default()),
         }
         self.depth += 1;
     }

@@ -21,11 +21,10 @@ const NAME: usize = Name::MAX_KERNEL_LEN;
 /// The place of a type among others.
 struct Key<'btf> {
     rank: u8,
-    /// The first bytes of the name that is sorted by.
-    prefix: u64,
     sort_name: Name<'btf>,
+    own_name: Name<'btf>,
     ty: Type<'btf>,
-    /// Made when it is needed: few types have a name that others have.
+    /// Made when it is needed: few types have names that others have.
     hash: OnceCell<u64>,
 }
 
@@ -33,9 +32,11 @@ struct Key<'btf> {
 /// in the order of a sorted header.
 pub(super) fn sorted<'btf>(btf: &'btf Btf, ids: Range<u32>) -> Vec<Type<'btf>> {
     let types = ids.filter_map(|id| btf.type_by_id(id).ok());
-    let mut keys: Vec<_> = types.filter_map(Key::of).collect();
-    keys.sort_unstable_by(Key::compare);
-    keys.into_iter().map(|key| key.ty).collect()
+    let keys: Vec<_> = types.filter_map(Key::of).collect();
+    // Most are told apart by what fits into a number, without a look at the names.
+    let mut order: Vec<_> = keys.iter().map(|key| (key.head(), key)).collect();
+    order.sort_unstable_by(|(a_head, a), (b_head, b)| a_head.cmp(b_head).then_with(|| a.compare(b)));
+    order.into_iter().map(|(_, key)| key.ty).collect()
 }
 
 impl<'btf> Key<'btf> {
@@ -54,16 +55,29 @@ impl<'btf> Key<'btf> {
             Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
             _ => LAST,
         };
-        let sort_name = sort_name(ty);
-        Some(Self { rank, prefix: prefix(sort_name), sort_name, ty, hash: OnceCell::new() })
+        let own_name = ty.name_start(NAME);
+        let sort_name = match ty {
+            Type::Struct(_) | Type::Union(_) => own_name,
+            _ => sort_name(ty),
+        };
+        Some(Self { rank, sort_name, own_name, ty, hash: OnceCell::new() })
     }
 
+    /// The rank, and as much of the names as fits: of the one that is sorted by, or, if
+    /// that is empty, of the own name behind its end.
+    fn head(&self) -> u128 {
+        let own_name = if self.sort_name.is_empty() { self.own_name } else { Name::EMPTY };
+        let (rank, end) = ([self.rank], [0]);
+        let bytes = [rank.as_slice(), self.sort_name.as_bytes(), &end, own_name.as_bytes()];
+        let mut head = [0; 16];
+        head.iter_mut().zip(bytes.into_iter().flatten()).for_each(|(to, from)| *to = *from);
+        u128::from_be_bytes(head)
+    }
+
+    /// Compares what has the same head.
     fn compare(&self, other: &Self) -> Ordering {
-        let own = |key: &Self| key.ty.name_start(NAME);
-        (self.rank, self.prefix)
-            .cmp(&(other.rank, other.prefix))
-            .then_with(|| compare_names(self.sort_name, other.sort_name))
-            .then_with(|| compare_names(own(self), own(other)))
+        compare_names(self.sort_name, other.sort_name)
+            .then_with(|| compare_names(self.own_name, other.own_name))
             .then_with(|| self.disambiguation().cmp(&other.disambiguation()))
             .then_with(|| self.ty.id().cmp(&other.ty.id()))
     }
@@ -77,12 +91,6 @@ impl<'btf> Key<'btf> {
 fn compare_names(a: Name<'_>, b: Name<'_>) -> Ordering {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if std::ptr::eq(a, b) { Ordering::Equal } else { a.cmp(b) }
-}
-
-fn prefix(name: Name<'_>) -> u64 {
-    let mut prefix = [0; 8];
-    prefix.iter_mut().zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
-    u64::from_be_bytes(prefix)
 }
 
 /// The rank of what a typedef is for, which is named by it if by nothing else.

@@ -1,0 +1,63 @@
+//! Hashes of names, with a key that nobody can know: they cannot be made to collide.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// Makes hashers of one key.
+#[derive(Debug, Clone)]
+pub(super) struct Keyed(u64);
+
+impl Default for Keyed {
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(0))
+    }
+}
+
+impl BuildHasher for Keyed {
+    type Hasher = Folding;
+
+    #[inline]
+    fn build_hasher(&self) -> Folding {
+        Folding { hash: self.0, factor: FACTOR ^ self.0 }
+    }
+}
+
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A hash that folds the halves of products. Made for names: a few words.
+#[derive(Debug, Clone)]
+pub(super) struct Folding {
+    hash: u64,
+    factor: u64,
+}
+
+impl Folding {
+    #[inline]
+    fn add(&mut self, word: u64) {
+        let product = u128::from(self.hash ^ word) * u128::from(self.factor);
+        self.hash = product as u64 ^ (product >> 64) as u64;
+    }
+}
+
+impl Hasher for Folding {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let words = bytes.chunks_exact(8);
+        let rest = words.remainder();
+        words.for_each(|word| self.add(word.try_into().map_or(0, u64::from_le_bytes)));
+        self.add(rest.iter().rev().fold(rest.len() as u64, |word, &byte| word << 8 | u64::from(byte)));
+    }
+
+    /// Lengths, which [`Folding::write`] has already.
+    #[inline]
+    fn write_usize(&mut self, _: usize) {}
+
+    #[inline]
+    fn write_u32(&mut self, number: u32) {
+        self.add(number.into());
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.hash
+    }
+}
