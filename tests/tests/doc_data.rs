@@ -15,6 +15,9 @@ use btf_types::{Btf, ByteOrder, Func, Linkage, Struct, Typedef};
 
 /// Which crate needs which file.
 const COPIES: &[(&str, &str)] = &[
+    ("btf-archive", "btfhub/debian/12/x86_64/5.10.0-8-amd64.btf"),
+    ("btf-archive", "btfhub/debian/12/x86_64/6.1.0-9-amd64.btf"),
+    ("btf-archive", "probe.bpf.o"),
     ("btf-elf", "kernel.btf"),
     ("btf-elf", "kernel.btf.gz"),
     ("btf-elf", "veth.ko"),
@@ -285,7 +288,8 @@ fn files_in_doc_are_what_is_built_here() {
     for (name, file) in COPIES {
         let path = crates.join(name).join("doc").join(file);
         let plain = match file.strip_suffix(".gz").unwrap_or(file) {
-            "root/boot/vmlinux-6.12.0" => "kernel.btf",
+            "btfhub/debian/12/x86_64/5.10.0-8-amd64.btf" => "older.btf",
+            "btfhub/debian/12/x86_64/6.1.0-9-amd64.btf" | "root/boot/vmlinux-6.12.0" => "kernel.btf",
             name => name.rsplit('/').next().unwrap(),
         };
         let (_, bytes) = files.iter().find(|(name, _)| *name == plain).unwrap();

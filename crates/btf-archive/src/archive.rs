@@ -23,6 +23,20 @@ use crate::{
 };
 
 /// Kernels' BTF: a checkout of btfhub-archive, or a bundle made from it.
+///
+/// ```
+/// # fn main() -> Result<(), btf_archive::Error> {
+/// use btf_archive::{Archive, types::Struct};
+///
+/// let archive = Archive::open("doc/btfhub")?; // a checkout of btfhub-archive, or "bundle.tar.zst"
+/// let releases: Vec<String> = archive.list()?.iter().filter_map(|file| Some(file.entry()?.release.into())).collect();
+/// assert_eq!(releases, ["5.10.0-8-amd64", "6.1.0-9-amd64"]);
+///
+/// let btf = archive.read("debian/12/x86_64/6.1.0-9-amd64.btf")?;
+/// assert!(btf.find::<Struct<'_>>("sk_buff").is_ok());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Archive {
     source: Source,
@@ -98,16 +112,23 @@ impl Archive {
 
     /// A tar in memory: what `include_bytes!` has put into a program.
     ///
-    /// ```no_run
+    /// ```
     /// # fn main() -> Result<(), btf_archive::Error> {
-    /// use btf_archive::{Archive, Chosen, kernel::Kernel};
+    /// use btf_archive::{Archive, kernel::Host};
     ///
-    /// static BUNDLE: &[u8] = b""; // include_bytes!("min_core_btfs.tar.gz")
-    /// // Where the kernel has no BTF of its own: a file, for loaders that take one.
-    /// if let Chosen::Archive(selection) = Archive::parse(BUNDLE)?.choose(&Kernel::running())? {
-    ///     let file = selection.temp_file()?;
-    ///     println!("load with {}", file.path().display());
-    /// }
+    /// # let host = Host {
+    /// #     distribution: "debian".into(),
+    /// #     version: Some("12".into()),
+    /// #     machine: "x86_64".into(),
+    /// #     release: "6.1.0-9-amd64".into(),
+    /// #     ..Host::default()
+    /// # };
+    /// # let mut bundle = Vec::new();
+    /// # btf_archive::Pack::new().write(&Archive::open("doc/btfhub")?, &mut bundle)?;
+    /// // include_bytes!("min_core_btfs.tar.gz")
+    /// let archive = Archive::parse(bundle)?;
+    /// let file = archive.select(&host)?.temp_file()?; // for loaders that take a path
+    /// assert!(file.path().is_file());
     /// # Ok(())
     /// # }
     /// ```
@@ -167,6 +188,16 @@ impl Archive {
     }
 
     /// Sets other limits.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_archive::Error> {
+    /// use btf_archive::{Archive, Limits};
+    ///
+    /// let archive = Archive::open("doc/btfhub")?.with_limits(Limits::default().members(1));
+    /// assert!(archive.list().is_err()); // it has two
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -180,6 +211,17 @@ impl Archive {
     }
 
     /// All kernels, sorted by path; those that are there over a link too.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_archive::Error> {
+    /// use btf_archive::Archive;
+    ///
+    /// let files = Archive::open("doc/btfhub")?.list()?;
+    /// assert_eq!(files[0].path(), "debian/12/x86_64/5.10.0-8-amd64.btf");
+    /// assert_eq!((files[0].size(), files[0].is_link()), (1029, false));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -208,6 +250,17 @@ impl Archive {
     }
 
     /// The BTF at a path of the archive, unpacked.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_archive::Error> {
+    /// use btf_archive::{Archive, Error};
+    ///
+    /// let archive = Archive::open("doc/btfhub")?;
+    /// assert_eq!(archive.read("debian/12/x86_64/6.1.0-9-amd64.btf")?.types().len(), 60);
+    /// assert!(archive.read("debian/12/x86_64/6.1.0-10-amd64.btf").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

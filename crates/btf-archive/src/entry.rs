@@ -12,6 +12,18 @@ use std::fmt;
 use crate::machine;
 
 /// A kernel, as the path of its BTF names it.
+///
+/// ```
+/// # fn main() -> Result<(), btf_archive::Error> {
+/// use btf_archive::Entry;
+///
+/// let entry = Entry::parse("ubuntu/20.04/arm64/5.4.0-42-generic.btf.tar.xz").unwrap();
+/// assert_eq!((entry.distribution, entry.version), ("ubuntu", "20.04"));
+/// assert_eq!((entry.machine, entry.release), (Some("arm64"), "5.4.0-42-generic"));
+/// assert!(Entry::parse("README.md").is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Entry<'a> {

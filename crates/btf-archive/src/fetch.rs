@@ -33,6 +33,17 @@ const REPOSITORY: &str = "https://github.com/aquasecurity/btfhub-archive";
 ///
 /// Each address has a folder of its own in the cache, and git is run on that
 /// folder's repository alone, whatever repositories are around it.
+///
+/// ```
+/// # fn main() -> Result<(), btf_archive::Error> {
+/// use btf_archive::Fetch;
+///
+/// let fetch = Fetch::new().distribution("ubuntu").version("20.04").machine("x86_64").release("5.4.0-4*");
+/// // fetch.cache("btfhub").fetch()? gets these files, and no others; it needs git and the network.
+/// # let _ = fetch;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Fetch {
     urls: Vec<String>,

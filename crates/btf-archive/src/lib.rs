@@ -31,6 +31,55 @@
 //! # }
 //! ```
 //!
+//! # When to use it
+//!
+//! When programs must run on kernels that were built without BTF
+//! (`CONFIG_DEBUG_INFO_BTF`), as those of many distributions before 2021. Where the
+//! kernel may have its own, [`Archive::choose`] takes that first. To read the running
+//! kernel's alone, `btf-kernel` is enough.
+//!
+//! # Journeys
+//!
+//! A bundle for a program, made when it is built: of all kernels of an archive, what the
+//! program's relocations need (feature `trim`). In a build script, `Pack::embed` does
+//! all of it.
+//!
+//! ```
+//! # #[cfg(feature = "trim")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use btf_archive::{Archive, Pack, elf::{BpfObject, Compression}, relocate::Trim};
+//!
+//! let program = BpfObject::open("doc/probe.bpf.o")?;
+//! let pack = Pack::new().trim(&Trim::new().object(&program)?).compression(Compression::Gzip);
+//! let mut bundle = Vec::new();
+//! let packed = pack.write(&Archive::open("doc/btfhub")?, &mut bundle)?;
+//! for left_out in &packed.left_out {
+//!     println!("{}: {}", left_out.path, left_out.reason);
+//! }
+//! assert_eq!(Archive::parse(bundle)?.list()?.len(), 2);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "trim"))]
+//! # fn main() {}
+//! ```
+//!
+//! The other end: the running kernel's own BTF, or that of the bundle.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use btf_archive::{Archive, Chosen, kernel::Kernel};
+//!
+//! # let archive = Archive::open("doc/btfhub")?;
+//! match archive.choose(&Kernel::running()) {
+//!     Ok(Chosen::Kernel(btf)) => assert!(btf.types().len() > 0),
+//!     Ok(Chosen::Archive(selection)) => println!("{} ({})", selection.path(), selection.rule()),
+//!     Ok(_) => {}
+//!     Err(error) => println!("{error}"), // with what is near, if the archive has no such kernel
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What is here
 //!
 //! * [`Archive`]: a folder, or a tar, plain or compressed, as a file, in memory,
@@ -44,6 +93,25 @@
 //! * [`Fetch`]: gets what is asked for, and no more, out of btfhub-archive.
 //! * [`OutputFile`]: a file that is written whole, or not at all.
 //!
+//! # Errors
+//!
+//! [`Error::NotFound`] says what the host is, and which kernels of the archive are near;
+//! [`Error::Ambiguous`] lists those that could be it. Nothing is guessed: another
+//! kernel's BTF is returned only if [`SelectOptions::nearest`] asks for it.
+//!
+//! ```
+//! use btf_archive::{Archive, Error};
+//!
+//! assert!(matches!(Archive::parse(&b"no tar"[..]), Err(Error::NotAnArchive { .. })));
+//! ```
+//!
+//! # Features
+//!
+//! * `gzip`, `xz`, `zstd`, `lz4` (default) and `bzip2`: what bundles and their members
+//!   can be compressed with;
+//! * `pack` (default): writes bundles;
+//! * `trim`: bundles of what programs need.
+//!
 //! # Safety
 //!
 //! An archive is not trusted: nothing in it is ever written outside the folder
@@ -52,8 +120,14 @@
 //! beside, and renamed when it is whole and on disk; what killed runs have left
 //! is removed by the next one.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod alias;
 mod archive;

@@ -50,6 +50,21 @@ type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
 /// Kernels are read on all cores, and no more than a few are in memory.
 ///
 /// [`Selection::module`]: crate::Selection::module
+///
+/// ```
+/// # fn main() -> Result<(), btf_archive::Error> {
+/// use btf_archive::{Archive, Pack, elf::Compression};
+///
+/// let mut bundle = Vec::new();
+/// let pack = Pack::new().release("6.1.*").compression(Compression::Zstd);
+/// let packed = pack.write(&Archive::open("doc/btfhub")?, &mut bundle)?;
+/// assert!(packed.left_out.is_empty());
+///
+/// let bundle = Archive::parse(bundle)?; // what a program embeds
+/// assert_eq!(bundle.list()?.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Pack<'a> {
     package_json: Option<&'a [u8]>,
     distributions: Vec<String>,
@@ -149,16 +164,20 @@ impl<'a> Pack<'a> {
     ///
     /// A kernel for which a relocation is ambiguous is left out.
     ///
-    /// ```no_run
+    /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use btf_archive::{Archive, Pack, elf::{BpfObject, Compression}, relocate::Trim};
     ///
-    /// let trim = Trim::new().object(&BpfObject::open("prog.bpf.o")?)?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let bundle = folder.path().join("min_core_btfs.tar.gz");
+    /// let trim = Trim::new().object(&BpfObject::open("doc/probe.bpf.o")?)?;
     /// let pack = Pack::new().trim(&trim).compression(Compression::Gzip);
-    /// let packed = pack.write_file(&Archive::open("btfhub-archive")?, "min_core_btfs.tar.gz")?;
-    /// for left_out in &packed.left_out {
-    ///     eprintln!("{}: {}", left_out.path, left_out.reason);
-    /// }
+    /// let packed = pack.write_file(&Archive::open("doc/btfhub")?, &bundle)?;
+    /// assert!(packed.left_out.is_empty(), "{:?}", packed.left_out);
+    ///
+    /// let trimmed = Archive::open(&bundle)?.read("btfhub-archive/debian/12/x86_64/6.1.0-9-amd64.btf")?;
+    /// assert!(trimmed.path("task_struct.pid").is_ok()); // what the program reads
+    /// assert!(trimmed.path("task_struct.comm").is_err()); // and no more
     /// # Ok(())
     /// # }
     /// ```
@@ -172,6 +191,19 @@ impl<'a> Pack<'a> {
     /// Packs not each kernel's BTF, but what a function makes of it. It is called
     /// on all cores. Modules are left out: their types refer to the kernel's by
     /// number.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_archive::Error> {
+    /// use btf_archive::{Archive, Pack, types::ByteOrder};
+    ///
+    /// let pack = Pack::new().transform(|btf| btf.to_bytes(ByteOrder::Big));
+    /// let mut bundle = Vec::new();
+    /// pack.write(&Archive::open("doc/btfhub")?, &mut bundle)?;
+    /// let btf = Archive::parse(bundle)?.read("btfhub-archive/debian/12/x86_64/6.1.0-9-amd64.btf")?;
+    /// assert_eq!(btf.byte_order(), ByteOrder::Big);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn transform<E: Into<Box<dyn StdError + Send + Sync>>>(
         mut self,

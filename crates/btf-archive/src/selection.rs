@@ -57,6 +57,25 @@ impl SelectOptions {
 }
 
 /// The BTF that was selected, and why.
+///
+/// ```
+/// # fn main() -> Result<(), btf_archive::Error> {
+/// use btf_archive::{Archive, Rule, kernel::Host};
+///
+/// # let host = Host {
+/// #     distribution: "debian".into(),
+/// #     version: Some("12".into()),
+/// #     machine: "x86_64".into(),
+/// #     release: "6.1.0-9-amd64".into(),
+/// #     ..Host::default()
+/// # };
+/// let selection = Archive::open("doc/btfhub")?.select(&host)?;
+/// assert_eq!(selection.path(), "debian/12/x86_64/6.1.0-9-amd64.btf");
+/// assert_eq!(selection.rule(), Rule::Exact);
+/// assert_eq!(selection.btf().as_bytes(), selection.bytes());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Selection {
     path: Arc<str>,
@@ -79,6 +98,26 @@ pub enum Chosen {
 
 /// BTF in a temporary file, for what takes a path; removed when this is
 /// dropped.
+///
+/// ```
+/// # fn main() -> Result<(), btf_archive::Error> {
+/// use btf_archive::{Archive, kernel::Host};
+///
+/// # let host = Host {
+/// #     distribution: "debian".into(),
+/// #     version: Some("12".into()),
+/// #     machine: "x86_64".into(),
+/// #     release: "6.1.0-9-amd64".into(),
+/// #     ..Host::default()
+/// # };
+/// let file = Archive::open("doc/btfhub")?.select(&host)?.temp_file()?;
+/// let path = file.path().to_owned(); // libbpf's `btf_custom_path`
+/// assert!(path.exists());
+/// drop(file);
+/// assert!(!path.exists());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TempFile {
     path: PathBuf,
@@ -92,6 +131,25 @@ impl Archive {
     /// of it and decoded; twice, if it is found over a link, or among several
     /// whose contents are to be compared.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_archive::Error> {
+    /// use btf_archive::{Archive, Error, kernel::Host};
+    ///
+    /// # let host = Host {
+    /// #     distribution: "debian".into(),
+    /// #     version: Some("12".into()),
+    /// #     machine: "x86_64".into(),
+    /// #     release: "6.1.0-9-amd64".into(),
+    /// #     ..Host::default()
+    /// # };
+    /// let host = Host { release: "6.1.0-18-amd64".into(), ..host };
+    /// let error = Archive::open("doc/btfhub")?.select(&host).unwrap_err();
+    /// assert!(matches!(error, Error::NotFound { .. }));
+    /// assert!(error.to_string().contains("6.1.0-9-amd64")); // which is near
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotFound`] with what would have been it, and what is near;
@@ -101,6 +159,28 @@ impl Archive {
     }
 
     /// The BTF of a host's kernel, with options.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_archive::Error> {
+    /// use btf_archive::{Archive, Error, Rule, SelectOptions, kernel::Host};
+    ///
+    /// # let host = Host {
+    /// #     distribution: "debian".into(),
+    /// #     version: Some("12".into()),
+    /// #     machine: "x86_64".into(),
+    /// #     release: "6.1.0-9-amd64".into(),
+    /// #     ..Host::default()
+    /// # };
+    /// let archive = Archive::open("doc/btfhub")?;
+    /// let no_type = archive.select_with(&host, &SelectOptions::new().require_type("bpf_iter_num"));
+    /// assert!(matches!(no_type, Err(Error::NoType { .. })));
+    ///
+    /// let host = Host { release: "6.1.0-18-amd64".into(), ..host };
+    /// let nearest = archive.select_with(&host, &SelectOptions::new().nearest(true))?;
+    /// assert_eq!((nearest.path(), nearest.rule()), ("debian/12/x86_64/6.1.0-9-amd64.btf", Rule::Nearest));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

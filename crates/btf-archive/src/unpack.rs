@@ -38,6 +38,26 @@ pub struct Unpacked {
 impl Archive {
     /// Unpacks a tar into a temporary folder.
     ///
+    /// ```
+    /// # fn main() -> Result<(), btf_archive::Error> {
+    /// use btf_archive::{Archive, kernel::Host};
+    ///
+    /// # let host = Host {
+    /// #     distribution: "debian".into(),
+    /// #     version: Some("12".into()),
+    /// #     machine: "x86_64".into(),
+    /// #     release: "6.1.0-9-amd64".into(),
+    /// #     ..Host::default()
+    /// # };
+    /// # let mut bundle = Vec::new();
+    /// # btf_archive::Pack::new().write(&Archive::open("doc/btfhub")?, &mut bundle)?;
+    /// let unpacked = Archive::parse(bundle)?.unpack()?; // into a temporary folder
+    /// let file = unpacked.btf_file_of(&host)?;
+    /// assert!(file.starts_with(unpacked.folder()) && file.is_file());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Io`]; those of [`Archive::list`].
