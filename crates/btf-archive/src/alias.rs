@@ -1,9 +1,9 @@
-//! Other names of distributions and of their versions.
+//! Other names of distributions and versions.
 //!
-//! Archives name a distribution after `ID` of os-release most of the time, and
-//! its version after `VERSION_ID`, its first number, or its codename.
+//! Most archives name a distribution by `ID` of os-release, and its version by
+//! `VERSION_ID`, its first number, or its code name.
 
-/// Distributions that archives have under another name.
+/// Distributions with another name in archives.
 const DISTRIBUTIONS: [(&str, &str); 8] = [
     ("oracle", "ol"),
     ("redhat", "rhel"),
@@ -15,8 +15,8 @@ const DISTRIBUTIONS: [(&str, &str); 8] = [
     ("centos-stream", "centos"),
 ];
 
-/// Distributions that are made from others, the nearest first: what `ID_LIKE`
-/// of theirs says, or should.
+/// Distributions that are derived from others, nearest first: the `ID_LIKE`
+/// that they have, or should have.
 const MADE_FROM: [(&str, &[&str]); 8] = [
     ("almalinux", &["rhel", "centos"]),
     ("rocky", &["rhel", "centos"]),
@@ -28,12 +28,12 @@ const MADE_FROM: [(&str, &[&str]); 8] = [
     ("raspbian", &["debian"]),
 ];
 
-/// The distributions that one is made from, as far as that is known.
+/// Returns the distributions that one is derived from, if known.
 pub(crate) fn made_from(distribution: &str) -> &'static [&'static str] {
     MADE_FROM.iter().find(|(made, _)| *made == distribution).map_or(&[], |(_, from)| from)
 }
 
-/// Codenames.
+/// Code names.
 const VERSIONS: [(&str, &str, &str); 16] = [
     ("ubuntu", "14.04", "trusty"),
     ("ubuntu", "16.04", "xenial"),
@@ -49,12 +49,12 @@ const VERSIONS: [(&str, &str, &str); 16] = [
     ("debian", "12", "bookworm"),
     ("debian", "13", "trixie"),
     ("debian", "14", "forky"),
-    // Amazon Linux 1 is in three places; but what is `1` is no particular year's.
+    // Amazon Linux 1 has three names; but `1` is not that of a particular year.
     ("amzn", "2018", "1"),
     ("amzn", "2017", "1"),
 ];
 
-/// The names that a distribution may have in an archive, its own first.
+/// Returns the names that a distribution may have in an archive, its own first.
 pub(crate) fn distributions(id: &str) -> Vec<String> {
     let lower = id.to_ascii_lowercase();
     let other = DISTRIBUTIONS.iter().find(|(from, _)| *from == lower).map(|(_, to)| (*to).to_owned());
@@ -63,13 +63,13 @@ pub(crate) fn distributions(id: &str) -> Vec<String> {
     dedup(names)
 }
 
-/// The names that a version may have in an archive, of a distribution by any of
-/// these names.
+/// Returns the names that a version may have in an archive, for a distribution
+/// with any of these names.
 pub(crate) fn versions_of_any(distributions: &[String], version: Option<&str>, codename: Option<&str>) -> Vec<String> {
     dedup(distributions.iter().flat_map(|distribution| versions(distribution, version, codename)).collect())
 }
 
-/// The names that a version may have in an archive, its own first.
+/// Returns the names that a version may have in an archive, its own first.
 pub(crate) fn versions(distribution: &str, version: Option<&str>, codename: Option<&str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     names.extend(version.map(Into::into));

@@ -1,4 +1,4 @@
-//! An archive: what is in it.
+//! Archives and their contents.
 
 use std::{
     collections::HashSet,
@@ -22,7 +22,8 @@ use crate::{
     unpack::PACKAGE_JSON,
 };
 
-/// Kernels' BTF: a checkout of btfhub-archive, or a bundle made from it.
+/// Archive of BTF for many kernels: a checkout of btfhub-archive, or a bundle
+/// made from it.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_archive::Error> {
@@ -40,12 +41,12 @@ use crate::{
 #[derive(Debug)]
 pub struct Archive {
     source: Source,
-    /// For errors.
+    /// Name for errors.
     name: String,
     limits: Limits,
 }
 
-/// A file in an archive that is a kernel's.
+/// File of a kernel in an archive.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Listed {
     place: Place,
@@ -59,8 +60,8 @@ impl Listed {
         &self.place.path
     }
 
-    /// Path of the file itself, if [`path`](Self::path) leads over a link; else
-    /// the same.
+    /// Path of the file, which differs from [`path`](Self::path) if that is
+    /// reached through a link.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.place.file
@@ -72,13 +73,13 @@ impl Listed {
         self.size
     }
 
-    /// The kernel that the path names.
+    /// Kernel named by the path.
     #[must_use]
     pub fn entry(&self) -> Option<Entry<'_>> {
         Entry::parse(self.path())
     }
 
-    /// Returns `true` if the path leads over a link.
+    /// Returns `true` if the path is reached through a link.
     #[must_use]
     pub fn is_link(&self) -> bool {
         self.place.is_link()
@@ -86,13 +87,13 @@ impl Listed {
 }
 
 impl Archive {
-    /// Opens a folder, or a file that is a tar: plain, or compressed with gzip,
-    /// xz, zstd, lz4, lzma or bzip2. A pipe is read into a temporary file.
+    /// Opens a folder or a tar file: plain, or compressed with gzip, xz, zstd,
+    /// lz4, lzma or bzip2. A pipe is read into a temporary file.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] if it cannot be opened; [`Error::NotAnArchive`] if it is
-    /// something else, which does not show of all files before they are read.
+    /// not an archive, which some files only show when they are read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let error = |reason| Error::Io { operation: "open", path: path.into(), reason };
@@ -110,7 +111,7 @@ impl Archive {
         Self { source, name, limits }.checked(&mut file)
     }
 
-    /// A tar in memory: what `include_bytes!` has put into a program.
+    /// Opens a tar in memory, such as that of `include_bytes!`.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_archive::Error> {
@@ -135,15 +136,15 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAnArchive`] if it is something else, which does not show of
-    /// all bytes before they are read.
+    /// [`Error::NotAnArchive`] if it is not an archive, which some bytes only
+    /// show when they are read.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Error> {
         let bytes = bytes.into();
         let name = "the archive in memory".into();
         Self { source: Source::Bytes(bytes.clone()), name, limits: Limits::default() }.checked(&mut &bytes[..])
     }
 
-    /// A tar from a reader. It is put into a temporary file first.
+    /// Reads a tar from a reader into a temporary file.
     ///
     /// # Errors
     ///
@@ -153,8 +154,8 @@ impl Archive {
         Self::from_reader_within(reader, Limits::default())
     }
 
-    /// A tar from a reader, within limits: of a reader that does not end, no
-    /// more is read than they allow.
+    /// Reads a tar from a reader into a temporary file, and no more than the
+    /// limits allow.
     ///
     /// # Errors
     ///
@@ -163,15 +164,15 @@ impl Archive {
         Self::spool(reader, "the archive from a reader".into(), limits)
     }
 
-    /// Puts what a reader has into a temporary file, if it begins like an archive,
-    /// and as far as that goes.
+    /// Copies a reader to a temporary file, if it begins like an archive, up to
+    /// the end of the archive.
     fn spool(reader: impl Read, name: String, limits: Limits) -> Result<Self, Error> {
         let mut reader = reader.take(limits.bytes.saturating_add(1));
         let start = start(&name, &mut reader)?;
         let error = |reason| Error::Io { operation: "write", path: std::env::temp_dir(), reason };
         let mut file = tempfile::tempfile().map_err(error)?;
         file.write_all(&start).map_err(error)?;
-        // (A block of zeros is a tar's end.)
+        // (A block of zeros ends a tar.)
         if start.iter().any(|byte| *byte != 0) {
             let len = io::copy(&mut reader, &mut file).map_err(error)?;
             if len.saturating_add(start.len() as u64) > limits.bytes {
@@ -182,12 +183,12 @@ impl Archive {
         Ok(Self { source: Source::Spooled(file), name, limits })
     }
 
-    /// Unless it begins like something else.
+    /// Checks that the start is that of an archive.
     fn checked(self, reader: &mut dyn Read) -> Result<Self, Error> {
         start(&self.name, reader).map(|_| self)
     }
 
-    /// Sets other limits.
+    /// Sets the limits.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_archive::Error> {
@@ -204,13 +205,15 @@ impl Archive {
         self
     }
 
-    /// The file or folder, or where else the archive is from; for messages.
+    /// Name for messages: the path of the file or folder, or a description of
+    /// the source.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// All kernels, sorted by path; those that are there over a link too.
+    /// Returns all kernels, sorted by path, including those reached through
+    /// links.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_archive::Error> {
@@ -234,9 +237,9 @@ impl Archive {
         Ok(index.places(|_| true)?.into_iter().map(listed).collect())
     }
 
-    /// The contents of its `package.json`, if it has one, beside the folder of
-    /// kernels: what a bundle of bpf-compatible says of the program that it is
-    /// for.
+    /// Returns the contents of `package.json` beside the folder of kernels, if
+    /// there is one: in bundles of bpf-compatible, it describes the program
+    /// that they are for.
     ///
     /// # Errors
     ///
@@ -249,7 +252,7 @@ impl Archive {
         }
     }
 
-    /// The BTF at a path of the archive, unpacked.
+    /// Returns the BTF at a path of the archive, unpacked.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_archive::Error> {
@@ -265,18 +268,19 @@ impl Archive {
     /// # Errors
     ///
     /// [`Error::NoMember`]; [`Error::Decode`], [`Error::NoBtf`] and
-    /// [`Error::Btf`] if it is not what it should be; those of [`Archive::list`].
+    /// [`Error::Btf`] if the file is damaged or does not contain BTF; those of
+    /// [`Archive::list`].
     pub fn read(&self, path: &str) -> Result<Btf, Error> {
         self.read_within(path, &Budget::default())
     }
 
-    /// The BTF at a path, of what may still be decoded.
+    /// Returns the BTF at a path, within a budget for decoding.
     fn read_within(&self, path: &str, budget: &Budget) -> Result<Btf, Error> {
         let content = Content::unpack(path, self.bytes_of(path, budget)?, self.scope(budget))?;
         Btf::parse(content.vmlinux).map_err(|reason| Error::Btf { member: path.into(), reason })
     }
 
-    /// The BTF at a path and that of the kernel's modules.
+    /// Returns the BTF at a path with that of the kernel's modules.
     #[cfg(feature = "pack")]
     pub(crate) fn content(&self, path: &str, budget: &Budget) -> Result<Content, Error> {
         let scope = self.scope(budget);
@@ -291,7 +295,7 @@ impl Archive {
         Ok(content)
     }
 
-    /// Compares the BTF in some files. All are read in one go.
+    /// Compares the BTF in several files, which are read in one pass.
     pub(crate) fn are_same(&self, files: &[&str], budget: &Budget) -> Result<bool, Error> {
         let scope = self.scope(budget);
         let mut first: Option<Bytes> = None;
@@ -304,7 +308,7 @@ impl Archive {
         Ok(are_same)
     }
 
-    /// The bytes of a file, as they are in the archive.
+    /// Returns the bytes of a file, as stored in the archive.
     pub(crate) fn bytes_of(&self, path: &str, budget: &Budget) -> Result<Bytes, Error> {
         let mut found = None;
         self.source.read(&HashSet::from([path]), self.scope(budget), |_, bytes| {
@@ -314,7 +318,7 @@ impl Archive {
         found.ok_or_else(|| Error::NoMember { member: path.into() })
     }
 
-    /// Goes through all of it, and shows each file.
+    /// Visits all files of the archive.
     pub(crate) fn index(
         &self,
         budget: &Budget,
@@ -338,7 +342,7 @@ impl Archive {
         index.finish()
     }
 
-    /// Goes through the members of a tar.
+    /// Visits the members of a tar.
     pub(crate) fn each(
         &self,
         budget: &Budget,
@@ -347,7 +351,7 @@ impl Archive {
         self.source.each(self.scope(budget), visit)
     }
 
-    /// The archive as it is read, with what may be decoded.
+    /// Returns the reading context, with the budget for decoding.
     pub(crate) fn scope<'a>(&'a self, budget: &'a Budget) -> Scope<'a> {
         Scope { name: &self.name, limits: &self.limits, budget }
     }
@@ -363,7 +367,7 @@ impl Archive {
     }
 }
 
-/// The first bytes of an archive, if they are an archive's.
+/// Returns the first bytes of an archive, after checking them.
 fn start(name: &str, reader: &mut dyn Read) -> Result<Vec<u8>, Error> {
     let mut start = Vec::new();
     let read = reader.take(BLOCK as u64).read_to_end(&mut start);

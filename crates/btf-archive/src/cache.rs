@@ -1,4 +1,4 @@
-//! The folder in which one repository's files are kept.
+//! Cache folder of one repository.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -21,12 +21,12 @@ use crate::{
     platform,
 };
 
-/// Names of the files.
+/// Names of the files in the folder.
 const MARKER: &str = "btf-archive";
 const LOCK: &str = "lock";
 const CLONE: &str = "archive";
 
-/// One repository's folder, locked.
+/// Locked folder of one repository.
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
@@ -36,15 +36,15 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Opens or makes the folder of an address, and waits until nobody else
-    /// works in it.
+    /// Opens or makes the folder of an address, and waits until it is not in
+    /// use.
     pub(crate) fn open(caches: &Path, url: &str, wait: impl FnMut()) -> Result<Self, Error> {
         let folder = caches.join(name_of(url));
         let error = |reason| Error::Io { operation: "open", path: folder.clone(), reason };
         let foreign = |reason| Error::Foreign { folder: folder.clone(), reason };
-        // Of another user nothing is touched: git runs what a repository's
-        // configuration says. (Asked again with the lock, for what was made
-        // meanwhile.)
+        // A folder of another user is rejected: git runs commands of a
+        // repository's configuration. (Checked again with the lock held, for
+        // changes made meanwhile.)
         let check = || match fs::symlink_metadata(&folder) {
             Ok(metadata) if metadata.is_dir() && platform::is_own(&metadata) => Ok(()),
             Ok(_) => Err(foreign("it belongs to another user")),
@@ -73,17 +73,17 @@ impl Cache {
         &self.lock
     }
 
-    /// The folder of the files.
+    /// Folder of the files.
     pub(crate) fn archive(&self) -> PathBuf {
         self.folder.join(CLONE)
     }
 
-    /// The clone's repository.
+    /// Repository of the clone.
     fn repository(&self) -> PathBuf {
         self.archive().join(".git")
     }
 
-    /// Returns `true` if there is a clone of the address that git can work with.
+    /// Returns `true` if there is a usable clone of the address.
     pub(crate) fn has_sound_clone(&self, git: &Git<'_>) -> bool {
         let is_real_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
         // A file or link of that name, or a `commondir` in it, leads to another
@@ -100,8 +100,8 @@ impl Cache {
             && says(&["rev-parse", "--quiet", "--verify", "HEAD^{tree}"]).is_ok()
     }
 
-    /// Makes the clone anew, beside, and swaps it in: what was there stays if
-    /// it cannot be made.
+    /// Clones into another folder, and swaps it in. If that fails, the old
+    /// clone stays.
     pub(crate) fn clone_anew(&self, git: &Git<'_>) -> Result<(), Error> {
         let error = |reason| Error::Io { operation: "write", path: self.archive(), reason };
         let partial = Partial::in_folder(&self.folder).map_err(error)?;
@@ -111,7 +111,7 @@ impl Cache {
             fs::create_dir_all(&info).map_err(error)?;
             fs::write(info.join("sparse-checkout"), patterns).map_err(error)?;
         }
-        // (Goes with `broken`, when that is dropped.)
+        // (Removed when `broken` is dropped.)
         let broken = Partial::in_folder(&self.folder).map_err(error)?;
         match fs::rename(self.archive(), broken.content()) {
             Err(reason) if reason.kind() != io::ErrorKind::NotFound => return Err(error(reason)),
@@ -120,7 +120,7 @@ impl Cache {
         partial.publish_as(Path::new(CLONE)).map_err(error)
     }
 
-    /// Adds to what is checked out; what was before stays.
+    /// Adds patterns to those that are checked out.
     pub(crate) fn add_patterns(&self, wanted: &[String]) -> Result<(), Error> {
         let file = self.patterns_file();
         let known = fs::read_to_string(&file).unwrap_or_default();
@@ -141,7 +141,7 @@ impl Cache {
         self.repository().join("info/sparse-checkout")
     }
 
-    /// Removes the locks that a killed git has left. None that runs holds them:
+    /// Removes the locks left by a killed git. No running git holds them, as
     /// each of ours holds the lock of this folder.
     pub(crate) fn remove_stale_locks(&self) -> Result<(), Error> {
         let mut open = vec![self.repository()];
@@ -161,7 +161,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Removes the folder, if nothing could be fetched into it.
+    /// Removes the folder if it is new and nothing was fetched into it.
     pub(crate) fn discard_if_new(self) {
         if self.is_new && self.archive().symlink_metadata().is_err() {
             let _ = fs::remove_file(self.folder.join(MARKER));
@@ -171,8 +171,8 @@ impl Cache {
     }
 }
 
-/// A folder's name for an address: the end of it, for people, and a hash of all
-/// of it.
+/// Name of the folder of an address: the end of the address for readers, and a
+/// hash of all of it.
 fn name_of(url: &str) -> String {
     const READABLE: usize = 40;
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
@@ -184,8 +184,8 @@ fn name_of(url: &str) -> String {
     name
 }
 
-/// FNV-1a: the same in every version of every program. Against addresses that
-/// were made to collide, the marker has the whole address.
+/// FNV-1a, which is stable across versions. The marker contains the whole
+/// address, in case of deliberate collisions.
 fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

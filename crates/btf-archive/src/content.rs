@@ -1,5 +1,5 @@
-//! A kernel's file of an archive: its BTF, packed or not, alone or with that of
-//! its modules.
+//! Contents of a kernel's file in an archive: its BTF, compressed or not, alone
+//! or with that of its modules.
 
 use std::collections::HashSet;
 
@@ -13,26 +13,26 @@ use crate::{
     members::{self, Member, Scope, Step},
 };
 
-/// The BTF of a kernel, and where there is any, of its modules.
+/// BTF of a kernel, with that of its modules if there is any.
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     pub(crate) vmlinux: Bytes,
     /// Sorted by name.
     pub(crate) modules: Vec<(String, Bytes)>,
-    /// Neither compressed nor in a tar of its own.
+    /// True if the file is neither compressed nor a tar.
     pub(crate) is_plain: bool,
 }
 
-/// The path of the tar with the BTF of a kernel's modules, which a bundle has beside
-/// the kernel's own file: that one is plain BTF, for whatever reads it.
+/// Path of the tar with the BTF of a kernel's modules, beside the kernel's own
+/// file. That one is plain BTF, which other readers expect.
 pub(crate) fn modules_path(member: &str) -> Option<String> {
     let (folder, file) = member.split_at(member.rfind('/').map_or(0, |at| at + 1));
     Some(format!("{folder}{}.btf.modules.tar", release_of(file)?))
 }
 
 impl Content {
-    /// Takes off what is around: what it is compressed with, and a tar with one
-    /// file or, of kernels with modules, `vmlinux` and one file a module.
+    /// Unpacks a file: decompresses it, and extracts the only file of a tar, or
+    /// `vmlinux` and one file per module.
     pub(crate) fn unpack(member: &str, bytes: Bytes, scope: Scope<'_>) -> Result<Self, Error> {
         let is_plain = is_btf(&bytes);
         let bytes = decoded(member, bytes, scope)?;
@@ -47,7 +47,7 @@ impl Content {
         let kernel = match files.iter().position(|(path, _)| path == "vmlinux") {
             Some(index) => index,
             None if files.len() == 1 => 0,
-            // Named like the file that it is in.
+            // A file with the name of the tar.
             None => {
                 let release = member.rsplit('/').next().and_then(release_of);
                 let is_it = |(path, _): &(String, Bytes)| release_of(path) == release && release.is_some();
@@ -59,8 +59,8 @@ impl Content {
         Ok(Self { vmlinux, modules: named(files), is_plain })
     }
 
-    /// Adds modules that are beside the kernel's file, see [`modules_path`]; not if
-    /// there are some in it.
+    /// Adds modules from the tar beside the kernel's file ([`modules_path`]),
+    /// unless it already has some.
     pub(crate) fn add_modules(&mut self, member: &str, bytes: Bytes, scope: Scope<'_>) -> Result<(), Error> {
         if self.modules.is_empty() {
             let tar = decoded(member, bytes, scope)?;
@@ -70,7 +70,7 @@ impl Content {
     }
 }
 
-/// Modules by their names, from their files.
+/// Names modules after their files.
 fn named(files: Vec<(String, Bytes)>) -> Vec<(String, Bytes)> {
     let name = |path: String| path.strip_suffix(".btf").map_or(path.clone(), Into::into);
     let mut modules: Vec<_> = files.into_iter().map(|(path, contents)| (name(path), contents)).collect();
@@ -78,7 +78,7 @@ fn named(files: Vec<(String, Bytes)>) -> Vec<(String, Bytes)> {
     modules
 }
 
-/// The files of BTF in a tar that has no links, and none twice.
+/// Returns the BTF files of a tar, which must have no links and no duplicates.
 fn btf_files(member: &str, tar: &Bytes, scope: Scope<'_>) -> Result<Vec<(String, Bytes)>, Error> {
     let limits = Limits { bytes: scope.limits.member, ..*scope.limits };
     let inner = Scope { name: member, limits: &limits, ..scope };
@@ -105,7 +105,8 @@ fn btf_files(member: &str, tar: &Bytes, scope: Scope<'_>) -> Result<Vec<(String,
     Ok(files)
 }
 
-/// Decoded, if it is compressed: once, and what is inside is not again.
+/// Decompresses a file, if it is compressed. Nested compression is not
+/// supported.
 fn decoded(member: &str, bytes: Bytes, scope: Scope<'_>) -> Result<Bytes, Error> {
     let Some(compression) = Compression::detect(&bytes) else { return Ok(bytes) };
     let left = scope.budget.left();

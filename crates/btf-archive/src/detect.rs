@@ -1,14 +1,14 @@
-//! What a file is, by its first bytes: those of a block of a tar tell.
+//! Detection of a file's format by its first block.
 
 use btf_elf::Compression;
 use btf_types::ByteOrder;
 use tar::Header;
 
-/// Bytes of a block, of which an archive is made.
+/// Bytes of a tar block.
 pub(crate) const BLOCK: usize = 512;
 
-/// Why a file that begins with these bytes is not an archive; `None` if it may
-/// be one.
+/// Returns the reason why a file with this start is not an archive; `None` if
+/// it may be one.
 pub(crate) fn why_not(start: &[u8]) -> Option<&'static str> {
     if start.is_empty() {
         Some("it is empty")
@@ -23,13 +23,13 @@ pub(crate) fn why_not(start: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Returns `true` for the start of BTF.
+/// Returns `true` if the bytes begin like BTF.
 pub(crate) fn is_btf(bytes: &[u8]) -> bool {
     bytes.first_chunk().is_some_and(|&magic| ByteOrder::of_magic(magic).is_some())
 }
 
-/// Returns `true` if a file that begins with these bytes may be a tar: a header
-/// with the right checksum, or the zeros of an empty archive.
+/// Returns `true` if the file may be a tar: it begins with a header with the
+/// right checksum, or with the zeros of an empty archive.
 pub(crate) fn is_tar(start: &[u8]) -> bool {
     let Some(block) = start.first_chunk::<BLOCK>() else { return false };
     let mut header = Header::new_old();

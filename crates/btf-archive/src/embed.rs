@@ -1,4 +1,4 @@
-//! For build scripts: a bundle that a program embeds.
+//! Bundles embedded into programs by build scripts.
 
 use std::{
     env, fs, io,
@@ -11,11 +11,11 @@ use btf_relocate::{Trim, TrimError};
 use crate::{Archive, Error, Pack, Packed};
 
 impl Pack<'_> {
-    /// Writes the bundle that a program embeds: of all kernels of an archive that are
-    /// wanted, what its BPF objects need. To be called by a build script: the file is
-    /// written to Cargo's `OUT_DIR`, compressed as its name says
-    /// ([`Pack::compression_of`]), and made anew when the objects or the archive
-    /// change; what is left out is a warning of the build.
+    /// Writes a bundle for a program to embed, with the types that its BPF
+    /// objects need, for all matching kernels of an archive. Call it in a build
+    /// script: the file is written to Cargo's `OUT_DIR`, compressed by its name
+    /// ([`Pack::compression_of`]), and renewed when the objects or the archive
+    /// change. Kernels that are left out are warnings of the build.
     ///
     /// ```no_run
     /// // build.rs
@@ -42,8 +42,8 @@ impl Pack<'_> {
     /// # Errors
     ///
     /// [`Error::NoOutDir`] if Cargo does not run this; [`Error::Io`];
-    /// [`Error::Program`] if an object is damaged; [`Error::UnknownEnding`]; those of
-    /// [`Archive::open`] and [`Pack::write`].
+    /// [`Error::Program`] if an object is damaged; [`Error::UnknownEnding`];
+    /// those of [`Archive::open`] and [`Pack::write`].
     pub fn embed(
         mut self,
         programs: impl IntoIterator<Item = impl AsRef<Path>>,
@@ -68,7 +68,7 @@ impl Pack<'_> {
     }
 }
 
-/// Adds what the programs of an object file need.
+/// Adds the types that the programs of an object file need.
 fn with_program(trim: Trim, path: &Path) -> Result<Trim, Error> {
     let read_error = |reason: io::Error| Error::Io { operation: "read", path: path.into(), reason };
     let bytes = fs::read(path).map_err(read_error)?;

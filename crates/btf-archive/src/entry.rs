@@ -1,17 +1,17 @@
-//! A kernel in an archive: which it is, by its path.
+//! Kernels in an archive, named by their paths.
 //!
-//! `<distribution>/<version>/<machine>/<release>.btf`, then `.tar`, then what it
-//! is compressed with, each or neither. Before that may be any folders, such as
-//! `btfhub-archive/`; older archives have no machine, or a folder `nobpf` in its
-//! place, and some kernels of Amazon Linux 1 have no folder of a distribution.
-//! In a folder of one's own kernels, `<release>.btf` or `vmlinux-<release>` is all
-//! there is.
+//! A path is `<distribution>/<version>/<machine>/<release>.btf`, optionally
+//! followed by `.tar`, and by the ending of a compression. Other folders, such
+//! as `btfhub-archive/`, may precede it. Older archives have no machine, or a
+//! folder `nobpf` in its place, and some kernels of Amazon Linux 1 have no
+//! folder of a distribution. A folder of your own kernels may have just
+//! `<release>.btf` or `vmlinux-<release>`.
 
 use std::fmt;
 
 use crate::machine;
 
-/// A kernel, as the path of its BTF names it.
+/// Kernel named by the path of its BTF.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_archive::Error> {
@@ -27,22 +27,22 @@ use crate::machine;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Entry<'a> {
-    /// The distribution, as its folder is named: `ubuntu`, `ol`; empty if there
-    /// is no such folder.
+    /// Distribution, as its folder is named: `ubuntu`, `ol`; empty without such
+    /// a folder.
     pub distribution: &'a str,
-    /// Version of the distribution: `20.04`, `8`, `bullseye`; empty if there is
-    /// no such folder.
+    /// Version of the distribution: `20.04`, `8`, `bullseye`; empty without
+    /// such a folder.
     pub version: &'a str,
-    /// The machine: `x86_64`, `arm64`; `None` in older archives, and where there
-    /// is no folder of a distribution.
+    /// Machine: `x86_64`, `arm64`; `None` in older archives, and without a
+    /// folder of a distribution.
     pub machine: Option<&'a str>,
-    /// The kernel release: `5.4.0-42-generic`.
+    /// Kernel release: `5.4.0-42-generic`.
     pub release: &'a str,
 }
 
 impl<'a> Entry<'a> {
-    /// Parses a path with `/` between its parts; `None` if it does not name a
-    /// kernel.
+    /// Parses a path with `/` between its components; `None` if it does not
+    /// name a kernel.
     #[must_use]
     pub fn parse(path: &'a str) -> Option<Self> {
         let (folders, file) = path.rsplit_once('/').unwrap_or(("", path));
@@ -55,7 +55,7 @@ impl<'a> Entry<'a> {
             last if machine::is_one(last) => (Some(last), folders.next().unwrap_or_default()),
             version => (None, version),
         };
-        // Without a folder, not all that is named like BTF is a kernel's.
+        // Without a folder, not every file named like BTF belongs to a kernel.
         if version.is_empty() && !starts_with_digit(release) {
             return None;
         }
@@ -64,14 +64,14 @@ impl<'a> Entry<'a> {
         Some(Self { distribution, version, machine, release })
     }
 
-    /// Returns `true` if nothing says of which distribution the kernel is.
+    /// Returns `true` if the path has no distribution.
     pub(crate) fn is_bare(&self) -> bool {
         self.distribution.is_empty() && self.version.is_empty()
     }
 }
 
 impl fmt::Display for Entry<'_> {
-    /// The path, as a bundle has it, without an ending.
+    /// Writes the path that the kernel has in a bundle, without an ending.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { distribution, version, machine, release } = self;
         let folders = [*distribution, *version, machine.unwrap_or_default()];
@@ -80,18 +80,18 @@ impl fmt::Display for Entry<'_> {
     }
 }
 
-/// Amazon Linux. Whatever folder its kernels are in, none but it builds such
-/// releases.
+/// Amazon Linux. Only it builds such releases, whatever the folder of its
+/// kernels.
 pub(crate) const AMAZON: &str = "amzn";
 const AMAZON_RELEASE: &str = ".amzn";
 
-/// Folders that archives are in, and no distributions.
+/// Folders of archives that are not distributions.
 const ROOTS: [&str; 4] = ["btfhub-archive", "btfhub", "custom-archive", "dist"];
 
-/// Endings of what is compressed.
+/// Endings of compressed files.
 const COMPRESSED: [&str; 7] = [".xz", ".gz", ".zst", ".bz2", ".lz4", ".lzma", ".zstd"];
 
-/// The release in a file's name.
+/// Returns the release in a file name.
 pub(crate) fn release_of(file: &str) -> Option<&str> {
     let name = COMPRESSED.iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(file);
     let name = name.strip_suffix(".tar").unwrap_or(name);
@@ -100,7 +100,7 @@ pub(crate) fn release_of(file: &str) -> Option<&str> {
     of_vmlinux.filter(|release| starts_with_digit(release)).or(without_ending).filter(|release| !release.is_empty())
 }
 
-/// Returns `true` for what can be a release, if it may be anything.
+/// Returns `true` for a text that begins like a release.
 fn starts_with_digit(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
 }

@@ -1,10 +1,10 @@
-//! btfhub-archive, as much of it as is asked for.
+//! Fetching parts of btfhub-archive.
 //!
-//! The whole is 7 GB. Its git repository is cloned without any file
-//! (`--filter=blob:none`), and then the files that are asked for are checked out
-//! (`core.sparseCheckout`). This takes git 2.27 or later.
+//! The whole archive has 7 GB. Its git repository is cloned without any files
+//! (`--filter=blob:none`), and then the matching files are checked out
+//! (`core.sparseCheckout`). This needs git 2.27 or later.
 //!
-//! Patterns match as in [`Archive::select`]: also other names of the
+//! Filters match as in [`Archive::select`], including other names of the
 //! distribution, the version and the machine. All links are fetched, as they
 //! are small.
 
@@ -23,16 +23,16 @@ use crate::{
     machine,
 };
 
-/// Where btfhub-archive is.
+/// Address of btfhub-archive.
 const REPOSITORY: &str = "https://github.com/aquasecurity/btfhub-archive";
 
 /// Fetches kernels from btfhub-archive into a cache.
 ///
-/// In what is asked for, `*` stands for anything within a name, and `?` for one
-/// character; what is not asked for may be anything.
+/// In filters, `*` stands for any characters within a name, and `?` for one
+/// character. Without a filter, anything matches.
 ///
-/// Each address has a folder of its own in the cache, and git is run on that
-/// folder's repository alone, whatever repositories are around it.
+/// Each address has a folder of its own in the cache. git runs only on the
+/// repository in that folder, whatever other repositories enclose it.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_archive::Error> {
@@ -56,15 +56,15 @@ pub struct Fetch {
     is_loud: bool,
 }
 
-/// The result of fetching.
+/// Result of fetching.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Fetched {
-    /// The archive in the cache: all that was ever fetched from there.
+    /// Archive in the cache, with all files ever fetched from this address.
     pub archive: Archive,
     /// Folder of the archive.
     pub folder: PathBuf,
-    /// The kernels that were asked for.
+    /// Kernels that match the filters.
     pub kernels: Vec<Listed>,
 }
 
@@ -75,9 +75,9 @@ impl Default for Fetch {
 }
 
 impl Fetch {
-    /// From `$BTFHUB_REPO` (several addresses with commas between, tried one
-    /// after the other), or btfhub-archive itself; into `$BTFHUB_CACHE`, or the
-    /// folder `btfhub` where the user's caches are.
+    /// Fetches from `$BTFHUB_REPO` (addresses separated by commas, tried in
+    /// order), else from btfhub-archive, into `$BTFHUB_CACHE`, else into the
+    /// folder `btfhub` of the user's caches.
     #[must_use]
     pub fn new() -> Self {
         let given = env::var("BTFHUB_REPO").unwrap_or_default();
@@ -96,77 +96,80 @@ impl Fetch {
         }
     }
 
-    /// From this address, which may be the path of a repository, and no other.
+    /// Sets the address, which may be the path of a repository.
     ///
-    /// Only files that are asked for are transferred if the server supports
-    /// partial clones; a repository on this machine does if
-    /// `uploadpack.allowFilter` is set in it, and all files are copied if not.
+    /// If the server supports partial clones, only matching files are
+    /// transferred. A local repository does if `uploadpack.allowFilter` is set
+    /// in it; otherwise all files are copied.
     #[must_use]
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.urls = vec![url.into()];
         self
     }
 
-    /// Into this folder.
+    /// Sets the cache folder.
     #[must_use]
     pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.cache = Some(folder.into());
         self
     }
 
-    /// Only this distribution, by any of its names.
+    /// Fetches only this distribution, by any of its names.
     #[must_use]
     pub fn distribution(mut self, pattern: impl Into<String>) -> Self {
         self.distribution = pattern.into();
         self
     }
 
-    /// Only this version of it, by any of its names if the distribution is given.
+    /// Fetches only this version, by any of its names if the distribution is
+    /// set.
     #[must_use]
     pub fn version(mut self, pattern: impl Into<String>) -> Self {
         self.version = pattern.into();
         self
     }
 
-    /// Only this machine, by any of its names.
+    /// Fetches only this machine, by any of its names.
     #[must_use]
     pub fn machine(mut self, pattern: impl Into<String>) -> Self {
         self.machine = pattern.into();
         self
     }
 
-    /// Only this kernel release.
+    /// Fetches only this kernel release.
     #[must_use]
     pub fn release(mut self, pattern: impl Into<String>) -> Self {
         self.release = pattern.into();
         self
     }
 
-    /// Everything, if nothing else is asked for.
+    /// Fetches everything if there is no filter.
     #[must_use]
     pub fn all(mut self) -> Self {
         self.is_all = true;
         self
     }
 
-    /// With git's progress on stderr.
+    /// Shows git's progress on stderr.
     #[must_use]
     pub fn progress(mut self) -> Self {
         self.is_loud = true;
         self
     }
 
-    /// Fetches; what was fetched before is kept, and not fetched again.
+    /// Fetches the matching kernels. Files that are in the cache are not
+    /// fetched again.
     ///
-    /// One fetch at a time works on a cache: a second one waits. A clone that is
-    /// damaged is made anew.
+    /// Only one fetch uses a cache at a time; others wait. A damaged clone is
+    /// replaced.
     ///
     /// # Errors
     ///
-    /// [`Error::Everything`]; [`Error::NoCache`] and [`Error::Io`] if there is
-    /// nowhere to put it; [`Error::Foreign`] if something else is there;
-    /// [`Error::NoGit`]; [`Error::Git`] with git's message for the last address;
-    /// [`Error::NoMatch`] if no kernel there is asked for.
+    /// [`Error::Everything`] without a filter; [`Error::NoCache`] and
+    /// [`Error::Io`] if the cache cannot be used; [`Error::Foreign`] if the
+    /// folder belongs to something else; [`Error::NoGit`]; [`Error::Git`] with
+    /// git's message for the last address; [`Error::NoMatch`] if no kernel
+    /// matches.
     pub fn fetch(&self) -> Result<Fetched, Error> {
         let is_any = [&self.distribution, &self.version, &self.machine, &self.release].iter().all(|text| *text == "*");
         if is_any && !self.is_all {
@@ -184,7 +187,7 @@ impl Fetch {
             }
         }
         if is_new {
-            // Only if it is empty.
+            // Only succeeds if it is empty.
             let _ = fs::remove_dir(caches);
         }
         Err(last)
@@ -208,26 +211,26 @@ impl Fetch {
         Ok(Fetched { archive, folder, kernels })
     }
 
-    /// The names of the distribution that is asked for.
+    /// Names of the distribution to fetch.
     fn distributions(&self) -> Vec<String> {
         alias::distributions(&self.distribution)
     }
 
-    /// The names of its version.
+    /// Names of the version to fetch.
     fn versions(&self) -> Vec<String> {
         alias::versions_of_any(&self.distributions(), Some(&self.version), None)
     }
 
-    /// The names of the machine.
+    /// Names of the machine to fetch.
     fn machines(&self) -> Vec<String> {
         machine::names(&self.machine).into_iter().map(Into::into).collect()
     }
 
-    /// The files that are asked for, in git's patterns.
+    /// The matching files, as git patterns.
     fn patterns(&self) -> Vec<String> {
         let mut folders = Vec::new();
         for distribution in self.distributions() {
-            // Some kernels of Amazon Linux 1 have no folder for it.
+            // Some kernels of Amazon Linux 1 have no folder of a distribution.
             let is_amazon = glob_matches(&distribution, entry::AMAZON);
             folders.push(format!("/{distribution}"));
             folders.extend(is_amazon.then(String::new));
@@ -242,7 +245,7 @@ impl Fetch {
         patterns
     }
 
-    /// Fetches from one address; returns the folder of the files.
+    /// Fetches from one address, and returns the folder of the files.
     fn fetch_from(&self, url: &str, caches: &Path) -> Result<PathBuf, Error> {
         let wait = || {
             if self.is_loud {
@@ -264,7 +267,7 @@ impl Fetch {
         cache.remove_stale_locks()?;
         if cache.has_sound_clone(&git) {
             self.update(cache, &git);
-            // Damage may only show when it is used.
+            // Damage may only show when the clone is used.
             let checked_out = self.check_out(cache, &git);
             if checked_out.is_ok() || cache.clone_anew(&git).is_err() {
                 return checked_out;
@@ -275,8 +278,8 @@ impl Fetch {
         self.check_out(cache, &git)
     }
 
-    /// Gets what is new there. Where that is unavailable, what is here is better
-    /// than nothing.
+    /// Fetches new commits. If the server is unavailable, the cached ones are
+    /// used.
     fn update(&self, cache: &Cache, git: &Git<'_>) {
         let folder = cache.archive();
         let fetched = git.on(&folder, &["fetch", "--filter=blob:none", "--depth=1", "origin", "HEAD"]);
@@ -285,10 +288,10 @@ impl Fetch {
         }
     }
 
-    /// Checks out the files that are asked for, now or before.
+    /// Checks out all files that match now or matched before.
     fn check_out(&self, cache: &Cache, git: &Git<'_>) -> Result<(), Error> {
-        // Links are files to git: what is two levels deep, and no folder. (The
-        // last pattern that fits counts.)
+        // git treats links as files: match what is two levels deep and not a
+        // folder. (The last matching pattern counts.)
         let links = ["/*/*", "!/*/*/"].map(String::from);
         let patterns: Vec<String> = links.into_iter().chain(self.patterns()).collect();
         cache.add_patterns(&patterns)?;
@@ -303,7 +306,7 @@ impl Fetch {
 }
 
 impl fmt::Display for Fetch {
-    /// The patterns that are set.
+    /// Shows the filters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { distribution, version, machine, release, .. } = self;
         let asked = [("distribution", distribution), ("version", version), ("machine", machine), ("release", release)];

@@ -1,4 +1,4 @@
-//! git, run on one repository and no other.
+//! git, run on a single repository.
 
 use std::{
     env,
@@ -10,9 +10,9 @@ use std::{
 
 use crate::{Error, lock::Lock};
 
-/// Beginnings of variables that say how to reach a server, where git itself is,
-/// or what to print: the user's own choice. All others of git's are cleared, as
-/// they are made for one repository, and that is not ours: a hook's, say.
+/// Prefixes of variables that are kept: how to reach a server, where git is,
+/// and what to print. All other git variables are cleared, as they may be set
+/// for another repository, such as by a hook.
 const KEPT: [&str; 14] = [
     "GIT_ALLOW_PROTOCOL",
     "GIT_ASKPASS",
@@ -30,8 +30,8 @@ const KEPT: [&str; 14] = [
     "GIT_TRACE",
 ];
 
-/// Settings of every call: links are links, contents are not changed, nothing
-/// runs in the background or by a hook.
+/// Settings of every call: links stay links, contents are not converted, and
+/// nothing runs in the background or in hooks.
 const SETTINGS: [&str; 8] = [
     "core.symlinks=true",
     "core.autocrlf=false",
@@ -43,19 +43,19 @@ const SETTINGS: [&str; 8] = [
     "submodule.recurse=false",
 ];
 
-/// A way to call git.
+/// Settings for calling git.
 #[derive(Debug)]
 pub(crate) struct Git<'a> {
-    /// The address that errors name.
+    /// Address for errors.
     url: &'a str,
-    /// Held by each call, too.
+    /// Lock that each call holds.
     lock: &'a Lock,
     is_loud: bool,
     cleared: Vec<OsString>,
 }
 
 impl<'a> Git<'a> {
-    /// Asks git which variables are a repository's.
+    /// Asks git for the variables that belong to a repository.
     pub(crate) fn new(url: &'a str, lock: &'a Lock, is_loud: bool) -> Result<Self, Error> {
         let mut git = Self { url, lock, is_loud, cleared: set_variables() };
         let mut list = git.command(env::temp_dir().as_path());
@@ -64,18 +64,17 @@ impl<'a> Git<'a> {
         Ok(git)
     }
 
-    /// Makes a repository of the newest commit, without any file, in a new
-    /// folder.
+    /// Clones the newest commit, without any files, into a new folder.
     pub(crate) fn clone_into(&self, folder: &Path) -> Result<(), Error> {
         let parent = folder.parent().unwrap_or(Path::new("/"));
         let mut clone = self.command(parent);
-        // (Of a path, git would copy all of the repository.)
+        // (Given a path, git would copy the whole repository.)
         clone.args(["clone", "--filter=blob:none", "--no-checkout", "--depth=1", "--no-local", "--template="]);
         self.run(clone.arg("--").arg(self.url).arg(folder)).map(drop)
     }
 
-    /// Runs a command on the repository of a folder, named explicitly: git is
-    /// never left to look for one. Returns what it prints.
+    /// Runs a command on the repository in a folder, which is passed
+    /// explicitly, so that git does not search for one. Returns the output.
     pub(crate) fn on(&self, folder: &Path, arguments: &[&str]) -> Result<String, Error> {
         let mut git = self.command(folder);
         let (mut repository, mut tree) = (OsString::from("--git-dir="), OsString::from("--work-tree="));
@@ -113,7 +112,7 @@ impl<'a> Git<'a> {
     }
 }
 
-/// The variables of git that are set, but for those that are kept.
+/// Returns the git variables that are set, except those that are kept.
 fn set_variables() -> Vec<OsString> {
     let names = env::vars_os().map(|(name, _)| name);
     names.filter(|name| is_cleared(name)).collect()
@@ -124,7 +123,7 @@ fn is_cleared(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with("GIT_") && !is_kept(name))
 }
 
-/// An address as git can take it from any folder: a path is made absolute.
+/// Makes an address independent of the current folder: a path becomes absolute.
 pub(crate) fn absolute(url: &str) -> String {
     let is_path = !url.contains("://") && Path::new(url).exists();
     let absolute = is_path.then(|| fs::canonicalize(url).ok()).flatten();

@@ -1,23 +1,23 @@
-//! Files and links of an archive, by their paths.
+//! Index of the files and links of an archive, by path.
 
 use std::sync::Arc;
 
 use crate::{Entry, Error, links::Links};
 
-/// Maximum cost of the paths over links: so many times the cost of the paths and
-/// links of the archive themselves, and some for small archives. (In btfhub's,
-/// each kernel has at most three paths.)
+/// Maximum cost of the paths through links, as a multiple of the cost of the
+/// paths and links of the archive itself, plus some for small archives. (In
+/// btfhub-archive, each kernel has at most three paths.)
 const OVER_LINKS: usize = 8;
 const OVER_LINKS_FREE: usize = 1 << 20;
 
-/// Cost of a path beside its bytes.
+/// Cost of a path besides its bytes.
 const PLACE: usize = 64;
 
-/// The files and links of an archive.
+/// Files and links of an archive.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    /// The kernels' files: path, and size in the archive. In order, once
-    /// [`Index::finish`] was called.
+    /// Files of kernels: path, and size in the archive. Sorted by
+    /// [`Index::finish`].
     files: Vec<(Arc<str>, u64)>,
     /// Links to files or folders of the archive.
     links: Links,
@@ -25,12 +25,12 @@ pub(crate) struct Index {
     bytes: usize,
 }
 
-/// A kernel's file, by one of its paths.
+/// File of a kernel, by one of its paths.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
-    /// The path that says which kernel it is, over links if there are any.
+    /// Path that names the kernel, possibly through links.
     pub(crate) path: Arc<str>,
-    /// The file's own.
+    /// Path of the file.
     pub(crate) file: Arc<str>,
 }
 
@@ -41,9 +41,9 @@ impl Place {
 }
 
 impl Index {
-    /// Adds a file, if it is a kernel's.
+    /// Adds a file, if it belongs to a kernel.
     pub(crate) fn file(&mut self, path: &str, size: u64) {
-        // (What it is named after is looked at when it matters.)
+        // (The rest of the name is parsed later.)
         if path.contains(".btf") || path.contains("vmlinux-") {
             self.bytes += path.len() + PLACE;
             self.files.push((path.into(), size));
@@ -54,7 +54,7 @@ impl Index {
         self.links.add(path, target)
     }
 
-    /// When all is in it: sorts; no file may be there twice.
+    /// Sorts the files, and rejects duplicates.
     pub(crate) fn finish(mut self) -> Result<Self, Error> {
         self.files.sort_unstable();
         let twice = self.files.iter().zip(self.files.iter().skip(1)).find(|(one, other)| one.0 == other.0);
@@ -64,7 +64,7 @@ impl Index {
         }
     }
 
-    /// The size of a file in the archive; `None` if there is no such file.
+    /// Returns the size of a file in the archive; `None` if it does not exist.
     pub(crate) fn size(&self, path: &str) -> Option<u64> {
         self.find(path).map(|(_, size)| *size)
     }
@@ -74,12 +74,14 @@ impl Index {
         self.files.get(at)
     }
 
-    /// The places of kernels, also over links, sorted by path: those for which
+    /// Returns the paths of kernels, including those through links, sorted.
+    /// `is_wanted` filters by the last component.
     /// the last part of the path is wanted.
     ///
     /// # Errors
     ///
-    /// [`Error::Limit`] if links to links multiply the files of a small archive.
+    /// [`Error::Limit`] if links to links multiply the files of a small
+    /// archive.
     pub(crate) fn places(&self, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Place>, Error> {
         let is_wanted = |path: &str| is_wanted(path.rsplit('/').next().unwrap_or(path)) && Entry::parse(path).is_some();
         let wanted: Vec<&Arc<str>> = self.files.iter().map(|(path, _)| path).filter(|path| is_wanted(path)).collect();
@@ -165,7 +167,7 @@ mod tests {
         index.file("ubuntu/20.04/x86_64/5.4.btf", 2);
         assert!(index.finish().is_err(), "twice");
     }
-    /// An index of as many files in one folder, and links to it.
+    /// An index of this many files in one folder, and links to it.
     fn product(files: usize, links: usize) -> Index {
         let mut index = Index::default();
         for n in 0..files {
@@ -180,10 +182,10 @@ mod tests {
     #[test]
     fn files_times_links_is_an_error_and_not_memory() {
         let places = |files, links| product(files, links).places(|_| true).map(|places| places.len());
-        // More of them than a real archive has.
+        // More than in a real archive.
         assert_eq!(places(4000, 8).unwrap(), 4000 * 9);
         assert!(matches!(places(8000, 4000), Err(Error::Limit { what: "bytes in paths over links", .. })));
-        // One release of them is found without the others.
+        // One release is found without visiting the others.
         let one = product(8000, 4000).places(|file| file.starts_with("77.")).unwrap();
         assert_eq!(one.len(), 4001);
     }

@@ -1,8 +1,8 @@
-//! The right BTF for this kernel, out of an archive.
+//! Selects the right BTF for a kernel from an archive.
 //!
-//! Kernels without BTF of their own need it from elsewhere: from btfhub-archive,
-//! or from a bundle, made of it, that a program brings along. This finds in it the
-//! one file that belongs to a system, and says which and why.
+//! Kernels without BTF need it from elsewhere: from btfhub-archive, or from a
+//! bundle that a program ships. This crate finds the one file for a system, and
+//! says which one and why.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -80,18 +80,18 @@
 //! # }
 //! ```
 //!
-//! # What is here
+//! # Overview
 //!
-//! * [`Archive`]: a folder, or a tar, plain or compressed, as a file, in memory,
-//!   or from a reader. [`Archive::select`] reads a tar once, and unpacks nothing
-//!   but what it selects; [`Archive::list`], [`Archive::read`], and
-//!   [`Archive::unpack`] for those who want files.
-//! * [`Rule`]: why something was selected.
-//! * [`Entry`]: what a path says of a kernel.
-//! * `Pack` (feature `pack`): writes bundles, of whole BTF or (feature `trim`) of
-//!   what programs need of it.
-//! * [`Fetch`]: gets what is asked for, and no more, out of btfhub-archive.
-//! * [`OutputFile`]: a file that is written whole, or not at all.
+//! * [`Archive`]: a folder or a tar, plain or compressed, from a file, from
+//!   memory, or from a reader. [`Archive::select`] reads a tar once, and
+//!   unpacks only what it selects. [`Archive::list`], [`Archive::read`] and
+//!   [`Archive::unpack`] give access to the files.
+//! * [`Rule`]: the reason for a selection.
+//! * [`Entry`]: the kernel named by a path.
+//! * `Pack` (feature `pack`): writes bundles of whole BTF, or (feature `trim`)
+//!   of the types that programs need.
+//! * [`Fetch`]: fetches matching files of btfhub-archive.
+//! * [`OutputFile`]: a file that is replaced atomically.
 //!
 //! # Errors
 //!
@@ -114,11 +114,11 @@
 //!
 //! # Safety
 //!
-//! An archive is not trusted: nothing in it is ever written outside the folder
-//! that is given for it, links are never made, its paths are relative and
-//! normal, and [`Limits`] bound what it may cost. What is written is written
-//! beside, and renamed when it is whole and on disk; what killed runs have left
-//! is removed by the next one.
+//! Archives are not trusted. Nothing is written outside the given folder, links
+//! are never created, paths are relative and normalized, and [`Limits`] bound
+//! the cost. Output goes to a temporary folder, and is renamed when it is
+//! complete and on disk. The leftovers of killed processes are removed by the
+//! next one.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

@@ -1,34 +1,33 @@
-//! Links of an archive, and where they lead over each other.
+//! Links of an archive, and their targets.
 
 use std::collections::HashMap;
 
 use crate::Error;
 
-/// Maximum number of links that one path may lead over.
+/// Maximum number of links in one path.
 const HOPS: usize = 8;
 
-/// Maximum size of the paths and targets of all links in **bytes**: real
+/// Maximum size of the paths and targets of all links in **bytes**. Real
 /// archives have a dozen links.
 const BYTES: usize = 256 << 10;
 
-/// The number of the archive's own folder in [`Links::parts`].
+/// Index of the archive's root folder in [`Links::parts`].
 const TOP: usize = 0;
 
-/// Links, by the parts of their paths.
+/// Links, by the components of their paths.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    /// Path and target of each.
+    /// Path and target of each link.
     links: Vec<(Box<str>, Box<str>)>,
-    /// Each part of a link's path by the number of what it is in: its own
-    /// number.
+    /// Index of each component, by the index of its parent and its name.
     parts: HashMap<(usize, Box<str>), usize>,
-    /// The link at a part, of those that are one.
+    /// Link at a component, if it is one.
     ends: HashMap<usize, usize>,
     bytes: usize,
 }
 
 impl Links {
-    /// Adds a link; its path and target are relative and normal.
+    /// Adds a link. Its path and target are relative and normalized.
     pub(crate) fn add(&mut self, path: &str, target: &str) -> Result<(), Error> {
         self.bytes += path.len() + target.len();
         if self.bytes > BYTES {
@@ -46,19 +45,18 @@ impl Links {
         Ok(())
     }
 
-    /// Bytes of all paths and targets.
+    /// Returns the bytes of all paths and targets.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Each link's path, and where it leads in the end; without those that lead
-    /// nowhere.
+    /// Iterates over the paths of the links, each with its final target. Links
+    /// without one are skipped.
     pub(crate) fn resolved(&self) -> impl Iterator<Item = (&str, String)> {
         self.links.iter().filter_map(|(path, _)| Some((&**path, self.resolve(path)?)))
     }
 
-    /// Where a path leads, over links in all of its parts; `None` if that is
-    /// too far.
+    /// Resolves the links in a path; `None` if there are too many.
     fn resolve(&self, path: &str) -> Option<String> {
         let mut path = path.to_owned();
         for _ in 0..HOPS {
@@ -70,7 +68,8 @@ impl Links {
         None
     }
 
-    /// The target of the first link in a path, and what is behind it.
+    /// Returns the target of the first link in a path, and the rest of the
+    /// path.
     fn first_in<'p>(&self, path: &'p str) -> Option<(&str, &'p str)> {
         let (mut part, mut end) = (TOP, 0);
         for name in path.split('/') {

@@ -1,4 +1,4 @@
-//! A file that one process at a time holds locked.
+//! File lock, held by one process at a time.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -9,8 +9,8 @@ use std::{
 
 use crate::platform::{self, Locked};
 
-/// A lock that is held until this is dropped, and until every program has ended
-/// that was given it.
+/// Lock that is held until it is dropped and all programs that received it have
+/// ended.
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
@@ -18,8 +18,8 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Locks a file, made with its folder if need be; waits for whoever holds
-    /// it, and calls `wait` before.
+    /// Locks a file, which is created with its folder if needed. Calls `wait`
+    /// before waiting for another holder.
     pub(crate) fn take(path: &Path, mut wait: impl FnMut()) -> io::Result<Self> {
         loop {
             if let Some(folder) = path.parent() {
@@ -27,7 +27,7 @@ impl Lock {
             }
             let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
             let file = match opened {
-                // Another has just removed the folder.
+                // Another process has just removed the folder.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 file => file?,
             };
@@ -35,15 +35,15 @@ impl Lock {
                 wait();
                 platform::lock(&file)?;
             }
-            // Another may have removed it after it was opened.
+            // Another process may have removed it after it was opened.
             if platform::is_at(&file, path) {
                 return Ok(Self { file, path: path.into() });
             }
         }
     }
 
-    /// The lock as a program's standard input, which is empty: the lock is
-    /// held for as long as the program runs, whatever becomes of this process.
+    /// Returns the lock as an empty standard input for a program. The lock is
+    /// then held while the program runs, even if this process ends.
     pub(crate) fn as_stdin(&self) -> io::Result<Stdio> {
         self.file.try_clone().map(Stdio::from)
     }

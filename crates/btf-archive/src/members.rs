@@ -1,10 +1,10 @@
-//! The members of a tar archive, one after the other, and nothing that an
-//! archive of BTF does not have.
+//! Members of a tar archive. Kinds of members that an archive of BTF does not
+//! have are rejected.
 //!
-//! Headers are the `tar` crate's. Going from one to the next is done here, as that
-//! crate reads extended headers of any length into memory, and clears 32 KiB for
-//! every member that it passes over: GNU's long names, and `path`, `linkpath`
-//! and `size` of POSIX' extended headers.
+//! Headers are parsed by the `tar` crate. The iteration is implemented here:
+//! that crate reads extended headers of any length into memory, and clears 32
+//! KiB for every skipped member. Supported are GNU's long names, and `path`,
+//! `linkpath` and `size` of POSIX extended headers.
 
 use std::{
     borrow::Cow,
@@ -23,10 +23,10 @@ use crate::{
 /// Maximum size of an extended header in bytes.
 const EXTENDED: u64 = 64 << 10;
 
-/// Maximum number of folders that a path leads through.
+/// Maximum depth of a path.
 const DEPTH: usize = 64;
 
-/// An archive that is being read: its name in errors, and what it may cost.
+/// Context of reading an archive: its name for errors, limits and budget.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope<'a> {
     pub(crate) name: &'a str,
@@ -44,7 +44,7 @@ impl Scope<'_> {
         Error::NotAnArchive { archive: self.name.into(), found }
     }
 
-    /// The error that an error of reading stands for.
+    /// Converts an I/O error of reading.
     pub(crate) fn unreadable(&self, error: io::Error) -> Error {
         match error.kind() {
             io::ErrorKind::FileTooLarge => Error::Limit { what: "bytes in the archive", limit: self.limits.bytes },
@@ -61,15 +61,15 @@ impl Scope<'_> {
     }
 }
 
-/// A member.
+/// Member of an archive.
 pub(crate) enum Member<'a> {
-    /// A file, with its size and contents.
+    /// File, with its size and contents.
     File {
         path: &'a str,
         size: u64,
         data: &'a mut dyn Read,
     },
-    /// A symbolic or hard link; the path that it leads to is in the archive.
+    /// Symbolic or hard link, with its target in the archive.
     Link {
         path: &'a str,
         target: String,
@@ -77,10 +77,10 @@ pub(crate) enum Member<'a> {
     Folder,
 }
 
-/// Goes through all members, until `visit` says that it has seen enough.
+/// Visits all members, until `visit` stops.
 ///
-/// What is not read of a file is passed over. Two blocks of zeros end an archive,
-/// and so does the end of the file between two members.
+/// The unread part of a file is skipped. An archive ends with two blocks of
+/// zeros, or at the end of the file between two members.
 pub(crate) fn each(
     reader: impl Source,
     scope: Scope<'_>,
@@ -106,7 +106,7 @@ pub(crate) fn each(
                     EntryType::GNULongName => long.path = Some(text(contents)),
                     EntryType::GNULongLink => long.link = Some(text(contents)),
                     EntryType::XHeader => long.read(&contents, scope)?,
-                    // Of the whole archive, such as a commit's hash.
+                    // Data of the whole archive, such as the hash of a commit.
                     _ => {}
                 }
                 pass(&mut reader, padded - size, scope)?;
@@ -154,7 +154,7 @@ pub(crate) fn each(
     Ok(())
 }
 
-/// The next member's header; `None` at the end.
+/// Reads the header of the next member; `None` at the end.
 fn header(reader: &mut impl Read, is_first: bool, scope: Scope<'_>) -> Result<Option<Header>, Error> {
     let mut header = Header::new_old();
     let mut filled = 0;
@@ -183,7 +183,7 @@ fn header(reader: &mut impl Read, is_first: bool, scope: Scope<'_>) -> Result<Op
     Ok(Some(header))
 }
 
-/// Passes over bytes, which have to be there.
+/// Skips bytes, which must exist.
 fn pass(reader: &mut Bounded<impl Source>, mut left: u64, scope: Scope<'_>) -> Result<(), Error> {
     if reader.jump(left).map_err(|error| scope.unreadable(error))? {
         return Ok(());
@@ -204,15 +204,15 @@ fn pass(reader: &mut Bounded<impl Source>, mut left: u64, scope: Scope<'_>) -> R
     Ok(())
 }
 
-/// Continue or stop.
+/// Whether to continue visiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     On,
     Stop,
 }
 
-/// A path of a member, relative and normal: without `.`, and refused if it
-/// leads out. Empty if it is the archive's own folder.
+/// Normalizes the path of a member: relative, without `.`. Rejected if it leads
+/// outside. Empty for the archive's root folder.
 fn inside<'a>(raw: &'a str, limits: &Limits) -> Result<Cow<'a, str>, Error> {
     let refused = |reason| Err(Error::Refused { member: raw.into(), reason });
     if raw.len() > limits.path {
@@ -235,7 +235,7 @@ fn inside<'a>(raw: &'a str, limits: &Limits) -> Result<Cow<'a, str>, Error> {
     Ok(if is_plain { raw.into() } else { join("", raw).unwrap_or_default().into() })
 }
 
-/// Where a link in a folder leads, if that is inside the archive.
+/// Returns the target of a link in a folder, if it is inside the archive.
 pub(crate) fn join(folder: &str, target: &str) -> Option<String> {
     if target.starts_with('/') || target.is_empty() {
         return None;
@@ -251,7 +251,7 @@ pub(crate) fn join(folder: &str, target: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Values that precede a member as they do not fit its header.
+/// Values of an extended header that do not fit the header of the next member.
 #[derive(Default)]
 struct Extended {
     path: Option<String>,
@@ -260,7 +260,8 @@ struct Extended {
 }
 
 impl Extended {
-    /// Records of a length, a key and a value: `18 path=some/path\n`.
+    /// Reads records of a length, a key and a value: `18 path=some/path
+    /// `.
     fn read(&mut self, mut records: &[u8], scope: Scope<'_>) -> Result<(), Error> {
         let damaged = || scope.damaged("an extended header is damaged");
         while !records.is_empty() {

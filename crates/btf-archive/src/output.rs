@@ -1,4 +1,4 @@
-//! Files that are written whole, or not at all.
+//! Output files that are replaced atomically.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -12,17 +12,17 @@ use crate::{
     platform,
 };
 
-/// A file that appears under its name when it is whole, and on disk, and not
-/// before: until [`commit`](Self::commit), and if that is never called, a file
-/// that is already there stays as it was.
+/// Output file that appears under its name only when it is complete and on
+/// disk. Until [`commit`](Self::commit), and without it, an existing file stays
+/// unchanged.
 ///
-/// A symbolic link at the path is replaced, not followed. What is not a file (a
-/// pipe, a terminal, `/dev/stdout`) is written to as it comes.
+/// A symbolic link at the path is replaced, not followed. A path that is not a
+/// regular file (a pipe, a terminal, `/dev/stdout`) is written directly.
 ///
-/// The file belongs to the user who writes it. A new one has the permissions of
-/// any new file; one that replaces a file of the same user keeps the
-/// permissions and the group of that; and one that replaces another user's has
-/// no more permissions than either.
+/// The file belongs to the user who writes it. A new one has the default
+/// permissions. One that replaces a file of the same user keeps its permissions
+/// and group. One that replaces another user's file has the permissions that
+/// both have in common.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,17 +42,17 @@ use crate::{
 pub struct OutputFile {
     path: PathBuf,
     writer: BufWriter<File>,
-    /// `None` of what is written to as it comes.
+    /// `None` if the path is written directly.
     partial: Option<Partial>,
 }
 
 impl OutputFile {
-    /// Begins a file.
+    /// Creates a file.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if there is a folder of that name, or its folder does not
-    /// exist or cannot be written to.
+    /// [`Error::Io`] if the path is a folder, or its parent does not exist or
+    /// is not writable.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         match Self::begin(&path) {
@@ -98,17 +98,17 @@ impl OutputFile {
         file.commit()
     }
 
-    /// The path that it will have.
+    /// Path of the file after the commit.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives the file its name, once all of it is on disk.
+    /// Moves the file to its path, once all of it is on disk.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; an older file is then as it was.
+    /// [`Error::Io`]. An existing file is then unchanged.
     pub fn commit(self) -> Result<(), Error> {
         let Self { path, writer, partial } = self;
         let finish = || -> io::Result<()> {
@@ -121,7 +121,8 @@ impl OutputFile {
     }
 }
 
-/// Opens a pipe or a device; what has become a file meanwhile is none of them.
+/// Opens a pipe or a device. A path that has become a regular file meanwhile is
+/// rejected.
 fn open_special(path: &Path) -> io::Result<(File, Option<Partial>)> {
     let file = OpenOptions::new().write(true).open(path)?;
     if file.metadata()?.is_file() {

@@ -1,4 +1,4 @@
-//! Bundles: archives that a program brings along.
+//! Packing bundles: archives that programs ship.
 
 use std::{
     collections::BTreeMap,
@@ -22,13 +22,13 @@ use crate::{
     unpack::PACKAGE_JSON,
 };
 
-/// Any error of a transformation.
+/// Error of a transformation.
 type AnyError = Box<dyn StdError + Send + Sync>;
 
-/// A transformation of each kernel's BTF.
+/// Transformation of each kernel's BTF.
 type Transform<'a> = dyn Fn(&Btf) -> Result<Vec<u8>, AnyError> + Sync + 'a;
 
-/// What is packed of each kernel's BTF.
+/// Work to do for each kernel.
 enum Work<'a> {
     Whole,
     Transformed(Box<Transform<'a>>),
@@ -36,18 +36,18 @@ enum Work<'a> {
     Trimmed(Trim),
 }
 
-/// A callback for progress: kernels done, and all.
+/// Callback for progress: finished kernels, and all.
 type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
-/// Writes a bundle: kernels of an archive, in a tar.
+/// Writes a bundle: a tar with kernels of an archive.
 ///
-/// Bundles are reproducible: the same kernels make the same bytes, whatever the
-/// archive was; sorted, with no times and no owners, and plain BTF in a folder for each
-/// machine: `btfhub-archive/ubuntu/20.04/x86_64/5.4.0-42-generic.btf`. The BTF of the
-/// kernel's modules, where the archive has it, is in a tar beside,
+/// Bundles are reproducible: the same kernels give the same bytes, whatever the
+/// archive. Files are sorted, without times and owners, and contain plain BTF:
+/// `btfhub-archive/ubuntu/20.04/x86_64/5.4.0-42-generic.btf`. If the archive
+/// has the BTF of the kernel's modules, it is in a tar beside,
 /// `5.4.0-42-generic.btf.modules.tar`, where [`Selection::module`] finds it.
 ///
-/// Kernels are read on all cores, and no more than a few are in memory.
+/// Kernels are read on all cores, and only a few are in memory at a time.
 ///
 /// [`Selection::module`]: crate::Selection::module
 ///
@@ -82,7 +82,7 @@ impl Default for Pack<'_> {
 }
 
 impl<'a> Pack<'a> {
-    /// All kernels, as they are, not compressed.
+    /// Packs all kernels unchanged, without compression.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -96,51 +96,52 @@ impl<'a> Pack<'a> {
         }
     }
 
-    /// With a `package.json` beside the kernels.
+    /// Adds a `package.json` beside the kernels.
     #[must_use]
     pub fn package_json(mut self, json: &'a [u8]) -> Self {
         self.package_json = Some(json);
         self
     }
 
-    /// Only kernels of this distribution, by any of its names; of several, if
-    /// called for several.
+    /// Packs only kernels of this distribution, by any of its names. Repeat for
+    /// several.
     #[must_use]
     pub fn distribution(mut self, name: impl Into<String>) -> Self {
         self.distributions.push(name.into());
         self
     }
 
-    /// Only kernels of this machine, by any of its names; likewise.
+    /// Packs only kernels of this machine, by any of its names. Repeat for
+    /// several.
     #[must_use]
     pub fn machine(mut self, name: impl Into<String>) -> Self {
         self.machines.push(name.into());
         self
     }
 
-    /// Only kernels whose release is like a pattern, in which `*` stands for
-    /// anything and `?` for one character; likewise.
+    /// Packs only kernels whose release matches a glob pattern with `*` and
+    /// `?`. Repeat for several.
     #[must_use]
     pub fn release(mut self, pattern: impl Into<String>) -> Self {
         self.releases.push(pattern.into());
         self
     }
 
-    /// Compressed with gzip, xz or zstd.
+    /// Sets the compression: gzip, xz or zstd.
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = Some(compression);
         self
     }
 
-    /// Returns the compression that a bundle's name asks for: `.tar` is none,
-    /// `.tar.gz` and `.tgz`, `.tar.xz` and `.txz`, `.tar.zst` and `.tzst`, in
-    /// any case; also without `.tar`.
+    /// Returns the compression by the name of a bundle: none for `.tar`, else
+    /// `.tar.gz` and `.tgz`, `.tar.xz` and `.txz`, `.tar.zst` and `.tzst`, also
+    /// without `.tar`. Case is ignored.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownEnding`] for any other name; [`Error::CannotCompress`] if
-    /// it asks for what nothing here writes.
+    /// [`Error::UnknownEnding`] for any other name; [`Error::CannotCompress`]
+    /// for a compression that cannot be written.
     pub fn compression_of(path: &Path) -> Result<Option<Compression>, Error> {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
         let compression = match ending.as_str() {
@@ -159,10 +160,10 @@ impl<'a> Pack<'a> {
         }
     }
 
-    /// Packs of each kernel's BTF, and its modules', what programs need: a few
-    /// kilobytes.
+    /// Packs only the types that programs need, of each kernel and its modules:
+    /// a few kilobytes.
     ///
-    /// A kernel for which a relocation is ambiguous is left out.
+    /// Kernels for which a relocation is ambiguous are left out.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -188,9 +189,9 @@ impl<'a> Pack<'a> {
         self
     }
 
-    /// Packs not each kernel's BTF, but what a function makes of it. It is called
-    /// on all cores. Modules are left out: their types refer to the kernel's by
-    /// number.
+    /// Packs the result of a function for each kernel's BTF. It is called on
+    /// all cores. Modules are left out, as they refer to types of the kernel by
+    /// id.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_archive::Error> {
@@ -213,8 +214,8 @@ impl<'a> Pack<'a> {
         self
     }
 
-    /// Calls a function from time to time with the number of kernels that are
-    /// done, and of all.
+    /// Sets a function that is called from time to time with the number of
+    /// finished kernels and of all kernels.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(usize, usize) + Sync + 'a) -> Self {
         self.progress = Some(Box::new(progress));
@@ -228,11 +229,12 @@ impl<'a> Pack<'a> {
             && any(&self.releases, &|pattern| glob_matches(pattern, entry.release))
     }
 
-    /// Writes a bundle to a file, as [`OutputFile`] does.
+    /// Writes a bundle to a file, which is replaced atomically by
+    /// [`OutputFile`].
     ///
     /// # Errors
     ///
-    /// Those of [`Pack::write`]; after one, an older file is as it was.
+    /// Those of [`Pack::write`]. An existing file is then unchanged.
     pub fn write_file(&self, archive: &Archive, path: impl AsRef<Path>) -> Result<Packed, Error> {
         let mut file = OutputFile::create(path.as_ref())?;
         let packed = self.write(archive, &mut file)?;
@@ -242,14 +244,14 @@ impl<'a> Pack<'a> {
 
     /// Writes a bundle.
     ///
-    /// A kernel whose file is damaged, or whose BTF cannot be trimmed or
-    /// transformed, is left out, and [`Packed::left_out`] has the reason.
+    /// Kernels that are damaged, or cannot be trimmed or transformed, are left
+    /// out: [`Packed::left_out`] has the reasons.
     ///
     /// # Errors
     ///
-    /// [`Error::NoMatch`] if the archive has none that are wanted; the reason of the
-    /// first if all that are wanted are left out; [`Error::Conflict`] if a kernel is
-    /// there twice, with other contents; those of [`Archive::list`];
+    /// [`Error::NoMatch`] if no kernel matches; the first reason if all
+    /// matching kernels are left out; [`Error::Conflict`] if a kernel occurs
+    /// twice with different contents; those of [`Archive::list`];
     /// [`Error::Write`]; [`Error::CannotCompress`].
     pub fn write(&self, archive: &Archive, writer: impl Write) -> Result<Packed, Error> {
         let failed = |reason| Error::Write { reason };
@@ -269,7 +271,8 @@ impl<'a> Pack<'a> {
                 Ok(packed)
             }
             Some(Compression::Zstd) => {
-                // The encoder wants a reader: what is written goes to a file first.
+                // The encoder needs a reader, so the tar is written to a file
+                // first.
                 let mut spool = tempfile::tempfile().map_err(failed)?;
                 let (_, packed) = self.write_tar(archive, &mut spool)?;
                 io::Seek::rewind(&mut spool).map_err(failed)?;
@@ -284,8 +287,8 @@ impl<'a> Pack<'a> {
     }
 
     fn write_tar<W: Write>(&self, archive: &Archive, writer: W) -> Result<(W, Packed), Error> {
-        // A tar is unpacked first, so that each kernel is found without reading
-        // all that are before it.
+        // A tar is unpacked first, so that a kernel is found without reading
+        // all those before it.
         let unpacked = if archive.is_folder() { None } else { Some(archive.unpack()?) };
         let folder = unpacked.as_ref().map(crate::Unpacked::archive).transpose()?;
         let name = archive.name();
@@ -297,7 +300,7 @@ impl<'a> Pack<'a> {
             let name = format!("btfhub-archive/{entry}.btf");
             match wanted.get(&name) {
                 None => _ = wanted.insert(name, listed),
-                // Under another ending.
+                // With another ending.
                 Some(other) if archive.are_same(&[other.file(), listed.file()], &budget)? => {}
                 Some(other) => {
                     return Err(Error::Conflict { member: other.path().into(), other: listed.path().into() });
@@ -346,7 +349,7 @@ impl<'a> Pack<'a> {
         Ok((builder.into_inner().map_err(failed)?, packed))
     }
 
-    /// Makes what is packed of a kernel.
+    /// Makes the packed files of a kernel.
     fn make(&self, archive: &Archive, file: &str, budget: &Budget) -> Result<Made, Error> {
         let Content { vmlinux, modules, .. } = archive.content(file, budget)?;
         let btf = Btf::parse(vmlinux.clone()).map_err(|reason| Error::Btf { member: file.into(), reason })?;
@@ -385,16 +388,16 @@ fn trimmed(file: &str, trim: &Trim, btf: Btf, modules: Vec<(String, Bytes)>) -> 
     Ok(Made { vmlinux: bytes(trimmed.base())?, modules: modules.collect::<Result<_, Error>>()?, faults })
 }
 
-/// What is packed of a kernel.
+/// Packed files of a kernel.
 struct Made {
     vmlinux: Bytes,
     /// Sorted by name.
     modules: Vec<(String, Bytes)>,
-    /// The modules that are left out.
+    /// Modules that are left out.
     faults: Vec<(String, Error)>,
 }
 
-/// Adds a file to a tar, always with the same header.
+/// Adds a file to a tar, with a constant header.
 fn append(builder: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_mode(0o644);
@@ -405,7 +408,7 @@ fn append(builder: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8]) -> i
     builder.append_data(&mut header, name, bytes)
 }
 
-/// A tar of modules' BTF.
+/// Makes a tar of the modules' BTF.
 fn tar_of(modules: &[(String, Bytes)]) -> io::Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, bytes) in modules {
@@ -415,7 +418,7 @@ fn tar_of(modules: &[(String, Bytes)]) -> io::Result<Vec<u8>> {
 }
 
 impl std::fmt::Display for Pack<'_> {
-    /// The kernels that are wanted.
+    /// Shows the filters.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let wanted = [("distribution", &self.distributions), ("machine", &self.machines), ("release", &self.releases)];
         let mut separator = "";
@@ -438,8 +441,8 @@ impl std::fmt::Debug for Pack<'_> {
     }
 }
 
-/// Something to read from, or to write to, that keeps what goes wrong to itself
-/// until it is asked: zstd's encoder panics on it.
+/// Reader or writer that stores errors until they are asked for, as zstd's
+/// encoder panics on errors.
 struct Patient<T> {
     inner: T,
     fault: Option<io::Error>,
@@ -450,7 +453,7 @@ impl<T> Patient<T> {
         Self { inner, fault: None }
     }
 
-    /// The first error.
+    /// Returns the first error.
     fn finish(self) -> io::Result<T> {
         self.fault.map_or(Ok(self.inner), Err)
     }

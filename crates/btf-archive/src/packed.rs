@@ -1,4 +1,4 @@
-//! What became of a bundle.
+//! Results of packing.
 
 use std::fmt;
 
@@ -6,13 +6,14 @@ use btf_types::format::Escaped;
 
 use crate::Error;
 
-/// Outcome of packing: see [`Pack::write`](crate::Pack::write).
+/// Result of packing: see [`Pack::write`](crate::Pack::write).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Packed {
     /// Number of kernels in the bundle.
     pub kernels: usize,
-    /// Kernels that are not in it, and modules whose kernel is, sorted by path.
+    /// Kernels that were left out, and modules of packed kernels that were,
+    /// sorted by path.
     pub left_out: Vec<LeftOut>,
 }
 
@@ -20,16 +21,16 @@ pub struct Packed {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct LeftOut {
-    /// The file's path in the archive.
+    /// Path of the file in the archive.
     pub path: String,
-    /// The module; `None` if it is the kernel, with all of its modules.
+    /// Name of the module; `None` for the kernel with all of its modules.
     pub module: Option<String>,
-    /// The reason.
+    /// Reason.
     pub reason: Error,
 }
 
 impl fmt::Display for LeftOut {
-    /// The path, the module if it is one, and the reason.
+    /// Writes the path, the module if it is one, and the reason.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Escaped::new(&self.path).fmt(f)?;
         if let Some(module) = &self.module {

@@ -1,9 +1,9 @@
-//! What is being made: in a private folder beside the place where it will be,
-//! and moved there when it is whole.
+//! Output in progress: made in a private folder beside its final place, and
+//! moved there when it is complete.
 //!
-//! The folder holds a file that is locked for as long as the process lives
-//! that makes it. Folders whose lock is free are what killed processes have
-//! left, and are removed by the next one that works in the same place.
+//! The folder contains a file that its process keeps locked. Folders with a
+//! free lock are the leftovers of killed processes, and are removed by the next
+//! process in the same place.
 
 use std::{
     fs::{self, File},
@@ -16,44 +16,44 @@ use tempfile::TempDir;
 
 use crate::platform::{self, Dir, Locked};
 
-/// Start of the folders' names.
+/// Prefix of the folders' names.
 const PREFIX: &str = ".btf-partial-";
 
-/// The locked file in each of them.
+/// Name of the locked file in each folder.
 const LOCK: &str = "lock";
 
-/// Name of what is made, in such a folder.
+/// Name of the output in such a folder.
 pub(crate) const CONTENT: &str = "content";
 
-/// Maximum number of entries of a folder that are looked at for leftovers.
+/// Maximum number of entries of a folder that are searched for leftovers.
 const ENTRIES: usize = 10_000;
 
-/// Maximum number of files and folders that are waited for one by one, at a
-/// millisecond each; of more, for the whole file system.
+/// Maximum number of files and folders that are synced one by one, at a
+/// millisecond each. For more, the whole file system is synced.
 const ONE_BY_ONE: usize = 100;
 
-/// Age of a folder without a lock after which its process has been killed
-/// before it could make one.
+/// Age after which a folder without a lock is a leftover of a process that was
+/// killed before locking.
 const WITHOUT_LOCK: Duration = Duration::from_secs(3600);
 
-/// Maximum number of attempts to make a folder that a cleaner takes for a
-/// leftover before it is locked.
+/// Maximum number of attempts to make a folder, which a cleaner may remove
+/// before it is locked.
 const ATTEMPTS: usize = 16;
 
-/// A private folder in which something is made.
+/// Private folder for output in progress.
 #[derive(Debug)]
 pub(crate) struct Partial {
-    /// Removed when this is dropped; before the lock is given up.
+    /// Removed on drop, before the lock is released.
     folder: TempDir,
     inside: Dir,
-    /// The folder that it is in.
+    /// Parent of the folder.
     parent: Dir,
     _lock: File,
 }
 
 impl Partial {
-    /// Makes a folder in another one, and removes what killed processes have
-    /// left there.
+    /// Makes a folder in `parent`, and removes the leftovers of killed
+    /// processes there.
     pub(crate) fn in_folder(parent: &Path) -> io::Result<Self> {
         remove_leftovers(parent);
         let mut builder = tempfile::Builder::new();
@@ -77,22 +77,22 @@ impl Partial {
         Err(io::ErrorKind::ResourceBusy.into())
     }
 
-    /// Makes a folder where temporary files are.
+    /// Makes a folder in the temporary folder.
     pub(crate) fn in_temporary_folder() -> io::Result<Self> {
         Self::in_folder(&std::env::temp_dir())
     }
 
-    /// The directory itself.
+    /// Returns the open folder.
     pub(crate) fn inside(&self) -> &Dir {
         &self.inside
     }
 
-    /// The path of what is made.
+    /// Path of the output.
     pub(crate) fn content(&self) -> PathBuf {
         self.folder.path().join(CONTENT)
     }
 
-    /// Waits until the folder that was made is on disk, with all that is in it.
+    /// Waits until the output is on disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         let (mut files, mut folders) = (Vec::new(), vec![self.content()]);
         let mut at = 0;
@@ -114,16 +114,16 @@ impl Partial {
         folders.iter().try_for_each(|folder| Dir::open(folder)?.sync())
     }
 
-    /// Moves what was made to a name in the folder that this is in.
+    /// Moves the output to a name in the parent.
     pub(crate) fn publish_as(self, name: &Path) -> io::Result<()> {
         self.inside.rename(CONTENT, &self.parent, name)?;
-        // It is there, and whole: where folders cannot be waited for, that is all.
+        // The output is complete; some systems cannot sync folders.
         let _ = self.parent.sync();
         Ok(())
     }
 
-    /// Leaves what was made where it is, for the caller to remove: it is not
-    /// taken for a leftover.
+    /// Leaves the output in its folder, which is renamed so that it is not
+    /// taken for a leftover. The caller removes it.
     pub(crate) fn keep(self) -> PathBuf {
         let _ = fs::remove_file(self.folder.path().join(LOCK));
         let kept = self.folder.keep();
@@ -136,13 +136,13 @@ impl Partial {
     }
 }
 
-/// A name that is not one of a leftover.
+/// Returns a name that is not that of a leftover.
 fn kept_name(folder: &Path) -> String {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     format!("btf-{}", name.strip_prefix(PREFIX).unwrap_or(&name))
 }
 
-/// The folder that a file or folder of this path is in.
+/// Returns the folder of a path.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -150,7 +150,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Removes what killed processes of this user have left in a folder.
+/// Removes leftovers of this user's killed processes in a folder.
 pub(crate) fn remove_leftovers(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.take(ENTRIES).flatten() {
@@ -168,7 +168,7 @@ fn remove_if_left(folder: &Path) {
         return;
     }
     let Ok(inside) = Dir::open_own(folder) else { return };
-    // Held until the folder is gone.
+    // Held until the folder is removed.
     let _lock = match inside.open_inside(LOCK) {
         Ok(lock) if platform::try_lock(&lock) == Locked::Yes => Some(lock),
         Ok(_) => return,
@@ -204,7 +204,7 @@ mod tests {
         fs::create_dir(&old).unwrap();
         let hours_ago = std::time::SystemTime::now() - 2 * WITHOUT_LOCK;
         File::open(&old).unwrap().set_modified(hours_ago).unwrap();
-        // Other names, links and files are nobody's leftovers.
+        // Other names, links and files are not leftovers.
         fs::create_dir(place.path().join(".btf-other")).unwrap();
         fs::write(place.path().join(".btf-partial-file"), "").unwrap();
         #[cfg(unix)]

@@ -1,8 +1,8 @@
-//! The one place that knows the operating system: directories by handle, locks,
-//! owners and permissions.
+//! Code that depends on the operating system: directory handles, locks, owners
+//! and permissions.
 //!
-//! Elsewhere than on Unix, directories are paths, nothing is locked (so that
-//! leftovers of killed runs stay), and permissions are the system's.
+//! On systems other than Unix, directories are paths, nothing is locked (so
+//! that leftovers of killed processes stay), and permissions are the defaults.
 //! (`--cfg btf_portable` compiles that on any system.)
 
 #[cfg(any(not(unix), btf_portable))]

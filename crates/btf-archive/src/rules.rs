@@ -1,18 +1,20 @@
-//! Which kernel of an archive is the host's.
+//! Rules that select the host's kernel in an archive.
 //!
 //! | rule | what has to be the same |
 //! |---|---|
 //! | exact | distribution, version, machine, release |
-//! | alias | the same under other names: see `alias.rs`, `machine.rs`, and links |
-//! | build counter | the same, but that SUSE's release has one number less than its file |
-//! | unique release | machine and release, and no other kernel has them; among several those that the release's name speaks for |
-//! | nearest | only if asked for: distribution, version, machine and flavor |
+//! | alias | the same by other names: see `alias.rs`, `machine.rs`, and links |
+//! | build counter | the same, except that SUSE's release lacks a number of the
+//! file name |
+//! | unique release | machine and release, if no other kernel has both;
+//! otherwise those preferred by the release's name |
+//! | nearest | only on request: distribution, version, machine and flavor |
 //!
-//! In a folder of kernels without folders of distributions, the machine is
-//! whatever the host's is, and so are distribution and version for the last rule.
+//! In a folder of kernels without folders of distributions, any machine matches
+//! the host's, and so do distribution and version for the last rule.
 //!
-//! Several files with equal contents are one. `ID_LIKE` chooses among kernels of
-//! the same release, and never alone: Oracle's is `fedora`.
+//! Files with equal contents count as one. `ID_LIKE` chooses only among kernels
+//! of the same release, as Oracle's is `fedora`.
 
 use std::{cmp::Reverse, collections::HashSet, fmt, sync::Arc};
 
@@ -20,25 +22,25 @@ use btf_kernel::Host;
 
 use crate::{Entry, Error, alias, index::Place, machine};
 
-/// The rule by which a kernel was selected.
+/// Rule by which a kernel was selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// Distribution, version, machine and release are the host's.
+    /// Distribution, version, machine and release match exactly.
     Exact,
-    /// They are the host's by other names of the distribution, the version, or
-    /// the machine.
+    /// They match by other names of the distribution, the version or the
+    /// machine.
     Alias,
-    /// They are the host's, but for SUSE's build counter in the release.
+    /// They match, except for SUSE's build counter in the release.
     BuildCounter,
-    /// Only release and machine are the host's, and no other kernel has them.
+    /// Only release and machine match, and no other kernel has both.
     UniqueRelease,
-    /// Another kernel, with the nearest release: its layouts may differ.
+    /// Another kernel with the nearest release. Its layouts may differ.
     Nearest,
 }
 
 impl Rule {
-    /// A name for programs to read.
+    /// Name of the rule for programs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -57,7 +59,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The questions to an archive for a host.
+/// Search for a host's kernel.
 #[derive(Debug)]
 pub(crate) struct Query<'a> {
     host: &'a Host,
@@ -66,18 +68,18 @@ pub(crate) struct Query<'a> {
     machines: Vec<&'a str>,
 }
 
-/// The result of a search.
+/// Result of a search.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) place: Place,
-    /// Other files that it could be as well, unless they are the same.
+    /// Other files that match, unless their contents are equal.
     pub(crate) others: Vec<Place>,
     pub(crate) rule: Rule,
 }
 
 impl Verdict {
-    /// One of several paths of each file, its own if that is among them; `None`
-    /// if there are none.
+    /// Selects one of several paths of each file, preferably its own; `None` if
+    /// there are no paths.
     fn of<'p>(places: impl IntoIterator<Item = &'p Place>, rule: Rule) -> Option<Self> {
         let mut places: Vec<Place> = places.into_iter().cloned().collect();
         places.sort_by(|one, other| (&one.file, one.is_link(), one).cmp(&(&other.file, other.is_link(), other)));
@@ -88,19 +90,19 @@ impl Verdict {
     }
 }
 
-/// Maximum number of similar releases that an error names.
+/// Maximum number of similar releases in an error.
 const NEAREST: usize = 5;
 
 /// Maximum length of a host's release, machine, distribution and version, in
-/// **bytes**; the kernel's own limit for the first two is 64.
+/// **bytes**. The kernel's limit for the first two is 64.
 const TEXT: usize = 256;
 
 impl<'a> Query<'a> {
-    /// The questions for a host.
+    /// Prepares the search for a host.
     ///
     /// # Errors
     ///
-    /// [`Error::Limit`] if the host is not what a system says of itself.
+    /// [`Error::Limit`] if the texts of the host are too long.
     pub(crate) fn new(host: &'a Host) -> Result<Self, Error> {
         let Host { distribution, version, codename, machine, release, .. } = host;
         let texts = [Some(distribution), version.as_ref(), codename.as_ref(), Some(machine), Some(release)];
@@ -112,14 +114,14 @@ impl<'a> Query<'a> {
         Ok(Self { host, distributions, versions, machines: machine::names(machine) })
     }
 
-    /// Returns `true` if a file's name has all but the flavor of the host's
-    /// release in it.
+    /// Returns `true` if a file name contains the host's release, apart from
+    /// its flavor.
     pub(crate) fn may_be(&self, file: &str) -> bool {
         let release = &self.host.release;
         file.contains(release.rsplit_once('-').map_or(release.as_str(), |(start, _)| start))
     }
 
-    /// The paths that would be the host's, without endings, best first.
+    /// Returns the paths that would match, without endings, best first.
     pub(crate) fn tried(&self) -> Vec<String> {
         let mut tried = Vec::new();
         for distribution in &self.distributions {
@@ -133,7 +135,7 @@ impl<'a> Query<'a> {
         tried
     }
 
-    /// Distance of an entry from the host; less is nearer.
+    /// Distance of an entry from the host.
     fn rank(&self, entry: &Entry<'_>) -> Option<(usize, usize, usize)> {
         let position = |names: &[String], name: &str| names.iter().position(|known| known.eq_ignore_ascii_case(name));
         Some((
@@ -147,18 +149,18 @@ impl<'a> Query<'a> {
         match entry.machine {
             Some(machine) => self.machines.iter().position(|name| *name == machine),
             None if entry.is_bare() => Some(self.machines.len()),
-            // Of before there were machines; all were x86-64's.
+            // Older archives have no machine: all kernels are x86-64.
             None => self.machines.contains(&"x86_64").then_some(self.machines.len()),
         }
     }
 
-    /// Selects; with `nearest`, another kernel if there is none.
+    /// Selects a kernel; with `nearest`, another one if none matches.
     pub(crate) fn select(&self, places: &[Place], nearest: bool) -> Result<Verdict, Error> {
         let entries: Vec<(Entry<'_>, &Place)> =
             places.iter().filter_map(|place| Some((Entry::parse(&place.path)?, place))).collect();
         let release = self.host.release.as_str();
         let same: Vec<_> = entries.iter().filter(|(entry, _)| entry.release == release).collect();
-        // A file's own path goes before one over a link.
+        // The path of a file precedes paths through links.
         let best = same.iter().filter_map(|(entry, place)| Some((place.is_link(), self.rank(entry)?, *place)));
         if let Some((is_link, rank, place)) = best.min() {
             let rule = if rank == (0, 0, 0) && !is_link { Rule::Exact } else { Rule::Alias };
@@ -187,9 +189,9 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Leaves of several kernels of one release those that its name speaks for,
-    /// of these those of what the host is made from, the nearest first, and of
-    /// these those of its version.
+    /// Narrows several kernels of one release: to those preferred by the
+    /// release's name, then to those that the host is derived from, nearest
+    /// first, and then to those of its version.
     fn narrow(&self, candidates: &mut Vec<&(Entry<'_>, &Place)>) {
         let speaks_for = spoken_for(&self.host.release);
         prefer(candidates, |entry| speaks_for.contains(&entry.distribution));
@@ -204,7 +206,7 @@ impl<'a> Query<'a> {
         prefer(candidates, |entry| names(entry).iter().any(|name| name == entry.version));
     }
 
-    /// Kernels of the same distribution, version, machine and flavor, the
+    /// Returns kernels of the same distribution, version, machine and flavor,
     /// nearest first.
     fn near<'p>(&self, entries: &[(Entry<'_>, &'p Place)]) -> Vec<&'p Place> {
         let wanted = Release::parse(&self.host.release);
@@ -215,13 +217,13 @@ impl<'a> Query<'a> {
             let found = Release::parse(entry.release);
             (wanted.distance(&found), Reverse(found.numbers), place.is_link(), Arc::clone(&place.path))
         });
-        // A file that is there over links, too, is one.
+        // A file that is also reached through links counts once.
         let mut seen = HashSet::new();
         near.into_iter().map(|(_, place)| *place).filter(|place| seen.insert(&place.file)).collect()
     }
 }
 
-/// Leaves those that a predicate is true of, if there are any.
+/// Keeps those for which a predicate holds, if there are any.
 fn prefer(candidates: &mut Vec<&(Entry<'_>, &Place)>, is: impl Fn(&Entry<'_>) -> bool) {
     if candidates.iter().any(|(entry, _)| is(entry)) {
         candidates.retain(|(entry, _)| is(entry));
@@ -229,7 +231,7 @@ fn prefer(candidates: &mut Vec<&(Entry<'_>, &Place)>, is: impl Fn(&Entry<'_>) ->
 }
 
 impl fmt::Display for Query<'_> {
-    /// The host, as far as it says what it is.
+    /// Writes the known properties of the host.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Host { distribution, version, codename, machine, release, .. } = self.host;
         write!(f, "kernel {release}")?;
@@ -245,7 +247,7 @@ impl fmt::Display for Query<'_> {
 }
 
 /// Returns `true` for a release with SUSE's build counter before the flavor:
-/// `4.4.103-6.33.1-default` is of `4.4.103-6.33-default`.
+/// `4.4.103-6.33.1-default` for `4.4.103-6.33-default`.
 fn has_counter(file: &str, release: &str) -> bool {
     let (Some((start, flavor)), Some((file_start, file_flavor))) = (release.rsplit_once('-'), file.rsplit_once('-'))
     else {
@@ -257,7 +259,7 @@ fn has_counter(file: &str, release: &str) -> bool {
     flavor == file_flavor && counter.is_some_and(is_counter)
 }
 
-/// The distributions that build kernels with such a release.
+/// Returns the distributions that build kernels with such a release.
 fn spoken_for(release: &str) -> &'static [&'static str] {
     let has = |text: &str| release.contains(text);
     if has("uek") {
@@ -267,7 +269,7 @@ fn spoken_for(release: &str) -> &'static [&'static str] {
     } else if has(".fc") {
         &["fedora"]
     } else if has(".el") {
-        // Who is asked for a release without a distribution, is most often Red Hat.
+        // A release without a distribution is most often one of Red Hat.
         &["rhel", "centos", "ol", "almalinux", "rocky"]
     } else if has("deb") || has("bpo") || release.ends_with("-amd64") || release.ends_with("-arm64") {
         &["debian"]
@@ -280,7 +282,7 @@ fn spoken_for(release: &str) -> &'static [&'static str] {
     }
 }
 
-/// A kernel release taken apart: its numbers, and what is between them.
+/// Parsed kernel release: its numbers, and the text between them.
 #[derive(Debug, PartialEq, Eq)]
 struct Release<'a> {
     numbers: Vec<u64>,
@@ -300,7 +302,7 @@ impl<'a> Release<'a> {
         self.words == other.words && self.numbers.get(..3).is_some() && self.numbers.get(..3) == other.numbers.get(..3)
     }
 
-    /// The distances, number by number.
+    /// Returns the distances, number by number.
     fn distance(&self, other: &Self) -> Vec<u64> {
         let len = self.numbers.len().max(other.numbers.len());
         let at = |numbers: &[u64], index: usize| numbers.get(index).copied().unwrap_or(0);

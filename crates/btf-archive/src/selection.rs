@@ -1,4 +1,4 @@
-//! The BTF that is selected for a host, or chosen for a kernel.
+//! Selection of BTF for a host or a kernel.
 
 use std::{
     io::Write,
@@ -19,7 +19,7 @@ use crate::{
     source,
 };
 
-/// Options of selecting a kernel.
+/// Options for selecting a kernel.
 ///
 /// ```
 /// use btf_archive::SelectOptions;
@@ -33,22 +33,21 @@ pub struct SelectOptions {
 }
 
 impl SelectOptions {
-    /// Only the host's own kernel, whatever types it has.
+    /// Selects only the host's own kernel, without required types.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Allows another kernel if the host's is not there: that of the nearest
-    /// release. Its layouts may differ.
+    /// Allows the kernel with the nearest release if the host's is missing. Its
+    /// layouts may differ.
     #[must_use]
     pub fn nearest(mut self, nearest: bool) -> Self {
         self.nearest = nearest;
         self
     }
 
-    /// Requires a type, without which the BTF is not what it says; more than
-    /// once for several.
+    /// Requires a type: BTF without it is rejected. Repeat for several.
     #[must_use]
     pub fn require_type(mut self, name: impl Into<String>) -> Self {
         self.types.push(name.into());
@@ -56,7 +55,7 @@ impl SelectOptions {
     }
 }
 
-/// The BTF that was selected, and why.
+/// Selected BTF, and the reason for its selection.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_archive::Error> {
@@ -86,18 +85,18 @@ pub struct Selection {
     btf: Btf,
 }
 
-/// The BTF for a host: the kernel's own, or out of an archive.
+/// BTF for a host: that of its kernel, or of an archive.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Chosen {
-    /// The kernel's own.
+    /// BTF of the kernel itself.
     Kernel(Btf),
-    /// The archive's.
+    /// BTF of the archive.
     Archive(Box<Selection>),
 }
 
-/// BTF in a temporary file, for what takes a path; removed when this is
-/// dropped.
+/// BTF in a temporary file, for functions that take a path. The file is removed
+/// on drop.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_archive::Error> {
@@ -125,11 +124,11 @@ pub struct TempFile {
 }
 
 impl Archive {
-    /// The BTF of a host's kernel.
+    /// Selects the BTF for a host's kernel.
     ///
-    /// A tar is read once, from start to end, and only what is selected is kept
-    /// of it and decoded; twice, if it is found over a link, or among several
-    /// whose contents are to be compared.
+    /// A tar is read once, and only the selected file is stored and decoded. It
+    /// is read twice if the file is found through a link, or if the contents of
+    /// several files are compared.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_archive::Error> {
@@ -152,13 +151,13 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] with what would have been it, and what is near;
+    /// [`Error::NotFound`] with the tried and the nearest paths;
     /// [`Error::Ambiguous`]; those of [`Archive::list`] and [`Archive::read`].
     pub fn select(&self, host: &Host) -> Result<Selection, Error> {
         self.select_with(host, &SelectOptions::default())
     }
 
-    /// The BTF of a host's kernel, with options.
+    /// Selects the BTF for a host's kernel, with options.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_archive::Error> {
@@ -184,12 +183,14 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// Those of [`Archive::select`]; [`Error::NoType`] if it lacks a type.
+    /// Those of [`Archive::select`]; [`Error::NoType`] if a required type is
+    /// missing.
     pub fn select_with(&self, host: &Host, options: &SelectOptions) -> Result<Selection, Error> {
         let query = Query::new(host)?;
         let budget = Budget::default();
         let scope = self.scope(&budget);
-        // The only one of the host's release, so far; most often, it is it.
+        // The only file of the host's release so far, which is most often the
+        // right one.
         let mut seen: Option<(String, Bytes)> = None;
         let mut seen_modules: Option<(String, Bytes)> = None;
         let index = self.index(&budget, |path, data| {
@@ -204,7 +205,8 @@ impl Archive {
             }
             Ok(())
         })?;
-        // Most are of another release, and looked at only if none is of this one.
+        // Most files are of other releases, and are only visited if none is of
+        // this one.
         let verdict = match query.select(&index.places(|file| query.may_be(file))?, false) {
             Err(Error::NotFound { .. }) => query.select(&index.places(|_| true)?, options.nearest),
             verdict => verdict,
@@ -228,12 +230,13 @@ impl Archive {
         Ok(Selection { path: place.path, file: place.file, rule, tried: query.tried(), content, btf })
     }
 
-    /// The BTF for a kernel: its own if it has any, and else the archive's.
+    /// Returns the BTF for a kernel: its own if it has any, else that of the
+    /// archive.
     ///
     /// # Errors
     ///
-    /// Those of [`Archive::select`]; [`Error::Kernel`] if it is not known which
-    /// system it is.
+    /// Those of [`Archive::select`]; [`Error::Kernel`] if the system is
+    /// unknown.
     pub fn choose(&self, kernel: &Kernel) -> Result<Chosen, Error> {
         if let Ok(btf) = kernel.btf() {
             return Ok(Chosen::Kernel(btf));
@@ -242,7 +245,7 @@ impl Archive {
         self.select(&host).map(|selection| Chosen::Archive(selection.into()))
     }
 
-    /// Of several kernels of one release, all have to be the same.
+    /// Checks that several kernels of one release have the same contents.
     fn check_same(&self, release: &str, verdict: &Verdict, budget: &Budget) -> Result<(), Error> {
         let Verdict { place, others, .. } = verdict;
         if others.is_empty() {
@@ -258,8 +261,8 @@ impl Archive {
     }
 }
 
-/// The BTF that was selected, if it may be of the host's machine and has the
-/// types.
+/// Opens the selected BTF, and checks that it fits the host's machine and has
+/// the required types.
 fn check(member: &str, content: &Content, machine: &str, types: &[String]) -> Result<Btf, Error> {
     let btf = Btf::parse(content.vmlinux.clone());
     let btf = btf.map_err(|reason| Error::Btf { member: member.into(), reason })?;
@@ -285,20 +288,20 @@ fn check(member: &str, content: &Content, machine: &str, types: &[String]) -> Re
 }
 
 impl Selection {
-    /// The BTF. (A clone of it, which is a pointer.)
+    /// Returns the BTF. (A clone, which is a pointer.)
     #[must_use]
     pub fn btf(&self) -> Btf {
         self.btf.clone()
     }
 
-    /// The BTF's bytes, unpacked.
+    /// Returns the bytes of the BTF, unpacked.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
         self.content.vmlinux.clone()
     }
 
-    /// Writes the BTF to a file, unpacked, as [`OutputFile`] does. After an
-    /// error, an older file is as it was.
+    /// Writes the BTF to a file, unpacked. The file is replaced atomically by
+    /// [`OutputFile`].
     ///
     /// # Errors
     ///
@@ -307,7 +310,7 @@ impl Selection {
         OutputFile::write_bytes(path.as_ref(), &self.content.vmlinux)
     }
 
-    /// Lends the BTF as a temporary file, to loaders that take a path.
+    /// Writes the BTF to a temporary file, for loaders that take a path.
     ///
     /// # Errors
     ///
@@ -316,47 +319,48 @@ impl Selection {
         TempFile::new(&self.content.vmlinux)
     }
 
-    /// Returns `true` if the file in the archive is plain BTF, neither compressed
-    /// nor in a tar of its own.
+    /// Returns `true` if the file in the archive is plain BTF, neither
+    /// compressed nor in a tar.
     pub(crate) fn is_plain(&self) -> bool {
         self.content.is_plain
     }
 
-    /// The path in the archive that says which kernel it is.
+    /// Path in the archive that names the kernel.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The path of the file itself, where [`path`](Self::path) leads over links.
+    /// Path of the file, which differs from [`path`](Self::path) if that leads
+    /// through links.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// The rule by which it was selected.
+    /// Rule by which the kernel was selected.
     #[must_use]
     pub fn rule(&self) -> Rule {
         self.rule
     }
 
-    /// The paths that were looked for, without their endings, best first.
+    /// Paths that were tried, without their endings, best first.
     #[must_use]
     pub fn tried(&self) -> &[String] {
         &self.tried
     }
 
-    /// The names of the modules that are with it.
+    /// Iterates over the names of the modules.
     pub fn module_names(&self) -> impl Iterator<Item = &str> {
         self.content.modules.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The BTF of a module that is with it, split from it.
+    /// Returns the BTF of a module, with the selected BTF as its base.
     ///
     /// # Errors
     ///
     /// [`Error::NoModule`]; [`Error::Btf`] if it is damaged, or not split from
-    /// it.
+    /// this base.
     pub fn module(&self, name: &str) -> Result<Btf, Error> {
         let modules = &self.content.modules;
         let found = modules.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok();
@@ -369,7 +373,7 @@ impl Selection {
 }
 
 impl Chosen {
-    /// The BTF.
+    /// Returns the BTF.
     #[must_use]
     pub fn btf(&self) -> Btf {
         match self {
@@ -378,11 +382,11 @@ impl Chosen {
         }
     }
 
-    /// The BTF's bytes, in the byte order that it was in.
+    /// Returns the bytes of the BTF, in its original byte order.
     ///
     /// # Errors
     ///
-    /// [`Error::Btf`] if the kernel's cannot be converted back.
+    /// [`Error::Btf`] if the kernel's BTF cannot be converted back.
     pub fn bytes(&self) -> Result<Bytes, Error> {
         match self {
             Self::Kernel(btf) => {
@@ -393,8 +397,8 @@ impl Chosen {
         }
     }
 
-    /// Writes the BTF to a file, as [`OutputFile`] does. After an error, an
-    /// older file is as it was.
+    /// Writes the BTF to a file. The file is replaced atomically by
+    /// [`OutputFile`].
     ///
     /// # Errors
     ///
@@ -403,7 +407,7 @@ impl Chosen {
         OutputFile::write_bytes(path.as_ref(), &self.bytes()?)
     }
 
-    /// Lends the BTF as a temporary file, to loaders that take a path.
+    /// Writes the BTF to a temporary file, for loaders that take a path.
     ///
     /// # Errors
     ///
@@ -422,7 +426,7 @@ impl TempFile {
         Ok(Self { path: partial.content(), _partial: partial })
     }
 
-    /// The file's path.
+    /// Path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

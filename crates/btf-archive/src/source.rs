@@ -1,4 +1,4 @@
-//! Where an archive is: a folder, or a tar, plain or compressed, in a file or
+//! Source of an archive: a folder, or a tar, plain or compressed, in a file or
 //! in memory.
 
 use std::{
@@ -19,21 +19,21 @@ use crate::{
     stream::Plain,
 };
 
-/// Bytes that are read at a time.
+/// Number of bytes that are read at a time.
 const BUFFER: usize = 64 << 10;
 
-/// Where an archive is.
+/// Source of an archive.
 #[derive(Debug)]
 pub(crate) enum Source {
     Folder(Root),
     File(PathBuf),
     Bytes(Bytes),
-    /// The contents of a reader, in a file that nobody else sees.
+    /// Contents of a reader, in an unnamed file.
     Spooled(File),
 }
 
 impl Source {
-    /// Goes through the members of a tar.
+    /// Visits the members of a tar.
     pub(crate) fn each(
         &self,
         scope: Scope<'_>,
@@ -95,7 +95,7 @@ impl Source {
     }
 }
 
-/// All of a file's bytes, within the limit.
+/// Reads all bytes of a file, within the limit.
 pub(crate) fn take(data: &mut dyn Read, scope: Scope<'_>) -> Result<Bytes, Error> {
     let limit = scope.limits.member;
     let mut bytes = Vec::new();
@@ -129,8 +129,8 @@ fn each_decoded(
     scope: Scope<'_>,
     visit: impl FnMut(Member<'_>) -> Result<Step, Error>,
 ) -> Result<(), Error> {
-    // In proportion to the whole archive, and not to each of its parts: a
-    // thousand trimmed kernels that are like each other may come together.
+    // The limit is in proportion to the whole archive, not to each of its
+    // parts: a thousand similar trimmed kernels compress well together.
     let output = scope.limits.bytes.min(scope.budget.left());
     let within = btf_elf::Limits::IMAGE.output(output).ratio(u64::MAX);
     let decoder = compression.decoder(reader, &within);
@@ -138,7 +138,7 @@ fn each_decoded(
     members::each(io::BufReader::with_capacity(BUFFER, decoder), scope, visit)
 }
 
-/// Goes through a folder. Links are not followed, but remembered.
+/// Visits a folder. Links are not followed, but recorded.
 pub(crate) fn walk(root: &Root, limits: &Limits) -> Result<Index, Error> {
     let mut index = Index::default();
     let mut open = vec![String::new()];
@@ -156,7 +156,7 @@ pub(crate) fn walk(root: &Root, limits: &Limits) -> Result<Index, Error> {
                 return Err(Error::Refused { member: path, reason: "a path that is too long" });
             }
             match is_folder {
-                // git's own, and the like.
+                // Hidden folders, such as git's.
                 true if name.starts_with('.') => {}
                 true => open.push(path),
                 false => add_file(root, &folder, &path, &mut index)?,

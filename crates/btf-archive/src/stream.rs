@@ -1,4 +1,4 @@
-//! What a tar is read from: bytes, a file, or a decoder.
+//! Readers of a tar: bytes, a file, or a decoder.
 
 use std::{
     fs::File,
@@ -8,10 +8,9 @@ use std::{
 
 use crate::{detect::BLOCK, platform};
 
-/// A reader of an archive.
+/// Reader of an archive.
 pub(crate) trait Source: BufRead {
-    /// Passes over bytes without reading them, if that can be done and is worth
-    /// it.
+    /// Skips bytes without reading them, if that is possible and faster.
     fn jump(&mut self, _count: u64) -> io::Result<bool> {
         Ok(false)
     }
@@ -20,23 +19,22 @@ pub(crate) trait Source: BufRead {
 impl Source for &[u8] {}
 impl<R: Read> Source for BufReader<btf_elf::Decoder<R>> {}
 
-/// A file that is no more than a tar: read where there is something to read, and
-/// not between.
+/// Plain tar file, of which skipped parts are not read.
 pub(crate) struct Plain {
     file: File,
     len: u64,
-    /// Where in the file what is behind the buffer begins.
+    /// Offset in the file of the end of the buffer.
     position: u64,
     buffer: Vec<u8>,
-    /// The part of the buffer that is not consumed yet.
+    /// Unread part of the buffer.
     ready: Range<usize>,
 }
 
-/// A header, and a little: most often, what comes next is passed over.
+/// Enough for a header: most often, what follows is skipped.
 const BUFFER: usize = 2 * BLOCK;
 
 impl Plain {
-    /// A file, from its start.
+    /// Reads a file from its start.
     pub(crate) fn new(file: File) -> io::Result<Self> {
         let len = file.metadata()?.len();
         Ok(Self { file, len, position: 0, buffer: vec![0; BUFFER], ready: 0..0 })
@@ -91,14 +89,14 @@ impl Source for Plain {
     }
 }
 
-/// A reader that ends in an error where a limit is reached.
+/// Reader that fails at a limit.
 pub(crate) struct Bounded<R> {
     reader: R,
     left: u64,
 }
 
 impl<R> Bounded<R> {
-    /// As many bytes of a reader.
+    /// Limits a reader to this many bytes.
     pub(crate) fn new(reader: R, left: u64) -> Self {
         Self { reader, left }
     }
@@ -108,7 +106,7 @@ impl<R: BufRead> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let allowed = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         if allowed == 0 {
-            // At the limit there may be nothing more, which is fine.
+            // An end exactly at the limit is not an error.
             return if buffer.is_empty() { Ok(0) } else { self.fill_buf().map(<[u8]>::len) };
         }
         let read = self.reader.read(buffer.get_mut(..allowed).unwrap_or_default())?;

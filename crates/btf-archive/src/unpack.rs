@@ -1,4 +1,4 @@
-//! An archive, unpacked into a folder.
+//! Unpacking an archive into a folder.
 
 use std::{
     fs::{self, File, Metadata},
@@ -17,17 +17,16 @@ use crate::{
     platform,
 };
 
-/// The file that bundles of bpf-compatible have beside the folder of kernels.
+/// File in bundles of bpf-compatible, beside the folder of kernels.
 pub(crate) const PACKAGE_JSON: &str = "package.json";
 
-/// Folders that may be made beside two for each file.
+/// Number of folders that may be made in addition to two for each file.
 const FOLDERS_FREE: u64 = 1024;
 
-/// An archive that was unpacked: its folder, gone with this if it is a temporary
-/// one.
+/// Unpacked archive. A temporary folder is removed on drop.
 ///
-/// Bundles of bpf-compatible have a `package.json` beside the kernels; what is in
-/// it, only its loader knows.
+/// Bundles of bpf-compatible have a `package.json` beside the kernels, for
+/// their own loader.
 #[derive(Debug)]
 pub struct Unpacked {
     folder: PathBuf,
@@ -68,17 +67,17 @@ impl Archive {
         Ok(Unpacked { folder: partial.content(), temporary: Some(partial), package_json })
     }
 
-    /// Unpacks a tar into a new folder, or an empty one; folders that it is in
-    /// are made. It is filled beside, where nobody else may enter, and gets its
-    /// name when all is on disk: what was broken off is never taken for whole.
+    /// Unpacks a tar into a new or empty folder, which is created with its
+    /// parents. It is filled in a private folder, and renamed when everything
+    /// is on disk, so that an interrupted run leaves no incomplete folder.
     ///
-    /// Only files are written, never links; those that links lead to are found
-    /// where they are.
+    /// Only files are written, never links. Files that are reached through
+    /// links are found by their own paths.
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`] if there is something already; [`Error::Io`]; those of
-    /// [`Archive::list`]. After an error, nothing is left.
+    /// [`Error::Exists`] if the folder exists and is not empty; [`Error::Io`];
+    /// those of [`Archive::list`]. After an error, nothing is left.
     pub fn unpack_into(&self, folder: impl Into<PathBuf>) -> Result<Unpacked, Error> {
         let folder = folder.into();
         let replaced = empty_folder(&folder)?;
@@ -100,7 +99,8 @@ impl Archive {
         Ok(Unpacked { folder, temporary: None, package_json })
     }
 
-    /// Unpacks into a private folder; returns what `package.json` has.
+    /// Unpacks into a private folder, and returns the contents of
+    /// `package.json`.
     fn unpack_in(&self, partial: &Partial) -> Result<Option<Vec<u8>>, Error> {
         let inside = partial.inside();
         let error = |path: &str, reason| Error::Io { operation: "unpack", path: path.into(), reason };
@@ -142,21 +142,22 @@ impl Archive {
     }
 }
 
-/// A folder that may be replaced, as it is empty; `None` if there is nothing.
+/// Returns the metadata of an empty folder, which may be replaced; `None` if it
+/// does not exist.
 fn empty_folder(folder: &Path) -> Result<Option<Metadata>, Error> {
     let Ok(metadata) = folder.symlink_metadata() else { return Ok(None) };
     let is_empty = metadata.is_dir() && fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
     if is_empty { Ok(Some(metadata)) } else { Err(Error::Exists { path: folder.into() }) }
 }
 
-/// Makes the folders that a file is in; returns how many.
+/// Makes the folders of a file, and returns their number.
 fn create_folders(partial: &Partial, path: &str) -> io::Result<u64> {
     let Some((folder, _)) = path.rsplit_once('/') else { return Ok(0) };
     let create = |folder: &str| match partial.inside().create_folder(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         created => created.map(|()| true),
     };
-    // Most are there.
+    // Most already exist.
     match create(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         created => return created.map(u64::from),
@@ -168,7 +169,7 @@ fn create_folders(partial: &Partial, path: &str) -> io::Result<u64> {
     Ok(made)
 }
 
-/// Which side of a copy failed.
+/// Side of a copy that failed.
 enum Fault {
     Read(io::Error),
     Write(io::Error),
@@ -190,29 +191,29 @@ fn copy(from: &mut dyn Read, to: &mut File) -> Result<u64, Fault> {
 }
 
 impl Unpacked {
-    /// The folder.
+    /// Path of the folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The contents of its `package.json`, if it has one.
+    /// Contents of `package.json`, if there is one.
     #[must_use]
     pub fn package_json(&self) -> Option<&[u8]> {
         self.package_json.as_deref()
     }
 
-    /// The archive in the folder.
+    /// Opens the folder as an archive.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the folder is gone.
+    /// [`Error::Io`] if the folder was removed.
     pub fn archive(&self) -> Result<Archive, Error> {
         Archive::open(&self.folder)
     }
 
-    /// The file that belongs to a system, as plain BTF: for loaders that take a
-    /// path. What is packed is unpacked beside it.
+    /// Returns the path of the file for a system, as plain BTF, for loaders
+    /// that take a path. A packed file is unpacked beside it.
     ///
     /// # Errors
     ///
@@ -229,8 +230,8 @@ impl Unpacked {
         Ok(plain)
     }
 
-    /// Keeps a temporary folder, and returns its path, which is another one
-    /// than before; it is for the caller to remove.
+    /// Keeps a temporary folder, and returns its new path. The caller removes
+    /// it.
     #[must_use]
     pub fn keep(mut self) -> PathBuf {
         self.temporary.take().map_or_else(|| std::mem::take(&mut self.folder), Partial::keep)

@@ -1,4 +1,4 @@
-//! One BTF appended to another, and many merged into one.
+//! Appending one BTF to another, and merging many into one.
 
 use btf_types::{Btf, BtfExt, Remap, RemapBuilder, format::Word};
 
@@ -11,16 +11,16 @@ use crate::{
 };
 
 impl Builder {
-    /// Appends the own types of a BTF: all of them, or none if there is an
-    /// error. Their new ids follow those that there are; their names are
-    /// stored as far as the builder does not have them.
+    /// Appends the own types of a BTF: all of them, or none after an error. New
+    /// ids follow the existing ones. Names are stored unless the builder
+    /// already has them.
     ///
-    /// The BTF stands alone, or it is split from the base of this builder, whose
-    /// ids stay. ([`Merge`] takes a base and what is split from it.)
+    /// The BTF is not split, or is split from the base of this builder, whose
+    /// ids are unchanged. ([`Merge`] also takes BTF that is split from what was
+    /// added before.)
     ///
-    /// Nothing is looked for that the builder has already, and names are looked
-    /// up once, so that the time it takes depends on the size of what is
-    /// appended alone.
+    /// Equal types are not searched for, and each name is looked up once, so
+    /// that the cost depends only on the size of the appended BTF.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_build::Error> {
@@ -48,10 +48,10 @@ impl Builder {
         append(self, btf, None, &mut AddedLayers::default()).map(|(_, remap)| remap)
     }
 
-    /// Appends the own types of the BTF of an object, as [`Builder::append`], and
-    /// the strings that its `.BTF.ext` refers to: names of sections and files,
-    /// source lines, access strings. With the result [`Remap::remap_ext`]
-    /// rewrites the `.BTF.ext`.
+    /// Appends the own types of the BTF of an object, as [`Builder::append`]
+    /// does, and the strings that its `.BTF.ext` refers to: names of sections
+    /// and files, source lines, access strings. The resulting
+    /// [`Remap::remap_ext`] rewrites the `.BTF.ext`.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_build::Error> {
@@ -88,14 +88,14 @@ impl Builder {
     }
 }
 
-/// A base and what is split from it, merged into one BTF.
+/// Merges a base and BTF that is split from it into one BTF.
 ///
-/// Each BTF is appended as [`Builder::append`] does it. What is split may be
-/// added when its base was: then it refers to the types that its base has
-/// become, of which there are no duplicates.
+/// Each BTF is appended as by [`Builder::append`]. Split BTF is added after its
+/// base. It then refers to the types that its base has become, which are not
+/// duplicated.
 ///
-/// This is no linker: equal types of several modules stay apart, and so do
-/// DATASECs of the same name.
+/// This is not a linker: equal types of several modules stay separate, and so
+/// do DATASECs of the same name.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {
@@ -121,19 +121,19 @@ impl Builder {
 /// ```
 #[derive(Debug)]
 pub struct Merge {
-    /// `None` before the first BTF, which decides on the byte order.
+    /// `None` before the first BTF, which determines the byte order.
     builder: Option<Builder>,
     added: AddedLayers,
 }
 
-/// A BTF that was added.
+/// BTF that was added.
 #[derive(Debug)]
 struct Added {
     btf: Btf,
     map: LayerMap,
 }
 
-/// All that were added, in that order.
+/// All BTF that was added, in order.
 #[derive(Debug, Default)]
 struct AddedLayers {
     layers: Vec<Added>,
@@ -154,13 +154,13 @@ impl Default for Merge {
 }
 
 impl Merge {
-    /// Merges into a BTF that stands alone.
+    /// Merges into BTF that is not split.
     #[must_use]
     pub fn new() -> Self {
         Self { builder: None, added: AddedLayers::default() }
     }
 
-    /// Merges into split BTF: what is split from `base` stays so.
+    /// Merges into split BTF, so that BTF split from `base` stays so.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_build::Error> {
@@ -194,14 +194,14 @@ impl Merge {
     ///
     /// # Errors
     ///
-    /// As for [`Builder::append`]; [`Error::OtherBase`] if its base was not
-    /// added before, and is not what this merges on.
+    /// As for [`Builder::append`]; [`Error::OtherBase`] if its base was neither
+    /// added before nor given to [`Merge::on`].
     pub fn add(&mut self, btf: &Btf) -> Result<Remap, Error> {
         self.append(btf, None)
     }
 
     /// Appends the own types of the BTF of an object, and the strings that its
-    /// `.BTF.ext` refers to, as [`Builder::append_with_ext`].
+    /// `.BTF.ext` refers to, as [`Builder::append_with_ext`] does.
     ///
     /// # Errors
     ///
@@ -218,7 +218,7 @@ impl Merge {
         Ok(remap)
     }
 
-    /// Ends it.
+    /// Checks the result, and opens it.
     ///
     /// # Errors
     ///
@@ -229,7 +229,7 @@ impl Merge {
     }
 }
 
-/// Where the types and strings of a layer go.
+/// New places of the types and strings of a layer.
 #[derive(Debug)]
 struct LayerMap {
     first_id: u32,
@@ -242,21 +242,21 @@ impl LayerMap {
         id - self.first_id + self.new_first_id
     }
 
-    /// Adds where the own ids and strings of the layer go.
+    /// Adds the new places of the layer's own ids and strings.
     fn add_to(&self, layer: &Btf, remap: &mut RemapBuilder) {
         remap.push_ids(layer.own_ids(), self.new_first_id);
         self.strings.for_each(layer, |old, new| remap.push_strings(old, new));
     }
 }
 
-/// What is below a layer that is appended.
+/// Layers below one that is appended.
 struct Below<'a> {
-    /// Ids below this one stay, as they are those of the builder's base.
+    /// Ids below this one are unchanged: those of the builder's base.
     first_id: u32,
-    /// The same of string offsets.
+    /// String offsets below this one are unchanged.
     first_string: u32,
     added: &'a mut AddedLayers,
-    /// Which of those are below, from the lowest.
+    /// Indices of the layers below, from the lowest.
     chain: Vec<usize>,
 }
 
@@ -284,7 +284,7 @@ impl<'a> Below<'a> {
         Ok(below)
     }
 
-    /// The new id of a type that is not the layer's own.
+    /// Returns the new id of a type of a lower layer.
     fn id(&self, id: u32) -> u32 {
         if id < self.first_id {
             return id;
@@ -294,7 +294,7 @@ impl<'a> Below<'a> {
         owner.and_then(|&place| self.added.layers.get(place)).map_or(id, |added| added.map.id(id))
     }
 
-    /// The new offset of a string that is not the layer's own.
+    /// Returns the new offset of a string of a lower layer.
     fn string(&mut self, offset: u32, table: &mut StringTable) -> Result<u32, Error> {
         if offset < self.first_string {
             return Ok(offset);
@@ -309,8 +309,8 @@ impl<'a> Below<'a> {
     }
 }
 
-/// Appends the own types of a BTF, and the strings of its `.BTF.ext`: everything,
-/// or nothing.
+/// Appends the own types of a BTF and the strings of its `.BTF.ext`: all or
+/// nothing.
 fn append(
     builder: &mut Builder,
     btf: &Btf,
@@ -350,7 +350,7 @@ fn append_layer(
     }
     let first_string = btf.base().map_or(0, Btf::string_len);
     let mut map = LayerMap { first_id, new_first_id, strings: StringMap::new(btf, first_string) };
-    // At most one name each, of an element of 8 bytes or what is longer.
+    // At most one name for each element of 8 bytes or more.
     let names = btf.type_section().len() / 8;
     builder.strings.reserve(map.strings.len().min(names), own_strings(btf).len());
     let mut change = |table: &mut StringTable, holds, value| match holds {

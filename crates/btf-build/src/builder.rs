@@ -1,4 +1,4 @@
-//! The BTF in the making: records, ids, and the strings that records share.
+//! Builder of BTF: records, ids, and shared strings.
 
 use btf_types::{
     Btf, BtfExt, ByteOrder, Kind,
@@ -7,17 +7,17 @@ use btf_types::{
 
 use crate::{Error, copy::Copies, define::Definition, string_table::StringTable};
 
-/// A BTF in the making.
+/// Builder of a BTF.
 ///
-/// Each method that adds a type returns its id, which others may refer to. Ids
-/// are checked when they are used: [`Builder::declare`] gives an id to a type
-/// that is to be defined later, as is needed for types that refer to
-/// themselves. An error leaves the builder as it was.
+/// Each method that adds a type returns its id for later references. Ids are
+/// checked on use: [`Builder::declare`] gives an id to a type that is defined
+/// later, as needed for types that refer to themselves. An error leaves the
+/// builder unchanged.
 ///
-/// Everything that a record cannot hold is refused (ids that do not exist, too
-/// many elements, offsets beside bitfields that do not fit, names with a NUL),
-/// as are sizes that no kernel knows and names that are missing. Everything
-/// else that a kernel asks for is not looked at here.
+/// Everything that a record cannot hold is rejected (ids that do not exist, too
+/// many elements, offsets that do not fit beside bitfields, names with a NUL),
+/// and so are invalid sizes and missing names. The other rules of kernels are
+/// not checked here.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {
@@ -48,28 +48,28 @@ pub struct Builder {
     byte_order: ByteOrder,
     pointer_size: Option<u8>,
     pub(crate) strings: StringTable,
-    /// Room for the header, and the records in the order of their definition.
+    /// Space for the header, and the records in the order of their definition.
     types: Vec<u8>,
-    /// Where in `types` the record of each own id begins, or [`UNDEFINED`].
+    /// Offset in `types` of the record of each own id, or [`UNDEFINED`].
     slots: Vec<u32>,
     first_id: u32,
-    /// The size of the header.
+    /// Size of the header.
     hdr_len: u32,
-    /// What is finished of `types`, and of the strings.
+    /// Finished part of `types` and of the strings.
     done: Mark,
     pub(crate) copies: Copies,
 }
 
 const UNDEFINED: u32 = u32::MAX;
 
-/// How far a builder is.
+/// Position of a builder.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
     types: usize,
     strings: usize,
 }
 
-/// What a builder can be rolled back to.
+/// State to which a builder can be rolled back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Checkpoint {
     done: Mark,
@@ -83,15 +83,14 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Begins a BTF that stands alone.
+    /// Starts BTF that is not split.
     #[must_use]
     pub fn new() -> Self {
         Self::with_base(None)
     }
 
-    /// Begins split BTF, which continues the ids and strings of `base`: ids of
-    /// the base can be referred to, and strings that the base has are not
-    /// stored again.
+    /// Starts split BTF, which continues the ids and strings of `base`. It can
+    /// refer to types of the base, and does not store its strings again.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_build::Error> {
@@ -130,25 +129,25 @@ impl Builder {
         }
     }
 
-    /// Sets the byte order that the BTF is for; by default that of the base,
-    /// or of the machine that this runs on.
+    /// Sets the byte order of the BTF. The default is that of the base, else
+    /// native order.
     ///
-    /// The offsets of bitfields depend on it: they count from the most
-    /// significant bit on big-endian.
+    /// The offsets of bitfields depend on it: on big-endian machines they count
+    /// from the most significant bit.
     #[must_use]
     pub fn byte_order(self, byte_order: ByteOrder) -> Self {
         Self { byte_order, ..self }
     }
 
-    /// Sets the size of a pointer in bytes, 4 or 8; by default that of the
-    /// base, or of the type `long`.
+    /// Sets the size of a pointer in bytes, 4 or 8. The default is that of the
+    /// base, else the size of the type `long`.
     #[must_use]
     pub fn pointer_size(self, bytes: u8) -> Self {
         Self { pointer_size: Some(bytes), ..self }
     }
 
-    /// Begins one with the byte order, size of pointers and length of the header
-    /// of another BTF.
+    /// Starts BTF with the byte order, pointer size and header length of
+    /// another one.
     pub(crate) fn like(btf: &Btf, base: Option<&Btf>) -> Self {
         let mut builder = Self::with_base(base);
         (builder.byte_order, builder.pointer_size) = (btf.byte_order(), btf.known_pointer_size());
@@ -158,7 +157,7 @@ impl Builder {
         builder
     }
 
-    /// The BTF that this continues.
+    /// Returns the base of split BTF.
     #[must_use]
     pub fn base(&self) -> Option<&Btf> {
         self.base.as_ref()
@@ -168,30 +167,30 @@ impl Builder {
         self.byte_order
     }
 
-    /// The number of types so far: `void`, those of the base, and own ones,
-    /// declared or defined. The next type gets this id.
+    /// Number of types so far: `void`, those of the base, and own ones,
+    /// declared or defined. This is the id of the next type.
     #[must_use]
     pub fn type_count(&self) -> u32 {
         self.first_id.saturating_add(self.slots.len() as u32)
     }
 
-    /// Gives an id to a type that [`Builder::define`] is to define.
+    /// Reserves an id for a type to be defined later by [`Builder::define`].
     pub fn declare(&mut self) -> u32 {
         let id = self.type_count();
         self.slots.push(UNDEFINED);
         id
     }
 
-    /// Begins the definition of a declared type.
+    /// Starts the definition of a declared type.
     pub fn define(&mut self, id: u32) -> Definition<'_> {
         Definition::new(self, Some(id))
     }
 
-    /// Adds a string, and returns its offset in the string section. A string
-    /// that is there is not added again.
+    /// Adds a string, and returns its offset in the string section. An existing
+    /// string is not added again.
     ///
-    /// Names of types are added with their types; this is for what else refers
-    /// to the strings, such as `.BTF.ext`.
+    /// Names of types are added with their types. This is for other references
+    /// to strings, such as those of `.BTF.ext`.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_build::Error> {
@@ -213,13 +212,13 @@ impl Builder {
         Ok(offset)
     }
 
-    /// Ends it: checks the whole, and opens it.
+    /// Checks the whole BTF, and opens it.
     ///
     /// # Errors
     ///
-    /// [`Error::Undefined`] if there are declared types that were not defined;
-    /// [`Error::TooLarge`]; [`Error::Btf`] if a FUNC refers to what turned out
-    /// not to be a FUNC_PROTO.
+    /// [`Error::Undefined`] if declared types were not defined;
+    /// [`Error::TooLarge`]; [`Error::Btf`] if a FUNC refers to a type that is
+    /// not a FUNC_PROTO.
     pub fn finish(mut self) -> Result<Btf, Error> {
         self.undo();
         let undefined: Vec<u32> =
@@ -256,22 +255,23 @@ impl Builder {
     }
 }
 
-/// What all definitions are made of.
+/// Operations common to all definitions.
 impl Builder {
-    /// Takes back what was begun and not finished.
+    /// Reverts an unfinished definition.
     pub(crate) fn undo(&mut self) {
         self.types.truncate(self.done.types);
         self.strings.truncate(self.done.strings);
     }
 
-    /// Where the builder is now.
+    /// Returns the current state.
     pub(crate) fn checkpoint(&mut self) -> Checkpoint {
         self.undo();
         Checkpoint { done: self.done, slots: self.slots.len() }
     }
 
-    /// Takes back all types and strings since, of which no declared ones were
-    /// defined. Returns the first string offset that is gone.
+    /// Removes all types and strings added since. No declared types may have
+    /// been defined meanwhile. Returns the first string offset that was
+    /// removed.
     pub(crate) fn roll_back(&mut self, to: Checkpoint) -> u32 {
         self.slots.truncate(to.slots);
         self.done = to.done;
@@ -279,7 +279,7 @@ impl Builder {
         self.strings.end()
     }
 
-    /// Checks that `void`, the base, or this has a type of this id.
+    /// Checks that a type with this id exists.
     pub(crate) fn check_id(&self, id: u32) -> Result<(), Error> {
         let count = self.type_count();
         if id < count { Ok(()) } else { Err(Error::NoSuchId { id, count }) }
@@ -294,12 +294,12 @@ impl Builder {
         }
     }
 
-    /// Returns whether an own id has a definition.
+    /// Returns `true` if an own id has a definition.
     pub(crate) fn is_defined(&self, id: u32) -> bool {
         id < self.first_id || self.slots.get((id - self.first_id) as usize).is_some_and(|&slot| slot != UNDEFINED)
     }
 
-    /// The kind of a type, if that is known already; `None` for `void` too.
+    /// Returns the kind of a type, if it is defined; `None` for `void` too.
     pub(crate) fn kind_of(&self, id: u32) -> Option<Kind> {
         let Some(index) = id.checked_sub(self.first_id) else {
             return self.base.as_ref()?.type_by_id(id).ok()?.kind();
@@ -308,13 +308,13 @@ impl Builder {
         TypeRecord::first(self.types.get(slot as usize..)?)?.info().kind()
     }
 
-    /// Appends to the record that is being defined.
+    /// Appends to the current record.
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         self.types.extend_from_slice(bytes);
     }
 
-    /// Ends the record that was put since the last one: as the definition of a
-    /// declared id, or of the next one.
+    /// Finishes the current record, as the definition of a declared id, or of
+    /// the next one.
     pub(crate) fn commit(&mut self, info: Info, id: Option<u32>) -> Result<u32, Error> {
         let start = self.done.types;
         let end = u32::try_from(self.types.len()).ok().filter(|&end| end < UNDEFINED);
@@ -341,7 +341,7 @@ impl Builder {
     }
 
     /// Appends the own types of a BTF, whose ids and names `change` rewrites,
-    /// and gives them the next ids; all of them or none.
+    /// with the next ids: all or none.
     pub(crate) fn append_section(
         &mut self,
         btf: &Btf,
@@ -369,7 +369,7 @@ impl Builder {
         result
     }
 
-    /// Adds each string that `.BTF.ext` refers to, by `add`.
+    /// Adds each string that `.BTF.ext` refers to by `add`.
     pub(crate) fn add_strings(
         &mut self,
         ext: &BtfExt,
@@ -383,8 +383,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Adds a record whose ids and names `change` rewrites, and gives it the next
-    /// id.
+    /// Adds a record, whose ids and names `change` rewrites, with the next id.
     pub(crate) fn add_rewritten(
         &mut self,
         record: &[u8],
@@ -397,13 +396,13 @@ impl Builder {
         Ok(())
     }
 
-    /// Where the next record begins.
+    /// Returns the offset of the next record.
     pub(crate) fn position(&self) -> u32 {
         self.types.len() as u32
     }
 
-    /// Puts a record whose ids and names `change` rewrites, which is to be
-    /// committed.
+    /// Puts a record, whose ids and names `change` rewrites, to be committed
+    /// later.
     pub(crate) fn put_rewritten(
         &mut self,
         record: &[u8],
@@ -420,8 +419,8 @@ impl Builder {
         Ok(())
     }
 
-    /// Ends records that were put: each with its id, and where it begins. All
-    /// ids below `count` are declared then.
+    /// Commits records that were put, each with its id and its offset. All ids
+    /// below `count` are then declared.
     pub(crate) fn commit_all(&mut self, count: u32, records: &[(u32, u32)]) {
         let slots = (count - self.first_id) as usize;
         self.slots.resize(slots.max(self.slots.len()), UNDEFINED);
@@ -433,7 +432,7 @@ impl Builder {
         self.finished();
     }
 
-    /// Everything up to here stays.
+    /// Marks everything up to here as finished.
     fn finished(&mut self) {
         self.done = Mark { types: self.types.len(), strings: self.strings.as_bytes().len() };
     }

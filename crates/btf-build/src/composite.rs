@@ -4,10 +4,10 @@ use btf_types::{Kind, format::Member};
 
 use crate::{Error, define::Pending};
 
-/// Definition of a STRUCT or UNION, see [`Builder::structure`] and
+/// Definition of a STRUCT or UNION: see [`Builder::structure`] and
 /// [`Builder::union`].
 ///
-/// The first error is kept until [`CompositeBuilder::finish`].
+/// The first error is stored until [`CompositeBuilder::finish`].
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {
@@ -46,8 +46,8 @@ impl<'b> CompositeBuilder<'b> {
         Self { pending, kind_flag: false, largest_offset: 0 }
     }
 
-    /// Adds a member, `bit_offset` **bits** from the start; an anonymous one
-    /// with an empty name.
+    /// Adds a member, `bit_offset` **bits** from the start. An anonymous member
+    /// has an empty name.
     pub fn member(self, name: impl AsRef<[u8]>, ty: u32, bit_offset: u32) -> Self {
         self.add(name.as_ref(), ty, bit_offset, 0)
     }
@@ -61,8 +61,7 @@ impl<'b> CompositeBuilder<'b> {
         self.add(name.as_ref(), ty, bit_offset, bits)
     }
 
-    /// Sets `kind_flag` even if there is no bitfield. (With one, it is set
-    /// anyway.)
+    /// Sets `kind_flag` even without bitfields. (It is always set with one.)
     pub fn kind_flag(mut self, kind_flag: bool) -> Self {
         self.kind_flag |= kind_flag;
         self
@@ -73,8 +72,8 @@ impl<'b> CompositeBuilder<'b> {
             self.pending.fail(Error::UnionOffset { name: name.into(), bit_offset });
         }
         self.largest_offset = bit_offset.max(self.largest_offset);
-        // An offset of an ordinary member is the same with `kind_flag` and
-        // without, if it fits at all, which is seen to at the end.
+        // The offset of an ordinary member is the same with and without
+        // `kind_flag`, if it fits. This is checked at the end.
         let word = Member::encode(bit_offset, bits, bits != 0).unwrap_or(bit_offset);
         let member = Member::new(self.pending.name(name), self.pending.id(ty), word);
         self.pending.element(member.as_bytes());
@@ -89,7 +88,7 @@ impl<'b> CompositeBuilder<'b> {
     /// [`Error::EmptyBitfield`] and [`Error::UnionOffset`] of a member,
     /// [`Error::TooManyElements`]; [`Error::OffsetBesideBitfield`];
     /// [`Error::TooLarge`]; [`Error::NotDeclared`], [`Error::AlreadyDefined`].
-    /// Nothing is defined then.
+    /// The builder is then unchanged.
     pub fn finish(mut self) -> Result<u32, Error> {
         if self.kind_flag && self.largest_offset > Member::MAX_BIT_OFFSET {
             let (kind, name, bit_offset) = (self.pending.kind(), self.pending.own_name(), self.largest_offset);

@@ -1,4 +1,4 @@
-//! Types copied out of other BTF.
+//! Copying types from other BTF.
 
 use std::collections::HashSet;
 
@@ -10,13 +10,13 @@ use btf_types::{
 use crate::{Builder, Error, layers::Layers, string_map::StringMap, string_table::StringTable};
 
 impl Builder {
-    /// Copies one type out of any BTF, with its name, its members, and the
-    /// DECL_TAGs on it and on them; returns its id.
+    /// Copies one type from any BTF, with its name, its members, and the
+    /// DECL_TAGs of both. Returns its id.
     ///
-    /// The types that it refers to are not copied: those that were copied before
-    /// are referred to, all others are [declared](Builder::declare), and to be
-    /// copied as well before the builder finishes. A type that was copied
-    /// already, or that the base of this builder has, is not copied again.
+    /// The types that it refers to are not copied. The copy refers to existing
+    /// copies of them; all others are [declared](Builder::declare), and must be
+    /// copied before the builder finishes. A type that was already copied, or
+    /// that belongs to the base of this builder, is not copied again.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_build::Error> {
@@ -48,12 +48,12 @@ impl Builder {
         self.copy_in(ty.into(), Mode::One)
     }
 
-    /// Copies a type out of any BTF, and all that it refers to, to any depth,
-    /// with their DECL_TAGs; returns its id.
+    /// Copies a type from any BTF, with all types that can be reached from it
+    /// and their DECL_TAGs. Returns its id.
     ///
-    /// Types come after those that they refer to, where that is possible, as
-    /// kernels resolve at most 32 types in advance. What was copied already, or
-    /// the base of this builder has, is not copied again.
+    /// Where possible, types follow those that they refer to, as kernels
+    /// resolve at most 32 forward references. Types that were already copied,
+    /// or that belong to the base of this builder, are not copied again.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_build::Error> {
@@ -83,12 +83,12 @@ impl Builder {
         self.copy_in(ty.into(), Mode::Reachable)
     }
 
-    /// Copies a type out of any BTF, and what it consists of: as
-    /// [`Builder::copy_reachable`], but a named struct or union of which only a
-    /// pointer is needed becomes a FWD.
+    /// Copies a type from any BTF, with the types that it contains, as
+    /// [`Builder::copy_reachable`] does, but replaces named structs and unions
+    /// behind pointers by FWDs.
     ///
-    /// What was copied with a FWD inside, and is needed whole later, is copied
-    /// again, its DECL_TAGs as well: each copy has them.
+    /// If a type that was copied with a FWD inside is later needed whole, it is
+    /// copied again, with its DECL_TAGs.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_build::Error> {
@@ -129,7 +129,7 @@ impl Builder {
     }
 }
 
-/// How much is copied.
+/// Extent of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     One,
@@ -137,7 +137,7 @@ enum Mode {
     Shallow,
 }
 
-/// What was copied so far.
+/// Types that were copied so far.
 #[derive(Debug, Default)]
 pub(crate) struct Copies {
     sources: Vec<Source>,

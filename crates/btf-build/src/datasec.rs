@@ -4,9 +4,9 @@ use btf_types::format::VarSecinfo;
 
 use crate::{Error, define::Pending};
 
-/// Definition of a DATASEC, see [`Builder::datasec`].
+/// Definition of a DATASEC: see [`Builder::datasec`].
 ///
-/// The first error is kept until [`DatasecBuilder::finish`].
+/// The first error is stored until [`DatasecBuilder::finish`].
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {
@@ -38,8 +38,8 @@ impl<'b> DatasecBuilder<'b> {
     }
 
     /// Adds a variable of `size` bytes, `offset` **bytes** from the start of
-    /// the section. (`var` is the id of a VAR; in an object's `.ksyms` also of a
-    /// FUNC.)
+    /// the section. (`var` is the id of a VAR, or of a FUNC in an object's
+    /// `.ksyms`.)
     pub fn var(mut self, var: u32, offset: u32, size: u32) -> Self {
         let secinfo = VarSecinfo::new(self.pending.id(var), offset, size);
         self.pending.element(secinfo.as_bytes());
@@ -52,8 +52,8 @@ impl<'b> DatasecBuilder<'b> {
     ///
     /// The first of: [`Error::NameMissing`]; [`Error::NoSuchId`],
     /// [`Error::NulInName`], [`Error::TooManyElements`], [`Error::TooLarge`],
-    /// [`Error::NotDeclared`], [`Error::AlreadyDefined`]. Nothing is defined
-    /// then.
+    /// [`Error::NotDeclared`], [`Error::AlreadyDefined`]. The builder is then
+    /// unchanged.
     pub fn finish(self) -> Result<u32, Error> {
         self.pending.finish(false)
     }

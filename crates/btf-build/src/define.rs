@@ -1,4 +1,4 @@
-//! Definitions: one method for each kind.
+//! Definitions, with one method for each kind.
 
 use btf_types::{
     FwdKind, IntEncoding, Kind, Linkage, OwnedName,
@@ -10,8 +10,8 @@ use crate::{
     func_proto::FuncProtoBuilder,
 };
 
-/// Definition of a declared type, see [`Builder::define`]: a method for each
-/// kind, as [`Builder`] has them, which returns the id that was declared.
+/// Definition of a declared type: see [`Builder::define`]. It has a method for
+/// each kind, as [`Builder`] has, which returns the declared id.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {

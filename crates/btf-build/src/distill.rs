@@ -1,8 +1,8 @@
-//! Distilled bases: of the base of a split BTF only what that refers to, by name
-//! and size.
+//! Distilled bases: only the types of a base that a split BTF refers to, by
+//! name and size.
 //!
-//! Source: `btf__distill_base` in `tools/lib/bpf/btf.c`. The bytes of the result
-//! are those that it writes.
+//! Source: `btf__distill_base` in `tools/lib/bpf/btf.c`, which writes the same
+//! bytes.
 
 use btf_types::{
     Btf, Kind, Remap,
@@ -17,28 +17,28 @@ use crate::{
     string_table::StringTable,
 };
 
-/// Split BTF on a distilled base, see [`distill`].
+/// Split BTF with a distilled base: see [`distill`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Distilled {
-    /// The distilled base, a BTF that stands alone.
+    /// The distilled base.
     pub base: Btf,
-    /// The split BTF on [`Distilled::base`].
+    /// The split BTF, with [`Distilled::base`] as its base.
     pub split: Btf,
-    /// The new ids and strings of the split BTF: of its own types, and of those
-    /// of its base that it refers to.
+    /// New ids and strings of the split BTF: of its own types, and of those
+    /// types of its base that it refers to.
     pub remap: Remap,
 }
 
-/// Distills the base of a split BTF: makes a small base that has just the types
-/// that the split BTF refers to, by name, kind and size, and the split BTF on
-/// it.
+/// Distills the base of a split BTF: makes a small base with only the types
+/// that the split BTF refers to, by name, kind and size, and moves the split
+/// BTF to it.
 ///
 /// Kernel modules that are built apart from their kernel carry both
-/// (`.BTF.base` and `.BTF`); [`Btf::rebase`] finds the types of the distilled base
-/// in that of another kernel. Types without a name, and what just refers to
-/// other types (pointers, arrays, typedefs), move from the base to the end of the
-/// split BTF.
+/// (`.BTF.base` and `.BTF`). [`Btf::rebase`] finds the types of the distilled
+/// base in the base of another kernel. Anonymous types, and types that only
+/// refer to others (pointers, arrays, typedefs), move from the base to the end
+/// of the split BTF.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {
@@ -64,8 +64,8 @@ pub struct Distilled {
 ///
 /// # Errors
 ///
-/// [`Error::NotSplit`]; [`Error::NotDistillable`] if it refers to a function,
-/// variable, section, tag of a declaration or unknown kind of its base;
+/// [`Error::NotSplit`]; [`Error::NotDistillable`] if the split BTF refers to a
+/// function, variable, section, DECL_TAG or unknown kind of its base;
 /// [`Error::Format`] if it has types of unknown kinds.
 pub fn distill(split: &Btf) -> Result<Distilled, Error> {
     let base = split.base().ok_or(Error::NotSplit)?;

@@ -1,4 +1,4 @@
-//! The bytes of a BTF: for a byte order, with a header, for a kernel.
+//! Encoding BTF as bytes: for a byte order, a header size, a kernel.
 
 use btf_types::{
     Btf, ByteOrder, Kind,
@@ -12,9 +12,9 @@ use crate::{
     verify::Limits,
 };
 
-/// Options for encoding a BTF as bytes.
+/// Options for encoding BTF as bytes.
 ///
-/// Without any, the bytes are those that the BTF was opened from.
+/// Without options, these are the bytes from which the BTF was opened.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {
@@ -56,37 +56,38 @@ struct Target {
 }
 
 impl Encode {
-    /// Encodes a BTF as it is.
+    /// Encodes BTF unchanged.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the byte order; by default that which the BTF was opened from.
+    /// Sets the byte order. The default is the one from which the BTF was
+    /// opened.
     pub fn byte_order(self, byte_order: ByteOrder) -> Self {
         Self { byte_order: Some(byte_order), ..self }
     }
 
     /// Sets the size of the header in bytes: 24, which all kernels and readers
-    /// know, or 32, which a layout section needs and libbpf 1.8 writes.
+    /// support, or 32, which a layout section needs and libbpf 1.8 writes.
     ///
-    /// By default it stays as it is, and [for a kernel](Self::for_kernel) it is
-    /// no larger than needed.
+    /// By default it is unchanged; [for a kernel](Self::for_kernel), it is the
+    /// minimum.
     pub fn header_size(self, bytes: u32) -> Self {
         Self { header_size: Some(bytes), ..self }
     }
 
-    /// Sets whether there is a layout section, which tells readers the sizes of
-    /// kinds that they do not know; by default it stays if the kernel can read
-    /// it (since Linux 7.1).
+    /// Sets whether there is a layout section, which gives readers the sizes of
+    /// unknown kinds. By default it is kept if the kernel supports it (since
+    /// Linux 7.1).
     pub fn layout(self, layout: bool) -> Self {
         Self { layout: Some(layout), ..self }
     }
 
-    /// Encodes for a kernel of this version: types that it cannot read are an
-    /// error.
+    /// Encodes for a kernel of this version: types that it cannot read are
+    /// errors.
     ///
-    /// Distributions take features back to older kernels: for the kernel that
-    /// runs, probe, and give [`Encode::for_features`] the result.
+    /// Distributions backport features: for the running kernel, probe, and use
+    /// [`Encode::for_features`].
     pub fn for_kernel(self, version: KernelVersion) -> Self {
         Self { target: Some(Target { features: FeatureSet::of(version), version: Some(version) }), ..self }
     }
@@ -96,23 +97,22 @@ impl Encode {
         Self { target: Some(Target { features, version: None }), ..self }
     }
 
-    /// Sets whether what the kernel cannot read is rewritten
-    /// ([`sanitize`](crate::sanitize)) instead of refused. Without a kernel to
-    /// encode for, nothing is.
+    /// Sets whether types that the kernel cannot read are rewritten
+    /// ([`sanitize`](crate::sanitize)) instead of rejected. Has no effect
+    /// without a kernel.
     pub fn sanitize(self, sanitize: bool) -> Self {
         Self { sanitize, ..self }
     }
 
-    /// Encodes a BTF. Of split BTF that is its own part.
+    /// Encodes BTF; of split BTF, only its own part.
     ///
     /// # Errors
     ///
     /// [`Error::Unreadable`], [`Error::UnknownKind`] and
-    /// [`Error::UnreadableHeader`] if the kernel that it is encoded for cannot
-    /// read it; [`Error::LayoutNeeded`] if the layout section is to be left out
-    /// and cannot be; [`Error::HeaderSize`]; [`Error::Format`] if there is a
-    /// type of a kind, or data in the header, of which nobody knows how to
-    /// convert it to the other byte order.
+    /// [`Error::UnreadableHeader`] if the kernel cannot read the BTF;
+    /// [`Error::LayoutNeeded`] if the layout section cannot be omitted;
+    /// [`Error::HeaderSize`]; [`Error::Format`] if a type has a kind, or the
+    /// header has fields, that cannot be converted to the other byte order.
     pub fn encode(&self, btf: &Btf) -> Result<Vec<u8>, Error> {
         // With room for a header and a layout section that it does not have.
         let mut bytes = Vec::with_capacity(btf.as_bytes().len() + if self.layout.is_some() { 128 } else { 8 });
@@ -120,11 +120,11 @@ impl Encode {
         Ok(bytes)
     }
 
-    /// Encodes a BTF, and calls `put` with one piece of the bytes after the other:
-    /// for those who write them to a file, or elsewhere, and want no copy of the
-    /// whole in memory.
+    /// Encodes BTF, and calls `put` with each piece of the bytes in order,
+    /// without a copy of the whole.
     ///
-    /// Pieces are a page long at least, but for a few: a writer needs no buffer.
+    /// Most pieces have at least the size of a page, so that a writer needs no
+    /// buffer.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_build::Error> {
@@ -144,7 +144,7 @@ impl Encode {
     ///
     /// # Errors
     ///
-    /// As for [`Encode::encode`]; nothing is put then.
+    /// As for [`Encode::encode`]. After an error, `put` was not called.
     pub fn encode_to(&self, btf: &Btf, put: impl FnMut(&[u8])) -> Result<(), Error> {
         let byte_order = self.byte_order.unwrap_or(btf.byte_order());
         if self.header_size.is_none() && self.layout.is_none() && self.target.is_none() {

@@ -7,10 +7,10 @@ use btf_types::{
 
 use crate::{Error, define::Pending};
 
-/// Definition of an ENUM or ENUM64, see [`Builder::enumeration`] and
+/// Definition of an ENUM or ENUM64: see [`Builder::enumeration`] and
 /// [`Builder::enumeration64`].
 ///
-/// The first error is kept until [`EnumBuilder::finish`].
+/// The first error is stored until [`EnumBuilder::finish`].
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {
@@ -57,15 +57,15 @@ impl<'b> EnumBuilder<'b> {
         Self { pending, signed: false, smallest: Extreme::default(), largest: Extreme::default() }
     }
 
-    /// Says that the values are signed (`kind_flag`), as they are anyway if one
+    /// Sets whether the values are signed (`kind_flag`); they always are if one
     /// is negative. Since Linux 6.0.
     pub fn signed(mut self, signed: bool) -> Self {
         self.signed |= signed;
         self
     }
 
-    /// Adds an enumerator: of an ENUM in the range of `i32` or of `u32`, of an
-    /// ENUM64 in that of `i64` or `u64`.
+    /// Adds an enumerator, in the range of `i32` or `u32` for ENUM, of `i64` or
+    /// `u64` for ENUM64.
     pub fn value(mut self, name: impl AsRef<[u8]>, value: impl Into<i128>) -> Self {
         let value = value.into();
         let name_off = self.pending.name(name.as_ref());
@@ -95,7 +95,7 @@ impl<'b> EnumBuilder<'b> {
     /// The first of: [`Error::Size`]; [`Error::NulInName`],
     /// [`Error::NameMissing`] of an enumerator; [`Error::TooManyElements`];
     /// [`Error::EnumValue`]; [`Error::TooLarge`]; [`Error::NotDeclared`],
-    /// [`Error::AlreadyDefined`]. Nothing is defined then.
+    /// [`Error::AlreadyDefined`]. The builder is then unchanged.
     pub fn finish(mut self) -> Result<u32, Error> {
         let signed = self.signed || self.smallest.value < 0;
         let range = match (self.pending.kind(), signed) {

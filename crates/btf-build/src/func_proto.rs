@@ -4,9 +4,9 @@ use btf_types::format::Param;
 
 use crate::{Error, define::Pending};
 
-/// Definition of a FUNC_PROTO, see [`Builder::func_proto`].
+/// Definition of a FUNC_PROTO: see [`Builder::func_proto`].
 ///
-/// The first error is kept until [`FuncProtoBuilder::finish`].
+/// The first error is stored until [`FuncProtoBuilder::finish`].
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {
@@ -57,7 +57,7 @@ impl<'b> FuncProtoBuilder<'b> {
     ///
     /// The first of: [`Error::NoSuchId`], [`Error::NulInName`],
     /// [`Error::TooManyElements`], [`Error::TooLarge`], [`Error::NotDeclared`],
-    /// [`Error::AlreadyDefined`]. Nothing is defined then.
+    /// [`Error::AlreadyDefined`]. The builder is then unchanged.
     pub fn finish(self) -> Result<u32, Error> {
         self.pending.finish(false)
     }

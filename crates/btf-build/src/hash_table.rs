@@ -1,4 +1,4 @@
-//! Numbers found by a hash of what they stand for.
+//! Hash tables of numbers.
 
 use std::hash::{BuildHasher, RandomState};
 

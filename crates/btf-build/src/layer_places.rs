@@ -1,4 +1,4 @@
-//! Numbers given to BTF that was seen, to know it again.
+//! Numbers of BTFs that were visited.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The layers of a BTF, as writers need them: records and strings as they are.
+//! Layers of a BTF for writers: records and strings as stored.
 
 use btf_types::{
     Btf, Bytes, OwnedName,

@@ -1,7 +1,7 @@
-//! Making BTF: built type by type, or out of other BTF.
+//! Makes BTF: type by type, or from other BTF.
 //!
-//! A [`Builder`] takes definitions, of which it refuses what no record can hold,
-//! and gives a [`Btf`](btf_types::Btf):
+//! A [`Builder`] takes definitions, rejects what no record can hold, and makes
+//! a [`Btf`](btf_types::Btf):
 //!
 //! ```
 //! # fn main() -> Result<(), btf_build::Error> {
@@ -21,51 +21,50 @@
 //! # }
 //! ```
 //!
-//! # What can be made
+//! # Overview
 //!
-//! * by hand: a method of [`Builder`] for each kind, for BTF that stands alone
-//!   ([`Builder::new`]) or is split ([`Builder::on`]);
-//! * out of other BTF: [`Builder::copy_reachable`] a type and all that it refers
-//!   to, [`Builder::copy_shallow`] with forward declarations where a pointer is
-//!   all that is needed, [`Builder::copy`] of one type;
-//! * of a part of it: [`Subset`], types and members as they are chosen;
-//! * of many: [`Builder::append`] whole BTF, [`Merge`] a kernel and its modules;
-//! * in another form: [`sort`] by name as kernels since 7.0 are, [`permute`],
-//!   [`distill`] the base of a module;
-//! * of equal types one: [`dedup`];
-//! * as bytes: [`Encode`], for either byte order, with the header that is wanted,
-//!   and for a kernel version, refusing what that kernel cannot read.
+//! * From scratch: [`Builder`] has a method for each kind, for BTF that is not
+//!   split ([`Builder::new`]) or is split ([`Builder::on`]).
+//! * From other BTF: [`Builder::copy_reachable`] copies a type with all that it
+//!   refers to, [`Builder::copy_shallow`] with forward declarations behind
+//!   pointers, [`Builder::copy`] copies one type.
+//! * Parts of BTF: [`Subset`] selects types and members.
+//! * Several BTFs: [`Builder::append`] and [`Merge`].
+//! * Another form: [`sort`] by name as in kernels since 7.0, [`permute`],
+//!   [`distill`] the base of a module.
+//! * Duplicates: [`dedup`].
+//! * Bytes: [`Encode`], in either byte order, with a chosen header, and for a
+//!   kernel version, rejecting what that kernel cannot read.
 //!
 //! # Will it load?
 //!
-//! Three ways to know, for three moments:
+//! There are three ways to find out, for three situations:
 //!
-//! * [`verify`], while a program is built: predicts what BPF_BTF_LOAD of a kernel
-//!   version says, with the type, the rule and the error number, without a kernel;
-//! * a probe (`btf_kernel::supported_features`), on the machine: distributions
-//!   take features back to older kernels, so it beats a version;
-//! * [`sanitize`], before loading: rewrites what the kernel does not know. Given
-//!   the features that were probed, it changes no more than needed; `btf-kernel`'s
-//!   feature `sanitize` does both when it loads.
+//! * [`verify`], when a program is built: predicts the result of BPF_BTF_LOAD
+//!   for a kernel version, with the type, the rule and the error number,
+//!   without a kernel.
+//! * A probe (`btf_kernel::supported_features`), on the machine: more reliable
+//!   than a version, as distributions backport features.
+//! * [`sanitize`], before loading: rewrites what the kernel does not support.
+//!   With probed features, it changes no more than needed; the feature
+//!   `sanitize` of `btf-kernel` does both when loading.
 //!
-//! Where ids change, a [`Remap`](btf_types::Remap) says how: it rewrites
-//! `.BTF.ext`, too.
+//! If ids change, a [`Remap`](btf_types::Remap) has the new ones. It also
+//! rewrites `.BTF.ext`.
 //!
 //! Kinds 20 to 22 (inline locations) can be copied and encoded, but not built.
-//! Kinds that this library does not know are encoded as they are; everything
-//! that gives types new ids refuses them, as nobody knows which of their words
-//! are ids.
+//! Unknown kinds are encoded unchanged. Everything that changes ids rejects
+//! them, as it is unknown which of their words are ids.
 //!
-//! # What it costs
+//! # Cost
 //!
-//! All of it is linear in the bytes that go in and come out. A string is looked
-//! up once, however many types share it, and strings that share their ends still
-//! do afterwards. Nothing recurses. What a hostile input can make expensive,
-//! sorting names of megabytes that are alike, is refused when it takes too many
-//! steps.
+//! Everything is linear in the bytes of input and output. A string is looked up
+//! once, however many types share it, and strings that share their ends still
+//! do so afterwards. Nothing recurses. Sorting similar names of megabytes, as
+//! in hostile input, fails after too many steps.
 //!
-//! The builder does not look for equal types: what is appended twice is there
-//! twice, until [`dedup`] is asked.
+//! The builder does not search for equal types: types that are appended twice
+//! exist twice, until [`dedup`].
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]

@@ -1,4 +1,4 @@
-//! Other orders of types.
+//! Reordering types.
 
 use btf_types::{
     Btf, Remap,
@@ -10,11 +10,11 @@ use crate::{
     layers::{Layers, open, own_layout, own_records, own_strings},
 };
 
-/// Gives the own types of a BTF other ids.
+/// Gives the own types of a BTF new ids.
 ///
-/// `new_ids` has the new id of each own type, by rising old id. References are
-/// rewritten; strings stay as they are. The [`Remap`] that is returned rewrites
-/// what else refers to the types, such as `.BTF.ext`.
+/// `new_ids` has the new id of each own type, by ascending old id. References
+/// are rewritten, strings are unchanged. The returned [`Remap`] rewrites other
+/// data that refers to the types, such as `.BTF.ext`.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {
@@ -32,9 +32,9 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Error::NotPermutation`] if the new ids are not the old ones in another
-/// order; [`Error::Format`] if there is a type of a kind, or data in the header,
-/// that is unknown.
+/// [`Error::NotPermutation`] if the new ids are not a permutation of the old
+/// ones; [`Error::Format`] if a type has an unknown kind, or the header unknown
+/// fields.
 pub fn permute(btf: &Btf, new_ids: &[u32]) -> Result<(Btf, Remap), Error> {
     btf.check_known_header()?;
     btf.check_known_kinds()?;
@@ -95,12 +95,12 @@ fn starts(btf: &Btf, new_ids: &[u32]) -> Result<Vec<u32>, Error> {
     Ok(starts)
 }
 
-/// Sorts the own types of a BTF by name, as the build of Linux 7.0 does: types
-/// without a name come first, then those with one in the order of its bytes, and
-/// types of the same name in the order that they had.
+/// Sorts the own types of a BTF by name, as the build of Linux 7.0 does:
+/// anonymous types first, then by the bytes of the names. Types of the same
+/// name keep their order.
 ///
-/// Kernels and libraries search names in sorted BTF by halving. All look-ups
-/// that name one type, or the first of a name, have the same result before and
+/// Kernels and libraries use binary search in sorted BTF. All lookups of a
+/// unique name, or of the first type of a name, have the same result before and
 /// after.
 ///
 /// ```
@@ -120,9 +120,8 @@ fn starts(btf: &Btf, new_ids: &[u32]) -> Result<Vec<u32>, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Format`] if there is a type of a kind, or data in the header, that
-/// is unknown; [`Error::TooComplex`] if names are megabytes long and
-/// alike.
+/// [`Error::Format`] if a type has an unknown kind, or the header unknown
+/// fields; [`Error::TooComplex`] if similar names have megabytes.
 pub fn sort(btf: &Btf) -> Result<(Btf, Remap), Error> {
     permute(btf, &sorted_ids(btf)?)
 }

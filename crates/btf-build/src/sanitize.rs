@@ -1,4 +1,4 @@
-//! BTF rewritten so that an older kernel loads it.
+//! Rewriting BTF for older kernels.
 
 use std::collections::HashMap;
 
@@ -14,10 +14,10 @@ use crate::{
     verify::{Identifiers, Limits, NameRule},
 };
 
-/// Rewrites what a kernel with these features does not know, so that it loads
-/// the BTF. Ids stay as they are; types may be added at the end.
+/// Rewrites the types that a kernel with these features does not support, so
+/// that it loads the BTF. Ids are unchanged; types may be added at the end.
 ///
-/// | missing | what becomes of it |
+/// | missing feature | replacement |
 /// |---|---|
 /// | FUNC, FUNC_PROTO | TYPEDEF; ENUM with the parameters as enumerators |
 /// | `kind_flag` of STRUCT and UNION | bitfields of added INTs of their size |
@@ -31,16 +31,16 @@ use crate::{
 /// | ENUM64 | UNION with the enumerators as members |
 /// | signed ENUM | unsigned ENUM |
 /// | attributes as tags (`kind_flag`) | tags of their text |
-/// | the layout section | left out |
+/// | the layout section | omitted |
 ///
-/// Names that the kernel does not accept, as Rust's and C++'s, get `_` for each
-/// byte that it does not know, and lose what is too long.
+/// Names that the kernel does not accept, such as those of Rust and C++, get a
+/// `_` for each unsupported byte, and are truncated if they are too long.
 ///
-/// A program that refers to what was rewritten still loads: only debug output
-/// about it is poorer. Which features a kernel has is best asked of the kernel
-/// (`btf_kernel::supported_features`), as distributions take features back;
-/// [`FeatureSet::of`] tells those of a version. [`verify`](crate::verify) says
-/// whether a kernel would load a BTF in the first place.
+/// Programs that refer to rewritten types still load; only debug output
+/// suffers. Probe the kernel for its features
+/// (`btf_kernel::supported_features`), as distributions backport them;
+/// [`FeatureSet::of`] returns those of a version. [`verify`](crate::verify)
+/// predicts whether a kernel loads the BTF.
 ///
 /// ```
 /// use btf_build::{Builder, sanitize, verify};
@@ -63,10 +63,9 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Error::Unreadable`] and [`Error::UnknownKind`] for what cannot be
+/// [`Error::Unreadable`] and [`Error::UnknownKind`] for types that cannot be
 /// rewritten: more than 65,535 elements, bitfields of more than 64 bits before
-/// Linux 5.0, kinds 20 to 22 and unknown ones;
-/// [`Error::TooLarge`].
+/// Linux 5.0, kinds 20 to 22 and unknown ones; [`Error::TooLarge`].
 pub fn sanitize(btf: &Btf, features: FeatureSet) -> Result<Btf, Error> {
     sanitize_within(btf, &Limits::of_features(features))
 }

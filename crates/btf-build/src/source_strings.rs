@@ -1,4 +1,5 @@
-//! The strings of a BTF and of those below it, on their way into another.
+//! Strings of a BTF and of the layers below, while they are moved to another
+//! one.
 
 use std::{collections::BTreeMap, ops::Range};
 

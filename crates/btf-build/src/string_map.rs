@@ -1,4 +1,4 @@
-//! Where the strings of a BTF go when its types are put into another.
+//! Map of the strings of a BTF to their offsets in another one.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Where the strings of a string section begin.
+//! Starts of the strings of a string section.
 
 use std::ops::Range;
 

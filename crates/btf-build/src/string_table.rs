@@ -1,4 +1,4 @@
-//! The strings of a BTF in the making, each stored once.
+//! String table of a builder, with each string stored once.
 
 use btf_types::{Btf, format::Strings};
 

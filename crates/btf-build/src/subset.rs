@@ -1,4 +1,4 @@
-//! Parts of BTF: chosen types, and chosen members of structs and unions.
+//! Subsets of BTF: selected types, and selected members of structs and unions.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use btf_types::{
 
 use crate::{Builder, Error, layer_places::LayerPlaces, layers::Layers, source_strings::FewStrings};
 
-/// Selection of types out of BTF, and of members of its structs and unions.
+/// Selection of types of BTF, and of members of its structs and unions.
 ///
-/// [`Subset::finish`] makes BTF of what was kept: types keep their order, and
-/// structs and unions their size, whichever of their members are kept. What
-/// refers to a type that was not kept refers to `void` then.
+/// [`Subset::finish`] makes BTF of the selection. Types keep their order, and
+/// structs and unions their size. References to types outside the selection
+/// become `void`.
 ///
-/// Several split BTF on one base can be selected from together: what they keep
-/// of the base is in the one new base that all of them are split from.
+/// Several BTFs split from one base can be selected from together. The selected
+/// types of the base are in one new base, which all of them share.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_build::Error> {
@@ -43,8 +43,9 @@ use crate::{Builder, Error, layer_places::LayerPlaces, layers::Layers, source_st
 /// # }
 /// ```
 ///
-/// Cost: keeping a type takes constant time; finishing takes time in proportion to
-/// what is kept, and to the logarithm of the number of its names.
+/// Cost: selecting a type takes constant time. Finishing takes time in
+/// proportion to the selection, and to the logarithm of the number of its
+/// names.
 #[derive(Debug, Default)]
 pub struct Subset {
     /// A base comes before what is split from it.
@@ -67,17 +68,16 @@ struct Part {
 }
 
 impl Subset {
-    /// Begins a selection.
+    /// Starts a selection.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds BTF to select from, and its base, and the base of that; returns the
-    /// number of its part. BTF that was added before has the number that it got
-    /// then.
+    /// Adds BTF to select from, with its base, and the base of that. Returns
+    /// the index of the part. BTF that was already added keeps its index.
     ///
-    /// Nothing is kept of it yet.
+    /// Nothing of it is selected yet.
     pub fn add(&mut self, btf: &Btf) -> usize {
         let mut layers: Vec<&Btf> = btf.layers().collect();
         layers.reverse();
@@ -94,9 +94,9 @@ impl Subset {
         base.unwrap_or_default()
     }
 
-    /// Keeps a type, one of the part's own or one that it sees of its bases: of
-    /// a struct or union not the members, but its name and size. Returns `true`
-    /// if it was not kept before; `void` and ids that do not exist are not kept.
+    /// Selects a type of the part or of its bases: for a struct or union, only
+    /// its name and size. Returns `true` if it was not selected before. `void`
+    /// and ids that do not exist are ignored.
     pub fn keep(&mut self, part: usize, id: u32) -> bool {
         let Some(part) = self.owner(part, id) else { return false };
         let own = (id - part.btf.own_ids().start) as usize;
@@ -110,27 +110,27 @@ impl Subset {
         is_new
     }
 
-    /// Keeps a member of a struct or union, by its number, and the struct or
-    /// union itself. The member's type is not kept by that. Returns `true` if the
-    /// member was not kept before.
+    /// Selects a member of a struct or union, by its index, and the struct or
+    /// union itself, but not the member's type. Returns `true` if the member
+    /// was not selected before.
     pub fn keep_member(&mut self, part: usize, id: u32, member: u32) -> bool {
         self.keep(part, id);
         self.owner(part, id).is_some_and(|part| part.members.insert((id, member)))
     }
 
-    /// Returns whether nothing is kept of a part's own types.
+    /// Returns `true` if no own types of a part are selected.
     #[must_use]
     pub fn is_empty(&self, part: usize) -> bool {
         self.parts.get(part).is_none_or(|part| part.ids.is_empty())
     }
 
-    /// Makes BTF of what was kept: one for each part, by its number. Each is
-    /// split from the one that was made of its base.
+    /// Makes BTF of the selection: one for each part, by its index. Each is
+    /// split from the new BTF of its base.
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if a type that is kept is of an unknown kind;
-    /// [`Error::Btf`] if a FUNC is kept and its FUNC_PROTO is not.
+    /// [`Error::Format`] if a selected type is of an unknown kind;
+    /// [`Error::Btf`] if a FUNC is selected without its FUNC_PROTO.
     pub fn finish(&self) -> Result<Vec<Btf>, Error> {
         let mut made: Vec<Btf> = Vec::with_capacity(self.parts.len());
         let mut ids: Vec<NewIds> = Vec::with_capacity(self.parts.len());

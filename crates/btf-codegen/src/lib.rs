@@ -1,8 +1,8 @@
-//! Source code out of BTF.
+//! Generates source code from BTF.
 //!
-//! [`c`] prints C headers: `vmlinux.h` for a whole kernel, or just what a program
-//! needs of it, with the same layout as in the kernel, which the compiler can be
-//! made to check.
+//! [`c`] prints C headers: `vmlinux.h` for a whole kernel, or only the types
+//! that a program needs, with the same layout as in the kernel, which the
+//! compiler can check.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,9 +25,10 @@
 //!
 //! [`rust`] writes Rust types, with assertions of their layout.
 //!
-//! Whatever BTF that parses is printed or refused with an [`Error`], in time and
-//! space that are bounded by its size: what is nested too deeply, contains itself,
-//! or expands to far more than there are types is an error with the type's name.
+//! All BTF that can be parsed is either printed or rejected with an [`Error`],
+//! in time and space bounded by its size. Types that are nested too deeply,
+//! contain themselves, or expand to too much code are errors that name the
+//! type.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]

@@ -1,4 +1,4 @@
-//! Text on its way to a writer of bytes.
+//! Buffer of text for a writer of bytes.
 
 use std::{fmt, io};
 

@@ -1,4 +1,4 @@
-//! Root types: types that are asked for, by name or id.
+//! Root types: requested types, by name or id.
 
 use btf_types::{Btf, Type};
 

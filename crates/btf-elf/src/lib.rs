@@ -1,5 +1,5 @@
-//! BTF out of files: ELF, kernel modules and images, BPF objects, compressed
-//! or not.
+//! Reads BTF from files: ELF, kernel modules and images, BPF objects,
+//! compressed or not.
 //!
 //! ```
 //! # fn main() -> Result<(), btf_elf::Error> {
@@ -27,13 +27,13 @@
 //!
 //! # When to use it
 //!
-//! When the BTF is in a file that is at hand, or a BPF object is to be loaded or
-//! inspected. To find the file of a kernel or module, use `btf-kernel`; to choose one
-//! out of an archive, `btf-archive`. What comes back is a [`types::Btf`].
+//! To read BTF from a file, and to inspect or load a BPF object. To find the
+//! file of a kernel or module, use `btf-kernel`; to select one from an archive,
+//! `btf-archive`. The result is a [`types::Btf`].
 //!
 //! # Journeys
 //!
-//! What a file is, layer by layer, and its BTF as it is:
+//! The layers of a file, and the BTF as stored in it:
 //!
 //! ```
 //! # fn main() -> Result<(), btf_elf::Error> {
@@ -46,8 +46,8 @@
 //! # }
 //! ```
 //!
-//! A loader's way through an object: its data sections with what is filled in, then
-//! its programs with what is to be relocated.
+//! The steps of a loader: data sections with fixed-up offsets, then programs
+//! with their relocations.
 //!
 //! ```
 //! # fn main() -> Result<(), btf_elf::Error> {
@@ -71,22 +71,24 @@
 //! # }
 //! ```
 //!
-//! # What is here
+//! # Overview
 //!
-//! * [`BtfFile`]: any file, and [`Layer`] what it turned out to be.
-//! * [`Elf`]: ELF files of 32 and 64 bits and either byte order, read section
-//!   by section: of a kernel of 500 MB with debug information, that is its
-//!   `.BTF` and a few tables. `.BTF`, `.BTF.ext`, `.BTF.base` and `.BTF_ids`;
-//!   sections, also compressed ones, symbols and relocations.
+//! * [`BtfFile`]: any file, with its [`Layer`]s.
+//! * [`Elf`]: ELF files of 32 and 64 bits and either byte order, with `.BTF`,
+//!   `.BTF.ext`, `.BTF.base`, `.BTF_ids`, sections (also compressed), symbols
+//!   and relocations. Sections are read on demand: of a kernel of 500 MB with
+//!   debug information, only `.BTF` and a few tables.
 //! * [`BpfObject`]: programs, maps, global variables.
-//! * [`DatasecFixups`]: what the compiler leaves open in DATASECs and a loader fills in.
-//! * [`Compression`]: decoding of gzip, xz, lzma, zstd, bzip2 and lz4, by
-//!   content, and within [`Limits`].
+//! * [`DatasecFixups`]: DATASEC sizes and offsets that the compiler leaves to
+//!   the loader.
+//! * [`Compression`]: decoding of gzip, xz, lzma, zstd, bzip2 and lz4, detected
+//!   by content, within [`Limits`].
 //!
 //! # Errors
 //!
-//! One [`Error`] for all of it. What opens a path wraps it in [`Error::File`], so that
-//! the message names the file; [`Error::without_file`] is what is inside.
+//! There is one [`Error`] type. Functions that take a path wrap it in
+//! [`Error::File`], so that the message names the file; [`Error::without_file`]
+//! is the inner error.
 //!
 //! ```
 //! use btf_elf::{BtfFile, Error};
@@ -99,13 +101,14 @@
 //! # Damaged files
 //!
 //! No file panics, hangs, or takes more memory than a small multiple of its
-//! size and of what it may decode to. What cannot be had is an error that says
-//! what is wrong, and where; an object with one bad section gives all others.
+//! size and of its decoded size. Errors give the reason and the position. One
+//! bad section does not make the others unavailable.
 //!
 //! # Features
 //!
-//! `gzip`, `xz` (with lzma), `zstd`, `lz4` (all on by default) and `bzip2`: what
-//! can be decoded. Without one, a file that needs it is an error that says so.
+//! `gzip`, `xz` (with lzma), `zstd`, `lz4` (all on by default) and `bzip2`: one
+//! feature per compression format. A file that needs a disabled one is an error
+//! that names it.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

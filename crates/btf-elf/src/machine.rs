@@ -7,11 +7,11 @@ use object::elf;
 
 use crate::Error;
 
-/// An architecture, as the header of an ELF file has it: `e_machine`, the class
-/// (32 or 64 bits) and the byte order. All three are needed: `ppc64` and
-/// `ppc64le` share one `e_machine`, and so do `riscv32` and `riscv64`.
+/// Architecture, as in the header of an ELF file: `e_machine`, the class (32 or
+/// 64 bits) and the byte order. All three are needed: `ppc64` and `ppc64le`
+/// share one `e_machine`, and so do `riscv32` and `riscv64`.
 ///
-/// [`FromStr`] takes every name that is in use; [`Display`](fmt::Display) and
+/// [`FromStr`] accepts every name in use; [`Display`](fmt::Display) and
 /// [`name`](Self::name) give that of `uname -m`.
 ///
 /// ```
@@ -31,8 +31,8 @@ pub struct Machine {
     byte_order: ByteOrder,
 }
 
-/// The constants, each with its names: that of `uname -m` first. (On ARM, x86
-/// of 32 bits and MIPS, uname tells more than the file: several names are one
+/// The constants with their names: that of `uname -m` first. (For ARM, 32-bit
+/// x86 and MIPS, uname is more specific than the file: several names are one
 /// machine, or one name several.)
 macro_rules! machines {
     ($($(#[$doc:meta])* $constant:ident = $e_machine:ident, $bits:literal, $order:ident, $names:expr;)*) => {
@@ -48,42 +48,42 @@ macro_rules! machines {
 }
 
 machines! {
-    /// x86 of 64 bits.
+    /// 64-bit x86.
     X86_64 = EM_X86_64, 64, Little, ["x86_64", "amd64", "x64"];
-    /// ARM of 64 bits, little-endian; `arm64` in the kernel's sources and in
+    /// 64-bit ARM, little-endian; `arm64` in the kernel's sources and in
     /// btfhub's archives.
     AARCH64 = EM_AARCH64, 64, Little, ["aarch64", "arm64"];
-    /// ARM of 64 bits, big-endian.
+    /// 64-bit ARM, big-endian.
     AARCH64_BE = EM_AARCH64, 64, Big, ["aarch64_be", "arm64_be"];
-    /// IBM Z of 64 bits.
+    /// 64-bit IBM Z.
     S390X = EM_S390, 64, Big, ["s390x"];
-    /// POWER of 64 bits, little-endian.
+    /// 64-bit POWER, little-endian.
     PPC64LE = EM_PPC64, 64, Little, ["ppc64le", "ppc64el", "powerpc64le"];
-    /// POWER of 64 bits, big-endian.
+    /// 64-bit POWER, big-endian.
     PPC64 = EM_PPC64, 64, Big, ["ppc64", "powerpc64"];
-    /// RISC-V of 64 bits.
+    /// 64-bit RISC-V.
     RISCV64 = EM_RISCV, 64, Little, ["riscv64"];
-    /// RISC-V of 32 bits.
+    /// 32-bit RISC-V.
     RISCV32 = EM_RISCV, 32, Little, ["riscv32"];
-    /// LoongArch of 64 bits.
+    /// 64-bit LoongArch.
     LOONGARCH64 = EM_LOONGARCH, 64, Little, ["loongarch64", "loong64"];
-    /// x86 of 32 bits.
+    /// 32-bit x86.
     I386 = EM_386, 32, Little, ["i686", "i386", "i586", "i486", "x86"];
-    /// ARM of 32 bits, little-endian.
+    /// 32-bit ARM, little-endian.
     ARM = EM_ARM, 32, Little, ["armv7l", "armv6l", "armv8l", "armv5tel", "armhf", "armel", "arm"];
-    /// ARM of 32 bits, big-endian.
+    /// 32-bit ARM, big-endian.
     ARM_BE = EM_ARM, 32, Big, ["armv7b", "armv8b", "armeb"];
-    /// PowerPC of 32 bits.
+    /// 32-bit PowerPC.
     PPC = EM_PPC, 32, Big, ["ppc", "powerpc"];
-    /// MIPS of 64 bits, big-endian.
+    /// 64-bit MIPS, big-endian.
     MIPS64 = EM_MIPS, 64, Big, ["mips64"];
-    /// MIPS of 64 bits, little-endian. (uname says `mips64` here too.)
+    /// 64-bit MIPS, little-endian. (uname prints `mips64` here too.)
     MIPS64EL = EM_MIPS, 64, Little, ["mips64el"];
-    /// MIPS of 32 bits, big-endian.
+    /// 32-bit MIPS, big-endian.
     MIPS = EM_MIPS, 32, Big, ["mips"];
-    /// MIPS of 32 bits, little-endian. (uname says `mips` here too.)
+    /// 32-bit MIPS, little-endian. (uname prints `mips` here too.)
     MIPSEL = EM_MIPS, 32, Little, ["mipsel"];
-    /// SPARC of 64 bits.
+    /// 64-bit SPARC.
     SPARC64 = EM_SPARCV9, 64, Big, ["sparc64"];
     /// BPF objects for a little-endian kernel.
     BPF = EM_BPF, 64, Little, ["bpf", "bpfel"];
@@ -92,19 +92,19 @@ machines! {
 }
 
 impl Machine {
-    /// The machine of an ELF header's `e_machine`, class and byte order.
+    /// Makes a machine of an ELF header's `e_machine`, class and byte order.
     #[must_use]
     pub const fn new(e_machine: u16, is_64: bool, byte_order: ByteOrder) -> Self {
         Self { e_machine, is_64, byte_order }
     }
 
-    /// The number in the ELF header, `EM_*`.
+    /// Number in the ELF header, `EM_*`.
     #[must_use]
     pub const fn e_machine(self) -> u16 {
         self.e_machine
     }
 
-    /// Whether addresses have 64 bits; else 32.
+    /// Returns `true` if addresses have 64 bits, `false` if 32.
     #[must_use]
     pub const fn is_64(self) -> bool {
         self.is_64
@@ -122,22 +122,22 @@ impl Machine {
         if self.is_64 { 8 } else { 4 }
     }
 
-    /// Whether this is BPF, of either byte order.
+    /// Returns `true` for BPF of either byte order.
     #[must_use]
     pub const fn is_bpf(self) -> bool {
         self.e_machine == elf::EM_BPF.0
     }
 
-    /// The name that `uname -m` has for it; `None` for a machine that is not
-    /// among the constants.
+    /// Name by `uname -m`; `None` for a machine that is not among the
+    /// constants.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         self.names().first().copied()
     }
 
-    /// All names in use: that of `uname -m` first, then those of
-    /// distributions, of compilers and of btfhub's archives. Empty for a
-    /// machine that is not among the constants.
+    /// All names in use: that of `uname -m` first, then those of distributions,
+    /// compilers and btfhub's archives. Empty for a machine that is not among
+    /// the constants.
     #[must_use]
     pub fn names(self) -> &'static [&'static str] {
         NAMES.iter().find(|(machine, _)| *machine == self).map_or(&[], |(_, names)| names)

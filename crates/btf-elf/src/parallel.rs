@@ -1,4 +1,4 @@
-//! Work on all cores, whose results come in order.
+//! Parallel work on all cores, with results in order.
 
 use std::{
     collections::BTreeMap,
@@ -9,8 +9,8 @@ use std::{
     thread,
 };
 
-/// Calls `work` for each item, on all cores, and returns the results in the order
-/// of the items. A panic of `work` goes on in the caller.
+/// Calls `work` for each item, on all cores, and returns the results in the
+/// order of the items. A panic of `work` continues in the caller.
 pub fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let mut results = Vec::with_capacity(items.len());
     let Ok(()) = in_order(items, work, |_, result| {
@@ -20,14 +20,14 @@ pub fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync
     results
 }
 
-/// Calls `work` for each item, on all cores, and `take` with each result, in the
-/// order of the items; stops at the first error.
+/// Calls `work` for each item, on all cores, and `take` with each result, in
+/// the order of the items. Stops at the first error.
 ///
-/// No more than a few results for each core are ever held.
+/// At most a few results for each core are held.
 ///
 /// # Errors
 ///
-/// The first of `take`.
+/// The first error of `take`.
 pub fn in_order<T: Sync, R: Send, E>(
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
@@ -56,7 +56,7 @@ pub fn in_order<T: Sync, R: Send, E>(
                 if let Some(made) = waiting.remove(&number) {
                     break made;
                 }
-                // Nobody sends any more if somebody has panicked.
+                // The channel is closed if a worker has panicked.
                 let Ok((number, made)) = results.recv() else { break 'items };
                 waiting.insert(number, made);
             };
@@ -74,7 +74,7 @@ pub fn in_order<T: Sync, R: Send, E>(
     })
 }
 
-/// The numbers of the items that are to be done.
+/// Queue of the indices of the items.
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
@@ -82,7 +82,7 @@ struct Queue {
 
 struct State {
     next: usize,
-    /// Those below this number may be done: the others wait for results to be
+    /// Indices below this one may be taken. The others wait until results are
     /// taken.
     allowed: usize,
     end: usize,
@@ -93,7 +93,7 @@ impl Queue {
         Self { state: Mutex::new(State { next: 0, allowed, end }), changed: Condvar::new() }
     }
 
-    /// The next number; `None` at the end.
+    /// Returns the next index; `None` at the end.
     fn next(&self) -> Option<usize> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = |state: &mut State| state.next < state.end && state.next >= state.allowed;
@@ -103,7 +103,7 @@ impl Queue {
         (number < state.end).then_some(number)
     }
 
-    /// A result was taken: one more may be made.
+    /// Allows one more item, after a result was taken.
     fn taken(&self) {
         self.change(|state| state.allowed += 1);
     }
@@ -114,7 +114,7 @@ impl Queue {
     }
 }
 
-/// Ends the queue when it is dropped, in a panic too.
+/// Ends the queue when it is dropped, also in a panic.
 struct Stop<'a>(&'a Queue);
 
 impl Drop for Stop<'_> {

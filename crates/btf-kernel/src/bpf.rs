@@ -1,4 +1,4 @@
-//! Descriptions of BTF, programs and maps in the kernel: plain data.
+//! Descriptions of BTF, programs and maps in the kernel, as plain data.
 
 use std::fmt;
 
@@ -30,8 +30,8 @@ impl fmt::Display for BpfObjectKind {
 pub struct LoadedInfo {
     /// Id of the BTF.
     pub id: u32,
-    /// Name of the kernel's BTF, which is `vmlinux`, or of a module's; BTF that
-    /// programs loaded has none.
+    /// Name of the kernel's BTF (`vmlinux`), or of the module; empty for loaded
+    /// BTF.
     pub name: String,
     /// Size of the BTF in **bytes**.
     pub size: u32,
@@ -39,7 +39,7 @@ pub struct LoadedInfo {
     pub is_kernel: bool,
 }
 
-/// BPF program or map in the kernel, with the ids of the BTF that it refers to.
+/// BPF program or map in the kernel, with the ids of its BTF.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BtfUser {
@@ -47,11 +47,11 @@ pub struct BtfUser {
     pub kind: BpfObjectKind,
     /// Id of the program or map.
     pub id: u32,
-    /// Name of the program or map, cut off after 15 bytes; often empty.
+    /// Name of the program or map, truncated to 15 bytes; often empty.
     pub name: String,
-    /// Id of the BTF that it was loaded with.
+    /// Id of the BTF with which it was loaded.
     pub btf_id: Option<u32>,
-    /// Id of the kernel's or module's BTF that has what a program is attached
-    /// to, or the struct_ops that a map is.
+    /// Id of the kernel's or module's BTF that contains the attach target of a
+    /// program, or the struct_ops of a map.
     pub attach_btf_id: Option<u32>,
 }

@@ -1,4 +1,4 @@
-//! Which system it is: distribution, machine, kernel release.
+//! Systems: distribution, machine, kernel release.
 
 use std::{collections::BTreeSet, io::Read};
 
@@ -10,14 +10,14 @@ use crate::{Error, OsRelease, Root, sys};
 /// Maximum size of a file in `/proc` that holds one line, in bytes.
 const LINE: u64 = 4096;
 
-/// Maximum length of a kernel release in bytes: it is part of file names. (The
-/// kernel itself has 64.)
+/// Maximum length of a kernel release in bytes, as it is part of file names.
+/// (The kernel allows 64.)
 const RELEASE: usize = 255;
 
-/// A system, as far as it matters for which BTF belongs to it.
+/// Properties of a system that determine its BTF.
 ///
-/// Plain data, so all fields are public and more will not come: anyone can make
-/// one, also for a system that is not at hand.
+/// All fields are public, and no more will be added: construct it for any
+/// system, present or not.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -33,11 +33,12 @@ const RELEASE: usize = 255;
 pub struct Host {
     /// Distribution: `ID` of os-release, empty if it has none.
     pub distribution: String,
-    /// Distributions that it is derived from: `ID_LIKE`, the nearest first.
+    /// Distributions that it is derived from: `ID_LIKE`, nearest first.
     pub like: Vec<String>,
-    /// Version of the distribution: `VERSION_ID`; rolling ones have none.
+    /// Version of the distribution: `VERSION_ID`. Rolling distributions have
+    /// none.
     pub version: Option<String>,
-    /// Name of the version: `VERSION_CODENAME`.
+    /// Code name of the version: `VERSION_CODENAME`.
     pub codename: Option<String>,
     /// Machine as in `uname -m`: `x86_64`, `aarch64`.
     pub machine: String,
@@ -46,9 +47,9 @@ pub struct Host {
 }
 
 impl Host {
-    /// The system that this runs on. (In a container: the distribution is the
-    /// container's, the kernel the host's. With the host's files mounted
-    /// somewhere, [`Host::of`] sees the host.)
+    /// Detects the system on which this runs. (In a container: the distribution
+    /// of the container, and the kernel of the host. To detect the host, mount
+    /// its files and use [`Host::of`].)
     ///
     /// # Errors
     ///
@@ -57,17 +58,17 @@ impl Host {
         Self::of(&Root::system())
     }
 
-    /// The system whose files are in a folder.
+    /// Detects the system whose files are in a folder.
     ///
     /// # Errors
     ///
-    /// [`Error::NoRelease`], [`Error::NoMachine`] if the system does not say;
-    /// then [`Host::options`] takes them.
+    /// [`Error::NoRelease`], [`Error::NoMachine`] if the system does not have
+    /// them: pass them with [`Host::options`].
     pub fn of(root: &Root) -> Result<Self, Error> {
         Self::options().of(root)
     }
 
-    /// A system of which release or machine are given, and the rest is detected.
+    /// Returns options to set the release or machine; the rest is detected.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -86,7 +87,8 @@ impl Host {
     }
 }
 
-/// Facts on a system that are given, and not looked for; see [`Host::options`].
+/// Properties of a system that are set instead of detected: see
+/// [`Host::options`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct HostOptions {
     release: Option<String>,
@@ -94,21 +96,21 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
-    /// Takes this kernel release, and does not look for it.
+    /// Sets the kernel release.
     #[must_use]
     pub fn release(mut self, release: impl Into<String>) -> Self {
         self.release = Some(release.into());
         self
     }
 
-    /// Takes this machine, and does not look for it.
+    /// Sets the machine.
     #[must_use]
     pub fn machine(mut self, machine: impl Into<String>) -> Self {
         self.machine = Some(machine.into());
         self
     }
 
-    /// The system that this runs on.
+    /// Detects the rest of the system on which this runs.
     ///
     /// # Errors
     ///
@@ -117,12 +119,12 @@ impl HostOptions {
         self.of(&Root::system())
     }
 
-    /// The system whose files are in a folder.
+    /// Detects the rest of the system whose files are in a folder.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidRelease`]; [`Error::NoRelease`], [`Error::NoMachine`] if
-    /// one is neither given nor found.
+    /// one is neither set nor found.
     pub fn of(self, root: &Root) -> Result<Host, Error> {
         let os = OsRelease::of(root);
         let release = match self.release {
@@ -141,7 +143,7 @@ impl HostOptions {
     }
 }
 
-/// A kernel release, if it can be one: it is part of file names.
+/// Checks a kernel release, which becomes part of file names.
 pub(crate) fn valid(release: String) -> Result<String, Error> {
     match release.as_str() {
         "" | "." | ".." => Err(Error::InvalidRelease { release }),
@@ -150,8 +152,8 @@ pub(crate) fn valid(release: String) -> Result<String, Error> {
     }
 }
 
-/// The kernel release of a system: that of its `/proc`; else, if this runs on it,
-/// what the kernel says; else that of the one kernel that it has.
+/// Returns the kernel release of a system: from its `/proc`, else from uname if
+/// this is the running system, else that of its only kernel.
 pub(crate) fn release(root: &Root) -> Result<String, Error> {
     if let Some(release) = line(root, "/proc/sys/kernel/osrelease") {
         return valid(release);
@@ -169,8 +171,8 @@ pub(crate) fn release(root: &Root) -> Result<String, Error> {
     }
 }
 
-/// Releases of the kernels that a system has: of those in `boot`, and of those
-/// that have modules.
+/// Returns the releases of the kernels of a system, in `boot` and
+/// `lib/modules`.
 fn installed(root: &Root) -> BTreeSet<String> {
     let list = |folder: &str| root.list(folder).unwrap_or_default().into_iter();
     let modules = ["/lib/modules", "/usr/lib/modules"].into_iter().flat_map(list);
@@ -181,13 +183,13 @@ fn installed(root: &Root) -> BTreeSet<String> {
         let release = [".gz", ".xz", ".zst"].into_iter().find_map(|end| release.strip_suffix(end)).unwrap_or(release);
         ["vmlinux", "vmlinuz", "Image", "image", "kernel"].contains(&kind).then(|| release.to_owned())
     });
-    // Fedora's `0-rescue-...` is no release, nor is Arch's `linux`.
+    // Fedora's `0-rescue-...` and Arch's `linux` are not releases.
     let is_release = |name: &String| name.starts_with(|c: char| c.is_ascii_digit()) && name.contains('.');
     modules.chain(images).filter(is_release).filter_map(|release| valid(release).ok()).collect()
 }
 
-/// The machine of a system: that of its `/proc` (since Linux 6.1), else, if it
-/// runs the same kernel, that of this one, else that of its programs.
+/// Returns the machine of a system: from its `/proc` (since Linux 6.1), else
+/// from uname if it has the running kernel, else that of its programs.
 fn machine(root: &Root, release: &str) -> Result<String, Error> {
     let of_proc = line(root, "/proc/sys/kernel/arch");
     // The same kernel runs on the same machine.
@@ -198,10 +200,10 @@ fn machine(root: &Root, release: &str) -> Result<String, Error> {
         .ok_or_else(|| Error::NoMachine { root: root.folder().into() })
 }
 
-/// The machine that a system's shell is built for.
+/// Returns the machine of a system's shell.
 fn machine_of_programs(root: &Root) -> Option<String> {
     ["/bin/sh", "/usr/bin/env"].into_iter().find_map(|path| {
-        // The magic number, the class, the byte order; at 18, `e_machine`.
+        // Magic number, class, byte order; `e_machine` at offset 18.
         let mut header = [0; 20];
         root.open_regular(path).ok()?.read_exact(&mut header).ok()?;
         let [0x7f, b'E', b'L', b'F', class @ 1..=2, data @ 1..=2, .., low, high] = header else { return None };
@@ -213,7 +215,7 @@ fn machine_of_programs(root: &Root) -> Option<String> {
     })
 }
 
-/// Returns whether the kernel of this release is the one that runs.
+/// Returns `true` if the kernel of this release is running.
 pub(crate) fn is_running(release: &str) -> bool {
     sys::running_release().is_some_and(|running| running == release)
 }

@@ -1,4 +1,4 @@
-//! A kernel: its BTF, wherever that is.
+//! Kernels, and where their BTF is.
 
 use std::{
     collections::HashMap,
@@ -13,11 +13,11 @@ use btf_types::{Btf, Bytes};
 
 use crate::{Attempt, Error, LoadedBtf, Root, host, module_index::ModuleIndex, sys};
 
-/// Folder in which a kernel shows its BTF.
+/// Folder of sysfs that contains the BTF.
 pub(crate) const SYSFS: &str = "/sys/kernel/btf";
 
-/// Paths of the kernel itself, also with its debug information, and of images
-/// that boot loaders load; `{}` is the release.
+/// Paths of the kernel, also with debug information, and of bootable images;
+/// `{}` is the release.
 ///
 /// Source: `btf__load_vmlinux_btf` in `tools/lib/bpf/btf.c`, for the first seven.
 const PLACES: [&str; 19] = [
@@ -42,12 +42,11 @@ const PLACES: [&str; 19] = [
     "/boot/kernel-{}",
 ];
 
-/// A kernel and its modules, as a source of BTF.
+/// Kernel and its modules, as a source of BTF.
 ///
-/// Of the system that this runs on ([`Kernel::running`]) or of one whose files
-/// are elsewhere ([`Kernel::of`]). Nothing is looked at before it is asked for;
-/// what was opened is kept, so that another [`Kernel`] has to be made to see
-/// that modules came and went.
+/// It is the running kernel ([`Kernel::running`]), or one whose files are
+/// elsewhere ([`Kernel::of`]). Everything is opened on first use and kept: to
+/// see newly loaded modules, make another [`Kernel`].
 ///
 /// ```
 /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -88,16 +87,16 @@ pub struct Kernel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
-    /// File in `/sys/kernel/btf`, which was mapped.
+    /// File in `/sys/kernel/btf` that was mapped.
     Mapped(PathBuf),
-    /// The file was read, as it could not be mapped.
+    /// File that was read, as it cannot be mapped.
     Read(PathBuf),
-    /// It was taken out of a file on disk: the kernel itself, or an image of it.
+    /// Kernel or kernel image on disk that contains the BTF.
     File(PathBuf),
 }
 
 impl Source {
-    /// The file.
+    /// Path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -107,17 +106,17 @@ impl Source {
 }
 
 impl Kernel {
-    /// The running kernel.
+    /// Returns the running kernel.
     #[must_use]
     pub fn running() -> Self {
         Self::of(Root::system())
     }
 
-    /// The kernel of the system whose files are in a folder.
+    /// Returns the kernel of the system whose files are in a folder.
     ///
-    /// `<root>/sys` is trusted only if `<root>/proc` reports the release of the
-    /// kernel that runs: in a container, both are those of the host. Of any other
-    /// system, only files on disk are looked at.
+    /// `<root>/sys` is trusted only if `<root>/proc` reports the running
+    /// release: in a container, both are those of the host. For any other
+    /// system, only files on disk are used.
     #[must_use]
     pub fn of(root: impl Into<Root>) -> Self {
         Self {
@@ -129,8 +128,8 @@ impl Kernel {
         }
     }
 
-    /// A kernel of that system with this release, which need not be the one that
-    /// it runs.
+    /// Sets the release of the kernel, which need not be the running one of the
+    /// system.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -148,13 +147,13 @@ impl Kernel {
         Self { given_release: Some(release.into()), ..Self::of(self.root) }
     }
 
-    /// The system.
+    /// Returns the system.
     #[must_use]
     pub fn root(&self) -> &Root {
         &self.root
     }
 
-    /// Kernel release as in `uname -r`: the one that was given, else that of the
+    /// Kernel release as in `uname -r`: the one that was set, else that of the
     /// system's `/proc`, else that of the only kernel in its `lib/modules` and
     /// `boot`.
     ///
@@ -173,27 +172,27 @@ impl Kernel {
         Ok(self.release.get_or_init(|| release))
     }
 
-    /// Returns whether this is the kernel that runs.
+    /// Returns `true` if this is the running kernel.
     #[must_use]
     pub fn is_running(&self) -> bool {
         let is_given = self.given_release.is_some() || !self.root.is_system();
         !is_given || self.release().is_ok_and(host::is_running)
     }
 
-    /// The kernel's own BTF: opened when first asked for, and kept.
+    /// Returns the kernel's own BTF, which is opened on first use and kept.
     ///
-    /// It is looked for in sysfs, then in a kernel or a kernel image on disk. A
-    /// place that cannot be read, or has no sound BTF, is passed over.
+    /// It is searched in sysfs, then in kernels and kernel images on disk.
+    /// Places that cannot be read, or have no valid BTF, are skipped.
     ///
     /// # Errors
     ///
-    /// [`Error::NoKernelBtf`] with all places and the reason why each failed;
-    /// those of [`Kernel::release`].
+    /// [`Error::NoKernelBtf`] with all places and the reasons; those of
+    /// [`Kernel::release`].
     pub fn btf(&self) -> Result<Btf, Error> {
         self.vmlinux().map(|(btf, _)| btf.clone())
     }
 
-    /// Source of the kernel's own BTF, and whether it is mapped.
+    /// Returns the source of the kernel's own BTF.
     ///
     /// # Errors
     ///
@@ -202,8 +201,8 @@ impl Kernel {
         self.vmlinux().map(|(_, source)| source)
     }
 
-    /// Reads back BTF of the running kernel, on its base: that of a module is
-    /// split from [`Kernel::btf`], all other has none.
+    /// Reads back BTF of the running kernel. The base of a module's BTF is
+    /// [`Kernel::btf`]; all other BTF has none.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -231,7 +230,7 @@ impl Kernel {
             return Ok(vmlinux);
         }
         let vmlinux = self.find_vmlinux()?;
-        // Another thread may have been faster; then its is kept.
+        // If another thread was faster, its result is kept.
         Ok(self.vmlinux.get_or_init(|| vmlinux))
     }
 
@@ -244,7 +243,7 @@ impl Kernel {
             }
         }
         let release = self.release()?;
-        // A file that is no good is no better under another path.
+        // A file that failed is not tried again under another path.
         let mut failed = HashMap::new();
         for place in PLACES {
             let inside = place.replace("{}", release);
@@ -266,7 +265,7 @@ impl Kernel {
         Err(Error::NoKernelBtf { release: release.into(), tried })
     }
 
-    /// A file of sysfs; on the kernel's BTF if it is a module's.
+    /// Opens a file of sysfs. A module's BTF has the kernel's as its base.
     pub(crate) fn in_sysfs(&self, name: &str, base: Option<&Btf>) -> Result<(Btf, Source), Attempt> {
         let inside = format!("{SYSFS}/{name}");
         let path = self.root.outside(&inside);
@@ -283,7 +282,7 @@ impl Kernel {
         open().map_err(|error| Attempt::new(path.clone(), error))
     }
 
-    /// The BTF in the file of a module, on the kernel's BTF.
+    /// Opens the BTF in the file of a module, with the kernel's as its base.
     pub(crate) fn module_on_disk(&self, inside: &Path, base: &Btf) -> Result<Btf, Error> {
         let path = self.root.outside(inside);
         let file = self.open(inside)?;
@@ -298,7 +297,7 @@ impl Kernel {
         self.modules.keep_file(identity, &path, len, result)
     }
 
-    /// Modules as far as they were looked up.
+    /// Returns the index of the modules that were looked up.
     pub(crate) fn module_index(&self) -> &ModuleIndex {
         &self.modules
     }
@@ -309,8 +308,8 @@ impl Kernel {
     }
 }
 
-/// The BTF in a file on disk: of a kernel, an image of one, or on its BTF of a
-/// module.
+/// Opens the BTF in a file on disk: of a kernel, of a kernel image, or of a
+/// module with its base.
 fn parse(file: File, path: &Path, base: Option<&Btf>) -> Result<Btf, Error> {
     let parse = || {
         let file = BtfFile::options().open_file(file)?;
@@ -322,7 +321,7 @@ fn parse(file: File, path: &Path, base: Option<&Btf>) -> Result<Btf, Error> {
     parse().map_err(|error| Error::File { path: path.into(), error })
 }
 
-/// The bytes of a file of sysfs, and whether it was mapped.
+/// Returns the bytes of a file of sysfs, and `true` if it was mapped.
 fn contents(file: File) -> io::Result<(Bytes, bool)> {
     if let Some(mapping) = sys::map_vmlinux(&file) {
         return Ok((mapping, true));

@@ -1,5 +1,4 @@
-//! BTF of a kernel: of the one that runs, or of a system that is mounted
-//! somewhere.
+//! Finds the BTF of a kernel: of the running one, or of a mounted system.
 //!
 //! ```
 //! # fn main() -> Result<(), btf_kernel::Error> {
@@ -16,15 +15,15 @@
 //!
 //! # When to use it
 //!
-//! When the BTF of a kernel is wanted, and where it is has to be found out: on the
-//! machine itself, from a container, or in an image that is mounted. For kernels that
-//! were built without BTF there is `btf-archive`; for a file that is at hand,
-//! `btf-elf`. Questions about types are asked of the [`types::Btf`] that comes back.
+//! When you need the BTF of a kernel, and its location has to be found: on the
+//! machine itself, from a container, or in a mounted image. For kernels that
+//! were built without BTF, use `btf-archive`; to read a given file, `btf-elf`.
+//! The resulting [`types::Btf`] answers queries about types.
 //!
 //! # Journeys
 //!
-//! The system in another folder (a container's host, an image): which it is, its
-//! kernel's BTF and where that was found.
+//! A system in another folder (a container's host, an image): its properties,
+//! and the BTF of its kernel with the source.
 //!
 //! ```
 //! # fn main() -> Result<(), btf_kernel::Error> {
@@ -39,8 +38,8 @@
 //! # }
 //! ```
 //!
-//! The module that has a function, which is what a program's attach target is named by,
-//! and the kernel with all of its modules, asked as one:
+//! The module that defines a function, which the attach target of a program
+//! needs; and the kernel with all of its modules, queried together:
 //!
 //! ```
 //! # fn main() -> Result<(), btf_kernel::Error> {
@@ -59,9 +58,9 @@
 //!
 //! # Errors
 //!
-//! [`Error::NoKernelBtf`] and [`Error::NoModuleBtf`] list every place that was tried,
-//! and why it failed; a place that is just missing is told from one that is damaged or
-//! cannot be read ([`Attempt::is_missing`]).
+//! [`Error::NoKernelBtf`] and [`Error::NoModuleBtf`] list every place that was
+//! tried, with the reason why it failed. [`Attempt::is_missing`] distinguishes
+//! a missing file from one that is damaged or cannot be read.
 //!
 //! ```
 //! let kernel = btf_kernel::Kernel::of("doc/root").with_release("5.4.0");
@@ -69,45 +68,45 @@
 //! assert!(message.contains("5.4.0"));
 //! ```
 //!
-//! # What is here
+//! # Overview
 //!
-//! * [`Kernel`]: the kernel's BTF, in sysfs, or in a kernel or an image of it on
-//!   disk; that of its modules, loaded or on disk; all of them as one
-//!   ([`Kernel::open_all_modules`]), or just the one that defines a function
-//!   ([`Kernel::find_module_of`]).
-//! * [`Root`]: the tree of files that is looked at. A container that looks at its
-//!   host gives the folder where the host's files are mounted.
+//! * [`Kernel`]: the kernel's BTF, in sysfs or on disk; that of its modules,
+//!   loaded or on disk; all of them together ([`Kernel::open_all_modules`]), or
+//!   the one that defines a function ([`Kernel::find_module_of`]).
+//! * [`Root`]: the file tree of a system. A container passes the folder where
+//!   the host's files are mounted.
 //! * [`Host`], [`OsRelease`]: distribution, machine and kernel release of a
 //!   system.
-//! * [`LoadedBtf`]: loads BTF into the kernel; BTF in the kernel by its id, or by
-//!   that of a program or map ([`BtfUser`]).
-//! * [`is_supported`], [`supported_features`]: probe the kernel for a [`Feature`]
-//!   of BTF, or for all.
-//! * [`Token`]: lends a container the right to load.
+//! * [`LoadedBtf`]: loads BTF into the kernel, and finds BTF in the kernel by
+//!   its id, or by that of a program or map ([`BtfUser`]).
+//! * [`is_supported`], [`supported_features`]: probe the kernel for one or all
+//!   [`Feature`]s of BTF.
+//! * [`Token`]: BPF tokens, which delegate the privilege to load to a
+//!   container.
 //!
-//! The kernel shows its BTF, and that of each loaded module, as files in
-//! `/sys/kernel/btf`. Where the kernel can map such a file (vmlinux, since
-//! Linux 6.16), nothing is copied; [`Kernel::source`] says whether it was mapped.
+//! The kernel exposes its BTF, and that of each loaded module, as files in
+//! `/sys/kernel/btf`. A file that the kernel can map (vmlinux, since Linux
+//! 6.16) is not copied; [`Kernel::source`] shows whether it was mapped.
 //!
-//! # Rights
+//! # Privileges
 //!
-//! Reading files needs no privileges. Loading BTF and probing for features needs
-//! CAP_BPF or a [`Token`], looking up BTF, programs and maps by id CAP_SYS_ADMIN.
-//! Without, there is [`Error::Permission`], which is never taken for a kernel
-//! that lacks a feature.
+//! Reading files needs no privileges. Loading BTF and probing for features
+//! needs CAP_BPF or a [`Token`]; looking up BTF, programs and maps by id needs
+//! CAP_SYS_ADMIN. A lack of privileges is [`Error::Permission`], and never
+//! mistaken for a kernel without a feature.
 //!
 //! # Other systems
 //!
-//! On systems other than Linux, [`Kernel`] and [`Host`] read the tree of a Linux
-//! system, for build scripts; all that asks a running kernel fails there with
-//! [`Error::NotLinux`], and tokens are missing.
+//! On systems other than Linux, [`Kernel`] and [`Host`] read the file tree of a
+//! Linux system, for build scripts. Everything that needs a running kernel
+//! fails with [`Error::NotLinux`], and tokens are missing.
 //!
 //! # Hostile trees
 //!
-//! A tree of files may be anybody's. Paths are resolved inside of it; only
-//! regular files are read; a file is opened once, however many links lead to it;
-//! lists of modules and the BTF of all modules together are bounded; and messages
-//! have no control characters of it.
+//! A file tree may be hostile. Paths are resolved inside it; only regular files
+//! are read; a file is opened once, however many links lead to it; lists of
+//! modules, and the BTF of all modules together, are bounded; and messages
+//! contain no control characters.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
@@ -131,8 +130,8 @@ mod os_release;
 mod portable;
 mod root;
 
-// The one place that knows systems: on all but Linux a kernel's BTF is read from
-// files, and that is all. (`--cfg btf_portable` compiles that on Linux.)
+// Only this module depends on the system: on others than Linux, a kernel's BTF
+// is only read from files. (`--cfg btf_portable` compiles that on Linux.)
 #[cfg(all(target_os = "linux", not(btf_portable)))]
 use linux as sys;
 #[cfg(not(all(target_os = "linux", not(btf_portable))))]

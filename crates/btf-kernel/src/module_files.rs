@@ -1,5 +1,5 @@
-//! Files of a kernel's modules: those that `modules.dep` lists, and those that
-//! are there.
+//! Module files of a kernel: those listed in `modules.dep`, and those found on
+//! disk.
 
 use std::{
     collections::{BTreeMap, btree_map},
@@ -9,14 +9,14 @@ use std::{
 
 use crate::{Error, Root, sys};
 
-/// Maximum depth of a tree of modules.
+/// Maximum depth of a module tree.
 const DEPTH: usize = 16;
 
-/// Maximum number of entries of a tree of modules. (Distributions have 10,000.)
+/// Maximum number of entries of a module tree. (Distributions have 10,000.)
 const ENTRIES: usize = 1 << 20;
 
-/// Maximum number of files that are kept, of all modules and of one. (A module
-/// has one, and one more for each that replaces it.)
+/// Maximum number of files in all, and of one module. (A module has one, and
+/// another one for each replacement.)
 const FILES: usize = 1 << 17;
 const FILES_OF_ONE: usize = 16;
 
@@ -24,11 +24,11 @@ const FILES_OF_ONE: usize = 16;
 const NAME: usize = 255;
 const PATH: usize = 4096;
 
-/// Files of a kernel's modules, by the name of the module.
+/// Module files of a kernel, by name of the module.
 ///
-/// Of each module the file that takes precedence comes first: those in `updates`,
-/// `extra` and `weak-updates` do so before the kernel's own, as for depmod. Paths
-/// are inside the kernel's [`Root`].
+/// The files of a module are sorted by precedence: those in `updates`, `extra`
+/// and `weak-updates` precede the kernel's own, as for depmod. Paths are inside
+/// the kernel's [`Root`].
 ///
 /// ```
 /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -49,19 +49,19 @@ pub struct ModuleFiles {
 }
 
 impl ModuleFiles {
-    /// The files of a module; in the name, `-` and `_` are the same. Empty if
+    /// Returns the files of a module. In names, `-` and `_` are equal. Empty if
     /// there are none.
     #[must_use]
     pub fn get(&self, name: &str) -> &[PathBuf] {
         self.files.get(name.replace('-', "_").as_str()).map_or(&[], Vec::as_slice)
     }
 
-    /// Names of the modules, in order, with `_` for `-`.
+    /// Iterates over the names of the modules, sorted, with `_` for `-`.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
 
-    /// The modules in the order of their names, and the files of each.
+    /// Iterates over the modules, sorted by name, each with its files.
     pub fn iter(&self) -> ModuleFilesIter<'_> {
         ModuleFilesIter(self.files.iter())
     }
@@ -72,27 +72,27 @@ impl ModuleFiles {
         self.files.len()
     }
 
-    /// Returns whether there are none.
+    /// Returns `true` if there are no modules.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
-    /// The files that `modules.dep` of a folder lists; none if there is no such
-    /// file.
+    /// Reads the files listed in `modules.dep` of a folder; none if it does not
+    /// exist.
     pub(crate) fn listed(root: &Root, folder: &Path) -> Result<Self, Error> {
         let mut files = Self::default();
         let list = folder.join("modules.dep");
         let text = root.read(&list).unwrap_or_default();
         for path in modules_dep(&text) {
-            // An absolute path, as depmod -b writes it, is inside the root too.
+            // Absolute paths, as written by depmod -b, are inside the root too.
             files.add(folder, folder.join(path)).map_err(|limit| too_many(root, &list, limit))?;
         }
         Ok(files)
     }
 
-    /// Adds all files of modules in a folder and below it. Links to folders are
-    /// not followed: `build` leads to the source of the kernel.
+    /// Adds all module files in a folder and its subfolders. Links to folders
+    /// are not followed: `build` leads to the kernel's source.
     pub(crate) fn add_tree(&mut self, root: &Root, folder: &Path) -> Result<(), Error> {
         let mut open = vec![(folder.to_owned(), 0)];
         let mut count = 0;
@@ -113,7 +113,7 @@ impl ModuleFiles {
         Ok(())
     }
 
-    /// Adds a file, if it is a module's; the limit if there are too many.
+    /// Adds a file, if it is a module. Returns the limit if there are too many.
     fn add(&mut self, folder: &Path, path: PathBuf) -> Result<(), usize> {
         let Some(name) = name_of(&path) else { return Ok(()) };
         let files = self.files.entry(name).or_default();
@@ -142,7 +142,7 @@ impl<'a> IntoIterator for &'a ModuleFiles {
     }
 }
 
-/// Iterator over the modules of [`ModuleFiles`], and the files of each.
+/// Iterator over the modules of [`ModuleFiles`], each with its files.
 #[derive(Debug, Clone)]
 #[must_use = "iterators do nothing unless they are used"]
 pub struct ModuleFilesIter<'a>(btree_map::Iter<'a, String, Vec<PathBuf>>);
@@ -167,7 +167,7 @@ fn too_many(root: &Root, path: &Path, limit: usize) -> Error {
     Error::TooManyModules { path: root.outside(path), limit }
 }
 
-/// Which of the files of one name takes precedence: the least.
+/// Precedence among files of one module, lowest first.
 fn rank(path: &Path, folder: &Path) -> usize {
     let first = path.strip_prefix(folder).ok().and_then(|path| path.iter().next()).unwrap_or_default();
     ["updates", "extra", "weak-updates", "kernel"].iter().position(|known| first == *known).unwrap_or(4)
@@ -184,9 +184,9 @@ fn name_of(path: &Path) -> Option<String> {
     (!stem.is_empty()).then(|| stem.replace('-', "_"))
 }
 
-/// Paths of the module files that a `modules.dep` lists, in its order, relative
-/// to the folder that it is in: the part of each line before the colon. Paths
-/// that lead out of the folder, or are longer than any can be, are skipped.
+/// Iterates over the paths of the module files listed in `modules.dep`, in its
+/// order, relative to its folder: the part of each line before the colon. Paths
+/// that lead outside the folder, or are too long, are skipped.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_kernel::Error> {

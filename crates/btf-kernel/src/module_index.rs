@@ -1,5 +1,5 @@
-//! Modules of one kernel as far as they were looked up: their files, and the BTF
-//! that was opened.
+//! Index of the modules of one kernel that were looked up: their files, and the
+//! opened BTF.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,17 +14,17 @@ use crate::{Error, ModuleFiles};
 /// Device and inode of a file.
 pub(crate) type Identity = (u64, u64);
 
-/// Maximum size of the BTF of all modules together, in bytes: so many in any
-/// case, and so many more for each byte of their files. (Even compressed modules
-/// have less than four.)
+/// Maximum size of the BTF of all modules together: this many bytes, and more
+/// in proportion to their files. (Even compressed modules have less than four
+/// bytes of BTF per byte.)
 const FREE: u64 = 64 << 20;
 const PER_BYTE: u64 = 32;
 
-/// Files and BTF of a kernel's modules; safe to ask from several threads.
+/// Files and BTF of a kernel's modules. Thread-safe.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleIndex {
     opened: Mutex<Opened>,
-    /// The files that modules.dep lists, and all files.
+    /// Files listed in modules.dep, and all files.
     listed: OnceLock<ModuleFiles>,
     all: OnceLock<ModuleFiles>,
 }
@@ -32,32 +32,32 @@ pub(crate) struct ModuleIndex {
 #[derive(Debug, Default)]
 struct Opened {
     by_name: BTreeMap<String, Btf>,
-    /// BTF that was opened from a file, or the path under which opening it failed:
-    /// thousands of links may lead to one.
+    /// BTF opened from a file, or the path under which opening failed:
+    /// thousands of links may lead to one file.
     by_file: HashMap<Identity, Result<Btf, PathBuf>>,
-    /// Sizes of the files and of the BTF in them.
+    /// Total sizes of the files and of their BTF.
     files_len: u64,
     btf_len: u64,
 }
 
 impl ModuleIndex {
-    /// A module that is open.
+    /// Returns an open module.
     pub(crate) fn get(&self, name: &str) -> Option<Btf> {
         self.opened().by_name.get(name).cloned()
     }
 
-    /// Keeps a module; returns the one that another thread has kept before.
+    /// Stores a module. If another thread has stored it, returns that one.
     pub(crate) fn keep(&self, name: String, btf: Btf) -> Btf {
         self.opened().by_name.entry(name).or_insert(btf).clone()
     }
 
-    /// The BTF of a file that was opened under any path, or its path if that
-    /// failed.
+    /// Returns the BTF of a file that was opened under any path, or the path if
+    /// that failed.
     pub(crate) fn of_file(&self, file: Identity) -> Option<Result<Btf, PathBuf>> {
         self.opened().by_file.get(&file).cloned()
     }
 
-    /// Keeps the result of opening a file of this size.
+    /// Stores the result of opening a file of this size.
     pub(crate) fn keep_file(
         &self,
         file: Option<Identity>,
@@ -73,17 +73,17 @@ impl ModuleIndex {
         result
     }
 
-    /// The files that modules.dep lists.
+    /// Returns the files listed in modules.dep.
     pub(crate) fn listed(&self, find: impl FnOnce() -> Result<ModuleFiles, Error>) -> Result<&ModuleFiles, Error> {
         kept(&self.listed, find)
     }
 
-    /// All files.
+    /// Returns all files.
     pub(crate) fn all(&self, find: impl FnOnce() -> Result<ModuleFiles, Error>) -> Result<&ModuleFiles, Error> {
         kept(&self.all, find)
     }
 
-    /// All files, if they are known.
+    /// Returns all files, if they were searched.
     pub(crate) fn known(&self) -> Option<&ModuleFiles> {
         self.all.get()
     }
@@ -94,7 +94,7 @@ impl ModuleIndex {
 }
 
 impl Opened {
-    /// Counts BTF that will be kept.
+    /// Charges BTF that will be stored.
     fn charge(&mut self, path: &Path, file_len: u64, btf: &Btf) -> Result<(), Error> {
         let files_len = self.files_len.saturating_add(file_len);
         let btf_len = self.btf_len.saturating_add(btf.as_bytes().len() as u64);
@@ -106,7 +106,7 @@ impl Opened {
     }
 }
 
-/// The value that was found before, by this thread or another, or is found now.
+/// Returns the stored value, or finds and stores it.
 fn kept<T, E>(cell: &OnceLock<T>, find: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
     match cell.get() {
         Some(found) => Ok(found),

@@ -1,4 +1,4 @@
-//! A kernel's modules: which there are, and their BTF.
+//! Modules of a kernel, and their BTF.
 
 use std::{
     collections::BTreeSet,
@@ -10,13 +10,13 @@ use btf_types::{Btf, Collection, Kind, Type};
 
 use crate::{Attempt, Error, Kernel, ModuleFiles, error::is_missing, kernel::SYSFS};
 
-/// Maximum number of modules that are loaded.
+/// Maximum number of loaded modules.
 const LOADED: usize = 1 << 17;
 
-/// List of the modules that are loaded.
+/// List of the loaded modules.
 const PROC_MODULES: &str = "/proc/modules";
 
-/// A module and its BTF, which is split from the kernel's.
+/// Module with its BTF, which is split from the kernel's.
 #[derive(Debug, Clone)]
 pub struct Module {
     name: String,
@@ -43,7 +43,7 @@ impl Module {
     }
 }
 
-/// A kernel and some of its modules, opened; see [`Kernel::open_modules`].
+/// Kernel with opened modules: see [`Kernel::open_modules`].
 #[derive(Debug)]
 pub struct Modules {
     collection: Collection,
@@ -51,20 +51,21 @@ pub struct Modules {
 }
 
 impl Modules {
-    /// The kernel, named `vmlinux`, and the modules, to be looked up as one.
+    /// Collection of the kernel, named `vmlinux`, and the modules, queried
+    /// together.
     #[must_use]
     pub fn collection(&self) -> &Collection {
         &self.collection
     }
 
-    /// Returns the collection alone.
+    /// Converts to the collection.
     #[must_use]
     pub fn into_collection(self) -> Collection {
         self.collection
     }
 
-    /// Names of the modules that could not be opened, and the reasons: most
-    /// often they have no BTF.
+    /// Modules that could not be opened, by name, with the reasons. Most of
+    /// them have no BTF.
     #[must_use]
     pub fn faults(&self) -> &[(String, Error)] {
         &self.faults
@@ -72,12 +73,12 @@ impl Modules {
 }
 
 impl Kernel {
-    /// BTF of a module, split from [`Kernel::btf`]: opened when first asked for,
-    /// and kept. In a name, `-` and `_` are the same.
+    /// Returns the BTF of a module, with [`Kernel::btf`] as its base. It is
+    /// opened on first use and kept. In the name, `-` and `_` are equal.
     ///
-    /// It is looked for in sysfs, where the kernel shows that of loaded modules,
-    /// and then in the module's file, also compressed. If that was built against
-    /// another kernel and brings a base of its own, it is rebased.
+    /// It is searched in sysfs, which has that of loaded modules, and then in
+    /// the module's file, also compressed. If the module was built against
+    /// another kernel and has a distilled base, its BTF is rebased.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -95,8 +96,8 @@ impl Kernel {
     /// # Errors
     ///
     /// Those of [`Kernel::btf`]; [`Error::ModuleName`]; [`Error::NoModuleBtf`]
-    /// with all places and the reason why each failed. A module that does not
-    /// belong to this kernel fails with ids or names that do not exist.
+    /// with all places and the reasons. A module of another kernel fails with
+    /// ids or names that do not exist.
     pub fn module(&self, name: &str) -> Result<Btf, Error> {
         let name = normal(name)?;
         if let Some(opened) = self.module_index().get(&name) {
@@ -129,8 +130,8 @@ impl Kernel {
         Err(Error::NoModuleBtf { name: name.into(), tried })
     }
 
-    /// The files that could be a module, best first: those of modules.dep, else
-    /// those that a walk finds.
+    /// Returns the possible files of a module, best first: those of
+    /// modules.dep, else those found in the tree.
     fn files_of(&self, name: &str) -> Result<&[PathBuf], Error> {
         if let Some(files) = self.module_index().known() {
             return Ok(files.get(name));
@@ -140,8 +141,8 @@ impl Kernel {
         if is_there { Ok(listed) } else { Ok(self.module_files()?.get(name)) }
     }
 
-    /// Names of all modules, in order: of those that the kernel shows in sysfs,
-    /// if it runs, and of those on disk.
+    /// Returns the names of all modules, sorted: those in sysfs, if the kernel
+    /// is running, and those on disk.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -152,8 +153,8 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// Those of [`Kernel::module_files`] and of [`Kernel::sysfs_module_names`];
-    /// of the files none if sysfs has modules.
+    /// Those of [`Kernel::module_files`] and of [`Kernel::sysfs_module_names`].
+    /// Errors of files are ignored if sysfs has modules.
     pub fn module_names(&self) -> Result<Vec<String>, Error> {
         let in_sysfs = if self.is_running() { self.sysfs_module_names()? } else { Vec::new() };
         match self.module_files() {
@@ -166,13 +167,13 @@ impl Kernel {
         }
     }
 
-    /// Names of the loaded modules whose BTF the kernel shows in sysfs, in order.
+    /// Returns the names of the loaded modules with BTF in sysfs, sorted.
     ///
     /// # Errors
     ///
-    /// [`Error::NotRunning`] if this is not the kernel that runs; [`Error::Io`] if
-    /// sysfs cannot be listed. (That it has no folder for BTF is not an error:
-    /// then there are none.)
+    /// [`Error::NotRunning`] if this is not the running kernel; [`Error::Io`]
+    /// if sysfs cannot be listed. (A missing folder for BTF is not an error:
+    /// the list is then empty.)
     pub fn sysfs_module_names(&self) -> Result<Vec<String>, Error> {
         self.must_run()?;
         let names = match self.root().list(SYSFS) {
@@ -184,13 +185,14 @@ impl Kernel {
         Ok(names.filter(|name| name != "vmlinux").collect())
     }
 
-    /// Names of all loaded modules, in order, with or without BTF.
+    /// Returns the names of all loaded modules, sorted, with or without BTF.
     ///
     /// # Errors
     ///
-    /// [`Error::NotRunning`] if this is not the kernel that runs; [`Error::Io`] if
-    /// `/proc/modules` cannot be read. (That only this file is missing is not an
-    /// error: a kernel without modules has none.) [`Error::TooManyModules`].
+    /// [`Error::NotRunning`] if this is not the running kernel; [`Error::Io`]
+    /// if `/proc/modules` cannot be read. (If only this file is missing, the
+    /// list is empty, as for a kernel without module support.)
+    /// [`Error::TooManyModules`].
     pub fn loaded_module_names(&self) -> Result<Vec<String>, Error> {
         self.must_run()?;
         let is_proc_there = || self.root().open("/proc/sys/kernel/osrelease").is_ok();
@@ -214,13 +216,13 @@ impl Kernel {
         if self.is_running() { Ok(()) } else { Err(Error::NotRunning { release: self.release()?.into() }) }
     }
 
-    /// Files of the modules on disk, in `/lib/modules/RELEASE`; none if there is
-    /// no such folder.
+    /// Returns the module files on disk, in `/lib/modules/RELEASE`; none if the
+    /// folder does not exist.
     ///
     /// # Errors
     ///
-    /// Those of [`Kernel::release`]; [`Error::Io`] if the folder cannot be read,
-    /// or the root is not there; [`Error::TooManyModules`].
+    /// Those of [`Kernel::release`]; [`Error::Io`] if the folder cannot be
+    /// read, or the root does not exist; [`Error::TooManyModules`].
     pub fn module_files(&self) -> Result<&ModuleFiles, Error> {
         self.module_index().all(|| {
             let mut files = self.listed_files()?.clone();
@@ -231,7 +233,7 @@ impl Kernel {
         })
     }
 
-    /// Those that modules.dep lists.
+    /// Returns the files listed in modules.dep.
     fn listed_files(&self) -> Result<&ModuleFiles, Error> {
         self.module_index().listed(|| match self.modules_folder()? {
             Some(folder) => ModuleFiles::listed(self.root(), &folder),
@@ -239,8 +241,8 @@ impl Kernel {
         })
     }
 
-    /// The folder of the release's modules, inside the root; `None` if the system
-    /// has none.
+    /// Returns the folder of the release's modules, inside the root; `None` if
+    /// the system has none.
     fn modules_folder(&self) -> Result<Option<PathBuf>, Error> {
         let release = self.release()?;
         let folders = ["/lib/modules", "/usr/lib/modules"].map(|folder| Path::new(folder).join(release));
@@ -255,9 +257,8 @@ impl Kernel {
         Ok(None)
     }
 
-    /// Opens modules on all cores, and keeps them: the result is the kernel and
-    /// these modules, looked up as one, and each answer says which of them it is
-    /// from.
+    /// Opens modules on all cores, and keeps them. The result is a collection
+    /// of the kernel and these modules; each answer comes with its module.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -274,7 +275,7 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// Those of [`Kernel::btf`]. Those of a module are in [`Modules::faults`].
+    /// Those of [`Kernel::btf`]. Errors of a module are in [`Modules::faults`].
     pub fn open_modules<'name>(&self, names: impl IntoIterator<Item = &'name str>) -> Result<Modules, Error> {
         let vmlinux = self.btf()?;
         let names: BTreeSet<String> = names.into_iter().map(|name| name.replace('-', "_")).collect();
@@ -292,8 +293,9 @@ impl Kernel {
         Ok(modules)
     }
 
-    /// Opens all modules of [`Kernel::module_names`], as [`Kernel::open_modules`]
-    /// does. A kernel without modules is a collection of its own.
+    /// Opens all modules of [`Kernel::module_names`], as
+    /// [`Kernel::open_modules`] does. Without modules, the collection has only
+    /// the kernel.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -316,10 +318,10 @@ impl Kernel {
         self.open_modules(self.module_names()?.iter().map(String::as_str))
     }
 
-    /// Finds the module that has a type or function of its own of this name: of a
-    /// function, that is the module that defines it. Modules that the kernel shows
-    /// in sysfs take precedence over those that are just on disk. They are opened
-    /// on all cores, and kept; those that cannot be opened are skipped.
+    /// Finds the module that has an own type or function of this name: the
+    /// module that defines a function. Modules in sysfs take precedence over
+    /// those on disk. The modules are opened on all cores and kept; those that
+    /// cannot be opened are skipped.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -335,9 +337,9 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// [`Error::AmbiguousModule`] with the names if several modules have one, as
-    /// all have that use a struct of a common header;
-    /// [`Kernel::find_all_modules_of`] gives them. Those of [`Kernel::btf`] and of
+    /// [`Error::AmbiguousModule`] with the names if several modules have one,
+    /// as with a struct of a shared header: use
+    /// [`Kernel::find_all_modules_of`]. Those of [`Kernel::btf`] and of
     /// [`Kernel::module_names`].
     pub fn find_module_of(&self, name: &str, kind: impl Into<Option<Kind>>) -> Result<Option<Module>, Error> {
         let kind = kind.into();
@@ -355,8 +357,8 @@ impl Kernel {
         Ok(None)
     }
 
-    /// Finds all modules that have a type or function of their own of this name:
-    /// first those that the kernel shows in sysfs, then those on disk.
+    /// Finds all modules that have an own type or function of this name: first
+    /// those in sysfs, then those on disk.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -382,7 +384,7 @@ impl Kernel {
         Ok(modules)
     }
 
-    /// The names of the modules in sysfs, and of all others.
+    /// Returns the names of the modules in sysfs, and of all others.
     fn names_by_precedence(&self) -> Result<[Vec<String>; 2], Error> {
         let in_sysfs = if self.is_running() { self.sysfs_module_names()? } else { Vec::new() };
         let mut others = self.module_names()?;
@@ -390,7 +392,7 @@ impl Kernel {
         Ok([in_sysfs, others])
     }
 
-    /// Those of the modules that have a type of their own of this name and kind.
+    /// Returns the modules that have an own type of this name and kind.
     fn modules_with(&self, modules: &[String], name: &str, kind: Option<Kind>) -> Result<Vec<Module>, Error> {
         self.btf()?;
         let has = |btf: &Btf| btf.find_own::<Type<'_>>(name).into_iter().any(|ty| kind.is_none() || ty.kind() == kind);
@@ -399,9 +401,9 @@ impl Kernel {
         Ok(opened.filter(|module| has(&module.btf)).collect())
     }
 
-    /// Opens modules on all cores; in the order of the names.
+    /// Opens modules on all cores, and returns them in the order of the names.
     fn open_all(&self, names: &[String]) -> Vec<(String, Result<Btf, Error>)> {
-        // Found once, and not by every thread.
+        // Opened once, and not by every thread.
         if !names.is_empty() {
             let _ = self.module_files();
         }
@@ -409,7 +411,7 @@ impl Kernel {
     }
 }
 
-/// A module's name with `_` for `-`, if it is one.
+/// Returns a module's name with `_` for `-`, if it is valid.
 fn normal(name: &str) -> Result<String, Error> {
     if name.is_empty() || name == "vmlinux" || name.contains(['/', '.']) {
         return Err(Error::ModuleName { name: name.into() });

@@ -1,9 +1,9 @@
-//! `os-release`: which distribution a system is.
+//! `os-release`: the distribution of a system.
 //!
-//! Source: os-release(5). The file is a list of assignments as a shell has
-//! them, without expansions: a value may be in single or double quotes, in
-//! double quotes a backslash takes `"`, `$`, `` ` `` and itself literally; lines
-//! beginning with `#` are comments; the last assignment of a name counts.
+//! Source: os-release(5). The file is a list of shell assignments without
+//! expansions. A value may be in single or double quotes. In double quotes, a
+//! backslash escapes `"`, `$`, `` ` `` and itself. Lines that begin with `#`
+//! are comments, and the last assignment of a name counts.
 
 use std::{collections::BTreeMap, convert::Infallible, str::FromStr};
 
@@ -29,16 +29,16 @@ const LIMIT: u64 = 1 << 20;
 pub struct OsRelease(BTreeMap<String, String>);
 
 impl OsRelease {
-    /// Reads the file's contents. Lines that are no assignments are passed over,
-    /// and bytes that are not UTF-8 replaced.
+    /// Parses the contents of the file. Lines that are not assignments are
+    /// skipped, and invalid UTF-8 is replaced.
     #[must_use]
     pub fn parse(text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
         Self(text.split(['\n', '\r']).filter_map(assignment).collect())
     }
 
-    /// Reads `/etc/os-release`, or where there is none `/usr/lib/os-release`, of
-    /// a system; empty if it has neither, of at most 1 MiB.
+    /// Reads `/etc/os-release` of a system, else `/usr/lib/os-release`. Empty
+    /// if both are missing or larger than 1 MiB.
     #[must_use]
     pub fn of(root: &Root) -> Self {
         let read = |path| root.read_within(path, LIMIT);
@@ -58,7 +58,7 @@ impl OsRelease {
         self.get("ID")
     }
 
-    /// `ID_LIKE`: the distributions that it is derived from, the nearest first.
+    /// `ID_LIKE`: the distributions that it is derived from, nearest first.
     pub fn id_like(&self) -> impl Iterator<Item = &str> {
         self.get("ID_LIKE").unwrap_or_default().split_ascii_whitespace()
     }
@@ -92,7 +92,7 @@ fn assignment(line: &str) -> Option<(String, String)> {
     (starts_well && name.chars().all(is_name)).then(|| (name.to_owned(), unquoted(value)))
 }
 
-/// A value without its quotes; what follows an unquoted space is not part of it.
+/// Returns a value without its quotes, up to an unquoted space.
 fn unquoted(text: &str) -> String {
     let mut value = String::new();
     let mut quote = None;
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!((parsed.get("EMPTY"), parsed.get("HALF")), (None, Some("open")));
         assert_eq!((parsed.get("SPACE"), parsed.get("ESC"), parsed.get("JOIN")), (Some("a"), Some("a b"), Some("abc")));
         assert_eq!((parsed.get("1X"), parsed.get("A B"), parsed.get("no assignment")), (None, None, None));
-        // Lines end as on Windows, too; and nothing is refused.
+        // Windows line ends are accepted too, and nothing is rejected.
         let same: OsRelease = text.replace('\n', "\r\n").parse().unwrap();
         assert_eq!(same, parsed);
         assert_eq!(OsRelease::parse(b"ID=\xff\xfe\n\0=\n").id(), Some("\u{fffd}\u{fffd}"));

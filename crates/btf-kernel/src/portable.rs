@@ -1,5 +1,5 @@
-//! What `linux` does, on systems that are not Linux: reading the tree of a Linux
-//! system that is there as files, for build scripts.
+//! Replacement of `linux` for other systems: reads the file tree of a Linux
+//! system, for build scripts.
 
 use std::{
     ffi::OsString,
@@ -20,7 +20,7 @@ const LOADING: Error = Error::NotLinux { operation: "loading BTF" };
 const LOOKING_UP: Error = Error::NotLinux { operation: "looking up BPF objects by id" };
 const PROBING: Error = Error::NotLinux { operation: "probing a BTF feature" };
 
-/// BTF in the kernel. On this system there is none.
+/// BTF in the kernel, which does not exist on this system.
 #[derive(Debug)]
 pub enum LoadedBtf {}
 
@@ -82,7 +82,7 @@ impl BtfUser {
     }
 }
 
-/// Options of loading BTF.
+/// Options for loading BTF.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoadOptions<'fd>(PhantomData<&'fd ()>);
 
@@ -141,7 +141,7 @@ pub(crate) fn list(root: &Root, path: &Path) -> io::Result<Vec<(OsString, bool)>
         .collect()
 }
 
-/// Files are not known to be the same.
+/// Files cannot be identified here.
 pub(crate) fn identity(_: &File) -> io::Result<(u64, u64)> {
     Err(io::ErrorKind::Unsupported.into())
 }
@@ -150,7 +150,7 @@ pub(crate) fn map_vmlinux(_: &File) -> Option<Bytes> {
     None
 }
 
-/// No Linux runs here.
+/// No Linux kernel is running.
 pub(crate) fn running_release() -> Option<String> {
     None
 }
@@ -163,11 +163,11 @@ pub(crate) fn path(bytes: &[u8]) -> Option<&Path> {
     std::str::from_utf8(bytes).ok().map(Path::new)
 }
 
-/// Follows links component by component; the result has none.
+/// Resolves links component by component; the result contains none.
 fn resolve(root: &Root, path: &Path) -> io::Result<PathBuf> {
     let mut resolved = root.folder().to_owned();
     let mut depth = 0;
-    // The components that are still to be walked, the next one last.
+    // Remaining components, the next one last.
     let mut waiting: Vec<OsString> = parts(path).rev().collect();
     let mut links = 0;
     while let Some(part) = waiting.pop() {

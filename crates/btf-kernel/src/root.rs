@@ -1,4 +1,4 @@
-//! A system's tree of files: this one, or one that is mounted somewhere.
+//! File tree of a system: the running one, or one mounted elsewhere.
 
 use std::{
     ffi::OsString,
@@ -9,18 +9,18 @@ use std::{
 
 use crate::sys;
 
-/// Maximum number of symbolic links on the way to one file, as in the kernel.
+/// Maximum number of symbolic links in one path, as in the kernel.
 pub(crate) const LINKS: usize = 40;
 
 /// Maximum size of a text file that is read whole, in bytes: lists of modules
-/// have megabytes, everything else a page.
+/// have megabytes, other files a page.
 const TEXT: u64 = 16 << 20;
 
-/// Folder that holds a system's tree of files: `/`, the root of a container's
-/// host, of an image that is mounted.
+/// Folder with the file tree of a system: `/`, the root of a container's host,
+/// or of a mounted image.
 ///
 /// Every path is resolved *inside* it: an absolute symbolic link begins at this
-/// folder, and `..` does not lead out of it.
+/// folder, and `..` does not lead outside.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -50,32 +50,32 @@ impl<P: Into<PathBuf>> From<P> for Root {
 }
 
 impl Root {
-    /// `/`, the system that this runs on.
+    /// Returns `/`, the running system.
     #[must_use]
     pub fn system() -> Self {
         Self("/".into())
     }
 
-    /// The tree in a folder.
+    /// Returns the tree in a folder.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self(folder.into())
     }
 
-    /// Returns whether this is `/`.
+    /// Returns `true` for `/`.
     #[must_use]
     pub fn is_system(&self) -> bool {
         self.0 == Path::new("/")
     }
 
-    /// The folder.
+    /// Returns the folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.0
     }
 
-    /// A path of this tree as seen from outside, for messages: links in it are
-    /// not resolved, so that opening it may lead elsewhere.
+    /// Returns a path of this tree as seen from outside, for messages. Links in
+    /// it are not resolved: opening it may lead elsewhere.
     #[must_use]
     pub fn outside(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
@@ -86,13 +86,13 @@ impl Root {
     ///
     /// # Errors
     ///
-    /// If there is no such file, or it cannot be opened; a loop of links is
-    /// one of [`io::ErrorKind::FilesystemLoop`] (`ELOOP`).
+    /// If the file does not exist or cannot be opened. A loop of links is
+    /// [`io::ErrorKind::FilesystemLoop`] (`ELOOP`).
     pub fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
         sys::open(self, path.as_ref())
     }
 
-    /// Reads a text file, of at most 16 MiB.
+    /// Reads a text file of at most 16 MiB.
     ///
     /// # Errors
     ///
@@ -101,14 +101,14 @@ impl Root {
         self.read_within(path, TEXT)
     }
 
-    /// Reads a file of at most as many bytes.
+    /// Reads a file of at most this many bytes.
     pub(crate) fn read_within(&self, path: impl AsRef<Path>, limit: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
     }
 
-    /// Opens a regular file: reading any other may wait, or never end.
+    /// Opens a regular file: reading any other could block, or never end.
     pub(crate) fn open_regular(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let file = self.open(path)?;
         let kind = file.metadata()?.file_type();
@@ -121,12 +121,12 @@ impl Root {
         }
     }
 
-    /// The entries of a folder, sorted by name: names, and whether each is a
-    /// folder itself. A symbolic link is not followed, so it is not a folder.
+    /// Lists the entries of a folder, sorted by name, each with `true` if it is
+    /// a folder. Symbolic links are not followed: they are not folders.
     ///
     /// # Errors
     ///
-    /// Those of [`Root::open`], and of listing.
+    /// Those of [`Root::open`], and of reading the folder.
     pub fn list(&self, path: impl AsRef<Path>) -> io::Result<Vec<(OsString, bool)>> {
         let mut entries = sys::list(self, path.as_ref())?;
         entries.sort();
@@ -134,7 +134,7 @@ impl Root {
     }
 }
 
-/// The components of a path, `..` among them.
+/// Components of a path, including `..`.
 pub(crate) fn parts(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
     path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_owned()),
@@ -150,7 +150,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A tree with links of all sorts, beside a file that is outside.
+    /// A tree with all kinds of links, beside a file outside of it.
     pub(crate) fn tree() -> (tempfile::TempDir, Root) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("secret"), "outside").unwrap();
@@ -176,7 +176,7 @@ pub(crate) mod tests {
         (folder, Root::new(root))
     }
 
-    /// Checks a way of reading files of [`tree`].
+    /// Checks a method of reading files of [`tree`].
     pub(crate) fn links_stay_inside(read: impl Fn(&Root, &Path) -> io::Result<Vec<u8>>) {
         let (_folder, root) = tree();
         let text = |path: &str| String::from_utf8(read(&root, Path::new(path)).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Bound on the work for one object, or several.
+//! Budget of steps for one or several objects.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! Sentences for people: where a relocation leads, or why nowhere.
+//! Explanations: the result of a relocation as a sentence.
 
 use std::{fmt, iter};
 
@@ -12,17 +12,17 @@ use crate::{
 /// Number of candidates whose verdicts a sentence has.
 pub(crate) const EXPLAINED: usize = 3;
 
-/// Sentence about a relocation, see [`Relocation::explain`].
+/// Explanation of a relocation: see [`Relocation::explain`].
 #[derive(Clone, Copy)]
 pub struct Explanation<'a>(Relocation<'a>);
 
-/// Path of a relocation, see [`Relocation::path`].
+/// Path of a relocation: see [`Relocation::path`].
 #[derive(Clone, Copy)]
 pub struct Path<'a>(Relocation<'a>);
 
 impl<'a> Relocation<'a> {
-    /// A sentence for people, without a full stop: what the relocation asks
-    /// for, and the answer with its reason.
+    /// Explains the relocation in a sentence without a full stop: what it
+    /// refers to, the result, and the reason.
     ///
     /// `task_struct.state (0:14): no such member in struct task_struct; did you
     /// mean `__state`?`
@@ -46,8 +46,8 @@ impl<'a> Relocation<'a> {
         Explanation(self)
     }
 
-    /// The field, type or enumerator in the program's own words, and the access
-    /// string: `task_struct.state (0:14)`.
+    /// Returns the field, type or enumerator by the program's names, and the
+    /// access string: `task_struct.state (0:14)`.
     #[must_use]
     pub fn path(self) -> Path<'a> {
         Path(self)

@@ -1,9 +1,9 @@
-//! Candidates of all local types of an object, by one pass over the kernel's
-//! types.
+//! Candidates of all local types of an object, found in one pass over the
+//! kernel's types.
 //!
-//! An index of all names is worth its price if it is asked often. The first object
-//! asks for a dozen names: to look at each struct, union, FWD, enum and typedef once
-//! costs a fifth of that. Later objects ask the index.
+//! An index of all names only pays off for many lookups. The first object needs
+//! a dozen names: a single pass over all structs, unions, FWDs, enums and
+//! typedefs costs a fifth of the index. Later objects use the index.
 
 use std::collections::{HashMap, HashSet};
 

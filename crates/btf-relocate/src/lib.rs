@@ -2,14 +2,15 @@
 //! programs for a kernel's BTF, patches their instructions, and explains each
 //! result.
 //!
-//! Works on a program's `.BTF` and `.BTF.ext`, in either byte order, for any
-//! kernel's BTF; the kernel need not run. Results are those of libbpf.
+//! Works on a program's `.BTF` and `.BTF.ext`, in either byte order, for the
+//! BTF of any kernel, running or not. Results are those of libbpf.
 //!
 //! | question | entry point |
 //! |---|---|
-//! | which types a program is relocated for | [`Targets`] |
-//! | what each relocation resolves to | [`Relocator::relocate`] |
-//! | why it does, or does not | [`Relocation::explain`], [`Relocation::candidates`] |
+//! | the types that a program is relocated for | [`Targets`] |
+//! | the result of each relocation | [`Relocator::relocate`] |
+//! | the reason for a result | [`Relocation::explain`],
+//! [`Relocation::candidates`] |
 //! | the instructions for this kernel | [`Relocated::apply`] |
 //! | an object file for this kernel (feature `elf`) | `Relocator::relocate_object` |
 //! | the part of a kernel's BTF that programs need | [`Trim`] |
@@ -45,29 +46,29 @@
 //!
 //! # Differences from libbpf
 //!
-//! Values, error numbers, the order of candidates and each patched instruction are
-//! those of libbpf 1.7 and 1.8, with these exceptions:
+//! Values, error numbers, the order of candidates and all patched instructions
+//! are those of libbpf 1.7 and 1.8, with these exceptions:
 //!
-//! * `lshift_u64` ([`FieldLshiftU64`]) follows the byte order of the object. libbpf
-//!   takes that of the machine that it runs on, which is the same where a program
-//!   is loaded, and wrong for a foreign object.
-//! * Of two members of one name in a type and its anonymous members (which C does
-//!   not have) libbpf may add the offset of one to that of the other. Here, the
-//!   offset is that of the member that was found.
-//! * An access string that is not numbers and colons, or has more than 64 of them,
-//!   is an error of [`BtfExt::parse`](btf_types::BtfExt::parse), and not of its
-//!   relocation.
-//! * Types that take more than a bounded number of steps to compare are a fault,
-//!   [`Fault::TooComplex`], where libbpf may not come back.
+//! * `lshift_u64` ([`FieldLshiftU64`]) follows the byte order of the object.
+//!   libbpf uses that of the machine on which it runs, which is wrong for a
+//!   foreign object.
+//! * If a type and its anonymous members have two members of one name (which C
+//!   does not allow), libbpf may add the offset of one to that of the other.
+//!   Here, the offset is that of the member that was found.
+//! * An access string that does not consist of at most 64 numbers separated by
+//!   colons is an error of [`BtfExt::parse`](btf_types::BtfExt::parse), and not
+//!   of its relocation.
+//! * Types that take more than a bounded number of steps to compare are a
+//!   fault, [`Fault::TooComplex`]; libbpf may not terminate.
 //!
 //! [`FieldLshiftU64`]: btf_types::CoreReloKind::FieldLshiftU64
 //!
 //! # Damaged input
 //!
-//! No input panics. The work for one object is bounded by a budget of steps in
-//! proportion to its bytes and those of the types that it is relocated for;
-//! relocations beyond it fail with [`Fault::TooComplex`]. What is kept is bounded in
-//! the same way.
+//! No input panics. The work for one object is limited to a number of steps in
+//! proportion to its bytes and those of the target types; the relocations
+//! beyond it fail with [`Fault::TooComplex`]. Memory is limited in the same
+//! way.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]

@@ -1,5 +1,5 @@
-//! Match of types, for relocations that ask whether the kernel's type has all
-//! that the program's has.
+//! Matching of types, for relocations that test whether the kernel's type has
+//! everything that the program's type has.
 //!
 //! Source: `__bpf_core_types_match` in `tools/lib/bpf/relo_core.c`.
 

@@ -1,9 +1,9 @@
-//! Results of comparing pairs of types.
+//! Cached results of comparing pairs of types.
 //!
 //! Types are a graph in which a few dozen nodes have millions of paths, so each
-//! pair is compared once. libbpf bounds the levels of its recursion instead, and
-//! fails beyond them. To fail where it does, a result is kept with its height:
-//! the number of levels that it took.
+//! pair is compared once. libbpf limits the levels of its recursion instead,
+//! and fails beyond them. To fail in the same cases, a result is stored with
+//! its height: the number of levels that it took.
 
 use std::{collections::HashMap, hash::Hash};
 

@@ -1,4 +1,4 @@
-//! Whole object files.
+//! Relocating whole object files.
 
 use std::{collections::HashSet, ops::Range};
 
@@ -34,10 +34,11 @@ impl From<btf_elf::Error> for ObjectError {
 
 impl Relocator {
     /// Relocates an ELF object file: returns it with its instructions patched,
-    /// and without CO-RE relocations. Any loader takes it, on this kernel.
+    /// and without CO-RE relocations. Any loader can then load it on this
+    /// kernel.
     ///
-    /// Nothing is moved: instructions are patched where they are, and the length
-    /// of the relocations in the header of `.BTF.ext` becomes 0.
+    /// Nothing moves: instructions are patched in place, and the length of the
+    /// relocations in the header of `.BTF.ext` becomes 0.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,7 +59,7 @@ impl Relocator {
     /// # Errors
     ///
     /// [`ObjectError::Elf`] if it is not a BPF object; [`ObjectError::Patch`]
-    /// with the first relocation that cannot be applied;
+    /// for the first relocation that cannot be applied;
     /// [`ObjectError::Compressed`].
     pub fn relocate_object(&self, object: impl Into<Bytes>) -> Result<Vec<u8>, ObjectError> {
         let bytes = object.into();

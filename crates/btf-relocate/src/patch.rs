@@ -1,4 +1,4 @@
-//! Patching: values put into instructions.
+//! Patching of instructions with values.
 //!
 //! Source: `bpf_core_patch_insn` in `tools/lib/bpf/relo_core.c`.
 
@@ -40,7 +40,7 @@ impl PatchError {
         }))
     }
 
-    /// The name of the function that has the instruction, or of its section if
+    /// Name of the function that contains the instruction, or of its section if
     /// `.BTF.ext` has no functions there.
     #[must_use]
     pub fn program(&self) -> Name<'_> {
@@ -70,7 +70,7 @@ impl PatchError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatchFault {
-    /// The relocation itself has no result.
+    /// The relocation has no result.
     #[error("{0}")]
     Relocation(Fault),
     /// The code ends before the instruction does, or the offset is not a
@@ -81,8 +81,8 @@ pub enum PatchFault {
         /// Length of the code in bytes.
         len: usize,
     },
-    /// The instruction does not have the value that the local types give: the
-    /// program was changed, or its BTF is that of another.
+    /// The instruction does not have the value given by the local types: the
+    /// program was modified, or its BTF belongs to another one.
     #[error("the instruction has the value {found}, expected {expected} (to be replaced by {target})")]
     #[non_exhaustive]
     UnexpectedValue {
@@ -100,8 +100,8 @@ pub enum PatchFault {
         /// The offset in bytes.
         target: u64,
     },
-    /// The load or store accesses another number of bytes than the field has in
-    /// the local types.
+    /// The load or store has another access size than the field in the local
+    /// types.
     #[error("the instruction accesses {found} bytes, expected {expected}")]
     #[non_exhaustive]
     UnexpectedSize {
@@ -110,7 +110,7 @@ pub enum PatchFault {
         /// Bytes of the field in the local types.
         expected: u64,
     },
-    /// No load or store accesses as many bytes as the field has in the kernel.
+    /// No load or store has the size of the field in the kernel.
     #[error("no instruction accesses {size} bytes")]
     #[non_exhaustive]
     InvalidSize {
@@ -126,14 +126,14 @@ pub enum PatchFault {
         /// The opcode.
         opcode: u8,
     },
-    /// The `ld_imm64` is one of a map, function or variable, or its second half
-    /// is not one.
+    /// The `ld_imm64` is that of a map, function or variable, or has no second
+    /// half.
     #[error("the ld_imm64 does not load a plain 64-bit value")]
     LdImm64,
 }
 
 impl PatchFault {
-    /// The number of the error that libbpf fails with (`EINVAL` is 22).
+    /// Error number of libbpf (`EINVAL` is 22).
     #[must_use]
     pub fn errno(&self) -> i32 {
         const EINVAL: i32 = 22;
@@ -153,9 +153,8 @@ const POISON: Instruction = Instruction { opcode: Instruction::CALL, dst: 0, src
 impl Relocated {
     /// Patches the instructions of a section.
     ///
-    /// `code` is the whole section, in the object's byte order. Nothing but
-    /// the instructions that have relocations is changed; after an error,
-    /// nothing is.
+    /// `code` is the whole section, in the object's byte order. Only
+    /// instructions with relocations are changed; after an error, none are.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -179,16 +178,16 @@ impl Relocated {
     ///
     /// # Errors
     ///
-    /// [`PatchError`] with the first relocation that cannot be applied: it is at
-    /// fault itself, or the instruction is not what it should be.
+    /// [`PatchError`] for the first relocation that cannot be applied: it has a
+    /// fault, or the instruction is not the expected one.
     pub fn apply(&self, section: impl AsRef<[u8]>, code: &mut [u8]) -> Result<(), PatchError> {
         self.apply_to(section, 0, code, true)
     }
 
-    /// Patches a part of a section, such as one of its functions, which begins
-    /// `start` bytes into it.
+    /// Patches a part of a section that begins at `start` bytes, such as one of
+    /// its functions.
     ///
-    /// Relocations of other parts are left out.
+    /// Relocations of other parts are skipped.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

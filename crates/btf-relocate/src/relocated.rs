@@ -6,10 +6,10 @@ use btf_types::{Btf, BtfExt, CoreRelo, CoreReloKind, CoreRelos, ExtSection, Name
 
 use crate::{Fault, Targets, explain::EXPLAINED, targets::CandidateId};
 
-/// The CO-RE relocations of an object, resolved for a kernel.
+/// CO-RE relocations of an object, resolved for a kernel.
 ///
-/// It owns what it needs, and has no part of the program: [`Relocated::apply`]
-/// patches instructions that it is given.
+/// It does not borrow from the program: [`Relocated::apply`] patches the
+/// instructions passed to it.
 #[derive(Clone)]
 pub struct Relocated {
     pub(crate) ext: BtfExt,
@@ -83,12 +83,12 @@ pub(crate) struct Value {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It has what the relocation is of.
+    /// The candidate has the field, type or enumerator.
     Match,
-    /// An earlier relocation of the same local type found that this candidate
-    /// does not fit, and another does.
+    /// An earlier relocation of the same local type did not match this
+    /// candidate, but another one.
     Dropped,
-    /// There is no member of the name.
+    /// The candidate has no member of this name.
     #[non_exhaustive]
     NoMember {
         /// Number of the named level or index in the path, the root being 0.
@@ -96,7 +96,7 @@ pub enum Verdict {
         /// The id of the struct or union that was searched.
         within: u32,
     },
-    /// The member is of a type that is not compatible.
+    /// The type of the member is not compatible.
     #[non_exhaustive]
     MemberType {
         /// Number of the named level or index in the path, the root being 0.
@@ -124,13 +124,13 @@ pub enum Verdict {
         /// Number of elements of the array (`nelems`).
         nelems: u32,
     },
-    /// It is not an enum.
+    /// The candidate is not an enum.
     NotEnum,
-    /// There is no enumerator of the name.
+    /// The candidate has no enumerator of this name.
     NoEnumerator,
     /// The types are not compatible.
     Incompatible,
-    /// The type does not have all that the local one has.
+    /// The candidate lacks parts of the local type.
     Mismatch,
 }
 
@@ -146,21 +146,21 @@ pub enum Outcome<'a> {
         /// The value in the kernel's types.
         target: u64,
     },
-    /// The kernel has nothing that the relocation could be of. The instruction
-    /// is made invalid, so that the kernel refuses a program that can reach it.
+    /// The kernel does not have the field, type or enumerator. The instruction
+    /// is made invalid, so that the kernel rejects a program that can reach it.
     Poison,
     /// It cannot be resolved, and the program cannot be loaded.
     Fault(&'a Fault),
 }
 
 impl Relocated {
-    /// The relocations, in the order of `.BTF.ext`.
+    /// Iterates over the relocations, in the order of `.BTF.ext`.
     pub fn iter(&self) -> Relocations<'_> {
         Relocations { owner: self, relos: self.ext.core_relos(), records: self.records.iter() }
     }
 
-    /// The relocations of a program section (ELF section), in the order of
-    /// `.BTF.ext`.
+    /// Iterates over the relocations of a program section (ELF section), in the
+    /// order of `.BTF.ext`.
     pub fn section(&self, name: impl AsRef<[u8]>) -> impl Iterator<Item = Relocation<'_>> {
         let section = self.ext.section(name);
         let records = section.and_then(|section| self.sections.get(section.index()));
@@ -171,13 +171,13 @@ impl Relocated {
         })
     }
 
-    /// The program's own types.
+    /// BTF of the program.
     #[must_use]
     pub fn local(&self) -> &Btf {
         self.ext.btf()
     }
 
-    /// The types that it was resolved for.
+    /// Types for which the relocations were resolved.
     #[must_use]
     pub fn targets(&self) -> &Targets {
         &self.targets
@@ -199,7 +199,7 @@ impl<'a> IntoIterator for &'a Relocated {
     }
 }
 
-/// Iterator over resolved relocations, see [`Relocated::iter`].
+/// Iterator over resolved relocations: see [`Relocated::iter`].
 #[derive(Clone)]
 #[must_use]
 pub struct Relocations<'a> {
@@ -229,7 +229,7 @@ impl fmt::Debug for Relocations<'_> {
     }
 }
 
-/// A resolved relocation: a view of [`Relocated`].
+/// Resolved relocation: a view of [`Relocated`].
 #[derive(Clone, Copy)]
 pub struct Relocation<'a> {
     pub(crate) owner: &'a Relocated,
@@ -243,19 +243,19 @@ impl<'a> Relocation<'a> {
         &self.owner.ext
     }
 
-    /// The relocation as `.BTF.ext` has it.
+    /// The relocation in `.BTF.ext`.
     #[must_use]
     pub fn core_relo(self) -> CoreRelo<'a> {
         self.relo
     }
 
-    /// The name of the section that has the instruction.
+    /// Name of the section that contains the instruction.
     #[must_use]
     pub fn section(self) -> Name<'a> {
         self.relo.section().name()
     }
 
-    /// The name of the function that has the instruction, or of the section if
+    /// Name of the function that contains the instruction, or of the section if
     /// `.BTF.ext` has no functions there.
     #[must_use]
     pub fn program(self) -> Name<'a> {
@@ -279,7 +279,7 @@ impl<'a> Relocation<'a> {
         self.relo.kind()
     }
 
-    /// The type that the program was compiled with.
+    /// Local type, with which the program was compiled.
     #[must_use]
     pub fn local_type(self) -> Type<'a> {
         self.relo.ty()
@@ -298,11 +298,11 @@ impl<'a> Relocation<'a> {
         self.record.candidate_count
     }
 
-    /// The candidates that were considered, with the reason why each was taken
-    /// or dropped.
+    /// Iterates over the candidates that were considered, each with the reason
+    /// why it was accepted or rejected.
     ///
-    /// At most 32; and of a thousand relocations and more no more than 16 each,
-    /// on average.
+    /// At most 32 candidates; for a thousand or more relocations, at most 16 on
+    /// average.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -362,22 +362,22 @@ impl<'a> Relocation<'a> {
         }
     }
 
-    /// The value in the program's types: that of the instruction as compiled.
-    /// 0 if the relocation is at fault.
+    /// Value by the program's types, which the compiled instruction has; 0 if
+    /// the relocation has a fault.
     #[must_use]
     pub fn local_value(self) -> u64 {
         self.value().local
     }
 
-    /// The value in the kernel's types; 0 if the instruction is poisoned, or
-    /// the relocation at fault.
+    /// Value by the kernel's types; 0 if the instruction is poisoned, or the
+    /// relocation has a fault.
     #[must_use]
     pub fn target_value(self) -> u64 {
         self.value().target
     }
 
-    /// The type of the field in the kernel, of a relocation that asks for an
-    /// offset ([`CoreReloKind::FieldByteOffset`]) and found it.
+    /// Type of the field in the kernel, for a relocation of an offset
+    /// ([`CoreReloKind::FieldByteOffset`]) that was found.
     #[must_use]
     pub fn target_type(self) -> Option<Type<'a>> {
         self.value().target_type.map(|id| self.owner.targets.type_of(id))
@@ -395,7 +395,7 @@ impl fmt::Debug for Relocation<'_> {
     }
 }
 
-/// Type of the kernel that a local type may stand for.
+/// Type of the kernel that may match a local type.
 #[derive(Clone, Copy)]
 pub struct Candidate<'a> {
     owner: &'a Relocated,
@@ -415,13 +415,13 @@ impl<'a> Candidate<'a> {
         self.owner.targets.type_of(candidate)
     }
 
-    /// The module that has it; `None` for the kernel and custom BTF.
+    /// Module that has the type; `None` for the kernel and custom BTF.
     #[must_use]
     pub fn module(self) -> Option<&'a str> {
         self.owner.targets.module_of(self.considered.candidate)
     }
 
-    /// Reason why it was taken or dropped.
+    /// Reason why it was accepted or rejected.
     #[must_use]
     pub fn verdict(self) -> Verdict {
         self.considered.verdict

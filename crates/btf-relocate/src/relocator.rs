@@ -1,4 +1,4 @@
-//! Resolution: from the relocations of an object to values.
+//! Resolution of an object's relocations to values.
 //!
 //! Source: `bpf_core_calc_relo_insn` in `tools/lib/bpf/relo_core.c`, and
 //! `bpf_core_resolve_relo` in `tools/lib/bpf/libbpf.c`.
@@ -31,8 +31,8 @@ const PER_KEPT: u64 = 8;
 
 /// Resolver of CO-RE relocations for one kernel.
 ///
-/// Candidates are looked up once for all objects and programs that it is given,
-/// from the index of names. It can be shared by threads.
+/// Candidates are looked up once for all objects and programs, in the index of
+/// names. It can be shared by threads.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,13 +59,13 @@ pub struct Relocator {
 }
 
 impl Relocator {
-    /// A resolver for these types.
+    /// Makes a resolver for these types.
     #[must_use]
     pub fn new(targets: Targets) -> Self {
         Self { targets, cache: CandidateCache::default() }
     }
 
-    /// The types that it resolves for.
+    /// Types for which it resolves.
     #[must_use]
     pub fn targets(&self) -> &Targets {
         &self.targets
@@ -74,13 +74,13 @@ impl Relocator {
     /// Resolves the relocations of an object, section by section in the order of
     /// its `.BTF.ext`.
     ///
-    /// The order matters, as in libbpf: of several candidates for a local type,
-    /// those that do not fit one relocation are left out for all later ones of
-    /// that type, as long as another does fit.
+    /// The order matters, as in libbpf: candidates that do not match one
+    /// relocation of a local type are dropped for later relocations of that
+    /// type, if another candidate matches.
     ///
-    /// A relocation that cannot be resolved is a result like any other
-    /// ([`Outcome::Fault`](crate::Outcome::Fault)); so all the others are
-    /// available nevertheless.
+    /// A relocation that cannot be resolved has the result
+    /// [`Outcome::Fault`](crate::Outcome::Fault), so that all others are
+    /// available.
     #[must_use]
     pub fn relocate(&self, ext: &BtfExt) -> Relocated {
         let mut session = Session::new(self, ext);

@@ -1,4 +1,4 @@
-//! Search of a candidate for what a relocation is of.
+//! Search for the field, type or enumerator in a candidate.
 //!
 //! Source: `bpf_core_spec_match` and `bpf_core_match_member` in
 //! `tools/lib/bpf/relo_core.c`.

@@ -1,8 +1,8 @@
 //! Access specifications: a path from a root type to a field.
 //!
-//! An access string counts every level, anonymous ones included. Two types of
-//! different kernels agree on names, not on numbers; so a specification also has
-//! the levels that mean something in both: the root, named members, and array
+//! An access string includes every level, also anonymous ones. Types of
+//! different kernels agree on names, not on indices. So a specification also
+//! has the levels that are comparable: the root, named members, and array
 //! elements.
 //!
 //! Source: `bpf_core_parse_spec` in `tools/lib/bpf/relo_core.c`.

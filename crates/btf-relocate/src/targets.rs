@@ -1,4 +1,4 @@
-//! Targets: the BTF that a program is relocated for, and the candidates in it.
+//! Targets: the BTF for which a program is relocated, and its candidates.
 
 use std::{
     collections::HashMap,
@@ -12,10 +12,10 @@ use btf_types::{Btf, BtfExt, Collection, Kind, Name, Type};
 
 use crate::{Fault, budget::Budget, compat::same_kind, first_pass::FirstPass};
 
-/// Types that programs are relocated for: a kernel's, with or without its
-/// modules, or custom BTF.
+/// Types for which programs are relocated: those of a kernel, with or without
+/// its modules, or custom BTF.
 ///
-/// Cloning it copies pointers.
+/// Cloning copies pointers.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -50,23 +50,23 @@ struct Target {
 }
 
 impl Targets {
-    /// The types of a kernel alone.
+    /// Uses the types of a kernel without modules.
     #[must_use]
     pub fn kernel(vmlinux: &Btf) -> Self {
         Self { layers: vec![Target { module: None, btf: vmlinux.clone() }], is_custom: false }
     }
 
-    /// BTF that takes the place of the kernel's and its modules', such as a
+    /// Uses BTF instead of that of the kernel and its modules, such as a
     /// trimmed one from an archive (libbpf's `btf_custom_path`).
     #[must_use]
     pub fn custom(btf: &Btf) -> Self {
         Self { is_custom: true, ..Self::kernel(btf) }
     }
 
-    /// Adds the modules of a collection. Their own types are candidates where
-    /// the kernel has none.
+    /// Adds the modules of a collection. Their own types are candidates if the
+    /// kernel has none.
     ///
-    /// Custom BTF is never mixed with modules: there, this does nothing.
+    /// Has no effect on custom BTF, which is never combined with modules.
     #[must_use]
     pub fn modules(mut self, collection: &Collection) -> Self {
         if !self.is_custom {
@@ -80,7 +80,7 @@ impl Targets {
         self
     }
 
-    /// The BTF of the kernel, or the custom one.
+    /// BTF of the kernel, or custom BTF.
     #[must_use]
     pub fn btf(&self) -> Option<&Btf> {
         self.layers.first().map(|target| &target.btf)

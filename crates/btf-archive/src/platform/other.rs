@@ -1,4 +1,4 @@
-//! Any other system.
+//! Systems other than Unix.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -8,7 +8,7 @@ use std::{
 
 use super::Locked;
 
-/// A directory, by its path.
+/// Directory, by its path.
 #[derive(Debug)]
 pub(crate) struct Dir(PathBuf);
 

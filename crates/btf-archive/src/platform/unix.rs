@@ -1,4 +1,4 @@
-//! Unix.
+//! Unix systems.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the place for what only Unix has")]
 
@@ -20,15 +20,15 @@ use rustix::{
 
 use super::Locked;
 
-/// Permissions of a folder that nobody else may enter.
+/// Permissions of a private folder.
 const PRIVATE: u32 = 0o700;
 
-/// Permissions of new files and folders; the umask takes from them.
+/// Permissions of new files and folders, before the umask.
 const FILE: Mode = Mode::from_raw_mode(0o666);
 const FOLDER: Mode = Mode::from_raw_mode(0o777);
 
-/// An open directory: what is done in it does not depend on what is renamed
-/// above it meanwhile.
+/// Open directory: operations in it do not depend on concurrent renames above
+/// it.
 #[derive(Debug)]
 pub(crate) struct Dir(OwnedFd);
 
@@ -37,8 +37,8 @@ impl Dir {
         Ok(Self(fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?))
     }
 
-    /// Opens a directory that this process has just made: not a link, and owned
-    /// by this user.
+    /// Opens a directory that this process has just made: owned by this user,
+    /// and not a link.
     pub(crate) fn open_own(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = fs::open(path, flags, Mode::empty())?;
@@ -48,7 +48,7 @@ impl Dir {
         Ok(Self(dir))
     }
 
-    /// Creates a file for writing; no file or link may have that name.
+    /// Creates a file for writing. Fails if the name exists.
     pub(crate) fn create_file(&self, path: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(fs::openat(&self.0, path, flags, FILE)?.into())
@@ -58,19 +58,18 @@ impl Dir {
         Ok(fs::mkdirat(&self.0, path, FOLDER)?)
     }
 
-    /// Opens a file or folder in it.
+    /// Opens a file or folder in the directory.
     pub(crate) fn open_inside(&self, path: &str) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(fs::openat(&self.0, path, flags, Mode::empty())?.into())
     }
 
-    /// Moves a file or folder from here to another directory.
+    /// Moves a file or folder to another directory.
     pub(crate) fn rename(&self, from: &str, to: &Self, name: &Path) -> io::Result<()> {
         Ok(fs::renameat(&self.0, from, &to.0, name)?)
     }
 
-    /// Waits until all of its file system is on disk; `false` if that is not
-    /// possible.
+    /// Syncs the whole file system; `false` if that is not possible.
     pub(crate) fn sync_file_system(&self) -> io::Result<bool> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         {
@@ -81,10 +80,10 @@ impl Dir {
         Ok(false)
     }
 
-    /// Waits until its entries are on disk.
+    /// Syncs the entries of the directory.
     pub(crate) fn sync(&self) -> io::Result<()> {
         match fs::fsync(&self.0) {
-            // Some file systems have nothing to do.
+            // Not needed on some file systems.
             Err(Errno::INVAL) => Ok(()),
             synced => Ok(synced?),
         }
@@ -104,7 +103,7 @@ pub(crate) fn try_lock(file: &File) -> Locked {
     }
 }
 
-/// Waits for a lock; where there are none, for nothing.
+/// Waits for a lock. Returns at once on file systems without locks.
 pub(crate) fn lock(file: &File) -> io::Result<()> {
     loop {
         match fs::flock(file, FlockOperation::LockExclusive) {
@@ -122,15 +121,15 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     file.metadata().map(identity).is_ok_and(|own| at_path.is_ok_and(|at_path| at_path == own))
 }
 
-/// Returns `true` if this user owns it.
+/// Returns `true` if this user owns the file.
 pub(crate) fn is_own(metadata: &Metadata) -> bool {
     metadata.uid() == process::geteuid().as_raw()
 }
 
-/// Gives a new file or folder the permissions and the group of one that it
-/// replaces. Of another user's it gets no more than a new one has, so that
-/// nobody can lay a file in wait that everybody may write to; and what a group
-/// could do that cannot be kept, no other one can.
+/// Gives a new file or folder the permissions and the group of the one that it
+/// replaces. If that belonged to another user, permissions beyond the defaults
+/// are dropped, so that nobody can prepare a file that everybody may write. If
+/// the group cannot be kept, its permissions are dropped.
 pub(crate) fn keep_permissions(new: &File, old: &Metadata) -> io::Result<()> {
     let made = new.metadata()?;
     let mut mode = old.mode() & 0o777;
@@ -145,9 +144,9 @@ pub(crate) fn keep_permissions(new: &File, old: &Metadata) -> io::Result<()> {
     Ok(fs::fchmod(new, Mode::from_raw_mode(mode))?)
 }
 
-/// Returns `true` for a link in `/dev` or `/proc` that leads to a file that this
-/// process has open, as `/dev/stdout` does. (Anywhere else somebody may have
-/// laid it.)
+/// Returns `true` for a link in `/dev` or `/proc` to an open file of this
+/// process, such as `/dev/stdout`. (Links elsewhere may have been made by
+/// others.)
 pub(crate) fn leads_to_own_descriptor(path: &Path) -> bool {
     let descriptors = PathBuf::from(format!("/proc/{}/fd", std::process::id()));
     let folder = |path: &Path| path.parent().and_then(|folder| folder.canonicalize().ok());

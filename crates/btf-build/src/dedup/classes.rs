@@ -1,22 +1,22 @@
 //! Classes of equal types.
 
-/// Types that were found equal, as a union-find structure; and what forward
-/// declarations mean.
+/// Union-find structure of equal types, and the meanings of forward
+/// declarations.
 ///
-/// What is found while two types are compared is taken back if they turn out to
-/// differ: each change is noted.
+/// Changes made while two types are compared are recorded, and reverted if the
+/// types turn out to differ.
 #[derive(Debug)]
 pub(super) struct Classes {
     /// The first own id.
     first_own: u32,
     parents: Vec<u32>,
-    /// What a FWD of a layer below means where own types refer to it; 0 if that is
+    /// Meaning of each FWD of a layer below when own types refer to it; 0 if
     /// unknown.
     meanings: Vec<u32>,
     journal: Vec<Change>,
 }
 
-/// Places and their contents before a change.
+/// Places that changed, with their old contents.
 #[derive(Debug, Clone, Copy)]
 enum Change {
     Parent { id: u32, was: u32 },
@@ -28,7 +28,7 @@ impl Classes {
         Self { first_own, parents: (0..count).collect(), meanings: vec![0; first_own as usize], journal: Vec::new() }
     }
 
-    /// The type that stands for the class of another.
+    /// Returns the representative of the class of a type.
     #[inline]
     pub(super) fn find(&mut self, mut id: u32) -> u32 {
         loop {
@@ -44,7 +44,7 @@ impl Classes {
         }
     }
 
-    /// The class of a type to which an own type refers.
+    /// Returns the class of a type that an own type refers to.
     #[inline]
     pub(super) fn find_from_own(&mut self, id: u32) -> u32 {
         let class = self.find(id);
@@ -54,25 +54,25 @@ impl Classes {
         }
     }
 
-    /// The class of a type to which another type refers.
+    /// Returns the class of a type that another type refers to.
     ///
-    /// Types of the layers below mean what they meant before.
+    /// Types of the layers below keep their meanings.
     #[inline]
     pub(super) fn find_from(&mut self, parent: u32, id: u32) -> u32 {
         if parent < self.first_own { self.find(id) } else { self.find_from_own(id) }
     }
 
-    /// Returns whether a type stands for its class.
+    /// Returns `true` if a type is the representative of its class.
     pub(super) fn is_class(&self, id: u32) -> bool {
         self.parent(id) == id
     }
 
-    /// Puts the class of `id` into that of `other`; both stand for their classes.
+    /// Merges the class of `id` into that of `other`. Both are representatives.
     pub(super) fn put_into(&mut self, id: u32, other: u32) {
         self.set_parent(id, other);
     }
 
-    /// Says what a FWD means, which stands for its class, and means nothing so far.
+    /// Sets the meaning of a FWD, which is a representative without a meaning.
     pub(super) fn set_meaning(&mut self, fwd: u32, meaning: u32) {
         match self.meanings.get_mut(fwd as usize) {
             Some(place) => {
@@ -88,7 +88,7 @@ impl Classes {
         self.journal.clear();
     }
 
-    /// Takes back all changes that are not final.
+    /// Reverts all changes that are not final.
     pub(super) fn roll_back(&mut self) {
         for change in self.journal.drain(..).rev() {
             let (place, was) = match change {

@@ -1,10 +1,10 @@
-//! Colors: numbers that differ for types that differ within some steps, or any number
-//! of steps if they lead to no cycle.
+//! Colors: numbers that differ for types that differ within some number of
+//! steps, or within any number if they lead to no cycle.
 //!
-//! Types of one shape are compared with each other only if their colors are the same.
-//! So that this changes no result, types that may turn out to be equal have to have the
-//! same color: what a forward declaration may mean looks like that to all that refer to
-//! it.
+//! Only types of the same shape and color are compared. This changes no
+//! results, as types that may turn out to be equal have the same color: a
+//! forward declaration has the color of its possible meaning for all that refer
+//! to it.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,8 @@ use super::{
 };
 use crate::hash_table::Hash;
 
-/// Colors each type by what can be reached from it within so many steps.
+/// Colors each type by everything that can be reached from it within this many
+/// steps.
 pub(super) fn of(graph: &Graph, classes: &mut Classes, hash: &Hash, steps: u32) -> Vec<u32> {
     let ids = || 0..graph.count();
     let declared = Declared::new(graph);
@@ -45,7 +46,7 @@ pub(super) fn of(graph: &Graph, classes: &mut Classes, hash: &Hash, steps: u32) 
     coloring.colors
 }
 
-/// Returns whether a type has its color from others.
+/// Returns `true` if the color of a type depends on others.
 fn is_inner(graph: &Graph, id: u32) -> bool {
     matches!(graph.role(id), Role::Composite | Role::Reference)
 }
@@ -55,7 +56,7 @@ struct Coloring<'a> {
     classes: &'a mut Classes,
     hash: &'a Hash,
     colors: Vec<u32>,
-    /// How a type looks to those that refer to it, if that is not its color.
+    /// Color of a type for those that refer to it, if it differs from its own.
     looks: Vec<Option<u32>>,
     on_cycles: Vec<u32>,
 }
@@ -69,7 +70,7 @@ impl Coloring<'_> {
         self.fixed_look(id).or(self.colors.get(id as usize).copied()).unwrap_or(0)
     }
 
-    /// The color that a type has from those that it refers to.
+    /// Computes the color of a type from those that it refers to.
     fn color(&mut self, id: u32) -> u32 {
         let mut color = self.hash.of_words([self.graph.shape(id)].into_iter());
         for &child in self.graph.children(id) {
@@ -103,7 +104,7 @@ impl Visit for Coloring<'_> {
     }
 }
 
-/// The structs and unions of which there is a forward declaration.
+/// Structs and unions that have a forward declaration.
 struct Declared(HashSet<(u32, Kind)>);
 
 impl Declared {
@@ -112,7 +113,8 @@ impl Declared {
         Self(heads.filter_map(|head| Some((head.name_off(), meant_kind(head)?))).collect())
     }
 
-    /// How a declaration, or what it may mean, looks; `None` of other types.
+    /// Returns the color of a declaration, or of its possible meaning; `None`
+    /// for other types.
     fn look(&self, graph: &Graph, hash: &Hash, id: u32) -> Option<u32> {
         let head = graph.head(id)?;
         let kind = meant_kind(head).or(head.info().kind())?;

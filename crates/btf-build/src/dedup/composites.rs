@@ -1,5 +1,5 @@
-//! Structs, unions and typedefs: each compared with those of its shape that came
-//! before.
+//! Structs, unions and typedefs: each is compared with earlier ones of its
+//! shape.
 
 use super::{
     classes::Classes,
@@ -12,7 +12,7 @@ use crate::{
     hash_table::{Hash, Table},
 };
 
-/// Finds the composites that are equal.
+/// Finds equal composites.
 pub(super) fn merge(
     graph: &Graph,
     classes: &mut Classes,
@@ -38,17 +38,17 @@ pub(super) fn merge(
     Ok(())
 }
 
-/// The types that differ, in lists of those of the same shape and color.
+/// Types that differ, in lists of equal shape and color.
 struct Distinct<'a> {
     graph: &'a Graph,
     hash: &'a Hash,
     /// Empty if all have the same color.
     colors: Vec<u32>,
-    /// The first of each list.
+    /// First type of each list.
     firsts: Table,
-    /// The last of each list, by the first.
+    /// Last type of each list, by the first.
     lasts: Vec<u32>,
-    /// The next one in its list; 0 at the end.
+    /// Next type in the list; 0 at the end.
     nexts: Vec<u32>,
 }
 
@@ -71,18 +71,18 @@ impl<'a> Distinct<'a> {
         self.firsts.find(self.key(id), is_like)
     }
 
-    /// The first type of the shape and color of another.
+    /// Returns the first type of the shape and color of another.
     fn first_like(&self, id: u32) -> Option<u32> {
         self.find(id).ok()
     }
 
-    /// The next type of the same shape and color.
+    /// Returns the next type of the same shape and color.
     fn after(&self, id: u32) -> Option<u32> {
         self.nexts.get(id as usize).copied().filter(|&next| next != 0)
     }
 
-    /// Merges a type with the one of these that it is equal to, if there is one;
-    /// returns whether it was compared with all of them, and not too much in vain.
+    /// Merges a type with the first of these that is equal to it. Returns
+    /// `false` if the comparisons were stopped because too many failed.
     fn merge(&self, classes: &mut Classes, comparison: &mut Comparison, id: u32) -> bool {
         let mut other = self.first_like(id);
         while let Some(place) = other {

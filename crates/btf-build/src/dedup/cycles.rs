@@ -1,18 +1,19 @@
-//! Which types lead to a cycle.
+//! Types that lead to a cycle.
 
 use super::graph::{Graph, Role};
 
-/// What a walk over types follows, and what becomes of them.
+/// Callbacks of a walk over types.
 pub(super) trait Visit {
-    /// The type to follow where `parent` refers to `child`, if any.
+    /// Returns the type to follow for a reference of `parent` to `child`, if
+    /// any.
     fn follow(&mut self, parent: u32, child: u32) -> Option<u32>;
 
-    /// Called with each type after those that it refers to, and whether it leads to no
-    /// cycle.
+    /// Called with each type after those that it refers to; `ends` is true if
+    /// it leads to no cycle.
     fn done(&mut self, id: u32, ends: bool);
 }
 
-/// Walks from some types over all that they lead to.
+/// Walks from some types over everything that they lead to.
 pub(super) fn walk(graph: &Graph, from: impl Iterator<Item = u32>, visit: &mut impl Visit) {
     let mut states = States(vec![State::New; graph.count() as usize]);
     let mut stack: Vec<Step> = Vec::new();
@@ -28,7 +29,7 @@ pub(super) fn walk(graph: &Graph, from: impl Iterator<Item = u32>, visit: &mut i
                 let Some(child) = visit.follow(id, child) else { continue };
                 match states.of(child) {
                     State::Ends => {}
-                    // What was begun and is not done leads back to here.
+                    // A type that is not finished is on the current path.
                     State::Begun | State::Cycle => step.ends = false,
                     State::New => {
                         states.set(child, State::Begun);
@@ -47,21 +48,21 @@ pub(super) fn walk(graph: &Graph, from: impl Iterator<Item = u32>, visit: &mut i
     }
 }
 
-/// A type on the way, and the number of the next one that it refers to.
+/// Type on the current path, with the index of its next reference.
 struct Step {
     id: u32,
     next: usize,
     ends: bool,
 }
 
-/// What is known of a type.
+/// State of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     New,
-    /// What it refers to is being looked at.
+    /// Its references are being visited.
     Begun,
     Ends,
-    /// Leads to a cycle.
+    /// It leads to a cycle.
     Cycle,
 }
 
@@ -79,8 +80,8 @@ impl States {
     }
 }
 
-/// Makes composites of all references that lead to a cycle of references (a pointer to
-/// itself), as no language has it, so that they are compared as those are.
+/// Treats references in a cycle of references (a pointer to itself), which no
+/// language has, as composites, so that they are compared.
 pub(super) fn mark(graph: &mut Graph) {
     let mut references = References { graph, cyclic: Vec::new() };
     walk(graph, (1..graph.count()).filter(|&id| graph.role(id) == Role::Reference), &mut references);
@@ -90,7 +91,7 @@ pub(super) fn mark(graph: &mut Graph) {
     }
 }
 
-/// Follows references alone.
+/// Follows only references.
 struct References<'a> {
     graph: &'a Graph,
     cyclic: Vec<u32>,

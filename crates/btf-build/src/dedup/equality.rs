@@ -1,16 +1,18 @@
-//! Whether two types are equal, and all that they refer to.
+//! Equality of two types, including everything that they refer to.
 //!
-//! Types are taken for equal until there is a difference; then all that was taken for
-//! equal on the way is apart again. If there is none, all of it is equal, and never
-//! compared again. (So do automata that are equal merge: Hopcroft and Karp.)
+//! Types are assumed equal until a difference is found; then all assumptions
+//! are reverted. Without a difference, all of them are equal, and never
+//! compared again. (This is the algorithm of Hopcroft and Karp for equivalent
+//! automata.)
 
 use btf_types::{Kind, format::TypeRecord};
 
 use super::{classes::Classes, graph::Graph};
 use crate::Error;
 
-/// How many references are compared in vain, in quarters of what types and references
-/// there are, before types are colored, by what is within so many steps; or an error.
+/// Maximum number of failed comparisons, in quarters of the number of types and
+/// references, after which types are colored by this many steps; `None` is an
+/// error.
 pub(super) const LIMITS: Limits = &[(1, Some(4)), (16, Some(12)), (48, Some(40)), (176, None)];
 
 pub(super) type Limits = &'static [(u64, Option<u32>)];
@@ -18,21 +20,22 @@ pub(super) type Limits = &'static [(u64, Option<u32>)];
 /// Compares types.
 #[derive(Debug)]
 pub(super) struct Comparison {
-    /// Pairs of the same shape, of which what they refer to is to be compared.
+    /// Pairs of the same shape whose references are to be compared.
     pairs: Vec<(u32, u32)>,
-    /// FWDs of layers below that would have to mean a type.
+    /// FWDs of layers below that would need a meaning.
     wanted: Vec<(u32, u32)>,
-    /// Types and references that there are.
+    /// Number of types and references.
     size: u64,
-    /// How many references of types that turned out to differ were compared.
+    /// Number of references that were compared for types that turned out to
+    /// differ.
     in_vain: u64,
-    /// How many of those may be before something is done about it.
+    /// Limits of that number.
     limits: Limits,
-    /// How often all types were gone through.
+    /// Number of passes over all types.
     rounds: u64,
-    /// How many types were found equal this time.
+    /// Number of types that were merged in this pass.
     merged: u64,
-    /// Forward declarations whose meaning was found this time.
+    /// Number of forward declarations that were resolved in this pass.
     pub(super) resolved: u64,
 }
 
@@ -50,7 +53,7 @@ impl Comparison {
         }
     }
 
-    /// Called before all types are gone through.
+    /// Called before each pass over all types.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         (self.merged, self.resolved) = (0, 0);
         if self.rounds > 0 {
@@ -63,13 +66,13 @@ impl Comparison {
         Ok(())
     }
 
-    /// Returns whether nothing was found this time that was not known.
+    /// Returns `true` if this pass found nothing new.
     pub(super) fn is_settled(&self) -> bool {
         self.rounds > 1 && self.merged == 0 && self.resolved == 0
     }
 
-    /// Returns whether two types of the same shape, which stand for their classes,
-    /// are equal, and if so makes their classes one.
+    /// Merges the classes of two types of the same shape if they are equal.
+    /// Both are representatives. Returns whether they are.
     pub(super) fn merge(&mut self, graph: &Graph, classes: &mut Classes, a: u32, b: u32) -> bool {
         classes.commit();
         self.pairs.clear();
@@ -111,19 +114,19 @@ impl Comparison {
         false
     }
 
-    /// Returns whether so much was compared in vain that something has to be done.
+    /// Returns `true` if the limit of failed comparisons was reached.
     pub(super) fn is_too_much(&self) -> bool {
         self.limits.first().is_some_and(|&(times, _)| 4 * self.in_vain > times * self.size)
     }
 
-    /// Returns by how many steps types are to be told apart before they are compared.
+    /// Returns the number of steps by which types are to be colored next.
     pub(super) fn next_limit(&mut self) -> Result<Option<u32>, Error> {
         let Some((&(times, steps), others)) = self.limits.split_first() else { return Ok(None) };
         self.limits = others;
         steps.map(Some).ok_or(Error::TooComplex { limit: times * self.size / 4 })
     }
 
-    /// Takes two classes for equal.
+    /// Assumes that two classes are equal.
     fn assume(&mut self, classes: &mut Classes, a: u32, b: u32) {
         // Those of layers below stay.
         let (first, second) = (a.min(b), a.max(b));
@@ -131,8 +134,8 @@ impl Comparison {
         self.pairs.push((first, second));
     }
 
-    /// Takes a FWD for the composite that it is compared with. Each comes with the
-    /// type that refers to it.
+    /// Resolves a FWD to the composite that it is compared with. Each comes
+    /// with the type that refers to it.
     fn resolve(&mut self, graph: &Graph, classes: &mut Classes, a: (u32, u32), b: (u32, u32)) -> bool {
         let (fwd, composite) = match (can_mean(graph, a.1, b.1), can_mean(graph, b.1, a.1)) {
             (true, _) => (a, b.1),
@@ -148,8 +151,8 @@ impl Comparison {
         true
     }
 
-    /// Types of layers below do not change; but what they declare can be what own
-    /// types declare, too.
+    /// Types of layers below do not change, but their declarations can resolve
+    /// those of own types.
     fn set_wanted(&mut self, graph: &Graph, classes: &mut Classes) {
         for &(fwd, composite) in &self.wanted {
             if classes.find_from_own(fwd) == fwd && graph.is_base(fwd) {
@@ -162,8 +165,8 @@ impl Comparison {
     }
 }
 
-/// Returns whether a type is a FWD with a name, and another the struct or union that
-/// it may mean.
+/// Returns `true` if `fwd` is a named FWD, and `composite` the struct or union
+/// that it may declare.
 fn can_mean(graph: &Graph, fwd: u32, composite: u32) -> bool {
     let (Some(fwd), Some(composite)) = (graph.head(fwd), graph.head(composite)) else {
         return false;
@@ -171,7 +174,7 @@ fn can_mean(graph: &Graph, fwd: u32, composite: u32) -> bool {
     fwd.name_off() != 0 && fwd.name_off() == composite.name_off() && meant_kind(fwd) == composite.info().kind()
 }
 
-/// The kind that a FWD means; `None` of all other types.
+/// Returns the kind that a FWD declares; `None` for other types.
 pub(super) fn meant_kind(record: &TypeRecord) -> Option<Kind> {
     let info = record.info();
     match (info.kind(), info.kind_flag()) {

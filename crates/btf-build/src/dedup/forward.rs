@@ -1,5 +1,5 @@
-//! Forward declarations: of structs and unions (FWD), and of enumerations (an ENUM or
-//! ENUM64 without values).
+//! Forward declarations: of structs and unions (FWD), and of enumerations (an
+//! ENUM or ENUM64 without values).
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -7,8 +7,8 @@ use btf_types::Kind;
 
 use super::{classes::Classes, equality::meant_kind, graph::Graph};
 
-/// Makes all forward declarations of an enumeration one, with the first enumeration of
-/// that name if there is one.
+/// Merges all forward declarations of an enumeration, with the first
+/// enumeration of that name if there is one.
 pub(super) fn merge_enums(graph: &Graph, classes: &mut Classes) {
     let is_forward = |id: u32| name_of_enum(graph, id).filter(|&(name, vlen)| name != 0 && vlen == 0);
     let mut first: HashMap<u32, u32> = HashMap::new();
@@ -42,14 +42,14 @@ pub(super) fn merge_enums(graph: &Graph, classes: &mut Classes) {
     classes.commit();
 }
 
-/// The name of an enumeration, and its number of values.
+/// Returns the name of an enumeration, and its number of values.
 fn name_of_enum(graph: &Graph, id: u32) -> Option<(u32, u32)> {
     let head = graph.head(id)?;
     matches!(head.info().kind(), Some(Kind::Enum | Kind::Enum64)).then(|| (head.name_off(), head.info().vlen()))
 }
 
-/// Resolves each FWD that nothing was found for if there is only one struct or union
-/// of its name; returns how many.
+/// Resolves each remaining FWD if only one struct or union has its name.
+/// Returns the number of resolved FWDs.
 pub(super) fn resolve_unique(graph: &Graph, classes: &mut Classes) -> u64 {
     let mut unresolved = Vec::new();
     let mut by_name: HashMap<u32, Option<u32>> = HashMap::new();

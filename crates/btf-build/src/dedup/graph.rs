@@ -1,9 +1,9 @@
-//! The types in flat arrays: their shapes, and what they refer to.
+//! Types in flat arrays: their shapes and references.
 //!
-//! The shape of a type is all that its record holds but ids: types of the same shape
-//! are equal if what they refer to is. Records are copied, names in them replaced by
-//! the first that is equal and ids by 0: then two of the same shape have the same
-//! bytes.
+//! The shape of a type is its record without the ids: types of the same shape
+//! are equal if their references are. Records are copied with equal names
+//! replaced by the first one and ids by 0, so that the bytes of equal shapes
+//! are equal.
 
 use btf_types::{
     Btf, Kind,
@@ -17,17 +17,17 @@ use crate::{
     layers::{Layers, own_records},
 };
 
-/// How a type takes part.
+/// Role of a type in deduplication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Refers to nothing: equal to those of the same shape.
+    /// Has no references: equal to all types of the same shape.
     Leaf,
-    /// STRUCT, UNION, TYPEDEF: through one of these leads every cycle of types that
-    /// a language can have. What leads to another cycle is one, too.
+    /// STRUCT, UNION, TYPEDEF: every cycle that a language allows contains one.
+    /// References in other cycles are treated as composites too.
     Composite,
-    /// Anything else that refers to types. Over these there is no cycle.
+    /// Any other type with references. There is no cycle of these alone.
     Reference,
-    /// VAR, DATASEC, LOCSEC, and `void`: equal to itself alone.
+    /// VAR, DATASEC, LOCSEC, and `void`: equal only to itself.
     Unique,
 }
 

@@ -1,20 +1,20 @@
-//! Deduplication: of equal types one stays.
+//! Deduplication: one of several equal types stays.
 //!
 //! | file | concept |
 //! |---|---|
-//! | `names.rs` | which names are equal; the strings of the result |
+//! | `names.rs` | equal names; the strings of the result |
 //! | `graph.rs` | the types in flat arrays |
-//! | `cycles.rs` | which types lead to a cycle |
-//! | `classes.rs` | which types are equal, as far as that is known |
-//! | `equality.rs` | the comparison of two types and all that they refer to |
-//! | `colors.rs` | which types need no comparison |
+//! | `cycles.rs` | types that lead to a cycle |
+//! | `classes.rs` | classes of types that are known to be equal |
+//! | `equality.rs` | comparison of two types with all that they refer to |
+//! | `colors.rs` | types that need no comparison |
 //! | `forward.rs` | forward declarations |
 //! | `composites.rs` | structs, unions, typedefs |
-//! | `references.rs` | what else refers to types |
-//! | `output.rs` | the types that stay, and where the others went |
+//! | `references.rs` | other types that refer to types |
+//! | `output.rs` | the types that stay, and the map of the others |
 //!
-//! Source: `btf__dedup` in `tools/lib/bpf/btf.c`, of which this has the rules but not
-//! the limits.
+//! Source: `btf__dedup` in `tools/lib/bpf/btf.c`. The rules are the same,
+//! without its limits.
 
 mod classes;
 mod colors;
@@ -39,12 +39,12 @@ use self::{
 };
 use crate::{Error, hash_table::Hash};
 
-/// Deduplicates a BTF (`btf__dedup`): of types that are equal, and whose references
-/// are equal all the way down, the first stays, and all that referred to another
-/// refers to it.
+/// Deduplicates a BTF (`btf__dedup`): of several types that are equal,
+/// including everything that they refer to, the first one stays and replaces
+/// the others.
 ///
-/// This is what makes one BTF of many: those of compilation units, or of BPF objects,
-/// appended to each other ([`Builder::append`](crate::Builder::append),
+/// Use it after appending the BTF of compilation units, or of BPF objects, to
+/// each other ([`Builder::append`](crate::Builder::append),
 /// [`Merge`](crate::Merge)).
 ///
 /// ```
@@ -75,36 +75,39 @@ use crate::{Error, hash_table::Hash};
 /// # }
 /// ```
 ///
-/// # What is equal
+/// # Equality
 ///
-/// Names, sizes, members, offsets, values, linkage and all else in a record. Tags of
-/// declarations are none of it: types that are equal but for those become one, which
-/// has the tags of both. Variables and sections (VAR, DATASEC) all stay.
+/// Two types are equal if their names, sizes, members, offsets, values, linkage
+/// and all other data of their records are. DECL_TAGs are not compared: types
+/// that differ only in these become one, with the tags of both. Variables and
+/// sections (VAR, DATASEC) all stay.
 ///
-/// A forward declaration of a struct or union becomes what it was compared with:
-/// where two types are equal but that one has the declaration and the other the
-/// struct. If it was compared with nothing, it becomes the only struct or union of
-/// its name. A forward declaration of an enumeration becomes the first of its name.
+/// A forward declaration of a struct or union becomes the struct or union that
+/// it was compared with: where two types are equal, except that one refers to
+/// the declaration and the other to the definition. If there is no such
+/// comparison, it becomes the only struct or union of its name. A forward
+/// declaration of an enumeration becomes the first one of its name.
 ///
 /// # Split BTF
 ///
-/// The base stays as it is; types that it has are left out. Where it has a
-/// forward declaration of what the split BTF defines, it has another type.
+/// The base is unchanged, and types that it already has are removed. A type of
+/// the base with a forward declaration differs from one with the definition in
+/// the split BTF.
 ///
-/// # What stays
+/// # Order
 ///
-/// The types that stay do so in their order, and their ids are closed up. Strings
-/// are stored once, in the order of their first use, and then those that no type has,
-/// as `.BTF.ext` may have them. The [`Remap`] has the new ids and strings, and
+/// The remaining types keep their order, with consecutive ids. Strings are
+/// stored once, in the order of their first use, followed by those that no type
+/// uses, as `.BTF.ext` may. The [`Remap`] has the new ids and strings, and
 /// rewrites `.BTF.ext`.
 ///
-/// The result depends on nothing but the BTF, and deduplicating it again changes
+/// The result depends only on the BTF, and deduplicating it again changes
 /// nothing.
 ///
 /// # Errors
 ///
-/// [`Error::Format`] if there is a type of a kind, or data in the header, that is
-/// unknown; [`Error::TooComplex`] if very many types look alike but are not;
+/// [`Error::Format`] if a type has an unknown kind, or the header unknown
+/// fields; [`Error::TooComplex`] if very many types are similar but not equal;
 /// [`Error::NamesShared`] if very many names share very long strings;
 /// [`Error::TooLarge`].
 pub fn dedup(btf: &Btf) -> Result<(Btf, Remap), Error> {

@@ -1,4 +1,4 @@
-//! Which names are equal.
+//! Equal names.
 
 use std::{collections::HashMap, ops::Range};
 

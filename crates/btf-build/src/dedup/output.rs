@@ -1,4 +1,4 @@
-//! The types that stay, and where the others went.
+//! The types that stay, and the map of the others.
 
 use btf_types::{
     Btf, Remap,

@@ -1,5 +1,4 @@
-//! All other types that refer to types: equal if their shapes are, and what they
-//! refer to is the same.
+//! Other types with references: equal if their shapes and references are.
 
 use super::{
     classes::Classes,

@@ -1,4 +1,4 @@
-//! Header and sections as a kernel checks them.
+//! Checks of the header and the sections, as in the kernel.
 
 use std::borrow::Cow;
 

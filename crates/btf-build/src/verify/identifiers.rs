@@ -1,4 +1,4 @@
-//! Which strings of a section are identifiers, found out for all at once.
+//! Identifiers among the strings of a section, found for all strings at once.
 
 use super::{limits::Limits, names};
 

@@ -1,7 +1,7 @@
-//! What kernels of each version accept.
+//! Limits of each kernel version.
 //!
-//! Source: the history of `kernel/bpf/btf.c`. The rules of Linux 6.18 are
-//! compared with that kernel; those of other versions are not proved.
+//! Source: the history of `kernel/bpf/btf.c`. The rules for Linux 6.18 are
+//! compared with that kernel; those for other versions are not verified.
 
 use btf_types::{
     Kind,

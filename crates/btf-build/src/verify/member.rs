@@ -1,4 +1,4 @@
-//! Members against the struct that they lie in.
+//! Checks of members against their struct.
 
 use btf_types::Kind;
 

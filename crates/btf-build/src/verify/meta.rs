@@ -1,4 +1,4 @@
-//! The meta pass: each record by itself, in the order of the ids.
+//! The meta pass: checks of single records, by ascending id.
 
 use btf_types::{
     Kind,

@@ -1,15 +1,14 @@
-//! What BPF_BTF_LOAD says of a BTF, without asking it.
+//! Prediction of the result of BPF_BTF_LOAD.
 //!
-//! The passes are the kernel's: header and sections ([`header`]), each record by
-//! itself ([`meta`]), what types refer to ([`resolve`], with [`member`]s against
-//! their structs), the order of type tags ([`tag_order`]), and the types that
-//! have a meaning to it ([`special`]). Where it stops, with which error number,
-//! depends on that order, so it is kept. [`limits`] knows what differs between
-//! versions.
+//! The passes are the kernel's: header and sections ([`header`]), single
+//! records ([`meta`]), references ([`resolve`], with [`member`]s against their
+//! structs), the order of type tags ([`tag_order`]), and special types
+//! ([`special`]). Their order determines where the kernel stops, and with which
+//! error number. [`limits`] has the differences between versions.
 //!
-//! Types are looked up often: [`types`] has what most questions are about in
-//! arrays, and [`identifiers`] what all names are, so that neither costs more than
-//! the bytes that are there.
+//! Types are looked up often: [`types`] has the properties of all types in
+//! arrays, and [`identifiers`] those of all names, so that neither costs more
+//! than the bytes of the BTF.
 //!
 //! Source: `kernel/bpf/btf.c`.
 
@@ -67,8 +66,8 @@ pub fn verify(bytes: &[u8], version: KernelVersion) -> Result<(), Reject> {
     Verify::kernel(version).verify(bytes)
 }
 
-/// Predicts whether a kernel of this version takes a module's BTF, given as
-/// bytes, on the BTF of that kernel.
+/// Predicts whether a kernel of this version accepts a module's BTF, given as
+/// bytes, with the BTF of that kernel as its base.
 ///
 /// Short for [`Verify::kernel`] and [`Verify::verify_module`].
 ///
@@ -100,16 +99,16 @@ pub fn verify_module(bytes: &[u8], base: &Btf, version: KernelVersion) -> Result
 
 /// Prediction of a kernel's verdict on BTF.
 ///
-/// The parser ([`Btf::parse`]) accepts what exists and can be read; a kernel is
-/// stricter about what it loads. This knows the kernel's rules: for Linux 6.18
-/// they are compared with that kernel, for other versions they follow the
-/// history of `kernel/bpf/btf.c`, and are unproved
-/// ([`is_proved`](Self::is_proved)). Distributions take features back to older
-/// kernels: on the machine itself a probe beats a version
+/// The parser ([`Btf::parse`]) accepts everything that can be read. A kernel is
+/// stricter about what it loads, and this implements its rules. Those for Linux
+/// 6.18 are compared with that kernel; those for other versions follow the
+/// history of `kernel/bpf/btf.c` and are not verified
+/// ([`is_proved`](Self::is_proved)). Distributions backport features: on the
+/// machine itself, a probe is more reliable than a version
 /// ([`features`](Self::features)).
 ///
-/// What depends on the kernel's own types is taken to be fine: kptrs to types of
-/// the kernel that have no destructor are rejected there, and not here.
+/// Rules about the kernel's own types are not checked: the kernel rejects kptrs
+/// to its types without a destructor, which this accepts.
 ///
 /// ```
 /// use btf_build::{Builder, Rule, Verify};
@@ -136,31 +135,30 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// Predicts what a kernel of this version says, in this machine's byte
-    /// order, with pointers of 8 bytes.
+    /// Predicts for a kernel of this version, with native byte order and
+    /// pointers of 8 bytes.
     pub fn kernel(version: KernelVersion) -> Self {
         Self { version, features: FeatureSet::of(version), byte_order: ByteOrder::NATIVE, pointer_size: 8 }
     }
 
-    /// Sets the features that the kernel supports, as probes tell them; by
-    /// default those of the version.
+    /// Sets the features that the kernel supports, as found by probes. The
+    /// default is those of the version.
     pub fn features(self, features: FeatureSet) -> Self {
         Self { features, ..self }
     }
 
-    /// Sets the byte order of the kernel's machine. BTF of the other order is
-    /// rejected.
+    /// Sets the byte order of the kernel. BTF of the other order is rejected.
     pub fn byte_order(self, byte_order: ByteOrder) -> Self {
         Self { byte_order, ..self }
     }
 
-    /// Sets the size of the kernel's pointers in bytes: 8, or 4 of a 32-bit
+    /// Sets the size of the kernel's pointers in bytes: 8, or 4 for a 32-bit
     /// machine.
     pub fn pointer_size(self, bytes: u8) -> Self {
         Self { pointer_size: bytes, ..self }
     }
 
-    /// Returns whether the prediction is compared with a real kernel of this
+    /// Returns `true` if the prediction is compared with a real kernel of this
     /// version: only Linux 6.18 with its own features, on a 64-bit machine.
     #[must_use]
     pub fn is_proved(&self) -> bool {
@@ -168,11 +166,11 @@ impl Verify {
         version == limits::PROVED && self.features == FeatureSet::of(version) && self.pointer_size == 8
     }
 
-    /// Predicts the verdict of BPF_BTF_LOAD.
+    /// Predicts the result of BPF_BTF_LOAD.
     ///
     /// # Errors
     ///
-    /// [`Reject`] if the kernel would reject it. (One that has no BTF at all
+    /// [`Reject`] if the kernel would reject it. (A kernel without BTF support
     /// rejects everything with EINVAL.)
     pub fn verify(&self, bytes: &[u8]) -> Result<(), Reject> {
         let limits = self.limits()?;
@@ -185,12 +183,11 @@ impl Verify {
         if limits.special_fields { special::check(&types) } else { Ok(()) }
     }
 
-    /// Predicts the verdict on a module's BTF when the module is loaded: the
-    /// kernel trusts it as far as references go, and checks each record by
-    /// itself.
+    /// Predicts the result for a module's BTF when the module is loaded. The
+    /// kernel checks only single records of it, not references.
     ///
-    /// No kernel has proved this prediction, as a module has to be loaded for
-    /// it.
+    /// This prediction is not compared with a kernel, as it would need a module
+    /// to load.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The names that kernels accept.
+//! Names that kernels accept.
 
 use btf_types::{Name, format::Feature};
 
@@ -7,11 +7,11 @@ use super::limits::Limits;
 /// What a kernel wants of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum NameRule {
-    /// An identifier.
+    /// Identifier.
     Identifier,
-    /// The name of a variable, which could contain dots from the start.
+    /// Name of a variable, which has always allowed dots.
     Variable,
-    /// The name of a DATASEC.
+    /// Name of a DATASEC.
     Section,
 }
 

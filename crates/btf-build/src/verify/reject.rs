@@ -1,4 +1,4 @@
-//! Why a kernel rejects BTF: the rule, the type, the errno.
+//! Rejections by a kernel: the rule, the type, the errno.
 
 use std::fmt;
 
@@ -67,10 +67,10 @@ impl fmt::Debug for Errno {
 /// Defines [`Rule`]: variant, errno, the kernel's words, and what is required.
 macro_rules! rules {
     ($($(#[$attribute:meta])* $name:ident, $errno:ident, $log:literal, $requires:literal;)*) => {
-        /// Rule that a kernel checks BTF against.
+        /// Rule of the kernel for BTF.
         ///
-        /// [`Rule::log`] is how the kernel's log words a violation,
-        /// [`Display`](fmt::Display) says what is required.
+        /// [`Rule::log`] is the kernel's log message for a violation;
+        /// [`Display`](fmt::Display) writes the requirement.
         ///
         /// Source: `kernel/bpf/btf.c` in Linux.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,8 +87,8 @@ macro_rules! rules {
             /// All rules, in the order in which a kernel checks them.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// The kernel's log of a violation, without the numbers that may
-            /// follow; empty where it logs nothing.
+            /// The kernel's log message for a violation, without the numbers
+            /// that may follow; empty if it logs nothing.
             #[must_use]
             pub const fn log(self) -> &'static str {
                 match self {
@@ -215,10 +215,11 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Rejection of a BTF, as a kernel's is predicted to be.
+/// Predicted rejection of a BTF by a kernel.
 ///
-/// The text says type, rule and error number:
-/// `type 2 (STRUCT "a-b"): the name is ... (EINVAL, log "Invalid name")`.
+/// The text has the type, the rule and the error number: `type 2 (STRUCT a-b):
+/// the kernel requires that the name is ... (EINVAL, logged as "Invalid
+/// name")`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Reject {
@@ -235,14 +236,14 @@ impl Reject {
         Self { id: 0, kind: None, name: OwnedName::default(), element: None, rule }
     }
 
-    /// Id of the type at which the kernel stops; 0 where the header or a section
-    /// is rejected.
+    /// Id of the type at which the kernel stops; 0 if it rejects the header or
+    /// a section.
     #[must_use]
     pub const fn id(&self) -> u32 {
         self.id
     }
 
-    /// Kind of that type; `None` for the header, and for unknown kinds.
+    /// Kind of that type; `None` for the header and for unknown kinds.
     #[must_use]
     pub const fn kind(&self) -> Option<Kind> {
         self.kind
@@ -261,7 +262,7 @@ impl Reject {
         self.element
     }
 
-    /// The rule that is violated.
+    /// The violated rule.
     #[must_use]
     pub const fn rule(&self) -> Rule {
         self.rule

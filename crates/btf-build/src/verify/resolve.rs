@@ -1,8 +1,8 @@
-//! The resolve pass: what types refer to, their sizes, loops.
+//! The resolve pass: references of types, their sizes, loops.
 //!
-//! The kernel walks with a stack of at most 32 types, and stops early at types
-//! that need no look for the question at hand. Where it stops decides over
-//! depth and loops, so the walk here is the same, step by step.
+//! The kernel walks with a stack of at most 32 types, and skips types that need
+//! no check in the current mode. This determines the results for depth and
+//! loops, so the walk here is the same, step by step.
 
 use btf_types::Kind;
 

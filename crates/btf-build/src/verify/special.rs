@@ -1,8 +1,8 @@
-//! `bpf_spin_lock` and the other types that have a meaning to the kernel, as
+//! Special types: `bpf_spin_lock` and others with a meaning to the kernel, as
 //! members of structs.
 //!
-//! Where a struct contains one of them directly, kernels since 6.2 look for all
-//! of them in it, and reject the BTF if they are not where they should be.
+//! If a struct contains one of them directly, kernels since 6.2 search it for
+//! all of them, and reject the BTF if one is misplaced.
 
 use std::collections::{HashMap, HashSet};
 

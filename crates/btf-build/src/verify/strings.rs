@@ -1,4 +1,4 @@
-//! The strings of a BTF, and of the one that it is split from.
+//! Strings of a BTF and of its base.
 
 use btf_types::{Btf, Name};
 

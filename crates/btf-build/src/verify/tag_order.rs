@@ -1,4 +1,4 @@
-//! The order of type tags and modifiers, and the length of chains of them.
+//! Order of type tags and modifiers, and the length of their chains.
 
 use btf_types::Kind;
 

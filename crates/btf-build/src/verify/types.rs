@@ -1,4 +1,4 @@
-//! The types that passed the meta pass, by id.
+//! Types that passed the meta pass, by id.
 
 use btf_types::{Btf, Kind, Name};
 

@@ -1,4 +1,4 @@
-//! The words of the type section, in native byte order.
+//! Words of the type section, in native byte order.
 
 use btf_types::{Kind, format::Info};
 

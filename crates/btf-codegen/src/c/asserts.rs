@@ -1,4 +1,4 @@
-//! `_Static_assert`s: sizes and offsets that the compiler has to find.
+//! `_Static_assert`s of sizes and offsets.
 
 use std::fmt::{self, Write};
 

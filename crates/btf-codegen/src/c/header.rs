@@ -1,4 +1,4 @@
-//! [`Header`]: what is to be in a header, and how it is written.
+//! [`Header`]: contents and format of a header.
 
 use std::{
     fmt::{self, Write as _},
@@ -15,7 +15,7 @@ use crate::{Error, output::Bytes, root::Root};
 
 const GUARD: &str = "__VMLINUX_H__";
 
-/// A C header with the types of a BTF: what is in it, and how it is written.
+/// C header with the types of a BTF.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,15 +40,15 @@ pub struct Header {
 }
 
 impl Header {
-    /// A header with all types, sorted.
+    /// Makes a header with all types, sorted.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a root type: only root types are written, with what they need. All types
-    /// of the name are meant, or of `struct NAME`, `union NAME`, `enum NAME` and
-    /// `typedef NAME` those of the kind.
+    /// Adds a root type: only root types are written, with the types that they
+    /// need. A name stands for all types of this name; `struct NAME`, `union
+    /// NAME`, `enum NAME` and `typedef NAME` only for those of the kind.
     #[must_use]
     pub fn root(mut self, name: impl Into<String>) -> Self {
         self.roots.push(Root::Name(name.into()));
@@ -62,16 +62,16 @@ impl Header {
         self
     }
 
-    /// Writes what bpftool 7.8 writes with `format c unsorted`, byte for byte: types in
-    /// the order of their ids, and its faults.
+    /// Writes the output of bpftool 7.8 for `format c unsorted`, byte for byte:
+    /// types by ascending id, including its faults.
     #[must_use]
     pub fn unsorted(mut self, unsorted: bool) -> Self {
         self.unsorted = unsorted;
         self
     }
 
-    /// Of split BTF, leaves out the types of the base: the header is to be included
-    /// behind that of the base.
+    /// Omits the types of the base of split BTF: include the header after that
+    /// of the base.
     #[must_use]
     pub fn own(mut self, own: bool) -> Self {
         self.own = own;
@@ -86,16 +86,16 @@ impl Header {
         self
     }
 
-    /// Sets whether accesses to the types are recorded, so that a loader relocates them
-    /// to the kernel that is running (CO-RE). They are by default.
+    /// Sets whether accesses to the types are recorded, so that a loader
+    /// relocates them for the running kernel (CO-RE). The default is `true`.
     #[must_use]
     pub fn preserve_access_index(mut self, preserve: bool) -> Self {
         self.no_preserve_access_index = !preserve;
         self
     }
 
-    /// Sets the macro that keeps the header from being included twice:
-    /// `__VMLINUX_H__`, and of [own](Header::own) types `__VMLINUX_OWN_H__`.
+    /// Sets the macro of the include guard. The default is `__VMLINUX_H__`, and
+    /// `__VMLINUX_OWN_H__` for [own](Header::own) types.
     #[must_use]
     pub fn guard(mut self, guard: impl Into<String>) -> Self {
         self.guard = Some(guard.into());
@@ -106,14 +106,15 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// [`Error`], if a root type does not exist, a type cannot be declared in C, or the
-    /// text cannot be written. What was written before that is not taken back.
+    /// [`Error`] if a root type does not exist, a type cannot be declared in C,
+    /// or the text cannot be written. Text that was written before an error
+    /// stays.
     pub fn write(&self, btf: &Btf, out: &mut impl fmt::Write) -> Result<(), Error> {
         self.print(btf, out)
     }
 
-    /// Writes the header to a file or any other writer of bytes, in pieces of about 32
-    /// KiB.
+    /// Writes the header to a file or any other writer of bytes, in pieces of
+    /// about 32 KiB.
     ///
     /// # Errors
     ///
@@ -122,9 +123,9 @@ impl Header {
         Bytes::write(out, |out| self.print(btf, out))
     }
 
-    /// The definition of one type alone, without what it needs and without a `;`: a
-    /// struct, union or enumeration with its members, or a typedef; of anything else the
-    /// declaration.
+    /// Returns the definition of a single type, without the types that it needs
+    /// and without a `;`: a struct, union or enumeration with its members, or a
+    /// typedef. For any other kind, returns the declaration.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -146,8 +147,8 @@ impl Header {
         self.piece(ty.into(), None)
     }
 
-    /// The declaration of something of a type, without a `;`: `struct sk_buff *skb`.
-    /// Types without a name are written with their members.
+    /// Returns the declaration of a name with a type, without a `;`: `struct
+    /// sk_buff *skb`. Anonymous types are written with their members.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,17 +1,19 @@
-//! The layout that a compiler gives to a definition, so that it can be made that of
-//! the BTF.
+//! The layout that a compiler gives to a definition, adjusted to that of the
+//! BTF.
 //!
-//! BTF records sizes and offsets, but neither alignment nor attributes, and those of
-//! scalars depend on the machine. So a struct is tried out in several ways of writing
-//! it, the one of libbpf first, and the first that has the right layout is taken, for
-//! the least and for the most alignment that a machine may give to its parts:
+//! BTF records sizes and offsets, but neither alignment nor attributes, and the
+//! alignment of scalars depends on the machine. So several ways of writing a
+//! struct are tried, beginning with that of libbpf. The first one with the
+//! right layout is used, for the minimum and the maximum alignment that a
+//! machine may give to its members:
 //!
-//! * with 4-byte pointers, what has 8 bytes aligns to 4 (i386) or 8 (arm, mips);
-//! * what has 16 bytes aligns to 8 (s390x) or 16 (x86-64);
-//! * a bitfield without a name counts for the alignment of its struct on arm only.
+//! * With 4-byte pointers, 8-byte types are aligned to 4 (i386) or 8 (arm,
+//!   mips).
+//! * 16-byte types are aligned to 8 (s390x) or 16 (x86-64).
+//! * An unnamed bitfield affects the alignment of its struct only on arm.
 //!
-//! With `packed` and all gaps filled, any layout can be had in which members do not
-//! overlap.
+//! With `packed` and all gaps filled, any layout without overlapping members is
+//! possible.
 //!
 //! Source: the psABIs; Itanium C++ ABI, "Bit-fields", as GCC and clang apply it to C.
 

@@ -1,4 +1,4 @@
-//! Alignment and size as libbpf has them, from which it tells what is packed.
+//! Alignment and size as computed by libbpf, which decide what is packed.
 //!
 //! Source: `btf__align_of` in `tools/lib/bpf/btf.c`, `btf_is_struct_packed` in
 //! `tools/lib/bpf/btf_dump.c`.

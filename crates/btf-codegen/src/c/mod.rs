@@ -1,6 +1,6 @@
-//! C headers: `vmlinux.h`, or what a program needs of it.
+//! C headers: `vmlinux.h`, or the types that a program needs.
 //!
-//! [`Header`] is where to begin:
+//! Start with [`Header`]:
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,27 +15,29 @@
 //! # }
 //! ```
 //!
-//! What is held by value is defined before what holds it; of what is only pointed to
-//! there is a forward declaration. Accesses are recorded for CO-RE
-//! (`preserve_access_index`), unless `BPF_NO_PRESERVE_ACCESS_INDEX` is defined or
-//! [`Header::preserve_access_index`] is `false`. After all types there are prototypes of
-//! the kfuncs, unless `BPF_NO_KFUNC_PROTOTYPES` is defined. Headers are for clang and
-//! GCC, as C11 or later with GNU extensions.
+//! Types that are contained by value are defined before those that contain
+//! them; types that are only pointed to have a forward declaration. Accesses
+//! are recorded for CO-RE (`preserve_access_index`), unless
+//! `BPF_NO_PRESERVE_ACCESS_INDEX` is defined or
+//! [`Header::preserve_access_index`] is `false`. Prototypes of the kfuncs
+//! follow the types, unless `BPF_NO_KFUNC_PROTOTYPES` is defined. Headers are
+//! for clang and GCC, in C11 or later with GNU extensions.
 //!
 //! # Layout
 //!
-//! The header has the layout of the BTF, on the machine that the BTF is of and for
-//! `-target bpf` of the same byte order and pointer size; with
-//! [`Header::static_asserts`] the compiler checks that. Each struct is laid out as
-//! compilers do it before it is written, first as libbpf writes it. If that has not
-//! the right layout, for the least and the most alignment that machines give, gaps are
-//! filled without help of alignment; if that does not do, the struct is `packed`.
+//! Types have the layout of the BTF, on its machine and for `-target bpf` of
+//! the same byte order and pointer size; [`Header::static_asserts`] makes the
+//! compiler check it. The layout of each struct is computed as compilers do
+//! before it is written, first in the form of libbpf. If that layout is wrong,
+//! for the minimum or the maximum alignment of machines, gaps are filled
+//! explicitly; if that is not enough, the struct is `packed`.
 //!
 //! # Differences from bpftool
 //!
-//! With [`Header::unsorted`] the header is what `bpftool btf dump file FILE format c
-//! unsorted` of bpftool 7.8 prints (with root types: `root_id`), byte for byte. Without,
-//! it is what `format c` prints, but for this:
+//! With [`Header::unsorted`] the header is equal to the output of `bpftool btf
+//! dump file FILE format c unsorted` of bpftool 7.8 (with root types:
+//! `root_id`), byte for byte. Without it, the header is that of `format c`,
+//! with these differences:
 //!
 //! | bpftool 7.8 | here |
 //! |---|---|
@@ -54,26 +56,27 @@
 //!
 //! # Names
 //!
-//! A second type of a name is `NAME___2`, as with bpftool, which CO-RE takes for the
-//! same type. Names that are no identifiers of C, or keywords, as producers for Rust, Go
-//! and C++ have them, become identifiers, with the real name in a comment: programs can
-//! use the types, but CO-RE does not find them in a kernel. Integers whose names are
-//! not C's (`u32`, `usize`) are spelled as C does it. Kfuncs whose names are no
-//! identifiers, or are used twice, are left out with a comment, and so are tags that
-//! would not stay inside their attribute.
+//! A second type of a name is `NAME___2`, as in bpftool, which CO-RE treats as
+//! a flavor of the same type. Names that are C keywords or not identifiers, as
+//! in Rust, Go and C++, are replaced by identifiers, with the original name in
+//! a comment: programs can use the types, but CO-RE does not find them in a
+//! kernel. Integers with names unknown to C (`u32`, `usize`) get the names of
+//! C. Kfuncs whose names are not identifiers, or are not unique, are omitted
+//! with a comment, and so are tags that would end their attribute.
 //!
 //! # Split BTF
 //!
-//! The header of a module has the types of its base too, so that it stands alone;
-//! with [`Header::own`] it has only the module's, for inclusion behind the header of
-//! the base, whose structs and unions it declares where it points to them.
+//! The header of a module includes the types of its base. With [`Header::own`]
+//! it has only those of the module, for inclusion after the header of the base,
+//! and forward declarations of the base's structs and unions that it points to.
 //!
-//! # What it costs
+//! # Cost
 //!
-//! As a process, all types of a kernel take some 40 ms, sorted some 85 ms, a root type
-//! some 8 ms (bpftool 7.1: 90 ms, unsorted). Text goes out in pieces of 32 KiB. Types may take steps in proportion to the
-//! size of the BTF; what repeats anonymous types, padding or parameters more often than
-//! that is [`Error::TooComplex`](crate::Error::TooComplex).
+//! As a process, all types of a kernel take some 40 ms, sorted some 85 ms, a
+//! root type some 8 ms (bpftool 7.1: 90 ms, unsorted). Text is written in
+//! pieces of 32 KiB. The number of steps is limited in proportion to the size
+//! of the BTF: repeating anonymous types, padding or parameters more often is
+//! [`Error::TooComplex`](crate::Error::TooComplex).
 
 mod asserts;
 mod composite;

@@ -1,9 +1,9 @@
-//! Names: identifiers of C, each for one thing.
+//! Unique C identifiers for names.
 //!
 //! C has a name space for the tags of structs, unions and enums, and one for
 //! typedefs, enumerators and functions. BTF may have several types of one name:
-//! the first that is needed gets it, others get `NAME___2`, `NAME___3`, which CO-RE
-//! takes for flavors of the same type.
+//! the first that is needed gets the name, others get `NAME___2`, `NAME___3`,
+//! which CO-RE treats as flavors of the same type.
 //!
 //! Source: `btf_dump_resolve_name` in `tools/lib/bpf/btf_dump.c`.
 

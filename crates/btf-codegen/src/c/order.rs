@@ -1,5 +1,6 @@
-//! The order of definitions: what is held by value comes before what holds it, and
-//! of what is only pointed to a forward declaration will do.
+//! Order of definitions: types that are contained by value precede those that
+//! contain them. For types that are only pointed to, a forward declaration is
+//! enough.
 //!
 //! Source: `btf_dump_order_type` in `tools/lib/bpf/btf_dump.c`.
 

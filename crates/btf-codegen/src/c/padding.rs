@@ -1,4 +1,4 @@
-//! Padding, as bitfields without a name: `long: 64`, `int: 0`.
+//! Padding by unnamed bitfields: `long: 64`, `int: 0`.
 
 /// A type of padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! The state of one header: which types are ordered, written and named, and the
-//! text that is on its way out.
+//! State of one header: the order, the names and the written types, and the
+//! pending text.
 
 use std::{collections::HashMap, fmt, fmt::Write};
 

@@ -1,7 +1,7 @@
-//! Integers and floats: how C spells them.
+//! Integers and floats in C.
 //!
-//! C compilers name them as C does. Of other languages and of what no C compiler
-//! has, the spelling is made of size and encoding.
+//! Names of C compilers are kept. Other names are replaced by a spelling of
+//! their size and encoding.
 
 use btf_types::{Float, Int, Name};
 

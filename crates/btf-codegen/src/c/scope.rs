@@ -1,5 +1,5 @@
-//! Names of members, each for one member of a struct and of the anonymous ones in
-//! it. C compilers see to that, others need not.
+//! Names of members, which must be unique in a struct and its anonymous
+//! members. C compilers ensure that, producers for other languages may not.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,9 @@
-//! The order of a sorted header, which depends on names alone: the same types are
-//! in the same order whatever their ids are.
+//! Order of a sorted header. It depends only on names: the same types have the
+//! same order whatever their ids.
 //!
-//! Enumerations come first, then structs and unions, then typedefs of functions, then
-//! what is left; each by name. A typedef is where what it is for is. Types that have
-//! the same name are told apart by what is in them.
+//! Enumerations come first, then structs and unions, then typedefs of
+//! functions, then the rest, each by name. A typedef is placed with its type.
+//! Types of the same name are sorted by their contents.
 //!
 //! Source: `sort_btf_c` in `tools/bpf/bpftool/btf.c`.
 

@@ -6,7 +6,8 @@ use btf_types::{Bytes, Datasec, Linkage, Name, Type};
 
 use crate::{BpfObject, DatasecFixup, DatasecLayout, EntryLayout, Error};
 
-/// A section of a BPF object that its BTF knows the variables of.
+/// Section of a BPF object whose variables are described by a DATASEC of its
+/// BTF.
 #[derive(Clone, Copy)]
 pub struct DataSection<'obj> {
     object: &'obj BpfObject,
@@ -14,7 +15,7 @@ pub struct DataSection<'obj> {
     fixed: &'obj DatasecFixup,
 }
 
-/// What a section is to a loader.
+/// Purpose of a section for a loader.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -29,27 +30,27 @@ pub struct DataSection<'obj> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DataKind {
-    /// Variables with a value at start: `.data`, `.data.NAME`.
+    /// Variables with an initial value: `.data`, `.data.NAME`.
     Data,
     /// Constants: `.rodata`, `.rodata.NAME`.
     ReadOnly,
-    /// Variables that are zero at start: `.bss`, `.bss.NAME`.
+    /// Variables that are initially zero: `.bss`, `.bss.NAME`.
     Zero,
-    /// What the kernel's configuration says: `.kconfig`.
+    /// Settings of the kernel's configuration: `.kconfig`.
     Kconfig,
     /// Variables and functions of the kernel: `.ksyms`.
     Ksyms,
     /// Definitions of maps: `.maps`.
     Maps,
     /// Structs of functions that the kernel calls: `.struct_ops`,
-    /// `.struct_ops.link`, and those with a `?` in front, which need not load.
+    /// `.struct_ops.link`, and the optional ones with a leading `?`.
     StructOps,
-    /// Any other, such as `license`.
+    /// Any other section, such as `license`.
     Other,
 }
 
 impl DataKind {
-    /// The length of the longest name that is known, and of no other.
+    /// Length of the longest known name.
     const LONGEST: usize = b"?.struct_ops.link".len();
 
     fn of(name: &[u8]) -> Self {
@@ -68,7 +69,7 @@ impl DataKind {
 }
 
 impl DataKind {
-    /// The name of the section, or of those that are like it: `.rodata`.
+    /// Name of the section, or the common part of similar names: `.rodata`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -95,34 +96,36 @@ impl<'obj> DataSection<'obj> {
         Self { object, datasec, fixed }
     }
 
-    /// Its name.
+    /// Name of the section.
     #[must_use]
     pub fn name(self) -> Name<'obj> {
         self.datasec.name()
     }
 
-    /// What it is to a loader.
+    /// Purpose of the section for a loader.
     #[must_use]
     pub fn kind(self) -> DataKind {
         DataKind::of(Type::from(self.datasec).name_start(DataKind::LONGEST + 1).as_bytes())
     }
 
-    /// The DATASEC, as it is in the object.
+    /// The DATASEC, as stored in the object.
     #[must_use]
     pub fn datasec(self) -> Datasec<'obj> {
         self.datasec
     }
 
-    /// Its size, and where everything lies in it, as a loader sees it.
+    /// Returns the size of the section and the offset of each entry, as a
+    /// loader computes them.
     ///
     /// # Errors
     ///
-    /// [`Error::Datasec`] with what is wrong with it.
+    /// [`Error::Datasec`] if the DATASEC cannot be fixed up.
     pub fn layout(self) -> Result<&'obj DatasecLayout, Error> {
         self.fixed.layout()
     }
 
-    /// Its variables, and in `.ksyms` functions, by rising offset.
+    /// Iterates over the variables, and in `.ksyms` functions, by ascending
+    /// offset.
     ///
     /// # Errors
     ///
@@ -130,14 +133,14 @@ impl<'obj> DataSection<'obj> {
     pub fn variables(self) -> Result<impl ExactSizeIterator<Item = Variable<'obj>>, Error> {
         let layout = self.layout()?;
         Ok(layout.entries().iter().map(move |&entry| {
-            // The layout was made of the entries of this very DATASEC.
+            // The layout was made of the entries of this DATASEC.
             let ty = self.object.btf().type_by_id(entry.id()).unwrap_or(Type::Void);
             Variable { ty, entry, is_hidden: layout.is_hidden(entry.id()) }
         }))
     }
 
-    /// What is in it at start; `None` if it is no section of the file, or one
-    /// of zeros.
+    /// Returns the initial contents; `None` if the file has no such section, or
+    /// it has no contents (SHT_NOBITS).
     ///
     /// # Errors
     ///
@@ -171,7 +174,7 @@ impl fmt::Debug for DataSection<'_> {
     }
 }
 
-/// A variable, or in `.ksyms` also a function, in a section.
+/// Variable in a section, or function in `.ksyms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Variable<'obj> {
     ty: Type<'obj>,
@@ -180,19 +183,19 @@ pub struct Variable<'obj> {
 }
 
 impl<'obj> Variable<'obj> {
-    /// The VAR or FUNC, as it is in the object.
+    /// The VAR or FUNC, as stored in the object.
     #[must_use]
     pub fn ty(self) -> Type<'obj> {
         self.ty
     }
 
-    /// Its name.
+    /// Name of the variable or function.
     #[must_use]
     pub fn name(self) -> Name<'obj> {
         self.ty.name()
     }
 
-    /// Who can see it; a hidden variable counts as static.
+    /// Linkage. A hidden variable counts as static.
     #[must_use]
     pub fn linkage(self) -> Linkage {
         match self.ty {

@@ -1,13 +1,13 @@
-//! Maps of a BPF object, as `.maps` defines them.
+//! Maps of a BPF object, defined in `.maps`.
 //!
-//! A definition is a variable of a struct type, and says everything in the
-//! *types* of its members: `__uint(max_entries, 64)` is a pointer to an array
-//! of 64, `__type(key, struct k)` a pointer to the key's type, `__ulong` an
-//! enum with the value, `__array(values, ...)` an array of pointers to what
+//! A definition is a variable of a struct type. The *types* of the members hold
+//! all values: `__uint(max_entries, 64)` is a pointer to an array of 64,
+//! `__type(key, struct k)` a pointer to the key type, `__ulong` an enum with
+//! the value, and `__array(values, ...)` an array of pointers to the type that
 //! the map holds.
 //!
-//! Source: `parse_btf_map_def` in `tools/lib/bpf/libbpf.c`. libbpf refuses static
-//! maps; here they are told like any other, and a loader sees by the linkage of
+//! Source: `parse_btf_map_def` in `tools/lib/bpf/libbpf.c`. libbpf rejects
+//! static maps; here they are returned like any other, with the linkage of
 //! [`Map::var`].
 
 use std::{
@@ -23,7 +23,7 @@ use crate::{
     elf::strings::{short, short_name},
 };
 
-/// The definition of a map.
+/// Definition of a map.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -45,14 +45,14 @@ pub struct Map<'obj> {
     values: Box<[MapValue<'obj>]>,
 }
 
-/// What a map is defined by: a variable, or a member of another map's definition.
+/// Origin of a map: a variable, or a member of another map's definition.
 #[derive(Debug, Clone, Copy)]
 enum Origin<'obj> {
     Var(Var<'obj>),
     Member(Member<'obj>),
 }
 
-/// What a struct says of all maps that it defines.
+/// Properties of all maps defined by one struct.
 #[derive(Debug)]
 struct Definition<'obj> {
     of: Struct<'obj>,
@@ -69,24 +69,24 @@ struct Definition<'obj> {
     values_at: Option<u32>,
 }
 
-/// The key or the value of a map.
+/// Key or value of a map.
 #[derive(Debug, Clone, Copy, Default)]
 struct Side<'obj> {
     ty: Option<Type<'obj>>,
     size: Option<u32>,
 }
 
-/// What a map holds in place of values.
+/// Maps or programs that a map holds.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Holds<'obj> {
-    /// Maps, all defined like this one.
+    /// Maps, all with this definition.
     Maps(Box<Map<'obj>>),
     /// Programs.
     Programs,
 }
 
-/// A value that a map of maps or programs has from the start.
+/// Initial value of a map of maps or programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MapValue<'obj> {
     index: u32,
@@ -113,14 +113,14 @@ impl<'obj> MapValue<'obj> {
     }
 }
 
-/// Whether a map outlives its program.
+/// Pinning of a map in the BPF file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Pinning {
-    /// It does not.
+    /// Not pinned.
     #[default]
     None,
-    /// It is pinned in the BPF file system under its name.
+    /// Pinned under the name of the map.
     ByName,
 }
 
@@ -142,7 +142,7 @@ impl fmt::Display for Pinning {
 }
 
 impl<'obj> Map<'obj> {
-    /// Its name.
+    /// Name of the map.
     #[must_use]
     pub fn name(&self) -> Name<'obj> {
         match self.origin {
@@ -151,7 +151,7 @@ impl<'obj> Map<'obj> {
         }
     }
 
-    /// The variable that defines it; a map inside a map has none.
+    /// The variable that defines the map; `None` for an inner map.
     #[must_use]
     pub fn var(&self) -> Option<Var<'obj>> {
         match self.origin {
@@ -160,50 +160,49 @@ impl<'obj> Map<'obj> {
         }
     }
 
-    /// The struct that defines it.
+    /// The struct that defines the map.
     #[must_use]
     pub fn definition(&self) -> Struct<'obj> {
         self.definition.of
     }
 
-    /// Where in `.maps` its variable lies, in **bytes**: what relocations refer
-    /// to.
+    /// Offset of the variable in `.maps` in **bytes**. Relocations refer to it.
     #[must_use]
     pub fn offset(&self) -> u32 {
         self.offset
     }
 
-    /// Its type; a loader may set one where there is none.
+    /// Type of the map. A loader may supply a missing one.
     #[must_use]
     pub fn map_type(&self) -> Option<MapType> {
         self.definition.map_type.map(MapType)
     }
 
-    /// How many entries it has at most, 0 if that is left open.
+    /// Maximum number of entries; 0 if not specified.
     #[must_use]
     pub fn max_entries(&self) -> u32 {
         self.definition.max_entries
     }
 
-    /// `map_flags`, bits of `BPF_F_*`.
+    /// Flags (`map_flags`), bits of `BPF_F_*`.
     #[must_use]
     pub fn flags(&self) -> u32 {
         self.definition.flags
     }
 
-    /// `map_extra`, whose meaning depends on the type.
+    /// Extra value (`map_extra`), whose meaning depends on the type.
     #[must_use]
     pub fn extra(&self) -> u64 {
         self.definition.extra
     }
 
-    /// The NUMA node that it is to be on.
+    /// NUMA node of the map.
     #[must_use]
     pub fn numa_node(&self) -> Option<u32> {
         self.definition.numa_node
     }
 
-    /// The type of the key, if the definition has one and not just a size.
+    /// Type of the key, unless the definition gives only a size.
     #[must_use]
     pub fn key(&self) -> Option<Type<'obj>> {
         self.definition.key.ty
@@ -215,7 +214,7 @@ impl<'obj> Map<'obj> {
         self.definition.key.size.unwrap_or(0)
     }
 
-    /// The type of the value, if the definition has one and not just a size.
+    /// Type of the value, unless the definition gives only a size.
     #[must_use]
     pub fn value(&self) -> Option<Type<'obj>> {
         self.definition.value.ty
@@ -227,26 +226,26 @@ impl<'obj> Map<'obj> {
         self.definition.value.size.unwrap_or(0)
     }
 
-    /// Whether it outlives its program.
+    /// Pinning of the map.
     #[must_use]
     pub fn pinning(&self) -> Pinning {
         self.definition.pinning
     }
 
-    /// The maps or programs that it holds, if it is a map of such.
+    /// Maps or programs that the map holds.
     #[must_use]
     pub fn holds(&self) -> Option<&Holds<'obj>> {
         self.definition.holds.as_ref()
     }
 
-    /// What it holds from the start, by rising index.
+    /// Initial values, by ascending index.
     #[must_use]
     pub fn values(&self) -> &[MapValue<'obj>] {
         &self.values
     }
 }
 
-/// All maps of an object, by rising offset.
+/// Returns all maps of an object, by ascending offset.
 pub(crate) fn all(object: &BpfObject) -> Result<Vec<Map<'_>>, Error> {
     let elf = object.elf();
     let is_legacy = |name: &str| elf.section(name).is_some_and(|section| section.size() > 0);
@@ -259,8 +258,8 @@ pub(crate) fn all(object: &BpfObject) -> Result<Vec<Map<'_>>, Error> {
     let relocations = section.relocations()?;
     let mut maps: Vec<Map<'_>> = Vec::with_capacity(variables.len());
     let mut end = 0;
-    // A definition is looked at once, however many variables share it: structs
-    // of a million members could have a million.
+    // A definition is parsed once, however many variables share it: a million
+    // variables could share a struct with a million members.
     let mut definitions: HashMap<u32, Arc<Definition<'_>>> = HashMap::new();
     for entry in variables {
         let Type::Var(var) = entry.ty() else { continue };
@@ -272,7 +271,7 @@ pub(crate) fn all(object: &BpfObject) -> Result<Vec<Map<'_>>, Error> {
         if u64::from(offset) + u64::from(size) > section.size() {
             return Err(fault(MapFault::Outside { offset, size, section: section.size() }));
         }
-        // Also if it is empty: a million could be in one place.
+        // Checked for empty maps too: a million of them could share an offset.
         if let Some(before) = maps.last().filter(|last| u64::from(offset) < end || offset == last.offset) {
             return Err(fault(MapFault::Overlaps(before.short_name())));
         }
@@ -299,14 +298,14 @@ impl Map<'_> {
     }
 }
 
-/// Whether a map may hold maps itself.
+/// Nesting of a definition.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
     Outer,
     Inner,
 }
 
-/// As many members a definition can have.
+/// Maximum number of members of a definition.
 const FIELDS: usize = 11;
 
 impl<'obj> Definition<'obj> {
@@ -389,7 +388,7 @@ impl<'obj> Side<'obj> {
     }
 }
 
-/// `__uint(field, number)`: a pointer to an array.
+/// Reads `__uint(field, number)`: a pointer to an array.
 fn number<T: TryFrom<u32>>(field: &'static str, member: Member<'_>) -> Result<T, MapFault> {
     let fault = || MapFault::Field { field, ty: member.ty().into(), expected: "a pointer to an array" };
     let Type::Ptr(ptr) = member.ty().peel_modifiers() else { return Err(fault()) };
@@ -397,7 +396,8 @@ fn number<T: TryFrom<u32>>(field: &'static str, member: Member<'_>) -> Result<T,
     T::try_from(array.nelems()).map_err(|_| fault())
 }
 
-/// `__ulong(field, number)`: an enum with one value; or as `__uint`.
+/// Reads `__ulong(field, number)`: an enum with one value, or a pointer to an
+/// array.
 fn long(field: &'static str, member: Member<'_>) -> Result<u64, MapFault> {
     let only = |mut values: btf_types::EnumValues<'_>| match (values.next(), values.next()) {
         (Some(value), None) => Some(value.value() as u64),
@@ -411,8 +411,8 @@ fn long(field: &'static str, member: Member<'_>) -> Result<u64, MapFault> {
     value.ok_or_else(|| MapFault::Field { field, ty: member.ty().into(), expected: "an enum with one value" })
 }
 
-/// `__array(values, ...)`: an array, without a number, of pointers to what the
-/// map holds.
+/// Reads `__array(values, ...)`: an array, without a number of elements, of
+/// pointers to the type that the map holds.
 fn held<'obj>(map: &Definition<'obj>, member: Member<'obj>) -> Result<Holds<'obj>, MapFault> {
     let map_type = MapType(map.map_type.unwrap_or(0));
     let fault = |ty: Type<'_>, expected| MapFault::Field { field: "values", ty: ty.into(), expected };
@@ -436,7 +436,7 @@ fn held<'obj>(map: &Definition<'obj>, member: Member<'obj>) -> Result<Holds<'obj
     }
 }
 
-/// The values that the relocations of `.maps` put into a map.
+/// Returns the values that the relocations of `.maps` put into a map.
 fn values<'obj>(
     definition: &Definition<'obj>,
     offset: u32,
@@ -449,7 +449,7 @@ fn values<'obj>(
     those.map(|relocation| MapValue { index: ((relocation.offset() - start) / 8) as u32, relocation }).collect()
 }
 
-/// The type of a map, a number of `enum bpf_map_type` in
+/// Type of a map: a number of `enum bpf_map_type` in
 /// `include/uapi/linux/bpf.h`.
 ///
 /// ```
@@ -466,7 +466,7 @@ fn values<'obj>(
 pub struct MapType(pub u32);
 
 impl MapType {
-    /// `BPF_MAP_TYPE_PROG_ARRAY`: holds programs.
+    /// `BPF_MAP_TYPE_PROG_ARRAY`, which holds programs.
     pub const PROG_ARRAY: Self = Self(3);
     /// `BPF_MAP_TYPE_ARRAY_OF_MAPS`.
     pub const ARRAY_OF_MAPS: Self = Self(12);
@@ -511,7 +511,7 @@ impl MapType {
         "insn_array",
     ];
 
-    /// Its name in bpftool; `None` if it is newer than this library.
+    /// Name in bpftool; `None` if the type is newer than this library.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         Self::NAMES.get(self.0 as usize).copied()

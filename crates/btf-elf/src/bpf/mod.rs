@@ -1,5 +1,4 @@
-//! BPF objects: programs, maps and global variables, and their DATASECs as a
-//! loader sees them.
+//! BPF objects: programs, maps, global variables, and DATASEC fix-up.
 
 pub(crate) mod data_section;
 pub(crate) mod fixup;

@@ -1,4 +1,4 @@
-//! BPF objects: what a compiler makes of a BPF program, and a loader takes.
+//! BPF objects: the output of a compiler and the input of a loader.
 
 use std::sync::OnceLock;
 
@@ -10,11 +10,11 @@ use crate::{
     elf::strings::{NameIndex, NamesShared},
 };
 
-/// A BPF object: an ELF file with programs, maps and global variables, and the
-/// BTF that tells of them.
+/// BPF object: an ELF file with programs, maps and global variables, and the
+/// BTF that describes them.
 ///
-/// It says what is in the file, and nothing more: what to do about it (create
-/// the maps, relocate the programs, load them) is the loader's.
+/// It gives access to the contents of the file. Creating maps, relocating
+/// programs and loading them is left to the loader.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -36,7 +36,7 @@ pub struct BpfObject {
     btf: Btf,
     btf_ext: OnceLock<Option<BtfExt>>,
     fixup: DatasecFixups,
-    /// The functions: section, offset, and symbol of each, in this order.
+    /// Functions: section, offset, and symbol of each, sorted in this order.
     functions: OnceLock<Vec<(u32, u64, u32)>>,
     programs_by_name: OnceLock<NameIndex>,
 }
@@ -46,14 +46,14 @@ impl BpfObject {
     ///
     /// # Errors
     ///
-    /// Those of [`BpfObject::open`], without the [`Error::File`] around them.
+    /// Those of [`BpfObject::open`], without the enclosing [`Error::File`].
     pub fn new(elf: Elf) -> Result<Self, Error> {
         let is_bpf = elf.is_bpf() || elf.machine().e_machine() == elf::EM_NONE.0;
         if !is_bpf || !elf.is_relocatable() {
             return Err(Error::NotBpf { machine: elf.machine(), elf_type: elf.elf_type() });
         }
-        // What lies in one place is read once: or else a small file could have
-        // a million sections that are all of it.
+        // Shared contents are counted for each section: a million sections of a
+        // small file could all be the whole file.
         let contents = elf.sections().filter(|section| section.has_contents()).map(Section::size);
         if contents.fold(0, u64::saturating_add) > elf.input().len() {
             return Err(Error::Elf { what: "sections overlap, or are cut off", offset: elf.input().len() });
@@ -64,20 +64,20 @@ impl BpfObject {
         Ok(Self { elf, btf, btf_ext, fixup, functions, programs_by_name })
     }
 
-    /// The ELF file.
+    /// Returns the ELF file.
     #[must_use]
     pub fn elf(&self) -> &Elf {
         &self.elf
     }
 
-    /// Its BTF, as it is in the file.
+    /// Returns the BTF, as stored in the file.
     #[must_use]
     pub fn btf(&self) -> &Btf {
         &self.btf
     }
 
-    /// What it says of its instructions, read when first asked for; older
-    /// objects do not.
+    /// Returns the `.BTF.ext`, which is read on first use; `None` if the object
+    /// has none.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_elf::Error> {
@@ -92,8 +92,7 @@ impl BpfObject {
     ///
     /// # Errors
     ///
-    /// Those of [`Elf::btf_ext`]. (libbpf goes on without; who needs nothing of
-    /// it, can as well.)
+    /// Those of [`Elf::btf_ext`]. (libbpf ignores them.)
     pub fn btf_ext(&self) -> Result<Option<&BtfExt>, Error> {
         if let Some(ext) = self.btf_ext.get() {
             return Ok(ext.as_ref());
@@ -102,39 +101,39 @@ impl BpfObject {
         Ok(self.btf_ext.get_or_init(|| ext).as_ref())
     }
 
-    /// What a loader fills in of its DATASECs; [`DatasecFixups::btf`] is its BTF with
-    /// all of that.
+    /// Returns DATASEC sizes and offsets as a loader would compute them;
+    /// [`DatasecFixups::btf`] is the BTF with them.
     #[must_use]
     pub fn datasec_fixups(&self) -> &DatasecFixups {
         &self.fixup
     }
 
-    /// Its sections with instructions that are not empty.
+    /// Iterates over the non-empty sections with instructions.
     pub fn programs(&self) -> impl Iterator<Item = ProgramSection<'_>> {
         let is_program =
             |section: &Section<'_>| section.is_executable() && section.has_contents() && section.size() > 0;
         self.elf.sections().filter(is_program).map(|section| ProgramSection::new(self, section))
     }
 
-    /// The section with instructions of this name.
+    /// Returns the section with instructions with this name.
     pub fn program(&self, name: impl AsRef<[u8]>) -> Option<ProgramSection<'_>> {
         let name = name.as_ref();
         self.programs().find(|program| program.section().is_named(name))
     }
 
-    /// Its maps, as `.maps` defines them, by rising offset.
+    /// Returns the maps defined in `.maps`, by ascending offset.
     ///
     /// # Errors
     ///
-    /// [`Error::LegacyMaps`]; [`Error::Map`] with what is wrong with one;
-    /// [`Error::Datasec`] if the places of the variables cannot be told; those
-    /// of [`Section::relocations`].
+    /// [`Error::LegacyMaps`]; [`Error::Map`] if a definition is invalid;
+    /// [`Error::Datasec`] if the offsets of the variables are unknown; those of
+    /// [`Section::relocations`].
     pub fn maps(&self) -> Result<Vec<Map<'_>>, Error> {
         super::map::all(self)
     }
 
-    /// The sections that its BTF knows the variables of, in the order of their
-    /// DATASECs.
+    /// Iterates over the sections described by DATASECs of the BTF, by
+    /// ascending id.
     pub fn data_sections(&self) -> impl Iterator<Item = DataSection<'_>> {
         self.fixup.datasecs().iter().filter_map(|fixed| {
             let datasec = Datasec::try_from(self.btf.type_by_id(fixed.id()).ok()?).ok()?;
@@ -142,7 +141,7 @@ impl BpfObject {
         })
     }
 
-    /// The first of them that has this name.
+    /// Returns the first of [`BpfObject::data_sections`] with this name.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_elf::Error> {
@@ -162,7 +161,7 @@ impl BpfObject {
         self.data_sections().find(|section| Type::from(section.datasec()).is_named(name))
     }
 
-    /// The licence that its section `license` names, up to the NUL.
+    /// Returns the license in the section `license`, up to the NUL.
     ///
     /// # Errors
     ///
@@ -173,7 +172,7 @@ impl BpfObject {
         Ok(data.split(|&byte| byte == 0).next().map(Into::into))
     }
 
-    /// Functions by section and offset.
+    /// Returns functions by section and offset.
     pub(crate) fn functions_of(&self, section: u32) -> Result<&[(u32, u64, u32)], Error> {
         let functions = match self.functions.get() {
             Some(functions) => functions,
@@ -191,7 +190,7 @@ impl BpfObject {
         Ok(functions.get(start..end).unwrap_or_default())
     }
 
-    /// The number of the first program section of this name.
+    /// Returns the index of the first program section with this name.
     pub(crate) fn program_named(&self, name: Name<'_>) -> Result<Option<u32>, NamesShared> {
         let names = self.elf.section_names();
         let index = self.programs_by_name.get_or_init(|| {

@@ -6,10 +6,10 @@ use btf_types::{ByteOrder, Bytes, CoreRelo, ExtSection, Func, LineInfo, Name};
 
 use crate::{BpfObject, Error, Instruction, Relocations, Section, Symbol};
 
-/// A section of a BPF object that has instructions.
+/// Section of a BPF object with instructions.
 ///
-/// What kind of program is in it, its name says (`kprobe/do_unlinkat`); in
-/// `.text` are functions that programs call.
+/// Its name is the type and target of the program (`kprobe/do_unlinkat`).
+/// `.text` contains functions that programs call.
 #[derive(Clone, Copy)]
 pub struct ProgramSection<'obj> {
     object: &'obj BpfObject,
@@ -21,24 +21,24 @@ impl<'obj> ProgramSection<'obj> {
         Self { object, section }
     }
 
-    /// Its name.
+    /// Name of the section.
     #[must_use]
     pub fn name(self) -> Name<'obj> {
         self.section.name()
     }
 
-    /// The ELF section.
+    /// Returns the ELF section.
     #[must_use]
     pub fn section(self) -> Section<'obj> {
         self.section
     }
 
-    /// Its instructions.
+    /// Returns the instructions.
     ///
     /// # Errors
     ///
-    /// [`Error::ProgramLength`] if there are none or not whole ones; those of
-    /// [`Section::data`].
+    /// [`Error::ProgramLength`] if the length is 0 or not a multiple of 8;
+    /// those of [`Section::data`].
     pub fn instructions(self) -> Result<Instructions, Error> {
         let bytes = self.section.data()?;
         if bytes.is_empty() || bytes.len() % Instruction::SIZE != 0 {
@@ -47,13 +47,13 @@ impl<'obj> ProgramSection<'obj> {
         Ok(Instructions { bytes, order: self.object.elf().byte_order() })
     }
 
-    /// Its functions, by rising offset.
+    /// Returns the functions, by ascending offset.
     ///
     /// # Errors
     ///
     /// Those of [`crate::Elf::symbols`]; [`Error::NamesShared`].
     pub fn functions(self) -> Result<Vec<Function<'obj>>, Error> {
-        // (No type is known if `.BTF.ext` is damaged, as nothing else has them.)
+        // (If `.BTF.ext` is damaged, no function has a type.)
         let ext = match self.btf_ext() {
             Err(error @ Error::NamesShared { .. }) => return Err(error),
             ext => ext.ok().flatten(),
@@ -67,8 +67,8 @@ impl<'obj> ProgramSection<'obj> {
         Ok(self.object.functions_of(self.section.index())?.iter().filter_map(function).collect())
     }
 
-    /// ELF relocations of its instructions: maps, variables, functions in other
-    /// sections. By rising offset.
+    /// Returns the ELF relocations of the instructions: maps, variables,
+    /// functions in other sections. By ascending offset.
     ///
     /// # Errors
     ///
@@ -77,11 +77,11 @@ impl<'obj> ProgramSection<'obj> {
         self.section.relocations()
     }
 
-    /// Functions, source lines and CO-RE relocations of its instructions, in
-    /// `.BTF.ext`; `None` if that has none.
+    /// Returns the functions, source lines and CO-RE relocations of the section
+    /// in `.BTF.ext`; `None` if that has none.
     ///
-    /// `.BTF.ext` names sections: of several that have one name, the first has
-    /// them.
+    /// `.BTF.ext` refers to sections by name: of several with one name, only
+    /// the first has them.
     ///
     /// # Errors
     ///
@@ -94,8 +94,8 @@ impl<'obj> ProgramSection<'obj> {
         }
     }
 
-    /// Source lines of its instructions, by rising offset as compilers write
-    /// them.
+    /// Iterates over the source lines of the instructions, by ascending offset
+    /// as compilers write them.
     ///
     /// # Errors
     ///
@@ -104,8 +104,8 @@ impl<'obj> ProgramSection<'obj> {
         Ok(self.btf_ext()?.into_iter().flat_map(ExtSection::line_infos))
     }
 
-    /// CO-RE relocations of its instructions, by rising offset as compilers
-    /// write them.
+    /// Iterates over the CO-RE relocations of the instructions, by ascending
+    /// offset as compilers write them.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_elf::Error> {
@@ -148,7 +148,7 @@ impl fmt::Debug for ProgramSection<'_> {
     }
 }
 
-/// A function of a program section.
+/// Function of a program section.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -170,38 +170,38 @@ pub struct Function<'obj> {
 }
 
 impl<'obj> Function<'obj> {
-    /// Its name.
+    /// Name of the function.
     #[must_use]
     pub fn name(self) -> Name<'obj> {
         self.symbol.name()
     }
 
-    /// Its symbol.
+    /// Symbol of the function.
     #[must_use]
     pub fn symbol(self) -> Symbol<'obj> {
         self.symbol
     }
 
-    /// Where it begins, in **bytes** from the start of the section.
+    /// Offset in the section in **bytes**.
     #[must_use]
     pub fn offset(self) -> u64 {
         self.offset
     }
 
-    /// Its size in **bytes**.
+    /// Size in **bytes**.
     #[must_use]
     pub fn size(self) -> u64 {
         self.symbol.size()
     }
 
-    /// Its type, as `.BTF.ext` says.
+    /// The FUNC, if `.BTF.ext` has it.
     #[must_use]
     pub fn func(self) -> Option<Func<'obj>> {
         self.func
     }
 }
 
-/// The instructions of a section.
+/// Instructions of a section.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -222,32 +222,32 @@ pub struct Instructions {
 }
 
 impl Instructions {
-    /// Their bytes, in the byte order of the object.
+    /// Returns the bytes, in the byte order of the object.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The instruction at an offset in **bytes**.
+    /// Returns the instruction at an offset in **bytes**.
     #[must_use]
     pub fn at(&self, offset: u64) -> Option<Instruction> {
         let rest = self.bytes.get(usize::try_from(offset).ok()?..)?;
         rest.first_chunk().map(|&bytes| Instruction::from_bytes(bytes, self.order))
     }
 
-    /// How many there are.
+    /// Number of instructions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len() / Instruction::SIZE
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no instructions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The instructions, one after the other.
+    /// Iterates over the instructions.
     pub fn iter(&self) -> InstructionIter<'_> {
         InstructionIter { chunks: self.bytes.as_chunks().0.iter(), order: self.order }
     }

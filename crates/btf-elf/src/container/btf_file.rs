@@ -1,4 +1,4 @@
-//! Files that have BTF in them, whatever they are.
+//! Files that contain BTF, of any format.
 
 use std::{fs::File, io::Read};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{BpfObject, Compression, Elf, Error, Layer, Limits};
 
-/// A file that has BTF in it: raw BTF, ELF, a kernel image, or any of these
+/// File that contains BTF: raw BTF, ELF, a kernel image, or any of these
 /// compressed.
 ///
 /// ```
@@ -32,11 +32,11 @@ pub struct BtfFile {
     content: Content,
 }
 
-/// How many layers are taken off.
+/// Maximum number of layers.
 const DEPTH: usize = 4;
 
 impl BtfFile {
-    /// What the file is, the outermost first.
+    /// Layers of the file, outermost first.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_elf::Error> {
@@ -54,7 +54,7 @@ impl BtfFile {
         &self.layers
     }
 
-    /// The ELF file that it is, or that is in it.
+    /// Returns the ELF file, if this is one or contains one.
     #[must_use]
     pub fn elf(&self) -> Option<&Elf> {
         match &self.content {
@@ -63,7 +63,7 @@ impl BtfFile {
         }
     }
 
-    /// Converts to the ELF file that it is, or that is in it.
+    /// Converts to the ELF file, if this is one or contains one.
     #[must_use]
     pub fn into_elf(self) -> Option<Elf> {
         match self.content {
@@ -72,7 +72,7 @@ impl BtfFile {
         }
     }
 
-    /// The BPF object that it is.
+    /// Converts to a BPF object.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_elf::Error> {
@@ -95,13 +95,13 @@ impl BtfFile {
         }
     }
 
-    /// Whether there is BTF in it.
+    /// Returns `true` if the file contains BTF.
     #[must_use]
     pub fn has_btf(&self) -> bool {
         self.elf().is_none_or(Elf::has_btf)
     }
 
-    /// The bytes of the BTF, as they are in the file.
+    /// Returns the bytes of the BTF, as stored in the file.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl BtfFile {
         }
     }
 
-    /// The BTF, which stands alone, or is split from a base in the same file.
+    /// Opens the BTF, which is not split, or whose base is in the same file.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl BtfFile {
         }
     }
 
-    /// The BTF of a module, on the BTF of its kernel.
+    /// Opens the BTF of a module, with that of its kernel as the base.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_elf::Error> {
@@ -198,7 +198,7 @@ fn decode(input: &Input, compression: Compression, budget: &Budget) -> Result<Ve
     }
 }
 
-/// A file from its start, wherever others have read it.
+/// Reader of a file from its start, wherever others have read.
 struct FileReader<'a> {
     file: &'a File,
     offset: u64,

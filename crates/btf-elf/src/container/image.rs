@@ -1,4 +1,4 @@
-//! Kernel images: what a boot loader loads.
+//! Kernel images, which boot loaders load.
 //!
 //! | image | what is in it |
 //! |---|---|
@@ -8,9 +8,9 @@
 //! | s390x, arm, others | a loader, and somewhere behind it the payload, compressed |
 //! | powerpc `zImage` | ELF, with the payload in a section |
 //!
-//! Where nothing tells, the payload is found by what compressed bytes begin
-//! with, as `scripts/extract-vmlinux` of the kernel does. In a payload that is
-//! ELF the BTF is a section; in any other it is found by its header.
+//! If the header does not locate the payload, it is found by the magic numbers
+//! of compressed data, as in the kernel's `scripts/extract-vmlinux`. In an ELF
+//! payload, the BTF is a section; in any other, it is found by its header.
 //!
 //! Source: `Documentation/arch/x86/boot.rst`, `Documentation/arch/arm64/booting.rst`,
 //! `Documentation/arch/riscv/boot-image-header.rst`,
@@ -24,7 +24,7 @@ use memchr::memmem;
 use super::{input::Input, layer::Content, limits::Budget, scan};
 use crate::{Compression, Elf, Error, Layer, Payload, PayloadFault};
 
-/// What a kernel image is.
+/// Kind of a kernel image.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -40,24 +40,24 @@ use crate::{Compression, Elf, Error, Layer, Payload, PayloadFault};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ImageKind {
-    /// x86, `bzImage`.
+    /// x86 `bzImage`.
     BzImage,
-    /// EFI, with the payload compressed (`vmlinuz.efi`).
+    /// EFI image with a compressed payload (`vmlinuz.efi`).
     Zboot,
-    /// arm64, `Image`.
+    /// arm64 `Image`.
     Arm64,
-    /// riscv64, `Image`.
+    /// riscv64 `Image`.
     Riscv,
-    /// arm of 32 bits, `zImage`.
+    /// 32-bit arm `zImage`.
     ArmZImage,
     /// s390x.
     S390,
-    /// It does not say.
+    /// Unknown.
     Other,
 }
 
 impl ImageKind {
-    /// What an image that begins like this is.
+    /// Detects the kind from the first bytes.
     #[must_use]
     pub fn detect(bytes: &[u8]) -> Self {
         let is = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
@@ -78,15 +78,15 @@ impl ImageKind {
         }
     }
 
-    /// Where the payload is, if that is told.
+    /// Returns the range of the payload, if the header has it.
     fn payload(self, bytes: &[u8]) -> Option<Range<usize>> {
         let word = |offset: usize| {
             let word = bytes.get(offset..)?.first_chunk()?;
             usize::try_from(u32::from_le_bytes(*word)).ok()
         };
         let (offset, len) = match self {
-            // Its offset is from the end of the sectors of 16-bit code, of
-            // which 0 means 4. Since protocol 2.08.
+            // The offset counts from the end of the 16-bit code sectors; 0
+            // sectors means 4. Since protocol 2.08.
             Self::BzImage => {
                 let version = *bytes.get(0x206..)?.first_chunk()?;
                 let sectors = usize::from(*bytes.get(0x1f1)?);
@@ -103,7 +103,7 @@ impl ImageKind {
 }
 
 impl ImageKind {
-    /// The architecture and the name of the image: `x86 bzImage`.
+    /// Architecture and name of the image: `x86 bzImage`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -124,14 +124,14 @@ impl fmt::Display for ImageKind {
     }
 }
 
-/// What was found in an image.
+/// BTF found in an image.
 pub(crate) struct Found {
     pub(crate) layers: Vec<Layer>,
     pub(crate) content: Content,
 }
 
-/// The kernel that an ELF file has in one of its sections, to be unpacked by
-/// the code in others: powerpc's `zImage`.
+/// Returns the kernel in a section of an ELF file that unpacks it: powerpc's
+/// `zImage`.
 pub(crate) fn wrapped(elf: &Elf) -> Result<Option<Bytes>, Error> {
     match elf.section(".kernel:vmlinux.strip") {
         Some(section) if !elf.has_btf() => section.data().map(Some),
@@ -139,13 +139,13 @@ pub(crate) fn wrapped(elf: &Elf) -> Result<Option<Bytes>, Error> {
     }
 }
 
-/// As many compressed payloads are tried.
+/// Maximum number of compressed payloads to try.
 const PAYLOADS: usize = 64;
 
-/// What decodes to less is no kernel.
+/// Minimum decoded size of a kernel.
 const KERNEL_LEN: usize = 64 << 10;
 
-/// Looks for BTF in an image.
+/// Finds the BTF in an image.
 pub(crate) fn open(bytes: &Bytes, budget: &Budget) -> Result<Found, Error> {
     let kind = ImageKind::detect(bytes);
     let input = (bytes.len() as u64).saturating_mul(PASSES);
@@ -182,27 +182,27 @@ impl Found {
     }
 }
 
-/// How often over the bytes of an image may be decoded, in all.
+/// Maximum number of times that the bytes of an image are decoded, in all.
 const PASSES: u64 = 4;
 
-/// The payloads that were tried, and how much more may be decoded.
+/// State of the search: the payloads that were tried, and the remaining budget.
 struct Search<'a> {
     budget: &'a Budget,
-    /// How many bytes of the image may still be read by decoders.
+    /// Number of bytes of the image that decoders may still read.
     input: u64,
     tried: Vec<Payload>,
 }
 
 impl Search<'_> {
-    /// Looks into one payload.
+    /// Searches one payload.
     fn payload(&mut self, bytes: &Bytes, range: Range<usize>) -> Option<Found> {
         let offset = range.start as u64;
         let payload = bytes.slice(range);
         let Some(compression) = Compression::detect(&payload) else {
             return self.kernel(payload).ok();
         };
-        // Behind a payload come its length, a loader, or anything; so what came
-        // before an error counts.
+        // The payload is followed by its length, a loader, or other bytes, so
+        // that the output before an error counts.
         let (decoded, error) = self.decode(compression, &payload);
         let result = match (decoded.len() < KERNEL_LEN, error) {
             (true, Some(error)) => Err(error.into()),
@@ -215,7 +215,8 @@ impl Search<'_> {
                 Some(found)
             }
             Err(fault) => {
-                // One payload, where it is told to be and where it is found.
+                // A payload that the header locates is also found by its magic
+                // number.
                 if !self.tried.iter().any(|known| known.offset == offset && known.fault.is_like(&fault)) {
                     self.tried.push(Payload { offset, compression, fault });
                 }
@@ -224,7 +225,7 @@ impl Search<'_> {
         }
     }
 
-    /// Decodes as far as it goes.
+    /// Decodes as far as possible.
     fn decode(&mut self, compression: Compression, payload: &[u8]) -> (Vec<u8>, Option<Error>) {
         let limits = self.budget.layer();
         let mut decoded = Vec::new();
@@ -238,7 +239,7 @@ impl Search<'_> {
         (decoded, result.err().map(|error| self.budget.explain(error, limits)))
     }
 
-    /// Looks into a kernel; or says why there is nothing in it.
+    /// Searches a decoded kernel.
     fn kernel(&self, kernel: Bytes) -> Result<Found, PayloadFault> {
         if kernel.starts_with(&Elf::MAGIC) {
             let elf = Elf::new(Input::Bytes(kernel.clone()), self.budget.fork());
@@ -254,14 +255,15 @@ impl Search<'_> {
     }
 }
 
-/// The BTF that lies somewhere in the bytes: a copy, so that the rest need not stay.
+/// Finds BTF in the middle of the bytes, and copies it so that the rest can be
+/// freed.
 fn scanned(bytes: &Bytes) -> Option<Found> {
     let range = scan::find(bytes)?;
     let layers = vec![Layer::Btf { offset: range.start as u64 }];
     Some(Found { layers, content: Content::Raw(Bytes::copy_from_slice(&bytes.slice(range))) })
 }
 
-/// Where compressed bytes could begin, in order.
+/// Returns the offsets at which compressed data may begin, ascending.
 fn candidates(bytes: &[u8]) -> Vec<usize> {
     const STARTS: [&[u8]; 7] = [
         &[0x1f, 0x8b, 0x08],
@@ -282,7 +284,7 @@ fn candidates(bytes: &[u8]) -> Vec<usize> {
     candidates
 }
 
-/// What is known, and not decoded.
+/// Compression that is known but not supported.
 struct Unsupported;
 
 impl Unsupported {

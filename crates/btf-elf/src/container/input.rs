@@ -1,4 +1,4 @@
-//! Bytes that are read when they are wanted: of a file, or in memory.
+//! Input: a file that is read on demand, or bytes in memory.
 
 use std::{
     fs::File,
@@ -10,27 +10,27 @@ use btf_types::Bytes;
 
 use crate::{Error, FilePart, Limits};
 
-/// A file, or bytes.
+/// File, or bytes in memory.
 #[derive(Debug)]
 pub(crate) enum Input {
     Bytes(Bytes),
     File {
         file: File,
         len: u64,
-        /// The most bytes that are read at once: a sparse file has any length
-        /// that it likes.
+        /// Maximum number of bytes that are read at once: a sparse file can
+        /// have any length.
         limit: u64,
     },
 }
 
 impl Input {
-    /// Opens a file. One that cannot be read from the middle, such as a pipe,
-    /// or that does not know its length, is read whole, within the limit.
+    /// Opens a file. One that is not seekable (such as a pipe) or has no length
+    /// is read whole, within the limit.
     pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Self, Error> {
         Self::of(File::open(path)?, is_generated(path), limits)
     }
 
-    /// Takes a file that is open; it may be one that the kernel writes as it is
+    /// Takes an open file. `is_generated`: the kernel generates it while it is
     /// read.
     pub(crate) fn of(file: File, is_generated: bool, limits: &Limits) -> Result<Self, Error> {
         let metadata = file.metadata()?;
@@ -65,12 +65,12 @@ impl Input {
         }
     }
 
-    /// The first bytes, at most `len`.
+    /// Returns the first bytes, at most `len`.
     pub(crate) fn start(&self, len: usize) -> Result<Bytes, Error> {
         self.read(0, (len as u64).min(self.len()), || FilePart::Start)
     }
 
-    /// All bytes, within a limit.
+    /// Returns all bytes, within a limit.
     pub(crate) fn all(&self, limit: u64) -> Result<Bytes, Error> {
         let len = self.len();
         if len > limit {
@@ -79,7 +79,7 @@ impl Input {
         self.read(0, len, || FilePart::Whole)
     }
 
-    /// Some bytes; which `part` they are, is for the error if they are not there.
+    /// Reads a range. `part` names it in the error if it is outside the file.
     pub(crate) fn read(&self, offset: u64, len: u64, part: impl FnOnce() -> FilePart) -> Result<Bytes, Error> {
         let file_len = self.len();
         let end = offset.checked_add(len).filter(|&end| end <= file_len);
@@ -99,8 +99,8 @@ impl Input {
     }
 }
 
-/// Whether the file is one of those that the kernel writes as they are read,
-/// and whose length is just an upper bound.
+/// Returns `true` for a file that the kernel generates while it is read, whose
+/// length is an upper bound.
 fn is_generated(path: &Path) -> bool {
     path.starts_with("/proc") || path.starts_with("/sys")
 }

@@ -1,4 +1,4 @@
-//! The layers of a file, and the contents inside of all.
+//! Layers of a file, and the innermost contents.
 
 use std::fmt;
 
@@ -6,23 +6,23 @@ use btf_types::Bytes;
 
 use crate::{Compression, Elf, ImageKind, Machine};
 
-/// What is inside, when all else is taken off.
+/// Innermost contents of a file.
 #[derive(Debug)]
 pub(crate) enum Content {
     Raw(Bytes),
     Elf(Box<Elf>),
 }
 
-/// One thing that a file is, around the next.
+/// Layer of a file, which contains the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layer {
     /// Compressed bytes.
     #[non_exhaustive]
     Compressed {
-        /// What with.
+        /// Compression.
         compression: Compression,
-        /// Where in the layer around they begin, in **bytes**.
+        /// Offset in the enclosing layer in **bytes**.
         offset: u64,
     },
     /// A kernel image.
@@ -30,13 +30,13 @@ pub enum Layer {
     /// ELF.
     #[non_exhaustive]
     Elf {
-        /// The machine that it is for, with its class and byte order.
+        /// Machine, with its class and byte order.
         machine: Machine,
     },
-    /// BTF itself.
+    /// BTF.
     #[non_exhaustive]
     Btf {
-        /// Where in the layer around it begins, in **bytes**.
+        /// Offset in the enclosing layer in **bytes**.
         offset: u64,
     },
 }

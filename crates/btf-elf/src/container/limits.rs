@@ -7,13 +7,12 @@ use std::{
 
 use crate::{Compression, Error};
 
-/// Limits on what decoding may yield and hold.
+/// Limits on the output and the memory of decoding.
 ///
-/// A few bytes can be made that decode to terabytes; whatever exceeds these
-/// ends in an error, and not in memory. They hold for a file as a whole: all
-/// its layers and compressed sections together decode to at most
-/// [`output`](Self::output) bytes, and to at most [`ratio`](Self::ratio) times
-/// the length of the file.
+/// A few bytes can decode to terabytes. Whatever exceeds these limits is an
+/// error. They apply to a file as a whole: all layers and compressed sections
+/// together decode to at most [`output`](Self::output) bytes, and to at most
+/// [`ratio`](Self::ratio) times the length of the file.
 ///
 /// ```
 /// use btf_elf::Limits;
@@ -31,67 +30,68 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For BTF: 64 MiB. (The kernel's is about 6 MiB, and it loads at most 16.)
+    /// Limits for BTF: 64 MiB. (A kernel has about 6 MiB, and loads at most
+    /// 16.)
     pub const BTF: Self = Self { output: 64 << 20, ..Self::IMAGE };
 
-    /// For kernel images and modules, which hold more than BTF: 192 MiB (those
-    /// of distributions have 60 to 90), a window of 128 MiB as `zstd --ultra
-    /// -22` makes it, 64 times the input (kernels have 4 to 8).
+    /// Limits for kernel images and modules: 192 MiB (distributions have 60 to
+    /// 90), a window of 128 MiB as made by `zstd --ultra -22`, and 64 times the
+    /// input (kernels have 4 to 8).
     pub const IMAGE: Self = Self { output: 192 << 20, window: 128 << 20, ratio: 64 };
 
     /// The ratio is not enforced below this many **bytes** of output.
     pub const RATIO_FROM: u64 = 16 << 20;
 
-    /// Sets the maximum number of **bytes** that are decoded, and that are read
-    /// at once of a file that is not.
+    /// Sets the maximum number of decoded **bytes**, and of bytes read at once
+    /// from a file that is not compressed.
     #[must_use]
     pub const fn output(self, bytes: u64) -> Self {
         Self { output: bytes, ..self }
     }
 
-    /// Sets the maximum number of **bytes** that a decoder holds of what it has
-    /// decoded, to refer back to; the encoder has chosen how many it needs.
+    /// Sets the maximum size of a decoder's window in **bytes**. The encoder
+    /// determines the size that is needed.
     #[must_use]
     pub const fn window(self, bytes: u64) -> Self {
         Self { window: bytes, ..self }
     }
 
-    /// Sets how many times the bytes read the bytes decoded may be, once there
-    /// are more than [`Limits::RATIO_FROM`].
+    /// Sets the maximum ratio of decoded to read bytes, which applies to more
+    /// than [`Limits::RATIO_FROM`] bytes of output.
     #[must_use]
     pub const fn ratio(self, ratio: u64) -> Self {
         Self { ratio, ..self }
     }
 
-    /// Maximum number of **bytes** that are decoded.
+    /// Maximum number of decoded **bytes**.
     #[must_use]
     pub const fn max_output(self) -> u64 {
         self.output
     }
 
-    /// Maximum number of **bytes** of a decoder's window.
+    /// Maximum size of a decoder's window in **bytes**.
     #[must_use]
     pub const fn max_window(self) -> u64 {
         self.window
     }
 
-    /// Maximum ratio of bytes decoded to bytes read.
+    /// Maximum ratio of decoded to read bytes.
     #[must_use]
     pub const fn max_ratio(self) -> u64 {
         self.ratio
     }
 
-    /// The most that an input of this length may decode to.
+    /// Maximum output for an input of this length.
     fn output_of(self, input: u64) -> u64 {
         self.output.min(Self::RATIO_FROM.max(self.ratio.saturating_mul(input)))
     }
 }
 
-/// What one file may decode to, its layers and sections together.
+/// Decoding budget of one file, for all layers and sections together.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limits: Limits,
-    /// The length of the file.
+    /// Length of the file.
     input: u64,
     spent: Mutex<Spent>,
 }
@@ -99,8 +99,7 @@ pub(crate) struct Budget {
 #[derive(Debug, Default)]
 struct Spent {
     total: u64,
-    /// Of the total, those of sections that were decoded: one that is asked for
-    /// again costs nothing.
+    /// Bytes of each decoded section. Decoding one again costs nothing.
     sections: HashMap<u32, u64>,
 }
 
@@ -117,17 +116,17 @@ impl Budget {
         self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Limits on a layer that is decoded next.
+    /// Returns the limits for the next layer.
     pub(crate) fn layer(&self) -> Limits {
         self.limits.output(self.limit().saturating_sub(self.spent().total))
     }
 
-    /// Takes notice of a layer that was decoded.
+    /// Charges a decoded layer.
     pub(crate) fn spend(&self, bytes: u64) {
         self.spent().total += bytes;
     }
 
-    /// Limits on a section that is decoded next.
+    /// Returns the limits for decoding a section.
     pub(crate) fn section(&self, index: u32) -> Limits {
         let spent = self.spent();
         let before = spent.sections.get(&index).copied().unwrap_or(0);
@@ -135,16 +134,16 @@ impl Budget {
         self.limits.output(left.min(Limits::BTF.output))
     }
 
-    /// Takes notice of a section that was decoded.
+    /// Charges a decoded section.
     pub(crate) fn spend_section(&self, index: u32, bytes: u64) {
         let mut spent = self.spent();
         let before = spent.sections.insert(index, bytes).unwrap_or(0);
         spent.total = spent.total.saturating_sub(before) + bytes;
     }
 
-    /// The error of decoding more than was given for a layer. If that was less
-    /// than what one layer may decode to by itself, the reason is what the file
-    /// has decoded to before, or its length.
+    /// Replaces the error of a layer that exceeded the limits `given` to it. If
+    /// these were below those of a single layer, the reason is the file: its
+    /// earlier layers, or its length.
     pub(crate) fn explain(&self, error: Error, given: Limits) -> Error {
         match error {
             Error::OutputLimit { .. } if given.output < self.limits.output => self.file_output_limit(),
@@ -152,7 +151,8 @@ impl Budget {
         }
     }
 
-    /// The error of a section that says that it decodes to more than was given.
+    /// Returns the error of a section whose decoded size exceeds the limits
+    /// given to it.
     pub(crate) fn refuse_section(&self, compression: Compression, expected: u64) -> Error {
         match self.limits.output.min(Limits::BTF.output) {
             limit if expected > limit => Error::OutputLimit { compression, limit },
@@ -164,7 +164,7 @@ impl Budget {
         Error::FileOutputLimit { limit: self.limit(), len: self.input }
     }
 
-    /// The budget of a part of the file, which has decoded to as much.
+    /// Returns the budget for a part of the file that decoded to as much.
     pub(crate) fn fork(&self) -> Self {
         let spent = Spent { total: self.spent().total, sections: HashMap::new() };
         Self { limits: self.limits, input: self.input, spent: Mutex::new(spent) }

@@ -1,5 +1,5 @@
-//! Files that have BTF in them: what is around it (compression, kernel images)
-//! is taken off, within limits.
+//! Files that contain BTF: takes off compression and kernel images, within
+//! limits.
 
 pub(crate) mod btf_file;
 pub(crate) mod decode;

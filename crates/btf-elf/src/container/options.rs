@@ -20,14 +20,14 @@ pub struct FileOptions<T> {
     opens: PhantomData<fn() -> T>,
 }
 
-/// What can be opened.
+/// Types that can be opened from a file.
 pub trait Open: Sized {
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "nobody outside can call it")]
     fn new(input: Input, limits: Limits) -> Result<Self, Error>;
 }
 
-/// Gives what can be opened the ways to open it: each with its docs for `open`.
+/// Defines the methods that open a type, with the docs of its `open`.
 macro_rules! opening {
     ($($type:ident, $name:literal { $(#[$open:meta])* })*) => {$(
         impl $type {
@@ -36,8 +36,7 @@ macro_rules! opening {
                 Self::options().open(path)
             }
 
-            /// Opens bytes in memory: those that `include_bytes!` has put into a
-            /// program, for one.
+            /// Opens bytes in memory, such as those of `include_bytes!`.
             ///
             /// # Errors
             ///
@@ -46,7 +45,7 @@ macro_rules! opening {
                 Self::options().parse(bytes)
             }
 
-            /// Opens all that a reader yields, which is read to its end.
+            /// Opens the bytes of a reader, which is read to its end.
             ///
             /// # Errors
             ///
@@ -55,7 +54,7 @@ macro_rules! opening {
                 Self::options().read(reader)
             }
 
-            /// Options for opening a file: limits.
+            /// Returns options for opening a file: limits.
             #[must_use]
             pub fn options() -> FileOptions<Self> {
                 FileOptions::new()
@@ -68,8 +67,8 @@ opening! {
     BtfFile, "BtfFile" {
         /// Opens a file. Its format is detected from the contents, not the name.
         ///
-        /// Of an ELF file only the table of sections is read, and later what is
-        /// asked for; anything else is read whole.
+        /// Of an ELF file, only the table of sections is read at first, and
+        /// sections on demand. Any other file is read whole.
         ///
         /// # Errors
         ///
@@ -93,11 +92,11 @@ opening! {
         ///
         /// # Errors
         ///
-        /// [`Error::File`] with what is wrong with it: what [`Elf::open`] and
-        /// [`Elf::btf`] say, [`Error::NotBpf`] if it is for another machine or
-        /// linked, [`Error::Elf`] if its sections overlap. What is wrong with
-        /// `.BTF.ext`, or a single map, section or variable, is told when that is
-        /// asked for.
+        /// [`Error::File`] with the reason: those of [`Elf::open`] and
+        /// [`Elf::btf`]; [`Error::NotBpf`] if the file is for another machine
+        /// or is linked; [`Error::Elf`] if its sections overlap. Errors in
+        /// `.BTF.ext`, or in a single map, section or variable, are returned
+        /// when that is read.
     }
 }
 
@@ -106,14 +105,14 @@ impl<T: Open> FileOptions<T> {
         Self { limits: Limits::IMAGE, opens: PhantomData }
     }
 
-    /// Sets the limits on what is read at once and decoded; by default
-    /// [`Limits::IMAGE`].
+    /// Sets the limits on bytes that are read at once or decoded. The default
+    /// is [`Limits::IMAGE`].
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// Opens a file. It is kept open, and read as far as is needed.
+    /// Opens a file. It is kept open, and read on demand.
     ///
     /// # Errors
     ///
@@ -129,13 +128,13 @@ impl<T: Open> FileOptions<T> {
     ///
     /// # Errors
     ///
-    /// Those of `T`'s own `open`, without the [`Error::File`] around them.
+    /// Those of `T::open`, without the enclosing [`Error::File`].
     pub fn parse(&self, bytes: impl Into<Bytes>) -> Result<T, Error> {
         T::new(Input::Bytes(bytes.into()), self.limits)
     }
 
-    /// Opens a file that is open for reading already. It is read from its
-    /// start, wherever it was read before.
+    /// Opens a file that is already open for reading. It is read from its
+    /// start.
     ///
     /// # Errors
     ///
@@ -144,7 +143,7 @@ impl<T: Open> FileOptions<T> {
         T::new(Input::of(file, false, &self.limits)?, self.limits)
     }
 
-    /// Opens all that a reader yields: it is read to its end, within the
+    /// Opens the bytes of a reader, which is read to its end, within the
     /// limits.
     ///
     /// # Errors

@@ -1,31 +1,31 @@
-//! BTF in bytes that do not say where it is.
+//! Search for BTF in bytes without any other structure.
 //!
-//! In a kernel image that is no ELF file, the BTF is somewhere in the middle.
-//! It begins with its magic number, as other bytes do by chance; a header is
-//! told from those by what it leads to: sections inside the image, strings that
-//! end, and types that all refer to each other.
+//! In a kernel image that is not ELF, the BTF is somewhere in the middle. Other
+//! bytes may equal its magic number by chance. A header is recognized by its
+//! contents: sections inside the image, terminated strings, and types whose
+//! references exist.
 
 use std::ops::Range;
 
 use btf_types::{Btf, ByteOrder, Bytes, format::Header};
 use memchr::memmem;
 
-/// As many types BTF must have to be a kernel's. The smallest kernels have ten
+/// Minimum number of types of a kernel's BTF. The smallest kernels have ten
 /// thousand; a BPF program that is built into a kernel has a few hundred.
 const KERNEL_TYPES: u32 = 1000;
 
-/// As long a header can be that is taken for one.
+/// Maximum length of a header.
 const HEADER_LEN: u32 = 64;
 
-/// How often over the bytes may be looked at, in all.
+/// Maximum number of times that the bytes are read, in all.
 const PASSES: u64 = 4;
 
-/// The BTF of a kernel in these bytes: if there are several, the largest.
+/// Finds the BTF of a kernel in these bytes: if there are several, the largest.
 pub(crate) fn find(bytes: &Bytes) -> Option<Range<usize>> {
     let mut best: Option<Range<usize>> = None;
     let mut budget = (bytes.len() as u64).saturating_mul(PASSES);
     for order in [ByteOrder::Little, ByteOrder::Big] {
-        // The magic number, version 1, and no flags.
+        // Magic number, version 1, no flags.
         let magic = match order {
             ByteOrder::Little => [0x9f, 0xeb, 1, 0],
             ByteOrder::Big => [0xeb, 0x9f, 1, 0],
@@ -54,7 +54,8 @@ pub(crate) fn find(bytes: &Bytes) -> Option<Range<usize>> {
     best
 }
 
-/// What a header covers, if it is one that stands alone.
+/// Returns the range that a header covers, if it is one of BTF that is not
+/// split.
 fn extent(bytes: &[u8], at: usize, order: ByteOrder) -> Option<Range<usize>> {
     let rest = bytes.get(at..)?;
     let hdr_len = *rest.get(4..)?.first_chunk::<4>()?;

@@ -1,14 +1,15 @@
 //! `.BTF_ids`: the ids of types that kernel code refers to.
 //!
 //! The compiler reserves the words, `resolve_btfids` writes the ids, and
-//! symbols tell what is where:
+//! symbols name them:
 //!
-//! * `__BTF_ID__KIND__NAME__N`: a word, the id of that type; 0 if there is none;
-//! * `__BTF_ID__set__NAME`: a number, and as many ids, rising;
-//! * `__BTF_ID__set8__NAME`: a number, flags, and as many pairs of id and
-//!   flags, by rising id.
+//! * `__BTF_ID__KIND__NAME__N`: one word, the id of that type; 0 if it does not
+//!   exist.
+//! * `__BTF_ID__set__NAME`: a count, and as many ids, ascending.
+//! * `__BTF_ID__set8__NAME`: a count, flags, and as many pairs of id and flags,
+//!   by ascending id.
 //!
-//! In a module with a base of its own the ids are on that.
+//! In a module with a distilled base, the ids refer to that base.
 //!
 //! Source: `include/linux/btf_ids.h`, `tools/bpf/resolve_btfids/main.c`.
 
@@ -42,7 +43,7 @@ pub struct BtfIds<'elf> {
     sets: Vec<Set<'elf>>,
 }
 
-/// The id of one type, in `.BTF_ids`.
+/// Id of one type in `.BTF_ids`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BtfId<'elf> {
@@ -56,7 +57,7 @@ pub struct BtfId<'elf> {
     pub offset: u32,
 }
 
-/// Where a set is, and whether it has flags.
+/// Position of a set, and whether it has flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Set<'elf> {
     name: Name<'elf>,
@@ -65,7 +66,7 @@ struct Set<'elf> {
     count: u32,
 }
 
-/// A set of types, in `.BTF_ids`.
+/// Set of types in `.BTF_ids`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BtfIdSet<'a> {
     set: Set<'a>,
@@ -73,7 +74,7 @@ pub struct BtfIdSet<'a> {
     words: &'a [u32],
 }
 
-/// What the name of a symbol says.
+/// Meaning of the name of a symbol.
 #[derive(Clone, Copy)]
 enum Meaning<'elf> {
     Id(Kind, Name<'elf>),
@@ -90,7 +91,7 @@ impl<'elf> BtfIds<'elf> {
         Ok(ids)
     }
 
-    /// Finds out by the symbols what is where.
+    /// Finds ids and sets by their symbols.
     fn name(&mut self, elf: &'elf Elf, section: Section<'elf>) -> Result<(), Error> {
         let mut budget = NameBudget::new(elf.symbol_table()?.names().len());
         let mut meanings = HashMap::new();
@@ -120,7 +121,8 @@ impl<'elf> BtfIds<'elf> {
         }
         self.ids.sort_by_key(|id| id.offset);
         self.sets.sort_by_key(|set| set.offset);
-        // Sets do not overlap, so that all of them are no longer than the section.
+        // Sets do not overlap, so that together they are not longer than the
+        // section.
         let mut end = 0u64;
         self.sets.retain(|set| {
             let is_apart = u64::from(set.offset) >= end;
@@ -134,26 +136,27 @@ impl<'elf> BtfIds<'elf> {
         self.words.get(offset as usize / 4).copied().filter(|_| offset.is_multiple_of(4))
     }
 
-    /// The ids of a set, each with its flags if it has such.
+    /// Returns the words of a set: the ids, each with its flags if the set has
+    /// them.
     fn words_of(&self, set: &Set<'_>) -> Option<&[u32]> {
         let start = u64::from(set.offset) / 4 + set.start();
         let end = start + set.len_in_words();
         self.words.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     }
 
-    /// All words of the section, also those that no symbol describes.
+    /// All words of the section, including those without a symbol.
     #[must_use]
     pub fn as_words(&self) -> &[u32] {
         &self.words
     }
 
-    /// The ids of single types, by rising offset.
+    /// Ids of single types, by ascending offset.
     #[must_use]
     pub fn ids(&self) -> &[BtfId<'elf>] {
         &self.ids
     }
 
-    /// The sets, by rising offset.
+    /// Iterates over the sets, by ascending offset.
     #[must_use]
     pub fn sets(&self) -> impl ExactSizeIterator<Item = BtfIdSet<'_>> + Clone {
         self.sets.iter().map(|set| {
@@ -188,7 +191,7 @@ impl<'elf> Meaning<'elf> {
 }
 
 impl Set<'_> {
-    /// The number of words before the first id.
+    /// Number of words before the first id.
     fn start(&self) -> u64 {
         if self.has_flags { 2 } else { 1 }
     }
@@ -211,14 +214,15 @@ impl<'a> BtfIdSet<'a> {
         self.set.offset
     }
 
-    /// Flags of the whole set, if it is one with flags (`set8`): bit 0 says
-    /// that it is of kfuncs (`BTF_SET8_KFUNCS`).
+    /// Flags of the whole set, if it has flags (`set8`): bit 0 marks a set of
+    /// kfuncs (`BTF_SET8_KFUNCS`).
     #[must_use]
     pub fn flags(self) -> Option<u32> {
         self.flags
     }
 
-    /// The ids, rising, each with its flags if the set is one with flags.
+    /// Iterates over the ids, ascending, each with its flags if the set has
+    /// them.
     #[must_use]
     pub fn ids(self) -> impl ExactSizeIterator<Item = (u32, Option<u32>)> + Clone + 'a {
         let step = if self.set.has_flags { 2 } else { 1 };
@@ -231,7 +235,7 @@ impl<'a> BtfIdSet<'a> {
         self.set.count as usize
     }
 
-    /// Tests for a set without ids.
+    /// Returns `true` for a set without ids.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.set.count == 0

@@ -1,7 +1,7 @@
-//! ELF files: the header, and the ways to what is in them.
+//! ELF files: the header, and access to sections and symbols.
 //!
-//! Source: the System V ABI, "Object Files"; what of it matters for BTF is in
-//! `tools/lib/bpf/btf.c`, `btf_parse_elf`.
+//! Source: the System V ABI, "Object Files"; for BTF, `btf_parse_elf` in
+//! `tools/lib/bpf/btf.c`.
 
 use std::sync::OnceLock;
 
@@ -42,11 +42,11 @@ display_names! {
     CORE => "ET_CORE",
 }
 
-/// An ELF file of 32 or 64 bits and either byte order: a kernel, a module, a
-/// BPF object, a library with debug information.
+/// ELF file of 32 or 64 bits and either byte order: a kernel, a module, a BPF
+/// object, a library with debug information.
 ///
-/// Opening it reads its header, its table of sections and their names; what is
-/// in a section is read when it is asked for.
+/// Opening reads the header, the table of sections and their names. Contents of
+/// sections are read on demand.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -72,9 +72,9 @@ pub struct Elf {
     budget: Budget,
 }
 
-/// Where a file says whether it has 32 or 64 bits.
+/// Offset of the class, 32 or 64 bits.
 const EI_CLASS: usize = 4;
-/// Where a file says which byte order it has.
+/// Offset of the byte order.
 const EI_DATA: usize = 5;
 
 impl Elf {
@@ -133,13 +133,13 @@ impl Elf {
         })
     }
 
-    /// Whether addresses and offsets have 64 bits, or 32.
+    /// Returns `true` if addresses and offsets have 64 bits, `false` if 32.
     #[must_use]
     pub fn is_64(&self) -> bool {
         self.machine.is_64()
     }
 
-    /// The byte order of all that is in the file.
+    /// Byte order of the file.
     #[must_use]
     pub fn byte_order(&self) -> ByteOrder {
         self.machine.byte_order()
@@ -151,45 +151,45 @@ impl Elf {
         self.elf_type
     }
 
-    /// Whether it is relocatable: symbols have offsets in their section as
-    /// values, and not addresses.
+    /// Returns `true` for a relocatable file: values of symbols are offsets in
+    /// their section, not addresses.
     #[must_use]
     pub fn is_relocatable(&self) -> bool {
         self.elf_type == ElfType::REL
     }
 
-    /// The machine that the file is for.
+    /// Machine of the file.
     #[must_use]
     pub fn machine(&self) -> Machine {
         self.machine
     }
 
-    /// Whether it is for the BPF machine.
+    /// Returns `true` if the machine is BPF.
     #[must_use]
     pub fn is_bpf(&self) -> bool {
         self.machine.is_bpf()
     }
 
-    /// The sections, in the order of their numbers; the first is no section,
-    /// but stands for there being none.
+    /// Iterates over the sections by ascending index. The first one is the null
+    /// section, which has no contents.
     pub fn sections(&self) -> Sections<'_> {
         Sections::new(self, &self.sections)
     }
 
-    /// The section with this number.
+    /// Returns the section with this index.
     #[must_use]
     pub fn section_by_index(&self, index: u32) -> Option<Section<'_>> {
         self.sections.get(index as usize).map(|header| Section::new(self, index, header))
     }
 
-    /// The first section of this name.
+    /// Returns the first section with this name.
     pub fn section(&self, name: impl AsRef<[u8]>) -> Option<Section<'_>> {
         let name = name.as_ref();
         self.sections().find(|section| section.is_named(name))
     }
 
-    /// The number of the first section of this name, for those who ask for
-    /// many: all names are indexed once.
+    /// Returns the index of the first section with this name. For many lookups:
+    /// all names are indexed once.
     ///
     /// # Errors
     ///
@@ -202,7 +202,7 @@ impl Elf {
         index.get(&self.section_names, name)
     }
 
-    /// The one section of this name.
+    /// Returns the only section with this name.
     fn only_section(&self, name: &str) -> Result<Option<Section<'_>>, Error> {
         let mut sections = self.sections().filter(|section| section.is_named(name.as_bytes()));
         match (sections.next(), sections.next()) {
@@ -211,18 +211,18 @@ impl Elf {
         }
     }
 
-    /// The symbols, in the order of their numbers; the first is none. A file
-    /// without a symbol table has none.
+    /// Iterates over the symbols by ascending index. The first one is the null
+    /// symbol. Empty without a symbol table.
     ///
     /// # Errors
     ///
-    /// [`Error::OutsideFile`] and [`Error::Io`] of the table, which is read
-    /// when first asked for.
+    /// [`Error::OutsideFile`] and [`Error::Io`] of the table, which is read on
+    /// first use.
     pub fn symbols(&self) -> Result<Symbols<'_>, Error> {
         Ok(Symbols::new(self, self.symbol_table()?))
     }
 
-    /// The symbol with this number.
+    /// Returns the symbol with this index.
     ///
     /// # Errors
     ///
@@ -239,7 +239,7 @@ impl Elf {
         Ok(self.symbols.get_or_init(|| table))
     }
 
-    /// The tables of relocations of a section.
+    /// Iterates over the relocation tables of a section.
     pub(crate) fn relocation_tables(&self, index: u32) -> impl Iterator<Item = Section<'_>> {
         let tables = self.relocations.get_or_init(|| relocation::tables(self));
         let start = tables.partition_point(|&(of, _)| of < index);
@@ -247,13 +247,13 @@ impl Elf {
         those.filter_map(|&(_, table)| self.section_by_index(table))
     }
 
-    /// Whether there is a `.BTF` section.
+    /// Returns `true` if there is a `.BTF` section.
     #[must_use]
     pub fn has_btf(&self) -> bool {
         self.section(".BTF").is_some()
     }
 
-    /// What is in `.BTF`, as it is in the file.
+    /// Returns the contents of `.BTF`, as stored in the file.
     ///
     /// # Errors
     ///
@@ -264,28 +264,29 @@ impl Elf {
         section.data_alone()
     }
 
-    /// The BTF: if there is a `.BTF.base` as well, split from that.
+    /// Opens the BTF. If there is a `.BTF.base` section, it is the base.
     ///
-    /// That of a module without one is split from the kernel's; for this there
-    /// is [`Elf::split_btf`].
+    /// For a module without one, use [`Elf::split_btf`]: its BTF is split from
+    /// the kernel's.
     ///
     /// # Errors
     ///
     /// Those of [`Elf::btf_bytes`]; [`Error::ByteOrder`] if it has another byte
-    /// order than this file; [`Error::Btf`] if it is damaged, or split from
-    /// what is not in this file.
+    /// order than this file; [`Error::Btf`] if it is damaged, or its base is
+    /// not in this file.
     pub fn btf(&self) -> Result<Btf, Error> {
         let base = self.base_btf()?;
         self.parse_btf(".BTF", self.btf_bytes()?, base.as_ref())
     }
 
-    /// The BTF of a module, on the BTF of its kernel. If it has a base of its
-    /// own in `.BTF.base`, made when it was built against another kernel, it is
-    /// rebased.
+    /// Opens the BTF of a module, with that of its kernel as the base. If the
+    /// module has a distilled base in `.BTF.base`, made when it was built
+    /// against another kernel, the BTF is rebased.
     ///
     /// # Errors
     ///
-    /// As for [`Elf::btf`]; [`Error::Types`] with what [`Btf::rebase`] says.
+    /// As for [`Elf::btf`]; [`Error::Types`] with the errors of
+    /// [`Btf::rebase`].
     pub fn split_btf(&self, base: &Btf) -> Result<Btf, Error> {
         match self.base_btf()? {
             None => self.parse_btf(".BTF", self.btf_bytes()?, Some(base)),
@@ -293,7 +294,7 @@ impl Elf {
         }
     }
 
-    /// The base that a module brings along in `.BTF.base`, if it does.
+    /// Opens the distilled base of a module in `.BTF.base`, if it has one.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_elf::Error> {
@@ -328,8 +329,8 @@ impl Elf {
         Ok(btf)
     }
 
-    /// What `.BTF.ext` says of the instructions of a BPF object, if there is
-    /// one; with the BTF of this file, which it refers to.
+    /// Opens the `.BTF.ext` of a BPF object, if there is one, with the BTF of
+    /// this file, to which it refers.
     ///
     /// # Errors
     ///
@@ -340,7 +341,7 @@ impl Elf {
         ext.map(Some).map_err(|error| Error::Btf { section: ".BTF.ext", error })
     }
 
-    /// What is in `.BTF_ids`, if there is one.
+    /// Reads `.BTF_ids`, if there is one.
     ///
     /// # Errors
     ///
@@ -352,12 +353,13 @@ impl Elf {
         }
     }
 
-    /// What a loader fills in of the DATASECs of this file's BTF.
+    /// Returns DATASEC sizes and offsets of this file's BTF as a loader would
+    /// compute them.
     ///
     /// # Errors
     ///
-    /// Those of [`Elf::symbols`]. What is wrong with one DATASEC is told with
-    /// that.
+    /// Those of [`Elf::symbols`]. Errors of a single DATASEC are returned with
+    /// it.
     pub fn datasec_fixups(&self, btf: &Btf) -> Result<DatasecFixups, Error> {
         DatasecFixups::new(self, btf)
     }
@@ -383,7 +385,7 @@ impl Elf {
     }
 }
 
-/// The table of sections, and the number of the one that has their names.
+/// Reads the table of sections, and the index of the section with their names.
 fn section_headers<H: FileHeader<Endian = Endianness>>(
     input: &Input,
     header: &H,
@@ -397,7 +399,7 @@ fn section_headers<H: FileHeader<Endian = Endianness>>(
     if u64::from(header.e_shentsize(endian)) != size {
         return Err(Error::Elf { what: "section headers of an unknown size", offset });
     }
-    // With 65,280 sections or more, the numbers stand in the first.
+    // With 65,280 sections or more, the first header has the numbers.
     let first = input.read(offset, size, || FilePart::FirstSectionHeader)?;
     let first = SectionHeader::read(raw::first::<H::SectionHeader>(&first, offset)?, endian);
     let count = match header.e_shnum(endian) {
@@ -414,9 +416,10 @@ fn section_headers<H: FileHeader<Endian = Endianness>>(
     Ok((headers.iter().map(|header| SectionHeader::read(header, endian)).collect(), names))
 }
 
-/// Checks that sections are not the same bytes over and over: a small file could
-/// have a million that are all of it. (In sound files some are in others, such as
-/// notes in what is loaded; those that end outside are errors when asked for.)
+/// Checks that sections do not overlap too much: a million sections of a small
+/// file could all be the whole file. (In valid files, some are inside others,
+/// such as notes in loaded segments. Sections that exceed the file are errors
+/// when they are read.)
 fn check_overlap(input: &Input, sections: &[SectionHeader]) -> Result<(), Error> {
     const TIMES: u64 = 4;
     let is_inside =

@@ -1,5 +1,5 @@
-//! ELF: the file, its sections, symbols and relocations. One file for one
-//! concept of the format; `raw.rs` has what all of them read with.
+//! ELF: files, sections, symbols and relocations. One file for each concept of
+//! the format; `raw.rs` has the common readers.
 
 pub(crate) mod btf_ids;
 pub(crate) mod elf_file;

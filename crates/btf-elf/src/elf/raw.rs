@@ -1,4 +1,4 @@
-//! What every reader of ELF structures needs, of either class and byte order.
+//! Readers of ELF structures of either class and byte order.
 
 use btf_types::ByteOrder;
 use object::{
@@ -22,18 +22,18 @@ pub(crate) fn word(bytes: [u8; 4], order: ByteOrder) -> u32 {
     }
 }
 
-/// The record that bytes begin with, which are at `offset` in the file.
+/// Returns the record at the start of bytes that are at `offset` in the file.
 pub(crate) fn first<T: Pod>(bytes: &[u8], offset: u64) -> Result<&T, Error> {
     pod::from_bytes(bytes).map(|(first, _)| first).map_err(|()| Error::Elf { what: "cut off", offset })
 }
 
-/// A record of a table, whose last may be cut off.
+/// Returns a record of a table, whose last record may be truncated.
 pub(crate) fn record<T: Pod>(table: &[u8], index: usize) -> Option<&T> {
     let rest = table.get(index.checked_mul(size_of::<T>())?..)?;
     pod::from_bytes(rest).ok().map(|(record, _)| record)
 }
 
-/// Newtypes of numbers that ELF has, with constants.
+/// Defines newtypes of ELF's numbers, with constants.
 macro_rules! numbers {
     ($($(#[$doc:meta])* $name:ident($int:ty) { $($(#[$constant_doc:meta])* $constant:ident = $value:expr,)* })*) => {$(
         $(#[$doc])*
@@ -46,7 +46,7 @@ macro_rules! numbers {
     )*};
 }
 
-/// Shows a number by its name in `elf.h`, or else as a number.
+/// Displays a number by its name in `elf.h`, or else as a number.
 macro_rules! display_names {
     ($name:ident: $($constant:ident => $text:literal,)*) => {
         impl std::fmt::Display for $name {

@@ -1,4 +1,4 @@
-//! Relocations of an ELF file: which places in a section refer to symbols.
+//! Relocations of an ELF file: references from a section to symbols.
 
 use std::ops::Range;
 
@@ -19,14 +19,14 @@ numbers! {
     /// `r_type` of a relocation, whose meaning depends on the machine. The
     /// constants are BPF's (`Documentation/bpf/llvm_reloc.rst`).
     RelocationType(u32) {
-        /// `R_BPF_64_64`: an address in a `ld_imm64`.
+        /// `R_BPF_64_64`: address in a `ld_imm64`.
         BPF_64_64 = elf::R_BPF_64_64.0,
-        /// `R_BPF_64_ABS64`: data of 64 bits.
+        /// `R_BPF_64_ABS64`: 64-bit data.
         BPF_64_ABS64 = 2,
-        /// `R_BPF_64_ABS32`: data of 32 bits.
+        /// `R_BPF_64_ABS32`: 32-bit data.
         BPF_64_ABS32 = 3,
-        /// `R_BPF_64_NODYLD32`: data of 32 bits in `.BTF` and `.BTF.ext`, which
-        /// no loader changes.
+        /// `R_BPF_64_NODYLD32`: 32-bit data in `.BTF` and `.BTF.ext`, which no
+        /// loader changes.
         BPF_64_NODYLD32 = 4,
         /// `R_BPF_64_32`: a call.
         BPF_64_32 = elf::R_BPF_64_32.0,
@@ -39,7 +39,7 @@ impl std::fmt::Display for RelocationType {
     }
 }
 
-/// A relocation: a place in a section that refers to a symbol.
+/// Relocation: a reference from a section to a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Relocation<'elf> {
     offset: u64,
@@ -49,8 +49,7 @@ pub struct Relocation<'elf> {
 }
 
 impl<'elf> Relocation<'elf> {
-    /// Place in **bytes** from the start of the section (in a linked file, an
-    /// address).
+    /// Offset in the section in **bytes**; in a linked file, an address.
     #[must_use]
     pub fn offset(self) -> u64 {
         self.offset
@@ -62,20 +61,19 @@ impl<'elf> Relocation<'elf> {
         self.r_type
     }
 
-    /// Number to be added to the symbol's value; `None` if it is the number
-    /// that is stored in the place.
+    /// Addend of the symbol's value; `None` if it is stored at the offset.
     #[must_use]
     pub fn addend(self) -> Option<i64> {
         self.addend
     }
 
-    /// The symbol.
+    /// Symbol of the relocation.
     #[must_use]
     pub fn symbol(self) -> Symbol<'elf> {
         self.symbol
     }
 
-    /// Name of the symbol, or of the section if the symbol is a section's.
+    /// Name of the symbol, or that of the section for a section symbol.
     #[must_use]
     pub fn name(self) -> Name<'elf> {
         match self.symbol.section() {
@@ -85,9 +83,9 @@ impl<'elf> Relocation<'elf> {
     }
 }
 
-/// Relocations of a section, by rising offset.
+/// Relocations of a section, by ascending offset.
 ///
-/// They are decoded one by one out of the file's tables, which this holds.
+/// They are decoded on access from the file's tables, which this holds.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -107,7 +105,7 @@ pub struct Relocations<'elf> {
     symbols: &'elf SymbolTable,
     tables: Vec<Table>,
     len: usize,
-    /// The numbers of the relocations by rising offset, where the tables are in
+    /// Indices of the relocations by ascending offset, if the tables have
     /// another order.
     order: Option<Box<[u32]>>,
 }
@@ -116,7 +114,7 @@ pub struct Relocations<'elf> {
 struct Table {
     bytes: Bytes,
     is_rela: bool,
-    /// The number of relocations before.
+    /// Index of the first relocation of the table.
     first: usize,
 }
 
@@ -168,19 +166,20 @@ impl Table {
     }
 }
 
-/// The tables of relocations of a file: the section of each, and the number of
-/// the table.
+/// Returns the relocation tables of a file: the section of each, and the index
+/// of the table.
 pub(crate) fn tables(elf: &Elf) -> Vec<(u32, u32)> {
     let is_table = |section: &Section<'_>| matches!(section.section_type(), SectionType::REL | SectionType::RELA);
     let tables = elf.sections().filter(is_table).map(|table| (table.header().info, table.index()));
-    // No section is number 0; in linked files, that is for the whole file.
+    // Index 0 is not a section: in linked files, such a table is for the whole
+    // file.
     let mut tables: Vec<_> = tables.filter(|&(of, _)| of != 0).collect();
     tables.sort_unstable();
     tables
 }
 
 impl<'elf> Relocations<'elf> {
-    /// The relocations of a section.
+    /// Reads the relocations of a section.
     pub(crate) fn of(section: Section<'elf>, elf: &'elf Elf) -> Result<Self, Error> {
         let mut all = Self { elf, symbols: elf.symbol_table()?, tables: Vec::new(), len: 0, order: None };
         for section in elf.relocation_tables(section.index()) {
@@ -212,7 +211,8 @@ impl<'elf> Relocations<'elf> {
             let len = u32::try_from(self.len);
             let len = len.map_err(|_| Error::Elf { what: "too many relocations", offset: section.offset() })?;
             let mut order: Box<[u32]> = (0..len).collect();
-            // Several at one place are to be applied one after the other.
+            // Several relocations at one offset are applied in the order of the
+            // table.
             order.sort_by_key(|&number| self.raw(number as usize).map(|raw| raw.offset));
             self.order = Some(order);
         }
@@ -231,13 +231,13 @@ impl<'elf> Relocations<'elf> {
         self.len
     }
 
-    /// Tests for no relocations.
+    /// Returns `true` if there are no relocations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The relocation with this index, of those by rising offset.
+    /// Returns the relocation with this index, by ascending offset.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Relocation<'elf>> {
         let number = match &self.order {
@@ -249,18 +249,18 @@ impl<'elf> Relocations<'elf> {
         Some(Relocation { offset, r_type: RelocationType(r_type), addend, symbol })
     }
 
-    /// All relocations, by rising offset.
+    /// Iterates over all relocations, by ascending offset.
     pub fn iter(&self) -> RelocationIter<'_, 'elf> {
         RelocationIter { of: self, indices: 0..self.len }
     }
 
-    /// The relocations whose offsets are in a range, in **bytes**.
+    /// Iterates over the relocations at a range of offsets in **bytes**.
     pub fn within(&self, offsets: Range<u64>) -> RelocationIter<'_, 'elf> {
         let start = self.first_at(offsets.start);
         RelocationIter { of: self, indices: start..self.first_at(offsets.end).max(start) }
     }
 
-    /// The index of the first whose offset is not less.
+    /// Index of the first relocation at or after an offset.
     fn first_at(&self, offset: u64) -> usize {
         let (mut start, mut end) = (0, self.len);
         while start < end {

@@ -17,30 +17,30 @@ use crate::{Compression, Elf, Error, FilePart, Relocations};
 numbers! {
     /// `sh_type` of a section.
     SectionType(u32) {
-        /// Nothing, and no section.
+        /// Unused header (null section).
         NULL = elf::SHT_NULL.0,
-        /// Contents for the program.
+        /// Contents defined by the program.
         PROGBITS = elf::SHT_PROGBITS.0,
-        /// Table of symbols.
+        /// Symbol table.
         SYMTAB = elf::SHT_SYMTAB.0,
-        /// Table of names.
+        /// String table.
         STRTAB = elf::SHT_STRTAB.0,
         /// Relocations with addends.
         RELA = elf::SHT_RELA.0,
-        /// Nothing in the file; zeros in memory.
+        /// No contents in the file; zeros in memory.
         NOBITS = elf::SHT_NOBITS.0,
-        /// Relocations whose addends are in place.
+        /// Relocations without addends.
         REL = elf::SHT_REL.0,
-        /// Numbers of sections that do not fit into the table of symbols.
+        /// Section indices that do not fit into the symbol table.
         SYMTAB_SHNDX = elf::SHT_SYMTAB_SHNDX.0,
     }
     /// `sh_flags` of a section.
     SectionFlags(u64) {
-        /// Occupies memory while the program runs.
+        /// Occupies memory at run time.
         ALLOC = elf::SHF_ALLOC.0,
-        /// Has instructions.
+        /// Contains instructions.
         EXECINSTR = elf::SHF_EXECINSTR.0,
-        /// Is compressed.
+        /// Contains compressed data.
         COMPRESSED = elf::SHF_COMPRESSED.0,
     }
 }
@@ -58,14 +58,14 @@ display_names! {
 }
 
 impl SectionFlags {
-    /// Tests for all of these flags.
+    /// Returns `true` if all of these flags are set.
     #[must_use]
     pub const fn contains(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
     }
 }
 
-/// The header of a section, of either class and byte order.
+/// Header of a section, of either class and byte order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SectionHeader {
     name: u32,
@@ -83,7 +83,7 @@ impl SectionHeader {
         !matches!(self.section_type, SectionType::NOBITS | SectionType::NULL)
     }
 
-    /// The name's offset in the table of names.
+    /// Offset of the name in the string table.
     pub(crate) fn name_offset(&self) -> u32 {
         self.name
     }
@@ -102,7 +102,7 @@ impl SectionHeader {
     }
 }
 
-/// A section of an ELF file.
+/// Section of an ELF file.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -127,19 +127,19 @@ impl<'elf> Section<'elf> {
         Self { elf, index, header }
     }
 
-    /// Number of the section.
+    /// Index of the section.
     #[must_use]
     pub fn index(self) -> u32 {
         self.index
     }
 
-    /// Name, empty if the file does not have it.
+    /// Name; empty if it is outside the string table.
     #[must_use]
     pub fn name(self) -> Name<'elf> {
         self.elf.section_names().get(self.header.name)
     }
 
-    /// Tests the name; takes no longer than `name` is long.
+    /// Returns `true` if the section has this name, in O(`name.len()`).
     #[must_use]
     pub fn is_named(self, name: &[u8]) -> bool {
         self.elf.section_names().is(self.header.name, name)
@@ -157,31 +157,31 @@ impl<'elf> Section<'elf> {
         self.header.flags
     }
 
-    /// Tests for instructions (`SHF_EXECINSTR`).
+    /// Returns `true` if the section contains instructions (`SHF_EXECINSTR`).
     #[must_use]
     pub fn is_executable(self) -> bool {
         self.header.flags.contains(SectionFlags::EXECINSTR)
     }
 
-    /// Tests for contents in the file.
+    /// Returns `true` if the section has contents in the file.
     #[must_use]
     pub fn has_contents(self) -> bool {
         self.header.has_contents()
     }
 
-    /// Tests for compressed contents (`SHF_COMPRESSED`).
+    /// Returns `true` if the contents are compressed (`SHF_COMPRESSED`).
     #[must_use]
     pub fn is_compressed(self) -> bool {
         self.header.flags.contains(SectionFlags::COMPRESSED)
     }
 
-    /// Address that the section is linked to, 0 in relocatable files.
+    /// Address of the section; 0 in relocatable files.
     #[must_use]
     pub fn address(self) -> u64 {
         self.header.address
     }
 
-    /// Size in **bytes**; of a compressed section, that in the file.
+    /// Size in **bytes**; for a compressed section, the compressed size.
     #[must_use]
     pub fn size(self) -> u64 {
         self.header.size
@@ -193,17 +193,17 @@ impl<'elf> Section<'elf> {
         self.header.offset
     }
 
-    /// The contents, decoded if they are compressed. Those of a file are read
-    /// anew each time, those of bytes in memory are a part of them.
+    /// Returns the contents, decoded if they are compressed. Contents of a file
+    /// are read on every call, those of bytes in memory are shared.
     ///
     /// # Errors
     ///
-    /// [`Error::NoBits`] if there are none in the file; [`Error::OutsideFile`];
-    /// [`Error::Io`]; [`Error::TooLarge`] for more than
+    /// [`Error::NoBits`] if the section has no contents in the file;
+    /// [`Error::OutsideFile`]; [`Error::Io`]; [`Error::TooLarge`] for more than
     /// [`Limits::max_output`](crate::Limits::max_output); [`Error::Section`]
-    /// with the reason, if they are compressed and cannot be decoded:
-    /// [`Error::FileOutputLimit`], for one, if all sections that were asked for
-    /// decode to too much.
+    /// with the reason if the contents cannot be decoded, such as
+    /// [`Error::FileOutputLimit`] if all decoded sections together exceed the
+    /// limit.
     pub fn data(self) -> Result<Bytes, Error> {
         let SectionHeader { section_type, offset, size, .. } = *self.header;
         match section_type {
@@ -221,8 +221,8 @@ impl<'elf> Section<'elf> {
         }
     }
 
-    /// The contents, but never as a small part of many bytes that it would keep
-    /// in memory: those of a whole kernel.
+    /// Returns the contents, copied if they would otherwise keep a much larger
+    /// buffer in memory, such as a whole kernel.
     pub(crate) fn data_alone(self) -> Result<Bytes, Error> {
         let data = self.data()?;
         let is_small = (data.len() as u64) < self.elf.input().len() / 2;
@@ -244,7 +244,7 @@ impl<'elf> Section<'elf> {
         if expected > limits.max_output() {
             return Err(budget.refuse_section(compression, expected));
         }
-        // No further than to where it should end.
+        // Decodes no further than the expected end.
         let within = limits.output(expected);
         let mut decoder = compression.decoder(bytes.get(header..).unwrap_or_default(), &within)?;
         let mut decoded = Vec::new();
@@ -258,8 +258,8 @@ impl<'elf> Section<'elf> {
         }
     }
 
-    /// How it is compressed, how long it is when decoded, and how long the
-    /// header is that says so.
+    /// Returns the compression, the decoded length, and the length of the
+    /// compression header.
     fn compression_header<H: CompressionHeader<Endian = Endianness>>(
         self,
         bytes: &[u8],
@@ -269,7 +269,7 @@ impl<'elf> Section<'elf> {
         Ok((header.ch_type(endian).0, header.ch_size(endian).into(), size_of::<H>()))
     }
 
-    /// The relocations of this section, by rising offset.
+    /// Returns the relocations of this section, by ascending offset.
     ///
     /// # Errors
     ///
@@ -289,7 +289,7 @@ impl<'elf> Section<'elf> {
 }
 
 impl PartialEq for Section<'_> {
-    /// Equal if they have the same number in the same file.
+    /// Equal if they have the same index in the same file.
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self.elf, other.elf) && self.index == other.index
     }

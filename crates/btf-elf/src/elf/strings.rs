@@ -1,9 +1,9 @@
-//! Tables of names of an ELF file.
+//! String tables of an ELF file.
 //!
-//! A million sections or symbols can share one name of megabytes, or have the
-//! ends of one as names. So the end of a name is found without a look at all of
-//! it ([`StringTable`]), and those that are looked up by name are hashed once
-//! for each place in the table, within a budget ([`NameIndex`]).
+//! A million sections or symbols can share a name of megabytes, or have its
+//! ends as names. So the end of a name is found without reading all of it
+//! ([`StringTable`]), and names for lookup are hashed once for each offset in
+//! the table, within a budget ([`NameIndex`]).
 
 use std::{collections::hash_map::RandomState, hash::BuildHasher, sync::OnceLock};
 
@@ -11,11 +11,11 @@ use btf_types::{Bytes, Name, OwnedName, Type};
 
 use crate::{DatasecFault, Error};
 
-/// A table of names, each up to its NUL or the end of the table.
+/// String table. A name ends at its NUL, or at the end of the table.
 #[derive(Debug, Default)]
 pub(crate) struct StringTable {
     bytes: Bytes,
-    /// For each block of [`BLOCK`] bytes, the first NUL in it or behind it.
+    /// For each block of [`BLOCK`] bytes, the first NUL in or after it.
     ends: OnceLock<Box<[usize]>>,
 }
 
@@ -30,8 +30,8 @@ impl StringTable {
         self.bytes.len()
     }
 
-    /// The name at an offset; empty if that is outside. Takes the same time
-    /// for a name of any length.
+    /// Returns the name at an offset, or an empty one outside the table, in
+    /// constant time.
     pub(crate) fn get(&self, offset: u32) -> Name<'_> {
         let start = offset as usize;
         let rest = self.bytes.get(start..).unwrap_or_default();
@@ -39,13 +39,13 @@ impl StringTable {
         let len = match memchr::memchr(0, near) {
             Some(len) => len,
             None if near.len() == rest.len() => rest.len(),
-            // All up to there was looked at, and has no NUL.
+            // No NUL was found up to the end of the block.
             None => self.ends().get((start + BLOCK) / BLOCK).map_or(rest.len(), |end| end.saturating_sub(start)),
         };
         Name::new(rest.get(..len).unwrap_or_default())
     }
 
-    /// Whether this is the name at an offset; takes no longer than that is long.
+    /// Returns `true` if this is the name at an offset, in O(`name.len()`).
     pub(crate) fn is(&self, offset: u32, name: &[u8]) -> bool {
         let rest = self.bytes.get(offset as usize..).unwrap_or_default();
         let ends = |rest: &[u8]| rest.first().is_none_or(|&byte| byte == 0);
@@ -69,7 +69,7 @@ impl StringTable {
     }
 }
 
-/// The bytes of names that may be looked at, for each place that has one.
+/// Budget of bytes of names that may be read.
 #[derive(Debug)]
 pub(crate) struct NameBudget {
     limit: u64,
@@ -77,31 +77,31 @@ pub(crate) struct NameBudget {
 }
 
 impl NameBudget {
-    /// How many times the bytes of a table the names in it may be, in all.
-    /// (Linkers merge names that end alike; that makes a few percent.)
+    /// Maximum ratio of the bytes of names to the bytes of their table.
+    /// (Linkers merge names with a common end, which adds a few percent.)
     const TIMES: u64 = 16;
-    /// As many bytes of names are looked at in any table.
+    /// Minimum budget for any table.
     const LEAST: u64 = 1 << 20;
 
-    /// The limit for a table of this many bytes.
+    /// Returns the limit for a table of this many bytes.
     fn limit(len: usize) -> u64 {
         Self::LEAST.max(Self::TIMES * len as u64)
     }
 
-    /// The budget for a table of this many bytes.
+    /// Makes the budget for a table of this many bytes.
     pub(crate) fn new(len: usize) -> Self {
         let limit = Self::limit(len);
         Self { limit, left: limit }
     }
 
-    /// Takes notice of a name that is looked at.
+    /// Charges a name that is read.
     pub(crate) fn spend(&mut self, name: Name<'_>) -> Result<(), NamesShared> {
         let left = self.left.checked_sub(name.as_bytes().len() as u64);
         self.left = left.ok_or(NamesShared { limit: self.limit })?;
         Ok(())
     }
 
-    /// The name of a type, whose end is searched for no further than there is
+    /// Returns the name of a type, whose end is searched only within the
     /// budget.
     pub(crate) fn name<'btf>(&mut self, ty: Type<'btf>) -> Result<Name<'btf>, NamesShared> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).saturating_add(1);
@@ -119,7 +119,7 @@ impl NameBudget {
     }
 }
 
-/// The limit on names that was reached.
+/// Limit on names that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NamesShared {
     pub(crate) limit: u64,
@@ -137,19 +137,19 @@ impl From<NamesShared> for DatasecFault {
     }
 }
 
-/// Sections or symbols by name.
+/// Index of sections or symbols by name.
 #[derive(Debug)]
 pub(crate) struct NameIndex {
     hasher: RandomState,
-    /// The limit that was reached, if there are too many names.
+    /// The limit that was reached, if any.
     limit: Option<u64>,
-    /// The hash of each name, where it is in the table, and the number of the
-    /// first that has it; sorted.
+    /// Hash and table offset of each name, and the index of the first item with
+    /// it; sorted.
     places: Vec<(u64, u32, u32)>,
 }
 
 impl NameIndex {
-    /// Indexes names by their offsets in the table, each with a number.
+    /// Indexes items by the offsets of their names in the table.
     pub(crate) fn new(table: &StringTable, names: impl Iterator<Item = (u32, u32)>) -> Self {
         let mut firsts: Vec<(u32, u32)> = names.collect();
         firsts.sort_unstable();
@@ -168,12 +168,12 @@ impl NameIndex {
         index
     }
 
-    /// The first of a name.
+    /// Returns the first item with this name.
     ///
     /// # Errors
     ///
-    /// [`NamesShared`] if names of the table share so many bytes that looking at
-    /// each would take more than a multiple of its length.
+    /// [`NamesShared`] if the names of the table overlap so much that reading
+    /// them would exceed the limit.
     pub(crate) fn get(&self, table: &StringTable, name: &[u8]) -> Result<Option<u32>, NamesShared> {
         if let Some(limit) = self.limit {
             return Err(NamesShared { limit });
@@ -185,15 +185,15 @@ impl NameIndex {
     }
 }
 
-/// Bytes of a name in an error.
+/// Maximum number of bytes of a name in an error.
 const SHORT: usize = 128;
 
-/// The name of a type for an error; see [`short`].
+/// Returns the name of a type for an error: see [`short`].
 pub(crate) fn short_name(ty: Type<'_>) -> OwnedName {
     short(ty.name_start(SHORT + 1))
 }
 
-/// A name for an error, which is kept: a million of them could be of one of
+/// Shortens a name for an error: a million errors could hold a name of
 /// megabytes.
 pub(crate) fn short(name: Name<'_>) -> OwnedName {
     match name.as_bytes().get(..SHORT).filter(|start| start.len() < name.as_bytes().len()) {

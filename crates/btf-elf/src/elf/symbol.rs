@@ -11,18 +11,18 @@ use super::{
 };
 use crate::{Elf, Error, Machine, Section, SectionType};
 
-/// The table of symbols, as it is in the file.
+/// Symbol table, as stored in the file.
 #[derive(Debug)]
 pub(crate) struct SymbolTable {
     machine: Machine,
     table: Bytes,
-    /// The sections' numbers that do not fit into the table.
+    /// Section indices that do not fit into the table.
     extended: Bytes,
     names: StringTable,
     count: u32,
 }
 
-/// What the table says of a symbol.
+/// Entry of the symbol table.
 #[derive(Debug, Clone, Copy)]
 struct RawSymbol {
     name: u32,
@@ -33,24 +33,24 @@ struct RawSymbol {
     other: elf::SymbolOther,
 }
 
-/// The section of a symbol, `st_shndx`.
+/// Section of a symbol, `st_shndx`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SymbolSection {
     /// Defined in another file (`SHN_UNDEF`).
     Undefined,
-    /// The section of this number, which need not exist.
+    /// The section with this index, which may not exist.
     Index(u32),
-    /// None: the value is just a number (`SHN_ABS`).
+    /// No section: the value is absolute (`SHN_ABS`).
     Absolute,
-    /// To be given a place by the linker (`SHN_COMMON`).
+    /// Allocated by the linker (`SHN_COMMON`).
     Common,
-    /// Another reserved number.
+    /// Another reserved index.
     Reserved(u16),
 }
 
 impl SymbolTable {
-    /// Reads the table of an ELF file; if it has several, the first.
+    /// Reads the first symbol table of an ELF file.
     pub(crate) fn read(elf: &Elf) -> Result<Self, Error> {
         let of_type = |ty: SectionType| elf.sections().filter(move |section| section.section_type() == ty);
         let mut whole = Self {
@@ -64,7 +64,7 @@ impl SymbolTable {
         if let Some(names) = elf.section_by_index(section.header().link).filter(|names| names.has_contents()) {
             whole.names = StringTable::new(names.data()?);
         }
-        // With 65,280 sections or more, their numbers are in a table beside.
+        // With 65,280 sections or more, the indices are in another table.
         let extended = of_type(SectionType::SYMTAB_SHNDX).find(|extended| extended.header().link == section.index());
         whole.extended = extended.map(Section::data).transpose()?.unwrap_or_default();
         whole.table = section.data()?;
@@ -118,7 +118,7 @@ impl SymbolTable {
     }
 }
 
-/// A symbol of an ELF file.
+/// Symbol of an ELF file.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -152,30 +152,30 @@ impl<'elf> Symbol<'elf> {
         })
     }
 
-    /// Number of the symbol.
+    /// Index of the symbol.
     #[must_use]
     pub fn index(self) -> u32 {
         self.index
     }
 
-    /// Name; that of a symbol for a section is empty.
+    /// Name; empty for a section symbol.
     #[must_use]
     pub fn name(self) -> Name<'elf> {
         self.table.names.get(self.name_offset())
     }
 
-    /// The name's offset in the table of names.
+    /// Offset of the name in the string table.
     pub(crate) fn name_offset(self) -> u32 {
         self.raw().name
     }
 
-    /// The section that the symbol is defined in, or the reason for none.
+    /// Section that defines the symbol, or the reason why there is none.
     #[must_use]
     pub fn symbol_section(self) -> SymbolSection {
         self.raw().section
     }
 
-    /// The section that the symbol is defined in, if there is one.
+    /// Section that defines the symbol, if it exists.
     #[must_use]
     pub fn section(self) -> Option<Section<'elf>> {
         match self.symbol_section() {
@@ -184,8 +184,8 @@ impl<'elf> Symbol<'elf> {
         }
     }
 
-    /// Value (`st_value`): in a relocatable file the offset in the section in
-    /// **bytes**, in others the address.
+    /// Value (`st_value`): the offset in the section in **bytes** in a
+    /// relocatable file, else the address.
     #[must_use]
     pub fn value(self) -> u64 {
         self.raw().value
@@ -199,45 +199,45 @@ impl<'elf> Symbol<'elf> {
         if self.elf.is_relocatable() { Some(self.value()) } else { self.value().checked_sub(section.address()) }
     }
 
-    /// Size in **bytes**, 0 if it is not known.
+    /// Size in **bytes**; 0 if unknown.
     #[must_use]
     pub fn size(self) -> u64 {
         self.raw().size
     }
 
-    /// Tests for a function (`STT_FUNC`).
+    /// Returns `true` for a function (`STT_FUNC`).
     #[must_use]
     pub fn is_function(self) -> bool {
         self.raw().info.st_type() == elf::STT_FUNC
     }
 
-    /// Tests for a variable (`STT_OBJECT`).
+    /// Returns `true` for a variable (`STT_OBJECT`).
     #[must_use]
     pub fn is_object(self) -> bool {
         self.raw().info.st_type() == elf::STT_OBJECT
     }
 
-    /// Tests for the symbol of a section (`STT_SECTION`).
+    /// Returns `true` for the symbol of a section (`STT_SECTION`).
     #[must_use]
     pub fn is_section(self) -> bool {
         self.raw().info.st_type() == elf::STT_SECTION
     }
 
-    /// Tests for a symbol that only this file sees (`STB_LOCAL`).
+    /// Returns `true` for a symbol that is local to the file (`STB_LOCAL`).
     #[must_use]
     pub fn is_local(self) -> bool {
         self.raw().info.st_bind() == elf::STB_LOCAL
     }
 
-    /// Tests for a weak symbol (`STB_WEAK`): another definition takes
-    /// precedence, and an undefined one may stay so.
+    /// Returns `true` for a weak symbol (`STB_WEAK`): another definition takes
+    /// precedence, and it may stay undefined.
     #[must_use]
     pub fn is_weak(self) -> bool {
         self.raw().info.st_bind() == elf::STB_WEAK
     }
 
-    /// Tests for a symbol that is visible to other files, but not outside of
-    /// what they are linked to (`STV_HIDDEN`, `STV_INTERNAL`).
+    /// Returns `true` for a symbol that other files can use, but not other
+    /// linked objects (`STV_HIDDEN`, `STV_INTERNAL`).
     #[must_use]
     pub fn is_hidden(self) -> bool {
         matches!(self.raw().other.visibility(), elf::STV_HIDDEN | elf::STV_INTERNAL)
@@ -245,7 +245,7 @@ impl<'elf> Symbol<'elf> {
 }
 
 impl PartialEq for Symbol<'_> {
-    /// Equal if they have the same number in the same file.
+    /// Equal if they have the same index in the same file.
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self.elf, other.elf) && self.index == other.index
     }

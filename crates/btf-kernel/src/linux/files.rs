@@ -18,17 +18,18 @@ use crate::{
     root::{LINKS, parts},
 };
 
-/// Maximum number of attempts in a tree in which folders are being renamed.
+/// Maximum number of attempts while folders are being renamed.
 const ATTEMPTS: usize = 64;
 
 /// Opens a file for reading.
 pub(crate) fn open(root: &Root, path: &Path) -> io::Result<File> {
-    // A pipe would make this wait for who writes to it.
+    // Opening a pipe would wait for a writer.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     open_with(root, path, flags).map(File::from)
 }
 
-/// The entries of a folder in any order, and whether each is a folder.
+/// Returns the entries of a folder in any order, each with `true` if it is a
+/// folder.
 pub(crate) fn list(root: &Root, path: &Path) -> io::Result<Vec<(OsString, bool)>> {
     let folder = open_with(root, path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY)?;
     let mut names = Vec::new();
@@ -39,7 +40,7 @@ pub(crate) fn list(root: &Root, path: &Path) -> io::Result<Vec<(OsString, bool)>
             continue;
         }
         let is_folder = match entry.file_type() {
-            // Some file systems do not say.
+            // Some file systems do not report the type.
             FileType::Unknown => fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)
                 .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()),
             kind => kind.is_dir(),
@@ -49,7 +50,7 @@ pub(crate) fn list(root: &Root, path: &Path) -> io::Result<Vec<(OsString, bool)>
     Ok(names)
 }
 
-/// The device and inode of a file, by which it is known under any path.
+/// Returns the device and inode of a file, which identify it under any path.
 pub(crate) fn identity(file: &File) -> io::Result<(u64, u64)> {
     let stat = fs::fstat(file)?;
     Ok((stat.st_dev, stat.st_ino))
@@ -62,10 +63,10 @@ fn open_with(root: &Root, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     let folder = fs::open(root.folder(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     for _ in 0..ATTEMPTS {
-        // Since Linux 5.6; some containers' filters refuse it.
+        // Since Linux 5.6. The seccomp filters of some containers reject it.
         match fs::openat2(&folder, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
             Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => return open_by_hand(folder, path, flags),
-            // Something was renamed meanwhile, and might have led out.
+            // A concurrent rename could have led outside.
             Err(Errno::AGAIN) => {}
             opened => return Ok(opened?),
         }
@@ -73,13 +74,13 @@ fn open_with(root: &Root, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     Err(Errno::AGAIN.into())
 }
 
-/// Opens a path component by component, from one descriptor to the next, so that
-/// whoever renames folders meanwhile does not lead out of the root.
+/// Opens a path component by component, from one descriptor to the next, so
+/// that concurrent renames cannot lead outside the root.
 fn open_by_hand(root: OwnedFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     const HERE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-    // The folders from the root, which is the first, to where we are.
+    // Folders from the root to the current one.
     let mut folders = vec![root];
-    // The components that are still to be walked, the next one last.
+    // Remaining components, the next one last.
     let mut waiting: Vec<OsString> = parts(path).rev().collect();
     let mut links = 0;
     while let (Some(part), Some(folder)) = (waiting.pop(), folders.last()) {
@@ -101,7 +102,7 @@ fn open_by_hand(root: OwnedFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd
                 }
                 waiting.extend(parts(target).rev());
             }
-            // If a link took its place meanwhile, it is not followed.
+            // If a link has replaced it meanwhile, it is not followed.
             _ if waiting.is_empty() => return Ok(fs::openat(folder, &part, flags | OFlags::NOFOLLOW, Mode::empty())?),
             FileType::Directory => folders.push(next),
             _ => return Err(Errno::NOTDIR.into()),
@@ -136,7 +137,7 @@ mod tests {
         links_stay_inside(read_by_hand);
     }
 
-    /// Whoever can rename in the tree does not lead out of it.
+    /// Concurrent renames in the tree must not lead outside.
     #[test]
     fn a_folder_that_becomes_a_link_meanwhile_does_not_lead_out() {
         let (folder, root) = tree();

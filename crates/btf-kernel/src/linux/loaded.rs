@@ -1,4 +1,4 @@
-//! BTF in the kernel: loaded, found by id, listed, read back.
+//! BTF in the kernel: loading, finding by id, listing, reading back.
 
 use std::{
     io,
@@ -16,13 +16,12 @@ const BTF_MAX_SIZE: usize = 16 << 20;
 /// Size of the first buffer for a log, in bytes.
 const LOG: usize = 64 << 10;
 
-/// Maximum size of a log in bytes: for one byte of BTF 16 of log, and 64 MiB in
-/// all. (Lines that many types share a long name in are longer.)
+/// Maximum size of a log: 16 bytes for each byte of BTF, and 64 MiB in all.
+/// (Lines with long shared names need more.)
 const LOG_PER_BYTE: usize = 16;
 const LOG_MAX: usize = 64 << 20;
 
-/// BTF in the kernel, held by a file descriptor that is closed when this is
-/// dropped.
+/// BTF in the kernel, held by a file descriptor that is closed on drop.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -42,7 +41,7 @@ const LOG_MAX: usize = 64 << 20;
 #[derive(Debug)]
 pub struct LoadedBtf(BtfFd);
 
-/// Options of loading BTF.
+/// Options for loading BTF.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoadOptions<'fd> {
     token: Option<BorrowedFd<'fd>>,
@@ -52,21 +51,22 @@ pub struct LoadOptions<'fd> {
 }
 
 impl<'fd> LoadOptions<'fd> {
-    /// Loads without a token; asks for the verifier's log only if it rejects.
+    /// Makes the default options: no token, and the verifier's log only if it
+    /// rejects the BTF.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Loads with a BPF token ([`Token`](crate::Token)), which lends the right to
-    /// load. Since Linux 6.9.
+    /// Sets a BPF token ([`Token`](crate::Token)), which delegates the
+    /// privilege to load. Since Linux 6.9.
     #[must_use]
     pub fn token(mut self, token: BorrowedFd<'fd>) -> Self {
         self.token = Some(token);
         self
     }
 
-    /// Sets the level of the log for BTF that is rejected: 1, the default, or 2.
+    /// Sets the log level for rejected BTF: 1, the default, or 2.
     #[must_use]
     pub fn log_level(mut self, level: u32) -> Self {
         self.log_level = level;
@@ -91,12 +91,12 @@ impl<'fd> LoadOptions<'fd> {
         self
     }
 
-    /// Loads BTF, in the byte order of the machine.
+    /// Loads BTF in native byte order.
     ///
     /// # Errors
     ///
-    /// [`Error::SplitBtf`]; those of [`LoadOptions::load_bytes`]; if it is to be
-    /// sanitized, `Error::Sanitize`, and those of probing.
+    /// [`Error::SplitBtf`]; those of [`LoadOptions::load_bytes`]; with
+    /// sanitizing, `Error::Sanitize` and those of probing.
     pub fn load(self, btf: &Btf) -> Result<LoadedBtf, Error> {
         if btf.base().is_some() {
             return Err(Error::SplitBtf);
@@ -114,13 +114,14 @@ impl<'fd> LoadOptions<'fd> {
         self.load_bytes(btf.as_bytes())
     }
 
-    /// Loads bytes of BTF as they are.
+    /// Loads bytes unchanged.
     ///
     /// # Errors
     ///
-    /// [`Error::Permission`] if the caller lacks the right, whatever the kernel
-    /// supports; [`Error::Rejected`] with the verifier's log if the BTF is invalid
-    /// or newer than the kernel; [`Error::TooLarge`]; [`Error::System`].
+    /// [`Error::Permission`] if the caller lacks the privilege, whatever the
+    /// kernel supports; [`Error::Rejected`] with the verifier's log if the BTF
+    /// is invalid or newer than the kernel; [`Error::TooLarge`];
+    /// [`Error::System`].
     pub fn load_bytes(self, btf: &[u8]) -> Result<LoadedBtf, Error> {
         if btf.len() > BTF_MAX_SIZE {
             return Err(Error::TooLarge { len: btf.len(), limit: BTF_MAX_SIZE });
@@ -135,7 +136,7 @@ impl<'fd> LoadOptions<'fd> {
             Some(libc::EBADF | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOSYS) => {
                 Err(Error::System { operation: LOADING, error })
             }
-            // Once more, to be told why.
+            // Load again, with a log.
             _ => match self.log(btf) {
                 Ok(fd) => Ok(LoadedBtf(fd)),
                 Err(log) => Err(Error::Rejected { error, log }),
@@ -143,8 +144,8 @@ impl<'fd> LoadOptions<'fd> {
         }
     }
 
-    /// The verifier's log of BTF that it rejects; or, if it does not any more,
-    /// the BTF.
+    /// Returns the verifier's log of rejected BTF; or the BTF, if it is
+    /// accepted this time.
     fn log(self, btf: &[u8]) -> Result<BtfFd, String> {
         let most = btf.len().saturating_mul(LOG_PER_BYTE).clamp(LOG, LOG_MAX);
         let mut len = LOG;
@@ -156,7 +157,8 @@ impl<'fd> LoadOptions<'fd> {
                 Err(error) => error.raw_os_error() == Some(libc::ENOSPC),
             };
             if is_short && len < most {
-                // Each time all of it is verified again, so not too often.
+                // Each attempt verifies everything again, so the buffer grows
+                // fast.
                 len = if wanted == 0 { 8 * len } else { wanted as usize + 1 }.clamp(len + 1, most);
                 continue;
             }
@@ -166,7 +168,7 @@ impl<'fd> LoadOptions<'fd> {
     }
 }
 
-/// Text of bytes; what is not UTF-8 in them is replaced.
+/// Converts bytes to text, replacing invalid UTF-8.
 fn lossy(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
@@ -185,7 +187,8 @@ pub(super) fn of_id(object: BpfObjectKind, id: u32, error: io::Error) -> Error {
     }
 }
 
-/// All objects of a kind, by rising id. What disappears meanwhile is skipped.
+/// Iterates over all objects of a kind, by ascending id. Objects that disappear
+/// meanwhile are skipped.
 pub(super) fn each<T>(
     kind: BpfObjectKind,
     open: impl Fn(u32) -> Result<T, Error>,
@@ -217,8 +220,7 @@ pub(super) fn each<T>(
 }
 
 impl LoadedBtf {
-    /// Loads BTF, in the byte order of the machine; [`LoadOptions`] does so with
-    /// options.
+    /// Loads BTF in native byte order. For options, use [`LoadOptions`].
     ///
     /// # Errors
     ///
@@ -236,7 +238,7 @@ impl LoadedBtf {
         syscall::btf_by_id(id).map(Self).map_err(|error| of_id(BpfObjectKind::Btf, id, error))
     }
 
-    /// Opens the BTF that the program with this id was loaded with.
+    /// Opens the BTF with which a program was loaded, by the id of the program.
     ///
     /// # Errors
     ///
@@ -245,7 +247,7 @@ impl LoadedBtf {
         Self::of(BtfUser::program(id)?)
     }
 
-    /// Opens the BTF that the map with this id was created with.
+    /// Opens the BTF with which a map was created, by the id of the map.
     ///
     /// # Errors
     ///
@@ -261,8 +263,9 @@ impl LoadedBtf {
         }
     }
 
-    /// All BTF in the kernel, by rising id: the kernel's own, that of modules,
-    /// that of programs. What disappears meanwhile is skipped.
+    /// Iterates over all BTF in the kernel, by ascending id: that of the
+    /// kernel, of modules, and of programs. BTF that disappears meanwhile is
+    /// skipped.
     ///
     /// # Errors
     ///
@@ -275,7 +278,7 @@ impl LoadedBtf {
         })
     }
 
-    /// Description of the BTF: id, name, size.
+    /// Returns a description of the BTF: id, name, size.
     ///
     /// # Errors
     ///
@@ -283,7 +286,7 @@ impl LoadedBtf {
     pub fn info(&self) -> Result<LoadedInfo, Error> {
         let mut name = [0; 256];
         let info = match syscall::btf_info(&self.0, &mut [], &mut name) {
-            // Before 5.11 there are no names.
+            // Names exist since Linux 5.11.
             Err(error) if error.raw_os_error() == Some(libc::E2BIG) => syscall::btf_info(&self.0, &mut [], &mut []),
             info => info,
         };
@@ -309,8 +312,8 @@ impl LoadedBtf {
         Ok(bytes)
     }
 
-    /// Reads back the BTF. A module's needs the kernel's as its base;
-    /// [`Kernel::read_loaded`](crate::Kernel::read_loaded) sees to that.
+    /// Reads back the BTF. A module's needs the kernel's as its base: see
+    /// [`Kernel::read_loaded`](crate::Kernel::read_loaded).
     ///
     /// # Errors
     ///
@@ -328,7 +331,7 @@ impl LoadedBtf {
     ///
     /// # Errors
     ///
-    /// [`Error::System`] if there are no more descriptors.
+    /// [`Error::System`] if no more descriptors are available.
     pub fn try_clone(&self) -> Result<Self, Error> {
         self.0
             .try_clone()
@@ -356,14 +359,13 @@ impl From<LoadedBtf> for OwnedFd {
 impl TryFrom<OwnedFd> for LoadedBtf {
     type Error = Error;
 
-    /// Takes over a descriptor that another library has opened, after looking in
-    /// `/proc` whether it is one of BTF.
+    /// Takes ownership of a descriptor opened by another library, after
+    /// checking in `/proc` that it is one of BTF.
     ///
     /// # Errors
     ///
-    /// [`Error::NotBtfDescriptor`] if it is one of something else;
-    /// [`Error::System`] if that cannot be found out, as where `/proc` is not
-    /// mounted. The descriptor is closed then.
+    /// [`Error::NotBtfDescriptor`] if it is not; [`Error::System`] if that
+    /// cannot be checked, as without `/proc`. The descriptor is then closed.
     fn try_from(fd: OwnedFd) -> Result<Self, Error> {
         let number = fd.as_raw_fd();
         match BtfFd::prove(fd) {

@@ -1,5 +1,5 @@
-//! Mapping `/sys/kernel/btf/vmlinux`: beside `syscall.rs` the one place with
-//! `unsafe`.
+//! Mapping of `/sys/kernel/btf/vmlinux`. Besides `syscall.rs`, the only module
+//! with `unsafe`.
 
 #![allow(unsafe_code)]
 
@@ -17,30 +17,31 @@ const SYSFS_MAGIC: u64 = 0x6265_6572;
 /// The inode number of the root of sysfs, as of every kernfs.
 const ROOT_INODE: u64 = 1;
 
-/// Maps a file privately (the kernel refuses a shared mapping), if it is the
-/// running kernel's `/sys/kernel/btf/vmlinux`; `None` if it is any other file, if
-/// that cannot be found out, and where the kernel (before 6.16) cannot map it.
+/// Maps the running kernel's `/sys/kernel/btf/vmlinux` privately (the kernel
+/// refuses a shared mapping); `None` for any other file, if that cannot be
+/// checked, and if the kernel (before 6.16) cannot map it.
 pub(crate) fn vmlinux(file: &File) -> Option<Mmap> {
     let len = len_of_vmlinux(file).ok().flatten()?;
-    // SAFETY: the bytes of a mapping must not change, and must stay. The check
-    // above says that this is the file that the kernel makes of its own .BTF
-    // section: read-only memory from boot on, which cannot be truncated, and of
-    // which the kernel holds the pages as long as they are mapped.
+    // SAFETY: the bytes of a mapping must neither change nor disappear. The
+    // check above ensures that this is the file that the kernel makes of its
+    // own .BTF section: memory that is read-only after boot, cannot be
+    // truncated, and whose pages the kernel holds while they are mapped.
     unsafe { MmapOptions::new().len(len).map_copy_read_only(file) }.ok()
 }
 
-/// The length of the running kernel's BTF, if this is its file and no other one:
-/// not just any file of sysfs, as some are memory of devices.
+/// Returns the length of the running kernel's BTF, if this is its file. Other
+/// files of sysfs may be memory of devices.
 fn len_of_vmlinux(file: &File) -> Result<Option<usize>> {
     let sys = fs::open("/sys", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     if fs::fstatfs(&sys)?.f_type as u64 != SYSFS_MAGIC || fs::fstat(&sys)?.st_ino != ROOT_INODE {
         return Ok(None);
     }
-    // Nothing can be put into sysfs, and a mount over a part of it is not entered.
+    // Nothing can be created in sysfs, and mounts over a part of it are not
+    // entered.
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     let real = fs::openat2(&sys, "kernel/btf/vmlinux", OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), inside)?;
     let (real, file) = (fs::fstat(&real)?, fs::fstat(file)?);
-    // In another network namespace the device is another; then it is read.
+    // In another network namespace the device differs; then the file is read.
     let is_same = (real.st_dev, real.st_ino) == (file.st_dev, file.st_ino);
     Ok(usize::try_from(file.st_size).ok().filter(|&len| is_same && len > 0))
 }

@@ -1,4 +1,4 @@
-//! All that only Linux has: openat2(2), mapping sysfs, bpf(2).
+//! Functions that need Linux: openat2(2), mapping sysfs, bpf(2).
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the place for what only Linux has")]
 
@@ -19,12 +19,13 @@ pub use loaded::{LoadOptions, LoadedBtf};
 pub use probe::{is_supported, is_supported_with, supported_features, supported_features_with};
 pub use token::Token;
 
-/// The running kernel's BTF, mapped, if this is its file and the kernel can.
+/// Maps the running kernel's BTF, if this is its file and the kernel can map
+/// it.
 pub(crate) fn map_vmlinux(file: &File) -> Option<Bytes> {
     map::vmlinux(file).map(Bytes::from_owner)
 }
 
-/// Release of the kernel that runs.
+/// Release of the running kernel.
 pub(crate) fn running_release() -> Option<String> {
     #[cfg(feature = "sys-info")]
     if let Ok(release) = sys_info::os_release() {
@@ -33,12 +34,12 @@ pub(crate) fn running_release() -> Option<String> {
     Some(rustix::system::uname().release().to_string_lossy().into_owned())
 }
 
-/// Machine that this runs on, as `uname -m` says it.
+/// Machine on which this runs, as in `uname -m`.
 pub(crate) fn running_machine() -> Option<String> {
     Some(rustix::system::uname().machine().to_string_lossy().into_owned())
 }
 
-/// A path of bytes.
+/// Converts bytes to a path.
 pub(crate) fn path(bytes: &[u8]) -> Option<&Path> {
     Some(Path::new(OsStr::from_bytes(bytes)))
 }

@@ -1,7 +1,7 @@
-//! Features of BTF that the kernel supports, found out by loading a little BTF.
+//! Probes for features of BTF: each loads a small BTF.
 //!
-//! Source: the probes of `tools/lib/bpf/features.c`, and the kernel's own
-//! history for what those do not ask.
+//! Source: the probes of `tools/lib/bpf/features.c`, and the kernel's history
+//! for features without a probe there.
 
 use std::{
     io,
@@ -16,13 +16,13 @@ use btf_types::format::{
 use super::{loaded::CAP_BPF, syscall};
 use crate::Error;
 
-/// Answers of the running kernel.
+/// Results for the running kernel.
 static ANSWERS: Mutex<Answers> = Mutex::new(Answers::NONE);
 
 /// Probes whether the running kernel supports a feature of BTF.
 ///
-/// The answer is kept; an error is not, as another caller may have rights that
-/// this one lacks.
+/// The result is kept. An error is not, as another caller may have more
+/// privileges.
 ///
 /// ```
 /// use btf_kernel::{Error, Feature, is_supported};
@@ -36,14 +36,14 @@ static ANSWERS: Mutex<Answers> = Mutex::new(Answers::NONE);
 ///
 /// # Errors
 ///
-/// [`Error::Permission`] if the caller may not load BTF, which says nothing
-/// about the kernel; [`Error::System`].
+/// [`Error::Permission`] if the caller may not load BTF, whatever the kernel
+/// supports; [`Error::System`].
 pub fn is_supported(feature: Feature) -> Result<bool, Error> {
     probe(&[feature], None).map(|features| features.contains(feature))
 }
 
 /// Probes whether the running kernel supports a feature of BTF, with a BPF
-/// token, which lends the right to load.
+/// token, which delegates the privilege to load.
 ///
 /// # Errors
 ///
@@ -52,8 +52,8 @@ pub fn is_supported_with(feature: Feature, token: BorrowedFd<'_>) -> Result<bool
     probe(&[feature], Some(token)).map(|features| features.contains(feature))
 }
 
-/// Probes which features of BTF the running kernel supports. Answers are kept, as
-/// by [`is_supported`].
+/// Probes which features of BTF the running kernel supports. Results are kept,
+/// as by [`is_supported`].
 ///
 /// ```
 /// # fn main() -> Result<(), btf_kernel::Error> {
@@ -77,7 +77,7 @@ pub fn supported_features() -> Result<FeatureSet, Error> {
 }
 
 /// Probes which features of BTF the running kernel supports, with a BPF token,
-/// which lends the right to load.
+/// which delegates the privilege to load.
 ///
 /// # Errors
 ///
@@ -86,7 +86,7 @@ pub fn supported_features_with(token: BorrowedFd<'_>) -> Result<FeatureSet, Erro
     probe(Feature::ALL, Some(token))
 }
 
-/// Those of the features that the running kernel supports.
+/// Returns those of the features that the running kernel supports.
 fn probe(features: &[Feature], token: Option<BorrowedFd<'_>>) -> Result<FeatureSet, Error> {
     let mut answers = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
     let kernel = Running { token };
@@ -97,7 +97,7 @@ fn probe(features: &[Feature], token: Option<BorrowedFd<'_>>) -> Result<FeatureS
         .collect()
 }
 
-/// Features that a kernel was asked for, and those of them that it supports.
+/// Features that were probed, and those of them that are supported.
 #[derive(Debug, Clone, Copy)]
 struct Answers {
     asked: FeatureSet,
@@ -107,10 +107,11 @@ struct Answers {
 impl Answers {
     const NONE: Self = Self { asked: FeatureSet::EMPTY, supported: FeatureSet::EMPTY };
 
-    /// Returns whether the kernel supports a feature; it is asked once.
+    /// Returns `true` if the kernel supports a feature. Each is probed once.
     fn ask(&mut self, feature: Feature, kernel: &impl Judge) -> Result<bool, Error> {
         if !self.asked.contains(feature) {
-            // Without BTF there is nothing, and what says so is clearer of it.
+            // Without BTF there are no other features, and this probe is the
+            // simplest.
             let has_btf = feature == Feature::Btf || self.ask(Feature::Btf, kernel)?;
             if has_btf && feature.probe(kernel)? {
                 self.supported.insert(feature);
@@ -136,10 +137,10 @@ impl Probe for Feature {
         match answer {
             Ok(()) => Ok(true),
             Err(error) => match error.raw_os_error() {
-                // What a verifier says of what it does not know: of a longer
-                // header E2BIG; 524 is the kernel's own ENOTSUPP.
+                // Errors for unsupported features: E2BIG for a longer header;
+                // 524 is the kernel's ENOTSUPP.
                 Some(libc::EINVAL | libc::E2BIG | libc::EOPNOTSUPP | 524) => Ok(false),
-                // No such system call, or no such command of it.
+                // The system call, or the command, does not exist.
                 Some(libc::ENOSYS) => Ok(false),
                 Some(libc::EPERM | libc::EACCES) => {
                     Err(Error::Permission { operation: "probing a BTF feature", needs: CAP_BPF, error })
@@ -149,10 +150,10 @@ impl Probe for Feature {
         }
     }
 
-    /// The least BTF that has it.
+    /// Returns a minimal BTF with the feature.
     fn blob(self) -> Vec<u8> {
         let mut blob = Blob::default();
-        // Id 1, of which everything else is made.
+        // Id 1, to which everything else refers.
         blob.record("int", Kind::Int, 0, false, 4, IntData::new(0x0100_0020).as_bytes());
         match self {
             Self::Btf | Self::ModuleBtf => {}
@@ -188,18 +189,18 @@ impl Probe for Feature {
                 let params = Param::new(0, 1).as_bytes().repeat(VLEN as usize);
                 blob.record("", Kind::FuncProto, VLEN, false, 1, &params);
             }
-            // Not known how to ask: what no kernel takes.
+            // A feature without a probe: BTF that every kernel rejects.
             _ => return Vec::new(),
         }
         blob.build()
     }
 }
 
-/// A kernel that is asked.
+/// Kernel to probe.
 trait Judge {
     /// Loads BTF.
     fn load(&self, btf: &[u8]) -> io::Result<()>;
-    /// Loads BTF, and asks for its name.
+    /// Loads BTF, and reads its name.
     fn tells_names(&self, btf: &[u8]) -> io::Result<()>;
 }
 
@@ -218,7 +219,7 @@ impl Judge for Running<'_> {
     }
 }
 
-/// BTF in the making.
+/// BTF under construction.
 #[derive(Default)]
 struct Blob {
     types: Vec<u8>,
@@ -252,7 +253,8 @@ impl Blob {
         let assembly = Assembly::new(&self.types, &self.strings).layout(&self.layout);
         match assembly.write(|part| blob.extend_from_slice(part)) {
             Ok(()) => blob,
-            // They are small and aligned. If not: what no kernel takes.
+            // The sections are small and aligned. Otherwise: BTF that every
+            // kernel rejects.
             Err(_) => Vec::new(),
         }
     }
@@ -264,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    /// Asks a kernel that nothing is known of.
+    /// Probes a kernel without previous results.
     fn ask(feature: Feature, kernel: &impl Judge) -> Result<bool, Error> {
         Answers { ..Answers::NONE }.ask(feature, kernel)
     }
@@ -273,7 +275,7 @@ mod tests {
     fn a_kernel_is_asked_once_for_each_feature() {
         use std::cell::Cell;
 
-        /// Supports what comes with this errno, 0 for all, and counts.
+        /// Fails with this errno, or succeeds if it is 0, and counts.
         struct Counting(Cell<u32>, Cell<i32>);
         impl Judge for Counting {
             fn load(&self, _: &[u8]) -> io::Result<()> {
@@ -295,12 +297,12 @@ mod tests {
             }
         }
         assert_eq!(kernel.0.get() as usize, Feature::ALL.len());
-        // One without BTF is asked for nothing else.
+        // A kernel without BTF is not probed further.
         let kernel = Counting(Cell::new(0), Cell::new(libc::EINVAL));
         let mut answers = Answers::NONE;
         assert!(Feature::ALL.iter().rev().all(|&feature| !answers.ask(feature, &kernel).unwrap()));
         assert_eq!(kernel.0.get(), 1);
-        // An error is no answer: who has the right asks again.
+        // An error is not a result: a caller with the privilege probes again.
         let kernel = Counting(Cell::new(0), Cell::new(libc::EPERM));
         let mut answers = Answers::NONE;
         assert!(answers.ask(Feature::Float, &kernel).is_err());
@@ -308,8 +310,8 @@ mod tests {
         assert!(answers.ask(Feature::Float, &kernel).unwrap());
     }
 
-    /// A kernel of a version: refuses what came later, as the verifiers do that
-    /// are said here to.
+    /// Kernel of a version: rejects later features as the verifiers are
+    /// documented to.
     struct Old(KernelVersion);
 
     impl Old {

@@ -1,8 +1,8 @@
-//! bpf(2): the system calls, and nothing else.
+//! System calls: bpf(2).
 //!
 //! Source: `union bpf_attr` and `struct bpf_btf_info` in
-//! `include/uapi/linux/bpf.h`. What a kernel does not know of a longer struct
-//! has to be zero, so that all of this works on kernels of any age.
+//! `include/uapi/linux/bpf.h`. A kernel requires that the part of a struct
+//! beyond what it knows is zero, so all of this works on kernels of any age.
 
 #![allow(unsafe_code)]
 
@@ -20,7 +20,7 @@ use rustix::fs::{self, Mode, OFlags};
 
 use crate::BpfObjectKind;
 
-/// The commands of bpf(2).
+/// Commands of bpf(2).
 const PROG_GET_NEXT_ID: libc::c_long = 11;
 const MAP_GET_NEXT_ID: libc::c_long = 12;
 const PROG_GET_FD_BY_ID: libc::c_long = 13;
@@ -31,7 +31,7 @@ const BTF_GET_FD_BY_ID: libc::c_long = 19;
 const BTF_GET_NEXT_ID: libc::c_long = 23;
 const TOKEN_CREATE: libc::c_long = 36;
 
-/// The argument of BPF_BTF_LOAD.
+/// Argument of BPF_BTF_LOAD.
 #[repr(C)]
 #[derive(Default)]
 struct LoadAttr {
@@ -45,7 +45,7 @@ struct LoadAttr {
     token_fd: i32,
 }
 
-/// The argument of the commands with ids.
+/// Argument of the commands with ids.
 #[repr(C)]
 #[derive(Default)]
 struct IdAttr {
@@ -55,7 +55,7 @@ struct IdAttr {
     token_fd: i32,
 }
 
-/// The argument of BPF_OBJ_GET_INFO_BY_FD.
+/// Argument of BPF_OBJ_GET_INFO_BY_FD.
 #[repr(C)]
 #[derive(Default)]
 struct InfoAttr {
@@ -64,7 +64,7 @@ struct InfoAttr {
     info: u64,
 }
 
-/// The argument of BPF_TOKEN_CREATE.
+/// Argument of BPF_TOKEN_CREATE.
 #[repr(C)]
 #[derive(Default)]
 struct TokenAttr {
@@ -84,15 +84,15 @@ pub(crate) struct BtfInfo {
     pub(crate) is_kernel: u32,
 }
 
-/// A descriptor of BTF: only made by commands that return one, and by
-/// [`BtfFd::prove`]. What the kernel writes for BPF_OBJ_GET_INFO_BY_FD, and
-/// through which pointers, follows from what the descriptor really is.
+/// A descriptor of BTF, made only by commands that return one, and by
+/// [`BtfFd::prove`]. Its real kind determines what the kernel writes for
+/// BPF_OBJ_GET_INFO_BY_FD, and through which pointers.
 #[derive(Debug)]
 pub(crate) struct BtfFd(OwnedFd);
 
 impl BtfFd {
-    /// Takes over a foreign descriptor if it is one of BTF; if not, says what it
-    /// is, as `/proc` names it.
+    /// Takes ownership of a foreign descriptor if it is one of BTF; otherwise
+    /// returns its name in `/proc`.
     pub(crate) fn prove(fd: OwnedFd) -> io::Result<Result<Self, PathBuf>> {
         let is = proc_name(fd.as_fd())?;
         Ok(if is == Path::new("anon_inode:btf") { Ok(Self(fd)) } else { Err(is) })
@@ -113,8 +113,8 @@ impl AsFd for BtfFd {
     }
 }
 
-/// The target of a descriptor's link in `/proc`. Files have absolute paths there,
-/// so that only the kernel makes a name such as `anon_inode:btf`.
+/// Returns the target of a descriptor's link in `/proc`. Files have absolute
+/// paths there, so that only the kernel makes names such as `anon_inode:btf`.
 fn proc_name(fd: BorrowedFd<'_>) -> io::Result<PathBuf> {
     /// `PROC_SUPER_MAGIC` of `include/uapi/linux/magic.h`, and `PROC_ROOT_INO`.
     const PROC_MAGIC: u64 = 0x9fa0;
@@ -133,8 +133,8 @@ fn proc_name(fd: BorrowedFd<'_>) -> io::Result<PathBuf> {
 /// `BPF_F_TOKEN_FD` in `enum` of flags for commands that take a token.
 const F_TOKEN_FD: u32 = 1 << 16;
 
-/// Loads BTF; with a log, which is filled. Returns also how long the log would
-/// have liked to be, 0 if the kernel (before 6.4) does not say.
+/// Loads BTF, and fills the log if there is one. Also returns the length that
+/// the log needs, or 0 if the kernel (before 6.4) does not report it.
 pub(crate) fn btf_load(
     btf: &[u8],
     log: Option<(&mut [u8], u32)>,
@@ -151,23 +151,25 @@ pub(crate) fn btf_load(
     // kernel only reads, and to the log's buffer, which this function holds
     // exclusively until the call returns; no length is larger than the slice's.
     let fd = unsafe { bpf(BTF_LOAD, &mut attr) }.map(|fd| {
-        // SAFETY: BPF_BTF_LOAD returned it just now, and nobody else has it.
+        // SAFETY: BPF_BTF_LOAD has just returned it, and there is no other
+        // owner.
         BtfFd(unsafe { OwnedFd::from_raw_fd(fd) })
     });
     (fd, attr.log_true_size)
 }
 
-/// A token of the BPF file system that a folder is the root of.
+/// Makes a token of the BPF file system with this root folder.
 pub(crate) fn token_create(bpffs: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let mut attr = TokenAttr { bpffs_fd: bpffs.as_raw_fd() as u32, ..TokenAttr::default() };
     // SAFETY: `attr` is the command's struct, which has no pointers; the kernel
     // checks for itself that the descriptor is a BPF file system's.
     let fd = unsafe { bpf(TOKEN_CREATE, &mut attr) }?;
-    // SAFETY: BPF_TOKEN_CREATE returned it just now, and nobody else has it.
+    // SAFETY: BPF_TOKEN_CREATE has just returned it, and there is no other
+    // owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// The least id of such an object that is larger than this; `None` if there is
+/// Returns the smallest id of such an object above this one; `None` if there is
 /// none.
 pub(crate) fn next_id(kind: BpfObjectKind, start: u32) -> io::Result<Option<u32>> {
     let command = match kind {
@@ -199,11 +201,11 @@ fn fd_by_id(kind: BpfObjectKind, id: u32) -> io::Result<OwnedFd> {
     // SAFETY: `attr` is the struct of all commands that look up an id, and has no
     // pointers.
     let fd = unsafe { bpf(command, &mut attr) }?;
-    // SAFETY: the command returned it just now, and nobody else has it.
+    // SAFETY: the command has just returned it, and there is no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Description of BTF; copies as much of it and of its name as fits.
+/// Reads the description of BTF, and as much of the BTF and its name as fits.
 pub(crate) fn btf_info(fd: &BtfFd, btf: &mut [u8], name: &mut [u8]) -> io::Result<BtfInfo> {
     let mut info = BtfInfo {
         btf: btf.as_mut_ptr() as u64,
@@ -212,34 +214,34 @@ pub(crate) fn btf_info(fd: &BtfFd, btf: &mut [u8], name: &mut [u8]) -> io::Resul
         name_len: name.len() as u32,
         ..BtfInfo::default()
     };
-    // Without a buffer for it, the kernel is not to be asked for the name: those
-    // before 5.11 do not know of it.
+    // Without a buffer, the name must not be requested: kernels before 5.11 do
+    // not support it.
     if name.is_empty() {
         info.name = 0;
     }
     let mut attr =
         InfoAttr { fd: fd.as_fd().as_raw_fd() as u32, len: size_of::<BtfInfo>() as u32, info: (&raw mut info) as u64 };
-    // SAFETY: `attr` is the command's struct, and `info` as long as it says. The
-    // kernel reads `info` by what the descriptor is; it is BTF's, which `BtfFd`
-    // stands for, so that `info` is a `bpf_btf_info`: two pointers, each with the
-    // length of a slice that this function holds exclusively.
+    // SAFETY: `attr` is the command's struct, and `info` has the length in it.
+    // The kernel interprets `info` by the kind of the descriptor. `BtfFd` is
+    // one of BTF, so that `info` is a `bpf_btf_info`: two pointers, each with
+    // the length of a slice that this function holds exclusively.
     unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
     Ok(info)
 }
 
-/// Size of [`info`]'s result in bytes: more than any kernel's struct has.
+/// Size of [`info`]'s result in bytes, larger than the struct of any kernel.
 const INFO: usize = 512;
 
-/// The kernel's `struct bpf_prog_info` or `bpf_map_info`, with zeros after it,
-/// and without all that it would write elsewhere.
+/// Reads the kernel's `struct bpf_prog_info` or `bpf_map_info`, padded with
+/// zeros, without the data that the kernel would write elsewhere.
 pub(crate) fn info(kind: BpfObjectKind, id: u32) -> io::Result<[u8; INFO]> {
     let fd = fd_by_id(kind, id)?;
     let mut info = [0u64; INFO / 8];
     let mut attr =
         InfoAttr { fd: fd.as_raw_fd() as u32, len: size_of_val(&info) as u32, info: info.as_mut_ptr() as u64 };
-    // SAFETY: `attr` is the command's struct, and `info` as long as it says.
-    // Whatever the descriptor is: pointers and lengths in `info` are all zero, so
-    // that the kernel writes nowhere else.
+    // SAFETY: `attr` is the command's struct, and `info` has the length in it.
+    // Whatever the kind of the descriptor, all pointers and lengths in `info`
+    // are zero, so that the kernel writes nowhere else.
     unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
     let mut bytes = [0; INFO];
     for (to, word) in bytes.chunks_exact_mut(8).zip(info) {
@@ -248,12 +250,12 @@ pub(crate) fn info(kind: BpfObjectKind, id: u32) -> io::Result<[u8; INFO]> {
     Ok(bytes)
 }
 
-/// Calls bpf(2); what it returns is a descriptor or 0.
+/// Calls bpf(2), which returns a descriptor or 0.
 ///
 /// # Safety
 ///
-/// `attr` must be what the command takes, and what it points to valid for as
-/// long as it says.
+/// `attr` must be the argument of the command, and its pointers valid for the
+/// lengths in it.
 unsafe fn bpf<T>(command: libc::c_long, attr: &mut T) -> io::Result<i32> {
     let mut again = 5;
     loop {
@@ -264,9 +266,9 @@ unsafe fn bpf<T>(command: libc::c_long, attr: &mut T) -> io::Result<i32> {
         }
         let error = io::Error::last_os_error();
         match error.raw_os_error() {
-            // A signal came first.
+            // Interrupted by a signal.
             Some(libc::EINTR) => {}
-            // The verifier was asked to let go.
+            // The verifier was interrupted.
             Some(libc::EAGAIN) if again > 0 => again -= 1,
             _ => return Err(error),
         }

@@ -1,8 +1,8 @@
-//! BPF tokens: the right to load, lent to a user namespace.
+//! BPF tokens: the privilege to load, delegated to a user namespace.
 //!
-//! Who has the right mounts a BPF file system for a container, and says in the
-//! options of the mount what it delegates; of that file system, the container
-//! makes tokens for itself. Loading BTF needs `delegate_cmds=btf_load`.
+//! A privileged process mounts a BPF file system for a container, with mount
+//! options for the delegated commands. The container makes tokens of that file
+//! system. Loading BTF needs `delegate_cmds=btf_load`.
 //!
 //! Source: `kernel/bpf/token.c`, since Linux 6.9.
 
@@ -16,31 +16,31 @@ use std::{
 use super::syscall;
 use crate::Error;
 
-/// A token, which lends the right to load.
+/// BPF token, which delegates the privilege to load.
 #[derive(Debug)]
 pub struct Token(OwnedFd);
 
 impl Token {
-    /// Makes one of the BPF file system that is mounted at a path, such as
+    /// Makes a token of the BPF file system mounted at a path, such as
     /// `/sys/fs/bpf`.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if there is nothing at the path; those of
-    /// [`Token::of_folder`].
+    /// [`Error::Io`] if the path does not exist; those of [`Token::of_folder`].
     pub fn create(bpffs: impl AsRef<Path>) -> Result<Self, Error> {
         let path = bpffs.as_ref();
         let folder = File::open(path).map_err(|error| Error::Io { path: path.into(), error })?;
         Self::of_folder(folder.as_fd())
     }
 
-    /// Makes one of the BPF file system whose root a descriptor is of.
+    /// Makes a token of the BPF file system whose root is open as a descriptor.
     ///
     /// # Errors
     ///
     /// [`Error::Permission`] if it was mounted for another user namespace, or
-    /// the caller has not CAP_BPF in its own; [`Error::System`] if it is no BPF
-    /// file system, delegates nothing, or the kernel knows no tokens.
+    /// if the caller lacks CAP_BPF in its own; [`Error::System`] if it is not a
+    /// BPF file system, delegates nothing, or the kernel does not support
+    /// tokens.
     pub fn of_folder(bpffs: BorrowedFd<'_>) -> Result<Self, Error> {
         const OPERATION: &str = "creating a BPF token";
         syscall::token_create(bpffs).map(Self).map_err(|error| match error.raw_os_error() {
@@ -53,11 +53,11 @@ impl Token {
         })
     }
 
-    /// Another descriptor of the same token.
+    /// Duplicates the file descriptor.
     ///
     /// # Errors
     ///
-    /// If there are no more descriptors.
+    /// If no more descriptors are available.
     pub fn try_clone(&self) -> io::Result<Self> {
         self.0.try_clone().map(Self)
     }
@@ -76,7 +76,7 @@ impl From<Token> for OwnedFd {
 }
 
 impl From<OwnedFd> for Token {
-    /// A descriptor of a token, that another library has made.
+    /// Takes ownership of a token opened by another library.
     fn from(fd: OwnedFd) -> Self {
         Self(fd)
     }

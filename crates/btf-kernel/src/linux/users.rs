@@ -1,11 +1,11 @@
-//! BPF programs and maps in the kernel, and the BTF that they refer to.
+//! BPF programs and maps in the kernel, with the ids of their BTF.
 
 use super::{loaded, syscall};
 use crate::{BpfObjectKind, BtfUser, Error};
 
 impl BtfUser {
-    /// All programs in the kernel, by rising id. Those that disappear meanwhile
-    /// are skipped.
+    /// Iterates over all programs in the kernel, by ascending id. Those that
+    /// disappear meanwhile are skipped.
     ///
     /// # Errors
     ///
@@ -14,8 +14,8 @@ impl BtfUser {
         loaded::each(BpfObjectKind::Program, |id| Self::by_id(BpfObjectKind::Program, id))
     }
 
-    /// All maps in the kernel, by rising id. Those that disappear meanwhile are
-    /// skipped.
+    /// Iterates over all maps in the kernel, by ascending id. Those that
+    /// disappear meanwhile are skipped.
     ///
     /// # Errors
     ///
@@ -24,7 +24,7 @@ impl BtfUser {
         loaded::each(BpfObjectKind::Map, |id| Self::by_id(BpfObjectKind::Map, id))
     }
 
-    /// The program with this id.
+    /// Returns the program with this id.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl BtfUser {
         Self::by_id(BpfObjectKind::Program, id)
     }
 
-    /// The map with this id.
+    /// Returns the map with this id.
     ///
     /// # Errors
     ///

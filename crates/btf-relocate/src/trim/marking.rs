@@ -1,4 +1,4 @@
-//! Marks: the types and members that are kept.
+//! Marks of the types and members to keep.
 
 use std::{collections::HashSet, mem};
 
@@ -35,16 +35,16 @@ struct Paths<'t> {
 /// How much of a type is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Extent {
-    /// The type and what it consists of: typedefs and qualifiers with their
-    /// types, arrays with their elements. Of structs and unions nothing but name
-    /// and size, of pointers not what they point to.
+    /// The type with the types that it consists of: typedefs and qualifiers
+    /// with their types, arrays with their elements. Structs and unions have
+    /// only name and size, pointers no pointees.
     Plain,
-    /// That, and what pointers lead to.
+    /// [`Extent::Plain`], and the pointees of pointers.
     Pointees,
-    /// That, and members of structs and unions with all that they consist of;
-    /// but not of those behind pointers.
+    /// [`Extent::Pointees`], and members of structs and unions with all that
+    /// they consist of, except behind pointers.
     Members,
-    /// As [`Extent::Members`], of a type behind a pointer.
+    /// [`Extent::Members`], for a type behind a pointer.
     MembersBehindPtr,
 }
 

@@ -1,4 +1,4 @@
-//! Trimming: of a kernel's BTF the part that programs need.
+//! Trimming a kernel's BTF to the types that programs need.
 //!
 //! Source: `btfgen_record_obj` and its neighbors in `tools/bpf/bpftool/gen.c`.
 
@@ -20,11 +20,11 @@ use crate::{
 pub use error::TrimError;
 use marking::Marking;
 
-/// Trims a kernel's BTF to what BPF programs need to be relocated: a few
-/// kilobytes of five megabytes.
+/// Trims a kernel's BTF to the types that BPF programs need for relocation: a
+/// few kilobytes of five megabytes.
 ///
-/// The result has the types and members that `bpftool gen min_core_btf` keeps,
-/// and loaders take it in place of the kernel's BTF (libbpf's `btf_custom_path`,
+/// The result has the types and members that `bpftool gen min_core_btf` keeps.
+/// Loaders accept it instead of the kernel's BTF (libbpf's `btf_custom_path`,
 /// aya's `EbpfLoader::btf`).
 ///
 /// ```
@@ -45,35 +45,34 @@ use marking::Marking;
 ///
 /// # What is kept
 ///
-/// * For a field: the struct that it is read from, with the members on the way to
-///   it and their types. What a member points to is not kept: it becomes
-///   `void *`.
-/// * For a type: the type by name, kind and size, and what it points to. If it is
-///   to match ([`CoreReloKind::TypeMatches`]), all of its members as well.
+/// * For a field: the struct with the members on the path to it, and their
+///   types. Pointees of members are not kept: pointers become `void *`.
+/// * For a type: the type by name, kind and size, and its pointee. For a match
+///   ([`CoreReloKind::TypeMatches`]), all of its members too.
 /// * For an enumerator: the whole enum.
 ///
-/// Of several candidates that fit, the first is kept. Each relocation is then
-/// resolved for the result, and if it has another value than for the kernel
-/// (with duplicate types, or where less than the whole type matches what the
-/// whole does not), all candidates are kept with all of their members. bpftool
-/// does not do that, nor does it keep types behind TYPE_TAGs and FWDs, which it
-/// refuses.
+/// Of several matching candidates, the first is kept. Each relocation is then
+/// resolved for the result. If its value differs from that for the kernel
+/// (because of duplicate types, or if a part of the type matches but the whole
+/// does not), all candidates are kept with all of their members. bpftool does
+/// not check this, and fails for types behind TYPE_TAGs and FWDs, which are
+/// kept here.
 ///
 /// # Modules
 ///
-/// A loader that takes BTF in place of the kernel's looks for types in that one
-/// file. Whoever looks into modules as well needs their BTF with the base that it
-/// was trimmed with: split BTF refers to its base by numbers, which trimming
-/// changes. So a trimmed module is always split from a trimmed kernel, in which
-/// the types are kept that it refers to. [`Trim::trim_modules`] trims a kernel
-/// with any number of modules; [`Trim::trim`] of a module gives the module's,
-/// and its [`base`](Btf::base). Types are looked for as libbpf does it: in the
-/// kernel, and only where that has none of the name, in modules.
+/// A loader that uses BTF instead of the kernel's searches only that file. A
+/// loader that also searches modules needs their BTF with the base that was
+/// trimmed with it: split BTF refers to its base by id, and trimming changes
+/// ids. So a trimmed module is always split from a trimmed kernel, which has
+/// the types that it refers to. [`Trim::trim_modules`] trims a kernel with any
+/// number of modules; [`Trim::trim`] of a module returns the trimmed module
+/// with its [`base`](Btf::base). As in libbpf, a type is searched in the
+/// kernel, and in modules only if the kernel has none of its name.
 ///
-/// # If nothing is needed
+/// # Empty results
 ///
-/// Then the result has no types. It can be written and read; but the kernel
-/// refuses to load BTF without types.
+/// If nothing is needed, the result has no types. It can be written and read,
+/// but the kernel does not load BTF without types.
 #[derive(Debug, Clone, Default)]
 pub struct Trim {
     programs: Vec<BtfExt>,
@@ -85,19 +84,19 @@ pub struct Trim {
 const ROUNDS: u32 = 4;
 
 impl Trim {
-    /// Begins with nothing that is needed.
+    /// Makes a filter that keeps nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Keeps what the programs of an object need.
+    /// Keeps the types that the programs of an object need.
     ///
     /// # Errors
     ///
-    /// [`TrimError::Elf`], [`TrimError::NoExt`] if there is no sound
-    /// `.BTF.ext`; [`TrimError::Relocation`] and [`TrimError::Instruction`] if a
-    /// relocation is damaged, so that no kernel would take the program.
+    /// [`TrimError::Elf`]; [`TrimError::NoExt`] if there is no `.BTF.ext`;
+    /// [`TrimError::Relocation`] and [`TrimError::Instruction`] if a relocation
+    /// is damaged, so that the program cannot be loaded on any kernel.
     #[cfg(feature = "elf")]
     pub fn object(self, object: &btf_elf::BpfObject) -> Result<Self, TrimError> {
         let ext = object.btf_ext()?.ok_or(TrimError::NoExt)?;
@@ -113,7 +112,7 @@ impl Trim {
         Ok(self.with(ext))
     }
 
-    /// Keeps what the relocations of `.BTF.ext` need.
+    /// Keeps the types that the relocations of `.BTF.ext` need.
     ///
     /// # Errors
     ///
@@ -128,10 +127,10 @@ impl Trim {
         self
     }
 
-    /// Keeps the types of a name whole, of whatever kinds: with all members, and
-    /// all that those consist of. What they point to is kept by name and size.
+    /// Keeps the types of a name, of any kind, with all members and all that
+    /// these consist of. Pointees are kept by name and size.
     ///
-    /// A name that a kernel does not have is passed over.
+    /// Names that a kernel does not have are ignored.
     #[must_use]
     pub fn keep(mut self, name: impl AsRef<[u8]>) -> Self {
         self.names.push(name.as_ref().into());
@@ -143,7 +142,7 @@ impl Trim {
     /// # Errors
     ///
     /// [`TrimError::Relocation`] if a relocation is ambiguous for this kernel;
-    /// [`TrimError::Build`] if what is kept has a type of an unknown kind.
+    /// [`TrimError::Build`] if a kept type is of an unknown kind.
     pub fn trim(&self, btf: &Btf) -> Result<Btf, TrimError> {
         let Some(base) = btf.base() else {
             return self.made(&Targets::kernel(btf)).map(|mut made| made.swap_remove(0));
@@ -153,8 +152,8 @@ impl Trim {
         self.made(&Targets::kernel(base).modules(&collection)).map(|mut made| made.swap_remove(1))
     }
 
-    /// Trims the BTF of a kernel and of its modules. Modules of which nothing is
-    /// needed are left out.
+    /// Trims the BTF of a kernel and its modules. Modules that are not needed
+    /// are omitted.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Sizes of DATASECs and offsets of what is in them, as a loader computes them.
+//! Sizes of DATASECs and offsets of their entries, as a loader computes them.
 
 use std::{
     cell::OnceCell,
@@ -14,17 +14,17 @@ use crate::{
     elf::symbol::SymbolTable,
 };
 
-/// Size of a DATASEC, and the offset of everything in it.
+/// Size of a DATASEC, and the offsets of its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatasecLayout {
     pub(super) size: u32,
     pub(super) entries: Box<[EntryLayout]>,
-    /// The ids of VARs that are hidden.
+    /// Ids of hidden VARs.
     pub(super) hidden: Box<[u32]>,
     pub(super) extern_kind: Option<Extern>,
 }
 
-/// A variable, or in `.ksyms` a function, with its offset.
+/// Variable of a DATASEC, or function of `.ksyms`, with its offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntryLayout {
     pub(super) id: u32,
@@ -32,11 +32,11 @@ pub struct EntryLayout {
     pub(super) size: u32,
 }
 
-/// The sections of what is defined elsewhere.
+/// Sections whose entries are defined elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extern {
     Kconfig,
-    /// With the id of the integer that its variables become.
+    /// With the id of the INT that replaces their types.
     Ksyms(u32),
 }
 
@@ -47,13 +47,14 @@ impl DatasecLayout {
         self.size
     }
 
-    /// Variables and functions of the section, by rising offset.
+    /// Entries of the section, by ascending offset.
     #[must_use]
     pub fn entries(&self) -> &[EntryLayout] {
         &self.entries
     }
 
-    /// Tests for a variable that counts as static because its symbol is hidden.
+    /// Returns `true` for a variable that counts as static because its symbol
+    /// is hidden.
     #[must_use]
     pub fn is_hidden(&self, id: u32) -> bool {
         self.hidden.binary_search(&id).is_ok()
@@ -61,7 +62,7 @@ impl DatasecLayout {
 }
 
 impl EntryLayout {
-    /// Id of the VAR, or in `.ksyms` of the FUNC or VAR as it was declared.
+    /// Id of the VAR, or of the VAR or FUNC in `.ksyms`.
     #[must_use]
     pub fn id(self) -> u32 {
         self.id
@@ -80,19 +81,19 @@ impl EntryLayout {
     }
 }
 
-/// Lays out the DATASECs of an object, one after the other. Whatever they share,
-/// a name, a section, a symbol, is looked up once.
+/// Lays out the DATASECs of an object in order. Names, sections and symbols
+/// that they share are looked up once.
 pub(super) struct Layouter<'a> {
     elf: &'a Elf,
     btf: &'a Btf,
     symbols: &'a SymbolTable,
-    /// The variables that other files can see, by name.
+    /// Variables visible to other files, by name.
     variables: OnceCell<NameIndex>,
     budget: NameBudget,
-    /// The number of the section, or the symbol, of a name, by where that is.
+    /// Section index or symbol of a name, by the address of the name.
     section_of: HashMap<usize, Option<u32>>,
     symbol_of: HashMap<usize, Option<u32>>,
-    /// The integer that the kernel wants in place of what is in `.ksyms`.
+    /// INT that replaces the types of entries in `.ksyms`.
     int: OnceCell<Option<u32>>,
 }
 
@@ -111,7 +112,7 @@ impl<'a> Layouter<'a> {
         })
     }
 
-    /// The number of the section that has the name of a DATASEC.
+    /// Returns the index of the section with the name of a DATASEC.
     pub(super) fn section_of(&mut self, datasec: Datasec<'a>) -> Result<Option<u32>, NamesShared> {
         let place = place_of(datasec.into());
         if let Some(known) = self.section_of.get(&place) {
@@ -131,7 +132,7 @@ impl<'a> Layouter<'a> {
         }
     }
 
-    /// A section of the file.
+    /// Lays out a section of the file.
     fn section(&mut self, datasec: Datasec<'a>) -> Result<DatasecLayout, DatasecFault> {
         let section = match datasec.size() {
             0 => {
@@ -165,7 +166,7 @@ impl<'a> Layouter<'a> {
         Ok(DatasecLayout { size, entries: entries.into(), hidden: hidden.into(), extern_kind: None })
     }
 
-    /// Variables that the kernel's configuration sets.
+    /// Lays out `.kconfig`.
     fn kconfig(&mut self, datasec: Datasec<'a>) -> Result<DatasecLayout, DatasecFault> {
         let ranks = self.ranks(datasec)?;
         let mut vars = Vec::with_capacity(datasec.entries().len());
@@ -190,7 +191,8 @@ impl<'a> Layouter<'a> {
         Ok(DatasecLayout { size, entries: entries.into(), hidden: Box::default(), extern_kind })
     }
 
-    /// The order of the names of a DATASEC's variables, by where they are.
+    /// Returns the order of the names of a DATASEC's variables, by the address
+    /// of the name.
     fn ranks(&mut self, datasec: Datasec<'a>) -> Result<HashMap<usize, usize>, DatasecFault> {
         let mut names: HashMap<usize, Name<'a>> = HashMap::new();
         for entry in datasec.entries() {
@@ -205,7 +207,7 @@ impl<'a> Layouter<'a> {
         Ok(groups.flat_map(|(rank, group)| group.iter().map(move |&(place, _)| (place, rank))).collect())
     }
 
-    /// Variables and functions of the kernel.
+    /// Lays out `.ksyms`.
     fn ksyms(&self, datasec: Datasec<'a>) -> Result<DatasecLayout, DatasecFault> {
         const SIZE: u32 = 4;
         let is_int = |ty: &Type<'_>| matches!(ty, Type::Int(int) if int.bits() == 32);
@@ -224,7 +226,7 @@ impl<'a> Layouter<'a> {
         Ok(DatasecLayout { size, entries: entries.into(), hidden: Box::default(), extern_kind })
     }
 
-    /// The symbol of a variable that other files can see.
+    /// Returns the symbol of a variable that is visible to other files.
     fn symbol(&mut self, var: Var<'a>) -> Result<Symbol<'a>, DatasecFault> {
         let place = place_of(var.into());
         let number = match self.symbol_of.get(&place) {
@@ -248,7 +250,7 @@ impl<'a> Layouter<'a> {
         })
     }
 
-    /// The offset of a variable in the section with this number.
+    /// Returns the offset of a variable in the section with this index.
     fn offset(&self, var: Var<'_>, symbol: Symbol<'_>, section: u32) -> Result<u32, DatasecFault> {
         let variable = || short_name(var.into());
         match (symbol.symbol_section(), symbol.section(), symbol.offset()) {
@@ -265,7 +267,7 @@ impl<'a> Layouter<'a> {
     }
 }
 
-/// Where the name of a type is: the same for all that share it.
+/// Address of the name of a type, equal for all types that share it.
 fn place_of(ty: Type<'_>) -> usize {
     ty.name_start(1).as_bytes().as_ptr().addr()
 }
@@ -282,7 +284,7 @@ fn fit(what: &'static str, value: u64) -> Result<u32, DatasecFault> {
     u32::try_from(value).map_err(|_| DatasecFault::TooLarge { what, value })
 }
 
-/// Tests for a type that the kernel's configuration can set.
+/// Returns `true` for a type that the kernel's configuration can set.
 fn is_of_kconfig(ty: Type<'_>) -> bool {
     let is_int = |ty: Type<'_>| matches!(ty.peel_modifiers(), Type::Int(_));
     match ty.peel_modifiers() {

@@ -1,25 +1,24 @@
-//! DATASECs as a loader sees them.
+//! DATASEC fix-up: DATASECs as a loader computes them.
 //!
-//! What the compiler leaves open, and the loader fills in before it hands BTF
-//! to the kernel:
+//! The compiler leaves the following open. A loader fills it in before it
+//! passes the BTF to the kernel:
 //!
-//! * In clang's objects a DATASEC has the size 0, and its global variables the
-//!   offset 0. The size is that of the ELF section, the offset that of the
-//!   symbol. (Static variables have their offset; and where there is a size,
-//!   the static linker has done all this.)
+//! * In clang's objects, DATASECs have the size 0 and their global variables
+//!   the offset 0. The size is that of the ELF section, the offset that of the
+//!   symbol. (Static variables have their offset. Where a DATASEC has a size,
+//!   the static linker has already done this.)
 //! * A global variable whose symbol is hidden becomes static.
-//! * `.kconfig` is no section of the file. Its variables are laid out by
-//!   alignment, the largest first, then size, the smallest first, then name.
-//! * In `.ksyms` are variables and functions of the kernel. To load as a
-//!   DATASEC, each becomes a global variable of 4 bytes; for all functions it
-//!   is one named `dummy_ksym`.
+//! * `.kconfig` is not a section of the file. Its variables are sorted by
+//!   alignment, largest first, then by size, smallest first, then by name.
+//! * `.ksyms` contains variables and functions of the kernel. To load it as a
+//!   DATASEC, each variable becomes a global variable of 4 bytes, and all
+//!   functions become one such variable named `dummy_ksym`.
 //! * Entries are sorted by offset.
 //!
 //! Source: `btf_fixup_datasec` and `bpf_object__collect_externs` in
-//! `tools/lib/bpf/libbpf.c`. On purpose different: symbols are looked at
-//! together with the section that they are in, so that a variable that lies in
-//! another one is an error, and not an offset into the wrong section; and what
-//! is wrong with one DATASEC keeps nobody from the others.
+//! `tools/lib/bpf/libbpf.c`. Deliberate differences: a variable whose symbol is
+//! in another section is an error, and does not get an offset in the wrong
+//! section; and a fault of one DATASEC does not affect the others.
 
 mod layout;
 mod write;
@@ -34,7 +33,7 @@ use crate::{
 
 pub use self::layout::{DatasecLayout, EntryLayout};
 
-/// What a loader fills in of the DATASECs of an object.
+/// DATASEC sizes and offsets as a loader would compute them.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -55,12 +54,13 @@ pub struct DatasecFixups {
     datasecs: Vec<DatasecFixup>,
 }
 
-/// Size and offsets of one DATASEC as a loader fills them in, or why it cannot.
+/// Size and offsets of one DATASEC as a loader would compute them, or the
+/// reason why that fails.
 #[derive(Debug)]
 pub struct DatasecFixup {
     id: u32,
-    /// The number of the section that has the name of the DATASEC; or the limit
-    /// on names that was reached.
+    /// Index of the section with the name of the DATASEC, or the limit on names
+    /// that was reached.
     section: Result<Option<u32>, NamesShared>,
     layout: Result<DatasecLayout, Box<Fault>>,
 }
@@ -85,25 +85,25 @@ impl DatasecFixups {
         Ok(Self { datasecs, btf: btf.clone() })
     }
 
-    /// All DATASECs, in the order of their ids.
+    /// All DATASECs, by ascending id.
     #[must_use]
     pub fn datasecs(&self) -> &[DatasecFixup] {
         &self.datasecs
     }
 
-    /// The DATASEC with this id.
+    /// Returns the DATASEC with this id.
     #[must_use]
     pub fn datasec(&self, id: u32) -> Option<&DatasecFixup> {
         let index = self.datasecs.binary_search_by_key(&id, DatasecFixup::id).ok()?;
         self.datasecs.get(index)
     }
 
-    /// Why some DATASECs cannot be filled in.
+    /// Errors, one for each DATASEC that cannot be fixed up.
     pub fn faults(&self) -> impl Iterator<Item = Error> + '_ {
         self.datasecs.iter().filter_map(|datasec| datasec.layout().err())
     }
 
-    /// The BTF as a loader sees it. The ids of all types stay what they are.
+    /// Returns the BTF as a loader sees it. All type ids are unchanged.
     ///
     /// # Errors
     ///
@@ -115,12 +115,13 @@ impl DatasecFixups {
         }
     }
 
-    /// The same, but where a DATASEC cannot be filled in, it stays what it is.
+    /// Returns the BTF as a loader sees it, leaving DATASECs that cannot be
+    /// fixed up unchanged.
     ///
     /// # Errors
     ///
-    /// [`Error::Types`], if the BTF has types or data in its header that nobody
-    /// knows how to rewrite.
+    /// [`Error::Types`] if a type has a kind, or the header has fields, that
+    /// cannot be rewritten.
     pub fn btf_lenient(&self) -> Result<Btf, Error> {
         let layouts = self.datasecs.iter().filter_map(|datasec| Some((datasec.id, datasec.layout().ok()?)));
         Writer::new(&self.btf, layouts.collect()).write()
@@ -131,7 +132,7 @@ impl<'a> IntoIterator for &'a DatasecFixups {
     type Item = &'a DatasecFixup;
     type IntoIter = std::slice::Iter<'a, DatasecFixup>;
 
-    /// All DATASECs, see [`DatasecFixups::datasecs`].
+    /// Iterates over all DATASECs: see [`DatasecFixups::datasecs`].
     fn into_iter(self) -> Self::IntoIter {
         self.datasecs.iter()
     }
@@ -144,11 +145,11 @@ impl DatasecFixup {
         self.id
     }
 
-    /// Size of the DATASEC, and the offset of everything in it.
+    /// Size of the DATASEC, and the offsets of its entries.
     ///
     /// # Errors
     ///
-    /// [`Error::Datasec`] with the reason why they are not known.
+    /// [`Error::Datasec`] if the DATASEC cannot be fixed up.
     pub fn layout(&self) -> Result<&DatasecLayout, Error> {
         self.layout.as_ref().map_err(|error| {
             let Fault { name, fault } = &**error;
@@ -156,7 +157,7 @@ impl DatasecFixup {
         })
     }
 
-    /// The section that has the name of the DATASEC.
+    /// Returns the section with the name of the DATASEC.
     pub(crate) fn section<'elf>(&self, elf: &'elf Elf) -> Result<Option<Section<'elf>>, Error> {
         match self.section {
             Ok(index) => Ok(index.and_then(|index| elf.section_by_index(index))),

@@ -1,4 +1,4 @@
-//! BTF with DATASECs, and what is in them, changed.
+//! Writing BTF with fixed-up DATASECs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,23 +10,23 @@ use btf_types::{
 use super::layout::{DatasecLayout, Extern};
 use crate::Error;
 
-/// What takes the place of a function in `.ksyms`, and its unnamed parameters
-/// as their name.
+/// Name of the variable that replaces the functions in `.ksyms`, and of their
+/// unnamed parameters.
 const DUMMY: &[u8] = b"dummy_ksym";
 
-/// Writes BTF with DATASECs, and what is in them, changed.
+/// Writer of BTF with fixed-up DATASECs.
 pub(super) struct Writer<'a> {
     btf: &'a Btf,
     datasecs: BTreeMap<u32, &'a DatasecLayout>,
-    /// The VARs whose linkage, and in `.ksyms` type, changes.
+    /// VARs whose linkage changes, and whose type changes in `.ksyms`.
     vars: BTreeMap<u32, (Linkage, Option<u32>)>,
-    /// The FUNCs in `.ksyms`.
+    /// FUNCs in `.ksyms`.
     funcs: BTreeSet<u32>,
-    /// Their prototypes.
+    /// Prototypes of these.
     protos: BTreeSet<u32>,
-    /// The type of [`DUMMY`], if there are such FUNCs.
+    /// Type of [`DUMMY`], if there are such FUNCs.
     dummy_type: Option<u32>,
-    /// What is written: the type section, and what comes after the strings.
+    /// Output: the type section, and what follows the original strings.
     types: Vec<u8>,
     more_strings: Vec<u8>,
 }
@@ -87,15 +87,15 @@ impl<'a> Writer<'a> {
         self.types.extend_from_slice(bytes);
     }
 
-    /// Adds the name [`DUMMY`]; returns its offset.
+    /// Adds the name [`DUMMY`] and returns its offset.
     fn dummy_name(&mut self) -> u32 {
         self.more_strings.extend_from_slice(DUMMY);
         self.more_strings.push(0);
         self.btf.string_len()
     }
 
-    /// Writes a record, changed where it has to be. `dummy` is the id, name and
-    /// type of what stands for functions.
+    /// Writes a record with its changes. `dummy` is the id, name and type of
+    /// the variable that replaces functions.
     fn record(&mut self, id: u32, record: &Record<'_>, dummy: Option<(u32, u32, u32)>) {
         let head = record.head();
         let (dummy_id, dummy_name) = dummy.map_or((0, 0), |(id, name, _)| (id, name));
@@ -124,7 +124,7 @@ impl<'a> Writer<'a> {
                 }
             }
             _ if self.funcs.contains(&id) => {
-                // A linkage fits where any vlen does.
+                // A linkage fits wherever any vlen does.
                 let info = head.info().with_vlen(Linkage::Global.into()).unwrap_or(head.info());
                 self.put(TypeRecord::new(head.name_off(), info.word(), head.size_or_type()).as_bytes());
             }

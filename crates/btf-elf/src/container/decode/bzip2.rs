@@ -1,4 +1,4 @@
-//! bzip2's streams one after the other.
+//! Concatenated bzip2 streams.
 
 use std::io::{self, BufRead, Read};
 
@@ -10,11 +10,11 @@ pub(super) struct Streams<R: BufRead> {
     produced: u64,
 }
 
-/// A decoder is made for each stream, which takes as long as decoding some
-/// hundred kilobytes; a stream can have 14 bytes and nothing in it. Of such, this
-/// many are taken.
+/// Maximum number of short streams. Making a decoder for each takes as long as
+/// decoding some hundred kilobytes, and a stream can have 14 bytes and no
+/// contents.
 const STREAMS: u64 = 1024;
-/// Streams that decode to more, on average, are not counted.
+/// Streams that decode to more than this, on average, are not counted.
 const STREAM_LEN: u64 = 8 << 10;
 
 impl<R: BufRead> Streams<R> {
@@ -22,7 +22,7 @@ impl<R: BufRead> Streams<R> {
         Self { decoder: Some(BzDecoder::new(reader)), streams: 1, produced: 0 }
     }
 
-    /// Goes on to the next stream, if there is one.
+    /// Opens the next stream, if there is one.
     fn open(&mut self) -> io::Result<()> {
         let Some(mut reader) = self.decoder.take().map(BzDecoder::into_inner) else { return Ok(()) };
         if reader.fill_buf()?.is_empty() {

@@ -1,4 +1,4 @@
-//! lz4's frames one after the other.
+//! Concatenated lz4 frames.
 
 use std::{
     io::{self, BufRead, Read},
@@ -12,7 +12,7 @@ use super::Progress;
 pub(super) struct Frames<R: Read> {
     decoder: FrameDecoder<R>,
     progress: Arc<Progress>,
-    /// Whether frames of this format end where the file does.
+    /// True if frames of this format end where the file ends.
     is_legacy: Option<bool>,
     is_between: bool,
 }
@@ -34,8 +34,9 @@ impl<R: BufRead> Read for Frames<R> {
                 self.is_between = false;
                 return Ok(read);
             }
-            // Nothing: the end of a frame, or of the file. The decoder does
-            // not say which; but only at the latter has it tried to read on.
+            // The end of a frame, or of the file. The decoder does not
+            // distinguish them, but it only tries to read on at the end of the
+            // file.
             if self.progress.at_end.load(Relaxed) {
                 return match self.is_between || self.is_legacy == Some(true) {
                     true => Ok(0),

@@ -1,8 +1,8 @@
-//! Decoding: the one place for it.
+//! Decoding, the same for all formats.
 //!
-//! What a file is compressed with is told by its first bytes, never by its
-//! name. Each format is a feature of this crate, and a library of its own; that
-//! they all end in a [`Decoder`] with the same limits is what lives here.
+//! The format is detected from the first bytes, never from the name of the
+//! file. Each format is a feature of this crate with a library of its own. All
+//! of them end in a [`Decoder`] with the same limits.
 
 #[cfg(feature = "bzip2")]
 mod bzip2;
@@ -23,7 +23,7 @@ use std::{
 
 use crate::{Error, Limits};
 
-/// What bytes can be compressed with.
+/// Compression format.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -46,40 +46,40 @@ use crate::{Error, Limits};
 pub enum Compression {
     /// gzip (RFC 1952), of any number of members.
     Gzip,
-    /// zlib (RFC 1950), in compressed sections of ELF files. Nothing tells it
-    /// from other bytes, so it is not detected.
+    /// zlib (RFC 1950), in compressed sections of ELF files. It has no magic
+    /// number, and is not detected.
     Zlib,
     /// xz, of any number of streams.
     Xz,
-    /// lzma alone, the predecessor of xz.
+    /// lzma, the predecessor of xz.
     Lzma,
     /// zstd (RFC 8878), of any number of frames.
     Zstd,
     /// bzip2, of any number of streams.
     Bzip2,
-    /// lz4's frames, and the legacy format that kernel images are in.
+    /// lz4 frames, and the legacy format of kernel images.
     Lz4,
 }
 
 impl Compression {
-    /// All compressions.
+    /// All formats.
     pub const ALL: &'static [Self] =
         &[Self::Gzip, Self::Zlib, Self::Xz, Self::Lzma, Self::Zstd, Self::Bzip2, Self::Lz4];
 
     /// Number of leading **bytes** of a file that [`detect`](Self::detect) needs.
     pub const DETECT_BYTES: usize = 13;
 
-    /// What bytes that begin like this are compressed with, if anything.
+    /// Detects the compression from the first bytes, if any.
     ///
-    /// lzma alone has no magic number; its header of 13 bytes is checked for
-    /// being one that an encoder writes, as xz-utils do.
+    /// lzma has no magic number. Its header of 13 bytes is checked for values
+    /// that an encoder writes, as in xz-utils.
     #[must_use]
     pub fn detect(start: &[u8]) -> Option<Self> {
         match start {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
-            // What a frame says of itself, to be skipped, comes first in some.
+            // Some frames begin with a skippable one.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Self::Bzip2),
@@ -88,7 +88,7 @@ impl Compression {
         }
     }
 
-    /// Its name, as that of the program that writes it.
+    /// Name, as of the program that writes the format.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -102,7 +102,7 @@ impl Compression {
         }
     }
 
-    /// The feature of this crate that decodes it.
+    /// Feature of this crate that decodes the format.
     #[must_use]
     pub const fn feature(self) -> &'static str {
         match self {
@@ -112,7 +112,7 @@ impl Compression {
         }
     }
 
-    /// Whether that feature is on.
+    /// Returns `true` if that feature is enabled.
     #[must_use]
     pub const fn is_supported(self) -> bool {
         match self {
@@ -124,12 +124,12 @@ impl Compression {
         }
     }
 
-    /// Decodes what a reader yields.
+    /// Decodes the bytes of a reader.
     ///
     /// # Errors
     ///
-    /// [`Error::FeatureOff`] if the format's feature is off; [`Error::Decode`]
-    /// if what should be its header is none.
+    /// [`Error::FeatureOff`] if the feature is disabled; [`Error::Decode`] if
+    /// the header is invalid.
     pub fn decoder<R: Read>(self, reader: R, limits: &Limits) -> Result<Decoder<R>, Error> {
         if !self.is_supported() {
             return Err(Error::FeatureOff { compression: self });
@@ -140,7 +140,7 @@ impl Compression {
         Ok(Decoder { inner, compression: self, limits: *limits, progress, produced: 0 })
     }
 
-    /// Decodes all of it.
+    /// Decodes bytes in memory.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_elf::Error> {
@@ -156,21 +156,21 @@ impl Compression {
     ///
     /// # Errors
     ///
-    /// As [`Compression::decoder`]; [`Error::Decode`] if it is damaged or ends
-    /// early; [`Error::OutputLimit`], [`Error::WindowLimit`],
+    /// As [`Compression::decoder`]; [`Error::Decode`] if the data is damaged or
+    /// truncated; [`Error::OutputLimit`], [`Error::WindowLimit`],
     /// [`Error::RatioLimit`].
     pub fn decode(self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
         let mut decoded = Vec::new();
         self.decode_into(&mut decoded, bytes, limits).map(|()| decoded)
     }
 
-    /// Decodes all of it, to where `decoded` ends. After an error, what came
-    /// before the fault is there.
+    /// Decodes bytes in memory and appends to `decoded`. After an error,
+    /// `decoded` has the bytes before the fault.
     pub(crate) fn decode_into(self, decoded: &mut Vec<u8>, bytes: &[u8], limits: &Limits) -> Result<(), Error> {
         self.decoder(bytes, limits)?.read_rest(decoded)
     }
 
-    /// What an error of its decoder means.
+    /// Converts an error of the decoder.
     fn error(self, error: io::Error, limits: &Limits) -> Error {
         let error = match error.downcast::<Error>() {
             Ok(ours) => return ours,
@@ -204,10 +204,10 @@ impl FromStr for Compression {
 #[error("unknown compression, expected one such as gzip or xz")]
 pub struct ParseCompressionError(());
 
-/// Whether this is the header of lzma alone: properties (lc, lp and pb, which
-/// encoders leave at 3, 0 and 2 or nearby), the size of the dictionary (a power
-/// of two, or half as much more), and the size of what comes out (unknown, or
-/// below 256 GiB).
+/// Returns `true` for the header of an lzma file: properties (lc, lp and pb,
+/// which encoders leave at or near 3, 0 and 2), the size of the dictionary (a
+/// power of two, or one and a half times that), and the decoded size (unknown,
+/// or below 256 GiB).
 fn is_lzma(start: &[u8]) -> bool {
     let Some((&[properties, ref sizes @ ..], _)) = start.split_first_chunk::<13>() else { return false };
     let Some((&dictionary, size)) = sizes.split_first_chunk::<4>() else { return false };
@@ -219,7 +219,7 @@ fn is_lzma(start: &[u8]) -> bool {
     properties < 9 * 5 * 5 && is_size_of_dictionary && (size == u64::MAX || (size != 0 && size < 1 << 38))
 }
 
-/// ruzstd's way to say so.
+/// Returns `true` if ruzstd reports too large a window.
 #[cfg(feature = "zstd")]
 fn is_too_large_a_window(error: &io::Error) -> bool {
     use ruzstd::decoding::errors::FrameDecoderError;
@@ -232,10 +232,10 @@ fn is_too_large_a_window(_: &io::Error) -> bool {
     false
 }
 
-/// What a reader yields, decoded, within limits.
+/// Decoder of a reader, within limits.
 ///
-/// An error of reading holds one of this crate's; [`io::Error::downcast`] gets
-/// it out.
+/// An I/O error contains an [`Error`] of this crate; [`io::Error::downcast`]
+/// extracts it.
 pub struct Decoder<R: Read> {
     inner: Inner<R>,
     compression: Compression,
@@ -245,20 +245,19 @@ pub struct Decoder<R: Read> {
 }
 
 impl<R: Read> Decoder<R> {
-    /// What is being decoded.
+    /// The format.
     #[must_use]
     pub fn compression(&self) -> Compression {
         self.compression
     }
 
-    /// The number of **bytes** decoded so far.
+    /// Number of **bytes** decoded so far.
     #[must_use]
     pub fn produced(&self) -> u64 {
         self.produced
     }
 
-    /// The number of **bytes** that the decoder has taken from the reader so
-    /// far; it takes some in advance.
+    /// Number of **bytes** read so far, including those read ahead.
     #[must_use]
     pub fn consumed(&self) -> u64 {
         self.progress.consumed.load(Relaxed)
@@ -288,8 +287,7 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Makes room for more, half as much again as there is, but never for more
-    /// than may come.
+    /// Reserves half as much again as is used, but no more than may be needed.
     fn reserve(&self, decoded: &mut Vec<u8>, more: usize) {
         if decoded.capacity() - decoded.len() < more {
             let left = self.limits.max_output().saturating_sub(self.produced);
@@ -298,7 +296,7 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Appends what is left to be decoded.
+    /// Appends all remaining decoded bytes.
     pub(crate) fn read_rest(&mut self, decoded: &mut Vec<u8>) -> Result<(), Error> {
         let mut buffer = vec![0; BUFFER];
         loop {
@@ -329,17 +327,17 @@ impl<R: Read> fmt::Debug for Decoder<R> {
     }
 }
 
-/// Bytes that are read or decoded at a time.
+/// Number of bytes that are read or decoded at a time.
 const BUFFER: usize = 64 << 10;
 
-/// How far the reader below a decoder has got.
+/// Progress of the reader below a decoder.
 #[derive(Debug, Default)]
 struct Progress {
     consumed: AtomicU64,
     at_end: AtomicBool,
 }
 
-/// A reader that tells how far it has got.
+/// Reader that counts its progress.
 struct Counted<R> {
     reader: R,
     progress: Arc<Progress>,
@@ -356,7 +354,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// The decoders, each as its library has it.
+/// Decoders of the libraries.
 enum Inner<R: Read> {
     #[cfg(feature = "gzip")]
     Gzip(flate2::bufread::MultiGzDecoder<BufReader<Counted<R>>>),
@@ -372,7 +370,7 @@ enum Inner<R: Read> {
     Bzip2(Box<bzip2::Streams<BufReader<Counted<R>>>>),
     #[cfg(feature = "lz4")]
     Lz4(Box<lz4::Frames<BufReader<Counted<R>>>>),
-    /// None: for formats whose feature is off, of which none is ever decoded.
+    /// Placeholder for formats whose feature is disabled. It is never read.
     #[allow(dead_code, reason = "with all features on, nothing makes one")]
     None(BufReader<Counted<R>>),
 }
@@ -406,7 +404,7 @@ impl<R: Read> Inner<R> {
     }
 }
 
-/// What the decoder of xz needs beside its window.
+/// Memory of the xz decoder besides its window, in KiB.
 #[cfg(feature = "xz")]
 const XZ_OVERHEAD_KIB: u32 = 1024;
 

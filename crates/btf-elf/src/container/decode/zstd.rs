@@ -1,5 +1,4 @@
-//! zstd's frames one after the other, with those that are to be skipped, and the
-//! checksum of each.
+//! Concatenated zstd frames, including skippable ones, with their checksums.
 
 use std::io::{self, BufRead, Read};
 
@@ -11,9 +10,9 @@ use ruzstd::decoding::{
 pub(super) struct Frames<R> {
     reader: R,
     decoder: FrameDecoder,
-    /// Whether the decoder is inside a frame.
+    /// True if the decoder is inside a frame.
     is_open: bool,
-    /// Whether there was a frame at all.
+    /// True if there was a frame.
     is_begun: bool,
 }
 
@@ -24,7 +23,7 @@ impl<R: BufRead> Frames<R> {
         Self { reader, decoder, is_open: false, is_begun: false }
     }
 
-    /// Goes to the next frame; `false` at the end of all.
+    /// Opens the next frame; `false` at the end of the file.
     fn open(&mut self) -> io::Result<bool> {
         loop {
             if self.is_begun && self.reader.fill_buf()?.is_empty() {
