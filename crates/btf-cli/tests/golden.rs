@@ -39,6 +39,31 @@ const CASES: &[(&str, &[&str])] = &[
     ("find-regex", &["find", "--regex", "^ovs_vport", "--base", "vmlinux.btf", "./openvswitch.btf"]),
     ("find-json", &["find", "--json", "list_head", "./vmlinux.btf"]),
     ("find-nothing", &["find", "no_such_type", "./vmlinux.btf"]),
+    (
+        "dump-rust",
+        &[
+            "dump",
+            "--format",
+            "rust",
+            "--root-type",
+            "bits_middle",
+            "--root-type",
+            "struct packed_int128",
+            "--root-type",
+            "packed_aligned4_inside",
+            "--root-type",
+            "packed_union",
+            "--root-type",
+            "flexible",
+            "./layout.btf",
+        ],
+    ),
+    ("dump-rust-i686", &["dump", "--format", "rust", "--root-type", "wide_second", "./i686.btf"]),
+    ("dump-rust-aya", &["dump", "--format", "rust", "--implement", "aya", "--root-type", "list_head", "./vmlinux.btf"]),
+    ("dump-rust-globals", &["dump", "--format", "rust", "--globals", "./maps.bpf.o"]),
+    ("dump-rust-no-root", &["dump", "--format", "rust", "--root-type", "no_such_type", "./layout.btf"]),
+    ("dump-rust-no-object", &["dump", "--format", "rust", "--globals", "./layout.btf"]),
+    ("dump-rust-option", &["dump", "--implement", "zerocopy", "./layout.btf"]),
     ("damaged", &["info", "./damaged.btf"]),
     ("empty", &["info", "./empty.btf"]),
     ("no-base", &["info", "./openvswitch.btf"]),
@@ -56,6 +81,7 @@ fn what_is_printed_is_what_was_read() {
     }
     write("s390x.btf", &fixtures::read(&format!("kernels/{}/vmlinux.btf", fixtures::BIG_ENDIAN)));
     write("layout.btf", &fixtures::read("layout/x86_64.btf"));
+    write("i686.btf", &fixtures::read("layout/i686.btf"));
     write("damaged.btf", &fixtures::read("layout/x86_64.btf")[..999]);
     write("empty.btf", b"");
     write("maps.bpf.o", &fixtures::read("bpf/clang-22/maps-eb.bpf.o"));

@@ -1,20 +1,15 @@
 //! A C header, as BPF programs include it.
 
-use std::io;
-
 use btf_codegen::c::Header;
 use btf_types::Btf;
 use clap::Args;
 
+use super::code::{Code, RootType, code};
 use crate::{Result, output::Stdout};
 
 /// How a header is written.
 #[derive(Args)]
 pub(super) struct HeaderArguments {
-    /// Write only this type, and what it needs; repeatable. `struct NAME`, `union
-    /// NAME`, `enum NAME` and `typedef NAME` are of that kind only.
-    #[arg(long, value_name = "NAME|ID")]
-    root_type: Vec<String>,
     /// Write what bpftool 7.8 writes with `format c unsorted`, its faults included.
     #[arg(long)]
     unsorted: bool,
@@ -36,17 +31,13 @@ pub(super) struct HeaderArguments {
 impl HeaderArguments {
     /// Checks that no option was given that is only for headers.
     pub(super) fn check_unused(&self) -> Result {
-        let is_used = !self.root_type.is_empty()
-            || self.unsorted
-            || self.own
-            || self.static_asserts
-            || self.no_preserve_access_index
-            || self.guard.is_some();
+        let is_used =
+            self.unsorted || self.own || self.static_asserts || self.no_preserve_access_index || self.guard.is_some();
         if is_used { Err("this option needs --format c".into()) } else { Ok(()) }
     }
 }
 
-pub(super) fn write(arguments: &HeaderArguments, btf: &Btf, out: &mut Stdout) -> Result {
+pub(super) fn write(arguments: &HeaderArguments, roots: &[RootType], btf: &Btf, out: &mut Stdout) -> Result {
     let mut header = Header::new()
         .unsorted(arguments.unsorted)
         .own(arguments.own)
@@ -55,29 +46,11 @@ pub(super) fn write(arguments: &HeaderArguments, btf: &Btf, out: &mut Stdout) ->
     if let Some(guard) = &arguments.guard {
         header = header.guard(guard);
     }
-    for root in &arguments.root_type {
-        let id = root.strip_prefix('#').unwrap_or(root).parse();
-        header = match id {
-            Ok(id) => header.root_id(id),
-            Err(_) => header.root(root),
+    for root in roots {
+        header = match root {
+            RootType::Id(id) => header.root_id(*id),
+            RootType::Name(name) => header.root(name),
         };
     }
-    match header.write_to(btf, &mut Text(out)) {
-        Err(btf_codegen::Error::Output(error)) => Err(error.into()),
-        result => Ok(result?),
-    }
-}
-
-/// Standard output as a writer: in a header there is nothing that a terminal obeys.
-struct Text<'o>(&'o mut Stdout);
-
-impl io::Write for Text<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.bytes(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+    code(header.write_to(btf, &mut Code(out)))
 }

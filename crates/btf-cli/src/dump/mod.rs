@@ -4,8 +4,10 @@
 //! into a [`Writer`].
 
 mod c;
+mod code;
 mod json;
 mod raw;
+mod rust;
 
 use std::io;
 
@@ -17,7 +19,7 @@ use crate::{Result, json::Json, output::Stdout, source::Source};
 /// What `btf dump` takes.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  btf dump --format c > vmlinux.h\n  btf dump --format c --root-type task_struct --root-type 'struct sock'\n  btf dump --format json vmlinux.btf\n  btf dump --base vmlinux.btf veth.ko.xz\n  btf dump --fixup prog.bpf.o"
+    after_help = "Examples:\n  btf dump --format c > vmlinux.h\n  btf dump --format c --root-type task_struct --root-type 'struct sock'\n  btf dump --format rust --root-type task_struct > types.rs\n  btf dump --format rust --globals prog.bpf.o\n  btf dump --format json vmlinux.btf\n  btf dump --base vmlinux.btf veth.ko.xz\n  btf dump --fixup prog.bpf.o"
 )]
 pub(crate) struct Arguments {
     /// The form of what is printed.
@@ -27,8 +29,14 @@ pub(crate) struct Arguments {
     /// offsets that the compiler leaves open.
     #[arg(long)]
     fixup: bool,
+    /// Of C and Rust, write only this type, and what it needs; repeatable. `struct NAME`,
+    /// `union NAME`, `enum NAME` and `typedef NAME` are of that kind only.
+    #[arg(long, value_name = "NAME|ID")]
+    root_type: Vec<code::RootType>,
     #[command(flatten, next_help_heading = "Options of a C header")]
     header: c::HeaderArguments,
+    #[command(flatten, next_help_heading = "Options of Rust types")]
+    types: rust::TypesArguments,
     #[command(flatten)]
     source: Source,
 }
@@ -41,17 +49,30 @@ enum Format {
     Json,
     /// A C header: vmlinux.h.
     C,
+    /// Rust types, with assertions of their layout.
+    Rust,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     if !matches!(arguments.format, Format::C) {
         arguments.header.check_unused()?;
     }
+    if !matches!(arguments.format, Format::Rust) {
+        arguments.types.check_unused()?;
+    }
+    let roots = arguments.root_type.as_slice();
+    if !matches!(arguments.format, Format::C | Format::Rust) && !roots.is_empty() {
+        return Err("--root-type needs --format c or --format rust".into());
+    }
     let mut opened = arguments.source.open_file()?;
-    if arguments.fixup {
+    if arguments.fixup || arguments.types.globals {
         let elf = opened.file.as_ref().and_then(btf_elf::BtfFile::elf);
-        let elf = elf.ok_or_else(|| format!("{}: --fixup is for BPF objects, and this is not one", opened.name))?;
-        opened.btf = elf.datasec_fixups(&opened.btf)?.btf()?;
+        let elf = elf.ok_or_else(|| {
+            format!("{}: --fixup and --globals are for BPF objects, and this is not one", opened.name)
+        })?;
+        let fixups = elf.datasec_fixups(&opened.btf)?;
+        // Sections that no other file has to see, such as maps, may have no place.
+        opened.btf = if arguments.types.globals { fixups.btf_lenient()? } else { fixups.btf()? };
     }
     let btf = opened.btf;
     match arguments.format {
@@ -61,7 +82,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
             write(&btf, &mut json)?;
             json.end()?;
         }
-        Format::C => c::write(&arguments.header, &btf, out)?,
+        Format::C => c::write(&arguments.header, roots, &btf, out)?,
+        Format::Rust => rust::write(&arguments.types, roots, &btf, out)?,
     }
     Ok(())
 }

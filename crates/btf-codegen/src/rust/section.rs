@@ -52,6 +52,11 @@ impl<'btf> Generator<'btf, '_> {
         let mut end = 0;
         for entry in entries {
             self.step()?;
+            // What no other file can see is padding, also where the compiler left it open.
+            let Type::Var(var) = entry.ty() else { continue };
+            if var.linkage() == Linkage::Static {
+                continue;
+            }
             let (start, size) = (u64::from(entry.offset()), u64::from(entry.size()));
             if start < end || start + size > section.size().into() {
                 return Err(Error::Misplaced {
@@ -60,9 +65,8 @@ impl<'btf> Generator<'btf, '_> {
                 });
             }
             end = start + size;
-            let Type::Var(var) = entry.ty() else { continue };
             let measure = self.measure(var.ty(), 0)?.filter(|measure| measure.size <= size);
-            if let Some(measure) = measure.filter(|_| var.linkage() != Linkage::Static) {
+            if let Some(measure) = measure {
                 fields.push(Field {
                     ty: var.ty(),
                     name: entry.ty().name_start(NAME),

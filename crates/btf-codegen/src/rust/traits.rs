@@ -28,7 +28,7 @@ impl Generator<'_, '_> {
             put!(self, "    unsafe impl ::aya::Pod for {name} {{}}\n");
         }
         put!(self, "\n    impl Default for {name} {{\n        fn default() -> Self {{\n");
-        self.put("            Self::zeroed()\n        }\n    }\n\n");
+        self.put("            Plain::zeroed()\n        }\n    }\n\n");
         if is_union {
             put!(self, "    impl ::core::fmt::Debug for {name} {{\n");
             self.put("        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {\n");

@@ -181,7 +181,7 @@ impl<'btf> Generator<'btf, '_> {
             "// Types of BTF for {order}-endian machines with pointers of {bits} bits, made by btf-codegen.\n\n"
         );
         self.put(concat!(
-            "#[allow(\n    dead_code,\n    missing_docs,\n    non_camel_case_types,\n    non_snake_case,\n",
+            "#[allow(\n    dead_code,\n    improper_ctypes_definitions,\n    missing_docs,\n    non_camel_case_types,\n    non_snake_case,\n",
             "    non_upper_case_globals,\n    clippy::all,\n    clippy::pedantic\n)]\n",
         ));
         put!(self, "pub mod {} {{\n", super::names::Ident(module));

@@ -1,0 +1,43 @@
+//! What C and Rust have in common: root types, and the way out.
+
+use std::{convert::Infallible, io, str::FromStr};
+
+use crate::{Result, output::Stdout};
+
+/// A type that is asked for.
+#[derive(Debug, Clone)]
+pub(super) enum RootType {
+    Id(u32),
+    Name(String),
+}
+
+impl FromStr for RootType {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
+        let id = text.strip_prefix('#').unwrap_or(text).parse();
+        Ok(id.map_or_else(|_| Self::Name(text.into()), Self::Id))
+    }
+}
+
+/// Standard output as a writer: in code there is nothing that a terminal obeys.
+pub(super) struct Code<'o>(pub(super) &'o mut Stdout);
+
+impl io::Write for Code<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.bytes(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The outcome of writing code: that nobody reads it is no failure of the code.
+pub(super) fn code(result: std::result::Result<(), btf_codegen::Error>) -> Result {
+    match result {
+        Err(btf_codegen::Error::Output(error)) => Err(error.into()),
+        result => Ok(result?),
+    }
+}

@@ -1,0 +1,58 @@
+//! Rust types, as programs that read kernels or BPF maps include them.
+
+use btf_codegen::rust::{Traits, Types};
+use btf_types::{Btf, ByteOrder};
+use clap::{Args, ValueEnum};
+
+use super::code::{Code, RootType, code};
+use crate::{Result, output::Stdout, write::encode::Order};
+
+/// How types are written.
+#[derive(Args)]
+pub(super) struct TypesArguments {
+    /// Write a struct for each section of global variables of a BPF object, and what
+    /// these need. Implies --fixup.
+    #[arg(long)]
+    pub(super) globals: bool,
+    /// The byte order of the machines that the code runs on: of the other order, scalars
+    /// are wrappers.
+    #[arg(long, value_enum, value_name = "ORDER")]
+    code_order: Option<Order>,
+    /// Implement traits of another crate for each type; repeatable.
+    #[arg(long, value_enum, value_name = "CRATE")]
+    implement: Vec<Crate>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Crate {
+    /// FromBytes, KnownLayout, Immutable and IntoBytes of zerocopy 0.8.
+    Zerocopy,
+    /// Pod of aya.
+    Aya,
+}
+
+impl TypesArguments {
+    /// Checks that no option was given that is only for Rust.
+    pub(super) fn check_unused(&self) -> Result {
+        let is_used = self.globals || self.code_order.is_some() || !self.implement.is_empty();
+        if is_used { Err("this option needs --format rust".into()) } else { Ok(()) }
+    }
+}
+
+pub(super) fn write(arguments: &TypesArguments, roots: &[RootType], btf: &Btf, out: &mut Stdout) -> Result {
+    let order = arguments.code_order.map_or(ByteOrder::Little, ByteOrder::from);
+    let mut types = Types::new().globals(arguments.globals).byte_order(order);
+    for implement in &arguments.implement {
+        types = types.implement(match implement {
+            Crate::Zerocopy => Traits::Zerocopy,
+            Crate::Aya => Traits::Aya,
+        });
+    }
+    for root in roots {
+        types = match root {
+            RootType::Id(id) => types.root_id(*id),
+            RootType::Name(name) => types.root(name),
+        };
+    }
+    code(types.write_to(btf, &mut Code(out)))
+}
