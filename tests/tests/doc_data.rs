@@ -21,6 +21,8 @@ const COPIES: &[(&str, &str)] = &[
     ("btf-elf", "kernel.btf"),
     ("btf-elf", "kernel.btf.gz"),
     ("btf-elf", "veth.ko"),
+    ("btf-format", "kernel.btf"),
+    ("btf-format", "probe.btf.ext"),
     ("btf-kernel", "root/boot/vmlinux-6.12.0"),
     ("btf-kernel", "root/lib/modules/6.12.0/kernel/drivers/net/veth.ko"),
     ("btf-types", "kernel.btf"),

@@ -5,6 +5,16 @@ use core::fmt;
 /// Byte order of a blob.
 ///
 /// The enum is exhaustive: there are no other byte orders.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::ByteOrder;
+///
+/// assert_eq!(ByteOrder::of_magic([0x9f, 0xeb]), Some(ByteOrder::Little));
+/// assert!(ByteOrder::NATIVE.is_native() && !ByteOrder::NATIVE.swapped().is_native());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ByteOrder {
     /// Least significant byte first: x86, most arm, riscv, loongarch.

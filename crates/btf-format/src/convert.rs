@@ -14,6 +14,20 @@ use crate::{ByteOrder, Error, ExtHeader, Header, Layout, Preamble, ext, record};
 /// Converts a `.BTF` blob in place to the byte order `to`. Does nothing if it
 /// already has that order.
 ///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{ByteOrder, Header, convert};
+///
+/// # let original = std::fs::read("doc/kernel.btf").unwrap();
+/// let mut bytes = original.clone();
+/// convert(&mut bytes, ByteOrder::Big)?;
+/// assert_eq!(Header::parse(&bytes)?.byte_order(), ByteOrder::Big);
+/// convert(&mut bytes, ByteOrder::Little)?;
+/// assert_eq!(bytes, original);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// Those of [`Header::parse`]; if the records do not fill the type section
@@ -80,6 +94,17 @@ pub(crate) fn put_swapped(bytes: &[u8], swap: Swap, put: &mut impl FnMut(&[u8]))
 
 /// Converts a `.BTF.ext` blob in place to the byte order `to`. Does nothing if
 /// it already has that order.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{ByteOrder, ExtHeader, convert_ext};
+///
+/// # let mut bytes = std::fs::read("doc/probe.btf.ext").unwrap();
+/// convert_ext(&mut bytes, ByteOrder::Big)?;
+/// assert_eq!(ExtHeader::parse(&bytes)?.byte_order(), ByteOrder::Big);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///

@@ -209,6 +209,24 @@ impl<'a> RawBtfExt<'a> {
 
 /// A `.BTF.ext` blob of native byte order whose ids and string offsets can be
 /// changed in place. All records are checked.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{ByteOrder, RawBtfExt, RawBtfExtMut, Word, convert_ext};
+///
+/// # let mut bytes = std::fs::read("doc/probe.btf.ext").unwrap();
+/// # convert_ext(&mut bytes, ByteOrder::NATIVE)?;
+/// let before = RawBtfExt::parse(&bytes)?.func_infos().next().unwrap().records().next().unwrap().type_id();
+/// // The types of the object were moved by 100.
+/// RawBtfExtMut::parse(&mut bytes)?.try_for_each_field(|field, value| {
+///     *value += if field.holds == Word::Id { 100 } else { 0 };
+///     Ok::<_, btf_format::Error>(())
+/// })?;
+/// let after = RawBtfExt::parse(&bytes)?.func_infos().next().unwrap().records().next().unwrap().type_id();
+/// assert_eq!(after, before + 100);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct RawBtfExtMut<'a> {
     blob: &'a mut [u8],

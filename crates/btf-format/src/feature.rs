@@ -10,6 +10,16 @@ use crate::KernelVersion;
 /// Feature of BTF that a kernel may not support.
 ///
 /// Features are ordered by the kernel version that introduced them.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{Feature, KernelVersion};
+///
+/// assert_eq!(Feature::Enum64.since(), KernelVersion::new(6, 0));
+/// assert_eq!("enum64".parse(), Ok(Feature::Enum64));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Feature {

@@ -26,6 +26,19 @@ pub const VERSION: u8 = 1;
 /// * The type, string and layout sections lie inside the blob and do not
 ///   overlap, in any order, with or without gaps. The type and layout sections
 ///   begin at multiples of 4 from the end of the header.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{ByteOrder, Header};
+///
+/// # let bytes = std::fs::read("doc/kernel.btf").unwrap();
+/// let header = Header::parse(&bytes)?; // of either byte order
+/// assert_eq!((header.byte_order(), header.hdr_len()), (ByteOrder::Little, 24));
+/// assert_eq!(header.types().end, header.strings().start);
+/// assert_eq!(header.strings().end, bytes.len());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     byte_order: ByteOrder,

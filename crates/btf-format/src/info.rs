@@ -17,6 +17,17 @@ use crate::{Error, Kind};
 /// Linux before 7.2 has 16 bits of vlen (0 to 15) and 5 bits of kind (24 to
 /// 28), and requires the bits between to be zero. So this decoding reads both
 /// formats.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{Info, Kind};
+///
+/// let info = Info::of(Kind::Struct).with_vlen(3)?.with_kind_flag(true);
+/// assert_eq!(info.word(), 0x8400_0003);
+/// assert_eq!((info.kind(), info.vlen(), info.kind_flag()), (Some(Kind::Struct), 3, true));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Info(u32);
 

@@ -7,6 +7,16 @@ use core::fmt;
 /// Encoding of an INT: a set of four flags, three of them defined.
 ///
 /// Kernels accept at most one of them.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::IntEncoding;
+///
+/// assert_eq!(IntEncoding::from_bits(1), IntEncoding::SIGNED);
+/// assert!(!IntEncoding::BOOL.contains(IntEncoding::SIGNED));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct IntEncoding(u8);
 

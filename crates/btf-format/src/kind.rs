@@ -12,6 +12,17 @@ use crate::{Name, Shape};
 /// Kind 0 (`BTF_KIND_UNKN`) is invalid in a record; id 0 means `void`. Only the
 /// words of kinds 20 to 22 (`LOC_PARAM`, `LOC_PROTO`, `LOCSEC`, expected in
 /// Linux 7.4) are known: see [`Shape::of`].
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::Kind;
+///
+/// assert_eq!((Kind::Struct.number(), Kind::from_number(19)), (4, Some(Kind::Enum64)));
+/// assert_eq!((Kind::FuncProto.to_string(), "func_proto".parse()), ("FUNC_PROTO".into(), Ok(Kind::FuncProto)));
+/// assert_eq!(Kind::from_number(99), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[non_exhaustive]

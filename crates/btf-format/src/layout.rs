@@ -10,6 +10,19 @@ use crate::{Error, Info, LayoutEntry, TypeRecord, shape};
 ///
 /// It is used only for unknown kinds, as the sizes of known kinds are built in.
 /// Split BTF without a layout section uses that of its base.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{Layout, LayoutEntry};
+///
+/// let entries: Vec<u8> = LayoutEntry::known().flat_map(|entry| entry.as_bytes().to_vec()).collect();
+/// let layout = Layout::new(&entries);
+/// let array = layout.get(3).unwrap(); // of the kind with this number
+/// assert_eq!((array.info_sz(), array.elem_sz()), (12, 0));
+/// assert!(layout.get(99).is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Layout<'a>(&'a [LayoutEntry]);
 

@@ -8,6 +8,12 @@
 //! and names are numbers here. To query types, use `btf-types`, which is built
 //! on this crate.
 //!
+//! # When to use it
+//!
+//! When records are to be rewritten, compared or counted as they lie, or in a place
+//! without an allocator. What is asked of types by name, size or reference is a method
+//! of `btf-types`; `btf-build` makes BTF.
+//!
 //! # Layout of a blob
 //!
 //! ```text
@@ -39,6 +45,18 @@
 //! }
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! # Errors
+//!
+//! [`Error`] says what is wrong, and at which offset in the blob. Opening checks the header
+//! and the bounds of sections; each record is checked when it is come by.
+//!
+//! ```
+//! use btf_format::{Error, RawBtf};
+//!
+//! let error = RawBtf::parse(b"\x7fELF").unwrap_err();
+//! assert!(matches!(error, Error::NotBtf { found: [0x7f, b'E'], .. }), "{error}");
 //! ```
 //!
 //! # Byte order

@@ -6,6 +6,25 @@ use crate::{Error, Header, Layout, Records, Strings};
 /// the blob, and terminated strings. Records are checked while iterating.
 ///
 /// Ids and name offsets are not checked: their range depends on the base.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{Kind, RawBtf};
+///
+/// # let mut bytes = std::fs::read("doc/kernel.btf").unwrap();
+/// # btf_format::convert(&mut bytes, btf_format::ByteOrder::NATIVE)?;
+/// let btf = RawBtf::parse(&bytes)?;
+/// let mut functions = Vec::new();
+/// for record in btf.records() {
+///     let record = record?;
+///     if record.kind() == Some(Kind::Func) {
+///         functions.push(btf.strings().get(record.head().name_off()).unwrap());
+///     }
+/// }
+/// assert_eq!(functions[..2], ["consume_skb", "kfree_skb_reason"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct RawBtf<'a> {
     blob: &'a [u8],

@@ -12,6 +12,24 @@ use crate::{
 
 /// A type record, borrowed from its blob: the 12 bytes that every record has,
 /// and the data that follows them.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{Data, RawBtf, Word};
+///
+/// # let mut bytes = std::fs::read("doc/kernel.btf").unwrap();
+/// # btf_format::convert(&mut bytes, btf_format::ByteOrder::NATIVE)?;
+/// let btf = RawBtf::parse(&bytes)?;
+/// let list_head = btf.records().nth(11).unwrap()?; // type 12
+/// let Data::Members(members) = list_head.data() else { panic!("{list_head:?}") };
+/// assert_eq!((members.len(), members[1].offset()), (2, 64));
+///
+/// let mut ids = Vec::new();
+/// list_head.for_each_field(|field, value| if field.holds == Word::Id { ids.push(value) });
+/// assert_eq!(ids, [13, 13]); // both members are pointers to it
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     head: &'a TypeRecord,
@@ -335,6 +353,27 @@ impl core::iter::FusedIterator for Records<'_> {}
 ///
 /// Yields an error for a record that exceeds the section or has an unknown
 /// size, and nothing after it.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{Header, Layout, RawBtf, RecordsMut, Word};
+///
+/// # let mut bytes = std::fs::read("doc/kernel.btf").unwrap();
+/// # btf_format::convert(&mut bytes, btf_format::ByteOrder::NATIVE)?;
+/// // All ids one higher, to make room for a type in front.
+/// let header = Header::parse(&bytes)?;
+/// let (types, offset) = (header.types(), header.types().start as u64);
+/// for record in RecordsMut::new(&mut bytes[types], offset, Layout::NONE) {
+///     record?.for_each_field(|field, value| match field.holds {
+///         Word::Id if value != 0 => value + 1,
+///         _ => value,
+///     });
+/// }
+/// let pointer = RawBtf::parse(&bytes)?.records().nth(12).unwrap()?;
+/// assert_eq!(pointer.head().size_or_type(), 13); // was 12
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct RecordsMut<'a> {
     rest: &'a mut [u8],

@@ -29,6 +29,17 @@ pub enum Word {
 }
 
 /// Roles of the words of records of one kind.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::{Kind, Word};
+///
+/// let shape = Kind::Array.shape();
+/// assert_eq!((shape.fixed_size(), shape.element_size()), (12, 0));
+/// assert_eq!((shape.role(3), shape.role(5)), (Some(Word::Id), Some(Word::Data))); // element type, nelems
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Shape {

@@ -11,6 +11,19 @@ use crate::{Error, Name};
 ///
 /// For split BTF these are only its own strings, which continue those of its
 /// base: offset 0 here is the length of the base's strings in the whole.
+///
+/// ```
+/// # fn main() -> Result<(), btf_format::Error> {
+/// use btf_format::Strings;
+///
+/// let strings = Strings::new(b"\0int\0char\0", 0)?;
+/// assert_eq!(strings.get(1).unwrap(), "int");
+/// assert_eq!(strings.get(2).unwrap(), "nt"); // names may share their ends
+/// assert!(strings.get(10).is_none());
+/// assert_eq!(strings.iter().count(), 3);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Strings<'a>(&'a [u8]);
 
