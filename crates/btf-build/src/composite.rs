@@ -2,7 +2,7 @@
 
 use btf_types::{Kind, format::Member};
 
-use crate::{Error, define::Pending};
+use crate::{Error, pending::Pending};
 
 /// Definition of a STRUCT or UNION: see [`Builder::structure`] and
 /// [`Builder::union`].
@@ -25,7 +25,7 @@ use crate::{Error, define::Pending};
 ///
 /// let mut b = Builder::new();
 /// let error = b.union("u", 4).member("m", 0, 8).finish().unwrap_err();
-/// assert_eq!(error.to_string(), "member \"m\" of a union is at bit 8, expected 0");
+/// assert_eq!(error.to_string(), "member `m` of a union is at bit 8, expected 0");
 /// # Ok(())
 /// # }
 /// ```

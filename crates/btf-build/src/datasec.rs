@@ -2,7 +2,7 @@
 
 use btf_types::format::VarSecinfo;
 
-use crate::{Error, define::Pending};
+use crate::{Error, pending::Pending};
 
 /// Definition of a DATASEC: see [`Builder::datasec`].
 ///

@@ -1,13 +1,17 @@
 //! Definitions, with one method for each kind.
 
 use btf_types::{
-    FwdKind, IntEncoding, Kind, Linkage, OwnedName,
-    format::{self, Info, IntData, TypeRecord},
+    FwdKind, IntEncoding, Kind, Linkage,
+    format::{self, Info, IntData},
 };
 
 use crate::{
-    Builder, Error, composite::CompositeBuilder, datasec::DatasecBuilder, enumeration::EnumBuilder,
+    Builder, Error,
+    composite::CompositeBuilder,
+    datasec::DatasecBuilder,
+    enumeration::EnumBuilder,
     func_proto::FuncProtoBuilder,
+    pending::{Pending, Target},
 };
 
 /// Definition of a declared type: see [`Builder::define`]. It has a method for
@@ -32,123 +36,6 @@ pub struct Definition<'b> {
     builder: &'b mut Builder,
     /// `None`: the next id.
     id: Option<u32>,
-}
-
-/// A record that is being defined.
-#[derive(Debug)]
-pub(crate) struct Pending<'b> {
-    builder: &'b mut Builder,
-    id: Option<u32>,
-    kind: Kind,
-    name_off: u32,
-    vlen: u32,
-    error: Option<Error>,
-}
-
-impl<'b> Pending<'b> {
-    /// Begins a record of a kind that needs no name.
-    pub(crate) fn new(definition: Definition<'b>, kind: Kind, name: &[u8], size_or_type: u32) -> Self {
-        let Definition { builder, id } = definition;
-        builder.undo();
-        let mut pending = Self { builder, id, kind, name_off: 0, vlen: 0, error: None };
-        if let Some(id) = id
-            && let Err(error) = pending.builder.check_declared(id)
-        {
-            pending.fail(error);
-        }
-        pending.name_off = pending.name(name);
-        pending.put(TypeRecord::new(pending.name_off, Info::of(kind).word(), size_or_type).as_bytes());
-        pending
-    }
-
-    /// Begins a record of a kind that needs a name.
-    pub(crate) fn named(definition: Definition<'b>, kind: Kind, name: &[u8], size_or_type: u32) -> Self {
-        let mut pending = Self::new(definition, kind, name, size_or_type);
-        if name.is_empty() {
-            pending.fail(Error::NameMissing { kind });
-        }
-        pending
-    }
-
-    /// Begins a record whose third word is an id.
-    fn referring(definition: Definition<'b>, kind: Kind, name: &[u8], id: u32) -> Self {
-        let mut pending = Self::new(definition, kind, name, id);
-        pending.id(id);
-        pending
-    }
-
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// Keeps the first error; nothing is defined then.
-    pub(crate) fn fail(&mut self, error: Error) {
-        self.error.get_or_insert(error);
-    }
-
-    pub(crate) fn put(&mut self, bytes: &[u8]) {
-        if self.error.is_none() {
-            self.builder.put(bytes);
-        }
-    }
-
-    /// The offset of a name.
-    pub(crate) fn name(&mut self, name: &[u8]) -> u32 {
-        if self.error.is_some() {
-            return 0;
-        }
-        self.builder.strings.intern(name).unwrap_or_else(|error| {
-            self.fail(error);
-            0
-        })
-    }
-
-    /// Checks an id.
-    pub(crate) fn id(&mut self, id: u32) -> u32 {
-        if let Err(error) = self.builder.check_id(id) {
-            self.fail(error);
-        }
-        id
-    }
-
-    /// Appends an element.
-    pub(crate) fn element(&mut self, bytes: &[u8]) {
-        if self.vlen == Info::MAX_VLEN {
-            let name = self.own_name();
-            self.fail(Error::TooManyElements { kind: self.kind, name });
-            return;
-        }
-        self.vlen += 1;
-        self.put(bytes);
-    }
-
-    /// The name of the type, for an error.
-    pub(crate) fn own_name(&self) -> OwnedName {
-        self.string(self.name_off)
-    }
-
-    /// A string that was added, for an error.
-    pub(crate) fn string(&self, offset: u32) -> OwnedName {
-        self.builder.strings.get(offset).into()
-    }
-
-    /// Ends the record.
-    pub(crate) fn finish(self, kind_flag: bool) -> Result<u32, Error> {
-        let vlen = self.vlen;
-        self.finish_with(vlen, kind_flag)
-    }
-
-    fn finish_with(mut self, vlen: u32, kind_flag: bool) -> Result<u32, Error> {
-        let info = Info::of(self.kind).with_kind_flag(kind_flag).with_vlen(vlen)?;
-        let result = match self.error.take() {
-            Some(error) => Err(error),
-            None => self.builder.commit(info, self.id),
-        };
-        if result.is_err() {
-            self.builder.undo();
-        }
-        result
-    }
 }
 
 /// Defines methods twice: of [`Builder`], for the next id, and of
@@ -268,7 +155,7 @@ definitions! {
             bits: u8
         ) {
             let name = name.as_ref();
-            let mut pending = Pending::named(definition, Kind::Int, name, size);
+            let mut pending = Pending::named(definition.target(), Kind::Int, name, size);
             pending.size(size, &[1, 2, 4, 8, 16], "1, 2, 4, 8 or 16");
             if u32::from(bit_offset) + u32::from(bits) > size.saturating_mul(8) {
                 pending.fail(Error::IntBits { name: name.into(), size, bit_offset, bits });
@@ -283,7 +170,7 @@ definitions! {
         ///
         /// [`Error::Size`]; [`Error::NameMissing`]; others as for `int`.
         fn float(definition, name: impl AsRef<[u8]>, size: u32) {
-            let mut pending = Pending::named(definition, Kind::Float, name.as_ref(), size);
+            let mut pending = Pending::named(definition.target(), Kind::Float, name.as_ref(), size);
             pending.size(size, &[2, 4, 8, 12, 16], "2, 4, 8, 12 or 16");
             pending.finish(false)
         }
@@ -294,7 +181,7 @@ definitions! {
         ///
         /// [`Error::NoSuchId`] if there is no type `target`.
         fn ptr(definition, target: u32) {
-            Pending::referring(definition, Kind::Ptr, b"", target).finish(false)
+            Pending::referring(definition.target(), Kind::Ptr, b"", target).finish(false)
         }
 
         /// A VOLATILE, the qualifier.
@@ -303,7 +190,7 @@ definitions! {
         ///
         /// [`Error::NoSuchId`] if there is no type `target`.
         fn volatile(definition, target: u32) {
-            Pending::referring(definition, Kind::Volatile, b"", target).finish(false)
+            Pending::referring(definition.target(), Kind::Volatile, b"", target).finish(false)
         }
 
         /// A CONST, the qualifier.
@@ -312,7 +199,7 @@ definitions! {
         ///
         /// [`Error::NoSuchId`] if there is no type `target`.
         fn const_(definition, target: u32) {
-            Pending::referring(definition, Kind::Const, b"", target).finish(false)
+            Pending::referring(definition.target(), Kind::Const, b"", target).finish(false)
         }
 
         /// A RESTRICT, the qualifier.
@@ -321,7 +208,7 @@ definitions! {
         ///
         /// [`Error::NoSuchId`] if there is no type `target`.
         fn restrict(definition, target: u32) {
-            Pending::referring(definition, Kind::Restrict, b"", target).finish(false)
+            Pending::referring(definition.target(), Kind::Restrict, b"", target).finish(false)
         }
 
         /// A TYPEDEF: another name of a type.
@@ -331,7 +218,7 @@ definitions! {
         /// [`Error::NoSuchId`] if there is no type `target`;
         /// [`Error::NameMissing`]; [`Error::NulInName`].
         fn typedef(definition, name: impl AsRef<[u8]>, target: u32) {
-            let mut pending = Pending::named(definition, Kind::Typedef, name.as_ref(), target);
+            let mut pending = Pending::named(definition.target(), Kind::Typedef, name.as_ref(), target);
             pending.id(target);
             pending.finish(false)
         }
@@ -344,7 +231,7 @@ definitions! {
         /// [`Error::NoSuchId`] if there is no type `target`;
         /// [`Error::NameMissing`]; [`Error::NulInName`].
         fn type_tag(definition, value: impl AsRef<[u8]>, target: u32) {
-            let mut pending = Pending::named(definition, Kind::TypeTag, value.as_ref(), target);
+            let mut pending = Pending::named(definition.target(), Kind::TypeTag, value.as_ref(), target);
             pending.id(target);
             pending.finish(false)
         }
@@ -356,7 +243,7 @@ definitions! {
         ///
         /// As for `type_tag`.
         fn type_attribute(definition, value: impl AsRef<[u8]>, target: u32) {
-            let mut pending = Pending::named(definition, Kind::TypeTag, value.as_ref(), target);
+            let mut pending = Pending::named(definition.target(), Kind::TypeTag, value.as_ref(), target);
             pending.id(target);
             pending.finish(true)
         }
@@ -371,7 +258,7 @@ definitions! {
         /// [`Error::NameMissing`]; [`Error::NulInName`]; [`Error::Component`] if
         /// its number has more than 31 bits.
         fn decl_tag(definition, value: impl AsRef<[u8]>, target: u32, component: Option<u32>) {
-            Pending::decl_tag(definition, value.as_ref(), target, component).finish(false)
+            Pending::decl_tag(definition.target(), value.as_ref(), target, component).finish(false)
         }
 
         /// A DECL_TAG with `kind_flag`: any attribute of a declaration,
@@ -381,7 +268,7 @@ definitions! {
         ///
         /// As for `decl_tag`.
         fn decl_attribute(definition, value: impl AsRef<[u8]>, target: u32, component: Option<u32>) {
-            Pending::decl_tag(definition, value.as_ref(), target, component).finish(true)
+            Pending::decl_tag(definition.target(), value.as_ref(), target, component).finish(true)
         }
 
         /// An ARRAY: of `nelems` elements, 0 for a flexible array.
@@ -390,7 +277,7 @@ definitions! {
         ///
         /// [`Error::NoSuchId`] if there is no type `element` or `index`.
         fn array(definition, element: u32, index: u32, nelems: u32) {
-            let mut pending = Pending::new(definition, Kind::Array, b"", 0);
+            let mut pending = Pending::new(definition.target(), Kind::Array, b"", 0);
             let array = format::Array::new(pending.id(element), pending.id(index), nelems);
             pending.put(array.as_bytes());
             pending.finish(false)
@@ -403,7 +290,7 @@ definitions! {
         ///
         /// [`Error::NameMissing`]; [`Error::NulInName`].
         fn fwd(definition, name: impl AsRef<[u8]>, declares: FwdKind) {
-            Pending::named(definition, Kind::Fwd, name.as_ref(), 0).finish(declares == FwdKind::Union)
+            Pending::named(definition.target(), Kind::Fwd, name.as_ref(), 0).finish(declares == FwdKind::Union)
         }
 
         /// A FUNC: a name for a FUNC_PROTO.
@@ -416,7 +303,7 @@ definitions! {
         /// is not defined yet, it is looked at when the builder finishes.)
         fn func(definition, name: impl AsRef<[u8]>, linkage: Linkage, proto: u32) {
             let name = name.as_ref();
-            let mut pending = Pending::named(definition, Kind::Func, name, proto);
+            let mut pending = Pending::named(definition.target(), Kind::Func, name, proto);
             pending.proto(name, proto);
             let linkage = u32::from(linkage);
             if linkage > Info::MAX_VLEN {
@@ -432,7 +319,7 @@ definitions! {
         /// [`Error::NoSuchId`] if there is no type `ty`;
         /// [`Error::NameMissing`]; [`Error::NulInName`].
         fn var(definition, name: impl AsRef<[u8]>, ty: u32, linkage: Linkage) {
-            let mut pending = Pending::named(definition, Kind::Var, name.as_ref(), ty);
+            let mut pending = Pending::named(definition.target(), Kind::Var, name.as_ref(), ty);
             pending.id(ty);
             pending.put(format::Var::new(linkage.into()).as_bytes());
             pending.finish(false)
@@ -441,78 +328,44 @@ definitions! {
     defined by elements {
         /// A STRUCT of `size` bytes; it may have no name.
         fn structure(definition, name: impl AsRef<[u8]>, size: u32) -> CompositeBuilder {
-            CompositeBuilder::new(Pending::new(definition, Kind::Struct, name.as_ref(), size))
+            CompositeBuilder::new(Pending::new(definition.target(), Kind::Struct, name.as_ref(), size))
         }
 
         /// A UNION of `size` bytes; it may have no name.
         fn union(definition, name: impl AsRef<[u8]>, size: u32) -> CompositeBuilder {
-            CompositeBuilder::new(Pending::new(definition, Kind::Union, name.as_ref(), size))
+            CompositeBuilder::new(Pending::new(definition.target(), Kind::Union, name.as_ref(), size))
         }
 
         /// An ENUM of 1, 2, 4 or 8 bytes, with values of 32 bits; it may have no
         /// name. Without values it is a forward declaration.
         fn enumeration(definition, name: impl AsRef<[u8]>, size: u32) -> EnumBuilder {
-            EnumBuilder::new(Pending::new(definition, Kind::Enum, name.as_ref(), size).with_enum_size(size))
+            EnumBuilder::new(Pending::new(definition.target(), Kind::Enum, name.as_ref(), size).with_enum_size(size))
         }
 
         /// An ENUM64 of 1, 2, 4 or 8 bytes, with values of 64 bits; it may have
         /// no name. Since Linux 6.0.
         fn enumeration64(definition, name: impl AsRef<[u8]>, size: u32) -> EnumBuilder {
-            EnumBuilder::new(Pending::new(definition, Kind::Enum64, name.as_ref(), size).with_enum_size(size))
+            EnumBuilder::new(Pending::new(definition.target(), Kind::Enum64, name.as_ref(), size).with_enum_size(size))
         }
 
         /// A FUNC_PROTO: the type that a function returns, `void` with id 0, and
         /// its parameters.
         fn func_proto(definition, return_type: u32) -> FuncProtoBuilder {
-            FuncProtoBuilder::new(Pending::referring(definition, Kind::FuncProto, b"", return_type))
+            FuncProtoBuilder::new(Pending::referring(definition.target(), Kind::FuncProto, b"", return_type))
         }
 
         /// A DATASEC: the variables of an ELF section of `size` bytes.
         fn datasec(definition, name: impl AsRef<[u8]>, size: u32) -> DatasecBuilder {
-            DatasecBuilder::new(Pending::named(definition, Kind::Datasec, name.as_ref(), size))
-        }
-    }
-}
-
-/// What the definitions above are made of.
-impl<'b> Pending<'b> {
-    fn size(&mut self, size: u32, sizes: &[u32], expected: &'static str) {
-        if !sizes.contains(&size) {
-            let name = self.own_name();
-            self.fail(Error::Size { kind: self.kind, name, size, expected });
-        }
-    }
-
-    fn with_enum_size(mut self, size: u32) -> Self {
-        self.size(size, &[1, 2, 4, 8], "1, 2, 4 or 8");
-        self
-    }
-
-    fn decl_tag(definition: Definition<'b>, value: &[u8], target: u32, component: Option<u32>) -> Self {
-        let mut pending = Self::named(definition, Kind::DeclTag, value, target);
-        pending.id(target);
-        let index = match component.map(|component| (component, i32::try_from(component))) {
-            None => -1,
-            Some((_, Ok(index))) => index,
-            Some((component, Err(_))) => {
-                pending.fail(Error::Component { name: value.into(), component });
-                -1
-            }
-        };
-        pending.put(format::DeclTag::new(index).as_bytes());
-        pending
-    }
-
-    fn proto(&mut self, name: &[u8], id: u32) {
-        self.id(id);
-        let kind = self.builder.kind_of(id);
-        if self.builder.is_defined(id) && kind != Some(Kind::FuncProto) {
-            self.fail(Error::FuncWithoutProto { name: name.into(), id, kind });
+            DatasecBuilder::new(Pending::named(definition.target(), Kind::Datasec, name.as_ref(), size))
         }
     }
 }
 
 impl<'b> Definition<'b> {
+    fn target(self) -> Target<'b> {
+        (self.builder, self.id)
+    }
+
     pub(crate) fn new(builder: &'b mut Builder, id: Option<u32>) -> Self {
         Self { builder, id }
     }

@@ -9,7 +9,7 @@ use crate::{
     Error,
     layers::{name_of, own_layout, own_records, own_strings},
     sanitize::sanitize_within,
-    verify::Limits,
+    verify::{LOCATIONS, Limits},
 };
 
 /// Options for encoding BTF as bytes.
@@ -100,6 +100,24 @@ impl Encode {
     /// Sets whether types that the kernel cannot read are rewritten
     /// ([`sanitize`](crate::sanitize)) instead of rejected. Has no effect
     /// without a kernel.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_build::{Builder, Encode, verify};
+    /// use btf_types::format::KernelVersion;
+    ///
+    /// let mut b = Builder::new();
+    /// b.float("double", 8)?;
+    /// let btf = b.finish()?;
+    ///
+    /// let version = KernelVersion::new(5, 4);
+    /// let encode = Encode::new().for_kernel(version);
+    /// assert!(encode.encode(&btf).is_err(), "FLOAT came with Linux 5.13");
+    /// let bytes = encode.sanitize(true).encode(&btf)?;
+    /// assert!(verify(&bytes, version).is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn sanitize(self, sanitize: bool) -> Self {
         Self { sanitize, ..self }
     }
@@ -206,9 +224,6 @@ impl Encode {
         }
     }
 }
-
-/// The version that kinds 20 to 22 are expected with.
-pub(crate) const LOCATIONS: KernelVersion = KernelVersion::new(7, 4);
 
 impl Target {
     fn limits(&self) -> Limits {

@@ -5,7 +5,7 @@ use btf_types::{
     format::{Enum64Value, EnumValue},
 };
 
-use crate::{Error, define::Pending};
+use crate::{Error, pending::Pending};
 
 /// Definition of an ENUM or ENUM64: see [`Builder::enumeration`] and
 /// [`Builder::enumeration64`].
@@ -21,7 +21,7 @@ use crate::{Error, define::Pending};
 /// b.enumeration("state", 4).value("GONE", -1).value("RUNNING", 0).finish()?;
 /// b.enumeration64("flags", 8).value("ALL", u64::MAX).finish()?;
 /// let error = b.enumeration("narrow", 4).value("WIDE", 1u64 << 32).finish().unwrap_err();
-/// assert_eq!(error.to_string(), "enumerator \"WIDE\" = 4294967296 does not fit an unsigned ENUM");
+/// assert_eq!(error.to_string(), "enumerator `WIDE` = 4294967296 does not fit an unsigned ENUM");
 ///
 /// let btf = b.finish()?;
 /// let state: Enum<'_> = btf.find("state")?;

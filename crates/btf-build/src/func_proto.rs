@@ -2,7 +2,7 @@
 
 use btf_types::format::Param;
 
-use crate::{Error, define::Pending};
+use crate::{Error, pending::Pending};
 
 /// Definition of a FUNC_PROTO: see [`Builder::func_proto`].
 ///

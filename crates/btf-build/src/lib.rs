@@ -49,6 +49,28 @@
 //!   With probed features, it changes no more than needed; the feature
 //!   `sanitize` of `btf-kernel` does both when loading.
 //!
+//! Use `verify` in tests and in CI, for each kernel that a program is to run on; probe
+//! and sanitize on the machine that it runs on. `verify` accepts the result:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use btf_build::{Builder, sanitize, verify};
+//! use btf_types::format::{FeatureSet, KernelVersion};
+//!
+//! # let mut b = Builder::new();
+//! # b.float("double", 8)?;
+//! # let btf = b.finish()?;
+//! let version = KernelVersion::new(5, 4);
+//! if let Err(reject) = verify(btf.as_bytes(), version) {
+//!     println!("{reject}");
+//!     // Where the program runs: `btf_kernel::supported_features()?`.
+//!     let plain = sanitize(&btf, FeatureSet::of(version))?;
+//!     assert!(verify(plain.as_bytes(), version).is_ok());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! If ids change, a [`Remap`](btf_types::Remap) has the new ones. It also
 //! rewrites `.BTF.ext`.
 //!
@@ -85,6 +107,7 @@ mod hash_table;
 mod id_set;
 mod layer_places;
 mod layers;
+mod pending;
 mod permute;
 mod sanitize;
 mod source_strings;

@@ -9,9 +9,8 @@ use btf_types::{
 
 use crate::{
     Error,
-    encode::LOCATIONS,
     layers::{Layers, layout, name_of, open, own_layout, own_records, own_strings, terminated},
-    verify::{Identifiers, Limits, NameRule},
+    verify::{Identifiers, LOCATIONS, Limits, NameRule},
 };
 
 /// Rewrites the types that a kernel with these features does not support, so

@@ -1,5 +1,4 @@
-//! Colors: numbers that differ for types that differ within some number of
-//! steps, or within any number if they lead to no cycle.
+//! Colors: numbers that differ for types that differ in what is near them.
 //!
 //! Only types of the same shape and color are compared. This changes no
 //! results, as types that may turn out to be equal have the same color: a
@@ -13,27 +12,42 @@ use btf_types::Kind;
 use super::{
     classes::Classes,
     cycles::{self, Visit},
-    equality::meant_kind,
+    forward::meant_kind,
     graph::{Graph, Role},
 };
 use crate::hash_table::Hash;
 
-/// Colors each type by everything that can be reached from it within this many
-/// steps.
-pub(super) fn of(graph: &Graph, classes: &mut Classes, hash: &Hash, steps: u32) -> Vec<u32> {
+/// The types that a color depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reach {
+    /// References up to structs, unions and typedefs that have a name, which count by
+    /// their shape. Most types that look alike differ in these, and there are no
+    /// cycles in them.
+    Names,
+    /// Everything that can be reached within this many steps, or within any number if
+    /// it leads to no cycle.
+    Steps(u32),
+}
+
+/// Colors each type.
+pub(super) fn of(graph: &Graph, classes: &mut Classes, hash: &Hash, reach: Reach) -> Vec<u32> {
     let ids = || 0..graph.count();
-    let declared = Declared::new(graph);
+    let looks = Looks { declared: Declared::new(graph), reach };
     let mut coloring = Coloring {
         graph,
         classes,
         hash,
         colors: ids().map(|id| hash.of_words([graph.shape(id)].into_iter())).collect(),
-        looks: ids().map(|id| declared.look(graph, hash, id)).collect(),
+        looks: ids().map(|id| looks.of(graph, hash, id)).collect(),
         on_cycles: Vec::new(),
     };
     cycles::walk(graph, ids().filter(|&id| is_inner(graph, id)), &mut coloring);
     let on_cycles = std::mem::take(&mut coloring.on_cycles);
     let mut next = vec![0; on_cycles.len()];
+    let steps = match reach {
+        Reach::Names => 1,
+        Reach::Steps(steps) => steps,
+    };
     for _ in 0..steps {
         for (color, &id) in next.iter_mut().zip(&on_cycles) {
             *color = coloring.color(id);
@@ -104,18 +118,37 @@ impl Visit for Coloring<'_> {
     }
 }
 
+/// Colors of types for those that refer to them, where these differ from their own.
+struct Looks {
+    declared: Declared,
+    reach: Reach,
+}
+
+impl Looks {
+    fn of(&self, graph: &Graph, hash: &Hash, id: u32) -> Option<u32> {
+        self.declared.look(graph, hash, id).or_else(|| {
+            let is_named = graph.role(id) == Role::Composite && graph.head(id).is_some_and(|head| head.name_off() != 0);
+            (matches!(self.reach, Reach::Names) && is_named).then(|| hash.of_words([graph.shape(id)].into_iter()))
+        })
+    }
+}
+
 /// Structs and unions that have a forward declaration.
 struct Declared(HashSet<(u32, Kind)>);
 
 impl Declared {
     fn new(graph: &Graph) -> Self {
-        let heads = (1..graph.count()).filter_map(|id| graph.head(id));
+        let leaves = (1..graph.count()).filter(|&id| graph.role(id) == Role::Leaf);
+        let heads = leaves.filter_map(|id| graph.head(id));
         Self(heads.filter_map(|head| Some((head.name_off(), meant_kind(head)?))).collect())
     }
 
     /// Returns the color of a declaration, or of its possible meaning; `None`
     /// for other types.
     fn look(&self, graph: &Graph, hash: &Hash, id: u32) -> Option<u32> {
+        if self.0.is_empty() {
+            return None;
+        }
         let head = graph.head(id)?;
         let kind = meant_kind(head).or(head.info().kind())?;
         let name = head.name_off();

@@ -12,21 +12,23 @@ use crate::{
     hash_table::{Hash, Table},
 };
 
-/// Finds equal composites.
+/// Finds equal composites, given the colors of all types, if they are colored. Returns
+/// the colors, which stay valid when more types turn out to be equal.
 pub(super) fn merge(
     graph: &Graph,
     classes: &mut Classes,
     comparison: &mut Comparison,
     hash: &Hash,
-) -> Result<(), Error> {
-    let mut distinct = Distinct::new(graph, hash, Vec::new());
+    colors: Vec<u32>,
+) -> Result<Vec<u32>, Error> {
+    let mut distinct = Distinct::new(graph, hash, colors);
     for id in 1..graph.count() {
         if graph.role(id) != Role::Composite || !classes.is_class(id) {
             continue;
         }
         while !graph.is_base(id) && classes.is_class(id) && !distinct.merge(classes, comparison, id) {
-            let Some(steps) = comparison.next_limit()? else { break };
-            distinct = Distinct::new(graph, hash, colors::of(graph, classes, hash, steps));
+            let Some(reach) = comparison.next_limit()? else { break };
+            distinct = Distinct::new(graph, hash, colors::of(graph, classes, hash, reach));
             for id in (1..id).filter(|&id| graph.role(id) == Role::Composite && classes.is_class(id)) {
                 distinct.push(id);
             }
@@ -35,7 +37,7 @@ pub(super) fn merge(
             distinct.push(id);
         }
     }
-    Ok(())
+    Ok(distinct.colors)
 }
 
 /// Types that differ, in lists of equal shape and color.
@@ -55,7 +57,10 @@ struct Distinct<'a> {
 impl<'a> Distinct<'a> {
     fn new(graph: &'a Graph, hash: &'a Hash, colors: Vec<u32>) -> Self {
         let zeros = || vec![0; graph.count() as usize];
-        Self { graph, hash, colors, firsts: Table::default(), lasts: zeros(), nexts: zeros() }
+        let composites = (1..graph.count()).filter(|&id| graph.role(id) == Role::Composite).count();
+        // Many are equal, if they are deduplicated for a reason.
+        let firsts = Table::with_capacity(composites / 2);
+        Self { graph, hash, colors, firsts, lasts: zeros(), nexts: zeros() }
     }
 
     fn color(&self, id: u32) -> u32 {

@@ -5,17 +5,15 @@
 //! compared again. (This is the algorithm of Hopcroft and Karp for equivalent
 //! automata.)
 
-use btf_types::{Kind, format::TypeRecord};
-
-use super::{classes::Classes, graph::Graph};
+use super::{classes::Classes, colors::Reach, forward::meant_kind, graph::Graph};
 use crate::Error;
 
 /// Maximum number of failed comparisons, in quarters of the number of types and
-/// references, after which types are colored by this many steps; `None` is an
-/// error.
-pub(super) const LIMITS: Limits = &[(1, Some(4)), (16, Some(12)), (48, Some(40)), (176, None)];
+/// references, after which types are colored, and by what; `None` is an error.
+pub(super) const LIMITS: Limits =
+    &[(1, Some(Reach::Names)), (16, Some(Reach::Steps(12))), (48, Some(Reach::Steps(40))), (176, None)];
 
-pub(super) type Limits = &'static [(u64, Option<u32>)];
+pub(super) type Limits = &'static [(u64, Option<Reach>)];
 
 /// Compares types.
 #[derive(Debug)]
@@ -119,11 +117,11 @@ impl Comparison {
         self.limits.first().is_some_and(|&(times, _)| 4 * self.in_vain > times * self.size)
     }
 
-    /// Returns the number of steps by which types are to be colored next.
-    pub(super) fn next_limit(&mut self) -> Result<Option<u32>, Error> {
-        let Some((&(times, steps), others)) = self.limits.split_first() else { return Ok(None) };
+    /// Returns what types are to be colored by next.
+    pub(super) fn next_limit(&mut self) -> Result<Option<Reach>, Error> {
+        let Some((&(times, reach), others)) = self.limits.split_first() else { return Ok(None) };
         self.limits = others;
-        steps.map(Some).ok_or(Error::TooComplex { limit: times * self.size / 4 })
+        reach.map(Some).ok_or(Error::TooComplex { limit: times * self.size / 4 })
     }
 
     /// Assumes that two classes are equal.
@@ -172,14 +170,4 @@ fn can_mean(graph: &Graph, fwd: u32, composite: u32) -> bool {
         return false;
     };
     fwd.name_off() != 0 && fwd.name_off() == composite.name_off() && meant_kind(fwd) == composite.info().kind()
-}
-
-/// Returns the kind that a FWD declares; `None` for other types.
-pub(super) fn meant_kind(record: &TypeRecord) -> Option<Kind> {
-    let info = record.info();
-    match (info.kind(), info.kind_flag()) {
-        (Some(Kind::Fwd), false) => Some(Kind::Struct),
-        (Some(Kind::Fwd), true) => Some(Kind::Union),
-        _ => None,
-    }
 }

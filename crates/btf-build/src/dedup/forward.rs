@@ -3,9 +3,12 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use btf_types::Kind;
+use btf_types::{Kind, format::TypeRecord};
 
-use super::{classes::Classes, equality::meant_kind, graph::Graph};
+use super::{
+    classes::Classes,
+    graph::{Graph, Role},
+};
 
 /// Merges all forward declarations of an enumeration, with the first
 /// enumeration of that name if there is one.
@@ -44,6 +47,9 @@ pub(super) fn merge_enums(graph: &Graph, classes: &mut Classes) {
 
 /// Returns the name of an enumeration, and its number of values.
 fn name_of_enum(graph: &Graph, id: u32) -> Option<(u32, u32)> {
+    if graph.role(id) != Role::Leaf {
+        return None;
+    }
     let head = graph.head(id)?;
     matches!(head.info().kind(), Some(Kind::Enum | Kind::Enum64)).then(|| (head.name_off(), head.info().vlen()))
 }
@@ -53,7 +59,7 @@ fn name_of_enum(graph: &Graph, id: u32) -> Option<(u32, u32)> {
 pub(super) fn resolve_unique(graph: &Graph, classes: &mut Classes) -> u64 {
     let mut unresolved = Vec::new();
     let mut by_name: HashMap<u32, Option<u32>> = HashMap::new();
-    for id in graph.own_ids().filter(|&id| classes.is_class(id)) {
+    for id in graph.own_ids().filter(|&id| graph.role(id) == Role::Leaf && classes.is_class(id)) {
         if let Some(head) = graph.head(id)
             && let Some(kind) = meant_kind(head)
             && head.name_off() != 0
@@ -66,7 +72,9 @@ pub(super) fn resolve_unique(graph: &Graph, classes: &mut Classes) -> u64 {
         return 0;
     }
     let mut ambiguous = Vec::new();
-    for id in (1..graph.count()).filter(|&id| classes.is_class(id)) {
+    // Those without members refer to nothing.
+    let can_be_meant = |role| matches!(role, Role::Composite | Role::Leaf);
+    for id in (1..graph.count()).filter(|&id| can_be_meant(graph.role(id)) && classes.is_class(id)) {
         let Some(head) = graph.head(id) else { continue };
         if matches!(head.info().kind(), Some(Kind::Struct | Kind::Union))
             && let Entry::Occupied(mut place) = by_name.entry(head.name_off())
@@ -91,4 +99,14 @@ pub(super) fn resolve_unique(graph: &Graph, classes: &mut Classes) -> u64 {
     }
     classes.commit();
     resolved
+}
+
+/// Returns the kind that a FWD declares; `None` for other types.
+pub(super) fn meant_kind(record: &TypeRecord) -> Option<Kind> {
+    let info = record.info();
+    match (info.kind(), info.kind_flag()) {
+        (Some(Kind::Fwd), false) => Some(Kind::Struct),
+        (Some(Kind::Fwd), true) => Some(Kind::Union),
+        _ => None,
+    }
 }

@@ -10,7 +10,7 @@ use btf_types::{
     format::{Record, TypeRecord, Word},
 };
 
-use super::{cycles, names::Names};
+use super::names::Names;
 use crate::{
     Error,
     hash_table::{Hash, Table},
@@ -72,7 +72,6 @@ impl Graph {
         }
         graph.end();
         graph.find_shapes(hash);
-        cycles::mark(&mut graph);
         Ok(graph)
     }
 

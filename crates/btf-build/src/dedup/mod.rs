@@ -117,16 +117,18 @@ pub fn dedup(btf: &Btf) -> Result<(Btf, Remap), Error> {
 fn with_hash(btf: &Btf, hash: &Hash, limits: Limits) -> Result<(Btf, Remap), Error> {
     btf.check_known_header()?;
     let mut names = Names::new(btf, hash);
-    let graph = Graph::new(btf, &mut names, hash)?;
+    let mut graph = Graph::new(btf, &mut names, hash)?;
     names.freeze();
+    cycles::mark(&mut graph);
     let mut classes = Classes::new(graph.first_own, graph.count());
     let mut comparison = Comparison::new(&graph, limits);
     merge_leaves(&graph, &mut classes);
     forward::merge_enums(&graph, &mut classes);
+    let mut colors = Vec::new();
     // What a declaration turned out to mean can make more types equal.
     loop {
         comparison.begin()?;
-        composites::merge(&graph, &mut classes, &mut comparison, hash)?;
+        colors = composites::merge(&graph, &mut classes, &mut comparison, hash, colors)?;
         comparison.resolved += forward::resolve_unique(&graph, &mut classes);
         if comparison.is_settled() {
             break;

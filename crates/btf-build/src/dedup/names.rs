@@ -7,7 +7,7 @@ use btf_types::Btf;
 use crate::{
     Error,
     hash_table::{Hash, Table},
-    layers::{Layers, own_strings, terminated},
+    layers::{Layers, own_strings},
     string_starts::StringStarts,
 };
 
@@ -123,6 +123,8 @@ fn intern(table: &mut Table, layers: &Layers, string: &[u8], offset: u32, hash: 
 pub(super) struct NewStrings<'a> {
     names: &'a Names,
     first_own: u32,
+    /// The own strings that there were.
+    own: &'a [u8],
     bytes: Vec<u8>,
     /// The new offset of each own string; 0 before its first use.
     to: Vec<u32>,
@@ -137,7 +139,10 @@ impl<'a> NewStrings<'a> {
         let mut bytes = Vec::with_capacity((names.layers.strings_len() - first_own) as usize);
         bytes.extend((names.strings.len() == 1).then_some(0));
         let to = vec![0; own.map_or(0, |own| own.starts.len())];
-        Self { names, first_own, bytes, to, middles: HashMap::new() }
+        let layers = &names.layers;
+        let own_bytes = names.strings.len().checked_sub(1).and_then(|own| layers.get(own));
+        let own_bytes = own_bytes.map_or(&[][..], |(_, layer)| own_strings(layer));
+        Self { names, first_own, own: own_bytes, bytes, to, middles: HashMap::new() }
     }
 
     /// The new offset of a string, given the first offset that it had.
@@ -156,8 +161,9 @@ impl<'a> NewStrings<'a> {
         };
         if *to == 0 {
             *to = self.first_own + self.bytes.len() as u32;
-            let tail = self.names.layers.tail(equal);
-            self.bytes.extend_from_slice(terminated(tail));
+            let tail = self.own.get(own as usize..).unwrap_or_default();
+            let len = strings.starts.len_at(own).or_else(|| memchr::memchr(0, tail)).unwrap_or(tail.len());
+            self.bytes.extend_from_slice(tail.get(..len).unwrap_or_default());
             self.bytes.push(0);
         }
         *to

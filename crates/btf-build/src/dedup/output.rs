@@ -18,6 +18,7 @@ use crate::{
 /// Writes the first type of each class.
 pub(super) fn write(btf: &Btf, graph: Graph, mut classes: Classes, names: &Names) -> Result<(Btf, Remap), Error> {
     let ids = NewIds::new(&graph, &mut classes);
+    drop(classes);
     let mut strings = NewStrings::new(names);
     let mut types = Vec::with_capacity(ids.bytes);
     for &id in &ids.staying {
@@ -28,7 +29,7 @@ pub(super) fn write(btf: &Btf, graph: Graph, mut classes: Classes, names: &Names
         let mut children = graph.children(id).iter();
         Record::first(record, 0, Layout::NONE)?.for_each_field(|field, value| {
             let value = match field.holds {
-                Word::Id => children.next().map_or(0, |&child| ids.of(classes.find_from_own(child))),
+                Word::Id => children.next().map_or(0, |&child| ids.of(child)),
                 _ => strings.map(value),
             };
             put(new, field.at, value);
@@ -36,9 +37,9 @@ pub(super) fn write(btf: &Btf, graph: Graph, mut classes: Classes, names: &Names
     }
     let mut remap = Remap::builder(graph.first_own, names.first_own());
     for id in graph.own_ids() {
-        remap.push_id(Some(ids.of(classes.find_from_own(id))));
+        remap.push_id(Some(ids.of(id)));
     }
-    drop((graph, classes, ids));
+    drop((graph, ids));
     let strings = strings.finish(|old, new| remap.push_strings(old, new))?;
     let mut blob = Vec::with_capacity(64 + types.len() + own_layout(btf).len() + strings.len());
     Assembly::new(&types, &strings)
@@ -50,10 +51,9 @@ pub(super) fn write(btf: &Btf, graph: Graph, mut classes: Classes, names: &Names
 
 /// The ids that types get.
 struct NewIds {
-    first_own: u32,
-    /// The new id of each own type that stands for its class.
-    of_class: Vec<u32>,
-    /// The types that stay, in their order.
+    /// The id of each type from now on, as own types refer to it.
+    new: Vec<u32>,
+    /// The own types that stay, in their order.
     staying: Vec<u32>,
     /// Bytes of their records.
     bytes: usize,
@@ -61,32 +61,38 @@ struct NewIds {
 
 impl NewIds {
     fn new(graph: &Graph, classes: &mut Classes) -> Self {
-        let own = graph.own_ids();
-        let mut ids = Self { first_own: own.start, of_class: vec![0; own.len()], staying: Vec::new(), bytes: 0 };
-        for id in own {
-            let class = classes.find_from_own(id);
+        let first_own = graph.first_own;
+        // First the class of each type; those of layers below keep their ids.
+        let mut new: Vec<u32> = (0..graph.count()).map(|id| classes.find_from_own(id)).collect();
+        classes.commit();
+        let mut of_class = vec![0; graph.own_ids().len()];
+        let (mut staying, mut bytes) = (Vec::new(), 0);
+        for id in graph.own_ids() {
+            let class = new.get(id as usize).copied().unwrap_or(0);
             // A declaration is in a class of another shape if it was resolved.
             if graph.shape(class) != graph.shape(id) {
                 continue;
             }
-            let Some(place) = class.checked_sub(ids.first_own).and_then(|place| ids.of_class.get_mut(place as usize))
-            else {
+            let Some(place) = class.checked_sub(first_own).and_then(|place| of_class.get_mut(place as usize)) else {
                 continue;
             };
             if *place == 0 {
-                *place = ids.first_own + ids.staying.len() as u32;
-                ids.staying.push(id);
-                ids.bytes += graph.record(id).len();
+                *place = first_own + staying.len() as u32;
+                staying.push(id);
+                bytes += graph.record(id).len();
             }
         }
-        ids
+        for class in &mut new {
+            if let Some(place) = class.checked_sub(first_own) {
+                *class = of_class.get(place as usize).copied().unwrap_or(0);
+            }
+        }
+        Self { new, staying, bytes }
     }
 
-    /// The new id of a type that stands for its class.
-    fn of(&self, class: u32) -> u32 {
-        match class.checked_sub(self.first_own) {
-            Some(place) => self.of_class.get(place as usize).copied().unwrap_or(0),
-            None => class,
-        }
+    /// The new id of a type that an own type refers to.
+    #[inline]
+    fn of(&self, id: u32) -> u32 {
+        self.new.get(id as usize).copied().unwrap_or(0)
     }
 }

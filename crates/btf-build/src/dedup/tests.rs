@@ -5,11 +5,17 @@ use std::collections::HashMap;
 use btf_types::{Btf, FwdKind, IntEncoding, Linkage, Remap, Type, format::Word};
 use proptest::prelude::*;
 
-use super::{LIMITS, Limits, dedup, with_hash};
+use super::{LIMITS, Limits, colors::Reach, dedup, with_hash};
 use crate::{Builder, Error, hash_table::Hash};
 
 /// Types are colored from the first difference on, always anew.
-const COLORED: Limits = &[(0, Some(1)), (0, Some(2)), (0, Some(3)), (0, Some(20))];
+const COLORED: Limits = &[
+    (0, Some(Reach::Names)),
+    (0, Some(Reach::Steps(1))),
+    (0, Some(Reach::Steps(2))),
+    (0, Some(Reach::Steps(3))),
+    (0, Some(Reach::Steps(20))),
+];
 
 /// Deduplicates, and checks all that always holds.
 fn checked(btf: &Btf) -> (Btf, Remap) {

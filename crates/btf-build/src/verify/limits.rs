@@ -42,6 +42,9 @@ pub(crate) struct Limits {
     pub(crate) kptr: bool,
 }
 
+/// The version that kinds 20 to 22 are expected with.
+pub(crate) const LOCATIONS: KernelVersion = KernelVersion::new(7, 4);
+
 /// The version whose rules are compared with a real kernel in the tests.
 pub(super) const PROVED: KernelVersion = KernelVersion::new(6, 18);
 
@@ -59,7 +62,7 @@ impl Limits {
     pub(crate) fn new(version: KernelVersion, features: FeatureSet) -> Self {
         let since = |major, minor| version >= KernelVersion::new(major, minor);
         let has = |feature| features.contains(feature);
-        let max_kind = if since(7, 4) {
+        let max_kind = if version >= LOCATIONS {
             22
         } else if has(Feature::Enum64) {
             Kind::Enum64.number()

@@ -3,9 +3,10 @@
 use btf_types::Kind;
 
 use super::{
+    kinds::{is_modifier, is_regular_int},
+    known::Known,
     meta::require,
     reject::Rule,
-    resolve::{Resolver, is_modifier, is_regular_int},
     words::Record,
 };
 
@@ -18,13 +19,13 @@ const ENUM_BITS: u32 = 32;
 /// its last one.
 #[inline]
 pub(super) fn check(
-    resolver: &Resolver<'_, '_>,
+    known: &Known<'_, '_>,
     composite: &Record<'_>,
     mut type_id: u32,
     mut kind: Option<Kind>,
     word: u32,
 ) -> Result<(), Rule> {
-    let types = resolver.types;
+    let types = known.types;
     let has_bitfields = composite.info.kind_flag();
     let place = Place {
         struct_size: composite.size_or_type,
@@ -32,7 +33,7 @@ pub(super) fn check(
         bitfield_size: if has_bitfields { word >> 24 } else { 0 },
     };
     if kind.is_some_and(is_modifier) {
-        (type_id, _) = resolver.sized(type_id).ok_or(Rule::MemberType)?;
+        (type_id, _) = known.sized(type_id).ok_or(Rule::MemberType)?;
         kind = types.kind(type_id);
     }
     match kind {
@@ -44,8 +45,8 @@ pub(super) fn check(
         Some(Kind::Int) => place.check_int(types.record(type_id).word(0)),
         Some(Kind::Enum | Kind::Enum64) if has_bitfields => place.check_bitfield_of_enum(),
         _ if place.bitfield_size != 0 => Err(Rule::BitfieldSize),
-        Some(Kind::Float) => place.check_float(types.size_or_type(type_id), resolver.pointer_size()),
-        Some(kind) => place.check_bytes(resolver.own_size(type_id, kind).ok_or(Rule::MemberType)?),
+        Some(Kind::Float) => place.check_float(types.size_or_type(type_id), known.pointer_size),
+        Some(kind) => place.check_bytes(known.own_size(type_id, kind).ok_or(Rule::MemberType)?),
         None => Err(Rule::MemberType),
     }
 }

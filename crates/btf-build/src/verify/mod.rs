@@ -14,6 +14,8 @@
 
 mod header;
 mod identifiers;
+mod kinds;
+mod known;
 mod limits;
 mod member;
 mod meta;
@@ -33,7 +35,11 @@ use btf_types::{
 
 use self::{header::Sections, resolve::Resolver, strings::Strings, types::Types};
 
-pub(crate) use self::{identifiers::Identifiers, limits::Limits, names::NameRule};
+pub(crate) use self::{
+    identifiers::Identifiers,
+    limits::{LOCATIONS, Limits},
+    names::NameRule,
+};
 
 pub use reject::{Errno, Reject, Rule};
 
@@ -143,6 +149,25 @@ impl Verify {
 
     /// Sets the features that the kernel supports, as found by probes. The
     /// default is those of the version.
+    ///
+    /// ```
+    /// use btf_build::{Builder, Verify};
+    /// use btf_types::format::{Feature, FeatureSet, KernelVersion};
+    ///
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// let mut b = Builder::new();
+    /// b.float("double", 8)?;
+    /// let btf = b.finish()?;
+    ///
+    /// // A distribution's kernel that took FLOAT back.
+    /// let version = KernelVersion::new(5, 10);
+    /// let mut probed = FeatureSet::of(version);
+    /// probed.insert(Feature::Float);
+    /// assert!(Verify::kernel(version).verify(btf.as_bytes()).is_err());
+    /// assert!(Verify::kernel(version).features(probed).verify(btf.as_bytes()).is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn features(self, features: FeatureSet) -> Self {
         Self { features, ..self }
     }
@@ -188,6 +213,25 @@ impl Verify {
     ///
     /// This prediction is not compared with a kernel, as it would need a module
     /// to load.
+    ///
+    /// ```
+    /// use btf_build::{Builder, Rule, Verify};
+    /// use btf_types::format::KernelVersion;
+    ///
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// let mut b = Builder::new();
+    /// b.float("double", 8)?;
+    /// let kernel = b.finish()?;
+    /// let mut b = Builder::on(&kernel);
+    /// b.structure("vec<f64>", 8).member("x", 1, 0).finish()?;
+    /// let module = b.finish()?;
+    ///
+    /// let verify = Verify::kernel(KernelVersion::new(6, 18));
+    /// let reject = verify.verify_module(module.as_bytes(), &kernel).unwrap_err();
+    /// assert_eq!(reject.rule(), Rule::Identifier);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -7,6 +7,8 @@
 use btf_types::Kind;
 
 use super::{
+    kinds::{is_modifier, is_regular_int},
+    known::{Known, State},
     member,
     meta::require,
     reject::{Reject, Rule},
@@ -15,18 +17,6 @@ use super::{
 
 /// Maximum number of types that are being resolved at once.
 pub(super) const MAX_DEPTH: usize = 32;
-
-/// How far a type is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    New,
-    OnStack,
-    Resolved,
-    /// Resolved, or of a kind that needs no resolving, and with a size.
-    Sized,
-    /// Of a FUNC_PROTO, which needs no resolving: all parameters have names.
-    Named,
-}
 
 /// The question that a walk asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,13 +38,8 @@ struct Vertex {
 
 /// Resolver of all types.
 pub(super) struct Resolver<'t, 'a> {
-    pub(super) types: &'t Types<'a>,
-    pointer_size: u32,
-    /// One for each id.
-    states: Vec<State>,
-    /// Of an ARRAY, its size in bytes; of what else refers to one type, the id of
-    /// what it resolves to.
-    resolved: Vec<u32>,
+    types: &'t Types<'a>,
+    known: Known<'t, 'a>,
     /// Those that need the type which is looked at, the first one first.
     waiting: Vec<Vertex>,
     mode: Mode,
@@ -74,20 +59,7 @@ type Violation = (Rule, Option<u32>);
 
 impl<'t, 'a> Resolver<'t, 'a> {
     pub(super) fn new(types: &'t Types<'a>, pointer_size: u32) -> Self {
-        let mut states = vec![State::New; types.count() as usize];
-        for (state, (_, kind)) in states.iter_mut().skip(types.first_id() as usize).zip(types.kinds()) {
-            if matches!(kind, Some(Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Float)) {
-                *state = State::Sized;
-            }
-        }
-        Self {
-            types,
-            pointer_size,
-            states,
-            resolved: vec![0; types.count() as usize],
-            waiting: Vec::with_capacity(MAX_DEPTH),
-            mode: Mode::Open,
-        }
+        Self { types, known: Known::new(types, pointer_size), waiting: Vec::with_capacity(MAX_DEPTH), mode: Mode::Open }
     }
 
     /// Resolves all types.
@@ -99,10 +71,10 @@ impl<'t, 'a> Resolver<'t, 'a> {
                 // Which are most types, and need no walk.
                 Some(Kind::Func) => {
                     let proto = self.func(id).map_err(|(rule, element)| types.reject(id, rule, element))?;
-                    self.set_state(id, State::Resolved);
-                    self.set_resolved(id, proto);
+                    self.known.set_state(id, State::Resolved);
+                    self.known.set_resolved(id, proto);
                 }
-                kind if needs_resolve(kind) && !self.is_resolved(id) => self.resolve(id)?,
+                kind if needs_resolve(kind) && !self.known.is_resolved(id) => self.resolve(id)?,
                 _ => {}
             }
         }
@@ -129,7 +101,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
                     if self.waiting.len() + 1 >= MAX_DEPTH {
                         return reject(Rule::Depth);
                     }
-                    if self.state(open) != State::New {
+                    if self.known.state(open) != State::New {
                         return reject(Rule::Loop);
                     }
                     self.waiting.push(Vertex { next, ..vertex });
@@ -144,7 +116,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
 
     /// Begins with a new type.
     fn begin(&mut self, id: u32) {
-        self.set_state(id, State::OnStack);
+        self.known.set_state(id, State::OnStack);
         if self.mode == Mode::Open {
             self.mode = match self.types.kind(id) {
                 Some(Kind::Ptr) => Mode::Pointer,
@@ -157,18 +129,11 @@ impl<'t, 'a> Resolver<'t, 'a> {
     fn finish(&mut self, id: u32, resolved: u32) {
         let is_sized = match self.types.kind(id) {
             Some(Kind::Ptr | Kind::Array | Kind::Struct | Kind::Union) => true,
-            Some(kind) if is_modifier(kind) => self.state(resolved) == State::Sized,
+            Some(kind) if is_modifier(kind) => self.known.state(resolved) == State::Sized,
             _ => false,
         };
-        self.set_state(id, if is_sized { State::Sized } else { State::Resolved });
-        self.set_resolved(id, resolved);
-    }
-
-    #[inline]
-    fn set_resolved(&mut self, id: u32, resolved: u32) {
-        if let Some(to) = self.resolved.get_mut(id as usize) {
-            *to = resolved;
-        }
+        self.known.set_state(id, if is_sized { State::Sized } else { State::Resolved });
+        self.known.set_resolved(id, resolved);
     }
 
     fn step(&mut self, vertex: Vertex) -> Result<Step, Violation> {
@@ -199,23 +164,6 @@ impl<'t, 'a> Resolver<'t, 'a> {
         }
     }
 
-    #[inline]
-    fn state(&self, id: u32) -> State {
-        self.states.get(id as usize).copied().unwrap_or(State::New)
-    }
-
-    #[inline]
-    fn set_state(&mut self, id: u32, state: State) {
-        if let Some(to) = self.states.get_mut(id as usize) {
-            *to = state;
-        }
-    }
-
-    #[inline]
-    fn is_resolved(&self, id: u32) -> bool {
-        matches!(self.state(id), State::Resolved | State::Sized)
-    }
-
     /// Returns whether a type must be resolved first.
     fn is_open(&self, id: u32) -> bool {
         self.is_open_kind(id, self.types.kind(id))
@@ -223,42 +171,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
 
     #[inline]
     fn is_open_kind(&self, id: u32, kind: Option<Kind>) -> bool {
-        !self.is_resolved(id) && !self.is_sink(kind)
-    }
-
-    /// What a type resolves to.
-    #[inline]
-    fn resolved(&self, id: u32) -> u32 {
-        self.resolved.get(id as usize).copied().unwrap_or(0)
-    }
-
-    /// The type that a type has its size from, and that size in bytes.
-    #[inline]
-    pub(super) fn sized(&self, id: u32) -> Option<(u32, u32)> {
-        let kind = self.types.kind(id)?;
-        if is_modifier(kind) || kind == Kind::Var {
-            let id = self.resolved(id);
-            return Some((id, self.own_size(id, self.types.kind(id)?)?));
-        }
-        Some((id, self.own_size(id, kind)?))
-    }
-
-    /// Size in bytes of a type, if its kind has one.
-    #[inline]
-    pub(super) fn own_size(&self, id: u32, kind: Kind) -> Option<u32> {
-        match kind {
-            Kind::Int | Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64 | Kind::Datasec | Kind::Float => {
-                Some(self.types.size_or_type(id))
-            }
-            Kind::Array => Some(self.resolved(id)),
-            Kind::Ptr => Some(self.pointer_size),
-            _ => None,
-        }
-    }
-
-    /// Size of a pointer in bytes.
-    pub(super) fn pointer_size(&self) -> u32 {
-        self.pointer_size
+        !self.known.is_resolved(id) && !self.is_sink(kind)
     }
 
     /// Returns whether a type can be referred to at all.
@@ -269,10 +182,10 @@ impl<'t, 'a> Resolver<'t, 'a> {
     /// What a modifier or pointer resolves to: a type with a size, or one that may
     /// be without.
     fn target(&self, id: u32) -> Result<u32, Rule> {
-        if let Some((id, _)) = self.sized(id) {
+        if let Some((id, _)) = self.known.sized(id) {
             return Ok(id);
         }
-        let id = if self.is_resolved(id) { self.resolved(id) } else { id };
+        let id = if self.known.is_resolved(id) { self.known.resolved(id) } else { id };
         let is_fine = self.types.exists(id) && matches!(self.types.kind(id), None | Some(Kind::Fwd | Kind::FuncProto));
         require(is_fine, Rule::Referent)?;
         Ok(id)
@@ -306,7 +219,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
         if let Some(open) = open.or_else(|| self.unfinished_pointer(next)) {
             return Ok(open_first(open));
         }
-        let (id, _) = self.sized(next).ok_or(Rule::Referent)?;
+        let (id, _) = self.known.sized(next).ok_or(Rule::Referent)?;
         Ok(Step::Done(id))
     }
 
@@ -314,7 +227,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
     /// that is to be followed now.
     fn unfinished_pointer(&self, id: u32) -> Option<u32> {
         self.types.kind(id).filter(|&kind| is_modifier(kind))?;
-        let pointer = self.resolved(id);
+        let pointer = self.known.resolved(id);
         (self.types.kind(pointer) == Some(Kind::Ptr) && self.is_open(pointer)).then_some(pointer)
     }
 
@@ -324,7 +237,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
         if self.is_open(index) {
             return Ok(open_first(index));
         }
-        let (index, _) = self.sized(index).ok_or(Rule::ArrayIndex)?;
+        let (index, _) = self.known.sized(index).ok_or(Rule::ArrayIndex)?;
         require(
             self.types.kind(index) == Some(Kind::Int) && is_regular_int(self.types.record(index).word(0)),
             Rule::ArrayIndex,
@@ -333,7 +246,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
         if self.is_open(element) {
             return Ok(open_first(element));
         }
-        let (element, size) = self.sized(element).ok_or(Rule::ArrayElement)?;
+        let (element, size) = self.known.sized(element).ok_or(Rule::ArrayElement)?;
         require(
             self.types.kind(element) != Some(Kind::Int) || is_regular_int(self.types.record(element).word(0)),
             Rule::ArrayOfInt,
@@ -353,7 +266,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
             if self.is_open_kind(type_id, kind) {
                 return Ok(Step::Open { id: type_id, next: index + 1 });
             }
-            member::check(self, &record, type_id, kind, word).map_err(|rule| (rule, Some(index)))?;
+            member::check(&self.known, &record, type_id, kind, word).map_err(|rule| (rule, Some(index)))?;
         }
         Ok(Step::Done(0))
     }
@@ -364,12 +277,12 @@ impl<'t, 'a> Resolver<'t, 'a> {
         let proto = self.types.size_or_type(id);
         require(self.types.kind(proto) == Some(Kind::FuncProto), Rule::Referent).map_err(|rule| (rule, None))?;
         // Once for each FUNC_PROTO, however many FUNCs share it.
-        if self.state(proto) != State::Named {
+        if self.known.state(proto) != State::Named {
             let is_unnamed = |[name_off, type_id]: [u32; 2]| name_off == 0 && type_id != 0;
             if let Some(index) = self.types.elements(proto).position(is_unnamed) {
                 return Err((Rule::Argument, Some(index as u32)));
             }
-            self.set_state(proto, State::Named);
+            self.known.set_state(proto, State::Named);
         }
         Ok(proto)
     }
@@ -406,7 +319,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
                 // kernel.
                 return Ok(Step::Open { id: var, next: index + 1 });
             }
-            let (_, type_size) = self.sized(self.types.size_or_type(var)).ok_or(at(Rule::EntryType))?;
+            let (_, type_size) = self.known.sized(self.types.size_or_type(var)).ok_or(at(Rule::EntryType))?;
             require(size >= type_size, Rule::EntrySize).map_err(at)?;
         }
         Ok(Step::Done(0))
@@ -415,14 +328,14 @@ impl<'t, 'a> Resolver<'t, 'a> {
     /// The kernel's last look at a type that it resolved.
     fn is_sound(&self, id: u32) -> bool {
         let Some(kind) = self.types.kind(id) else { return false };
-        let resolved = self.resolved(id);
+        let resolved = self.known.resolved(id);
         match kind {
-            _ if !self.is_resolved(id) => false,
+            _ if !self.known.is_resolved(id) => false,
             Kind::Struct | Kind::Union | Kind::Datasec => resolved == 0,
             Kind::DeclTag | Kind::Func => resolved != 0,
             Kind::Array => {
                 let [element, _, nelems] = self.types.array(id);
-                self.sized(element).is_some_and(|(element, size)| {
+                self.known.sized(element).is_some_and(|(element, size)| {
                     !self.types.kind(element).is_some_and(is_modifier) && nelems.wrapping_mul(size) == resolved
                 })
             }
@@ -436,7 +349,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
     /// Checks the types of the return value and of the parameters.
     fn check_func_proto(&mut self, id: u32) -> Result<(), Reject> {
         let returned = self.types.size_or_type(id);
-        if returned != 0 && self.state(returned) != State::Sized {
+        if returned != 0 && self.known.state(returned) != State::Sized {
             self.check_sized(id, returned, Rule::ReturnType, None)?;
         }
         let record = self.types.record(id);
@@ -451,7 +364,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
             if name_off != 0 && !self.is_parameter_name(name_off) {
                 return Err(self.types.reject(id, Rule::Argument, Some(index)));
             }
-            if self.state(type_id) != State::Sized {
+            if self.known.state(type_id) != State::Sized {
                 self.check_sized(id, type_id, Rule::Argument, Some(index))?;
             }
         }
@@ -470,10 +383,10 @@ impl<'t, 'a> Resolver<'t, 'a> {
         if !self.is_referent(id) {
             return Err(self.types.reject(proto, rule, element));
         }
-        if needs_resolve(self.types.kind(id)) && !self.is_resolved(id) {
+        if needs_resolve(self.types.kind(id)) && !self.known.is_resolved(id) {
             self.resolve(id)?;
         }
-        match self.sized(id) {
+        match self.known.sized(id) {
             Some(_) => Ok(()),
             None => Err(self.types.reject(proto, rule, element)),
         }
@@ -492,17 +405,6 @@ fn is_element(kind: Option<Kind>) -> bool {
 /// The step to a type that is to be resolved before.
 const fn open_first(id: u32) -> Step {
     Step::Open { id, next: 0 }
-}
-
-/// Returns whether an INT, given its data, has a size that C has, and uses all its
-/// bits.
-pub(super) const fn is_regular_int(data: u32) -> bool {
-    matches!(data & 0xff, 8 | 16 | 32 | 64 | 128) && data >> 16 & 0xff == 0
-}
-
-/// Returns whether a kind is a qualifier, typedef or type tag.
-pub(super) const fn is_modifier(kind: Kind) -> bool {
-    matches!(kind, Kind::Typedef | Kind::Volatile | Kind::Const | Kind::Restrict | Kind::TypeTag)
 }
 
 /// Returns whether types of a kind refer to others.

@@ -9,10 +9,11 @@ use std::collections::{HashMap, HashSet};
 use btf_types::Kind;
 
 use super::{
+    kinds::is_modifier,
     limits::Limits,
     meta::require,
     reject::{Reject, Rule},
-    resolve::{MAX_DEPTH, is_modifier},
+    resolve::MAX_DEPTH,
     types::Types,
 };
 use crate::layers::terminated;

@@ -3,8 +3,8 @@
 use btf_types::Kind;
 
 use super::{
+    kinds::is_modifier,
     reject::{Reject, Rule},
-    resolve::is_modifier,
     types::Types,
 };
 

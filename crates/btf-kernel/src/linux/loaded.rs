@@ -42,6 +42,20 @@ const LOG_MAX: usize = 64 << 20;
 pub struct LoadedBtf(BtfFd);
 
 /// Options for loading BTF.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use btf_kernel::{Error, LoadOptions};
+///
+/// // Bytes as they are, with more of the verifier's log.
+/// match LoadOptions::new().log_level(2).load_bytes(b"\x9f\xeb\x01\0") {
+///     Ok(_) => unreachable!("that is no BTF"),
+///     Err(Error::Permission { needs, .. }) => println!("not without {needs}"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoadOptions<'fd> {
     token: Option<BorrowedFd<'fd>>,
@@ -77,10 +91,23 @@ impl<'fd> LoadOptions<'fd> {
     /// support ([`btf_build::sanitize`]). The kernel is probed for what it
     /// supports, as distributions take features back to older versions.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), btf_kernel::Error> {
-    /// # let btf = btf_kernel::Kernel::running().btf()?;
-    /// let loaded = btf_kernel::LoadOptions::new().sanitize(true).load(&btf)?;
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_build::Builder;
+    /// use btf_kernel::{Error, LoadOptions};
+    ///
+    /// let mut b = Builder::new();
+    /// b.structure("core::fmt", 0).finish()?; // a name that no kernel takes
+    /// let btf = b.finish()?;
+    ///
+    /// match LoadOptions::new().sanitize(true).load(&btf) {
+    ///     Ok(loaded) => assert_eq!(loaded.btf(None)?.type_by_id(1)?.name(), "core__fmt"),
+    ///     Err(Error::Permission { needs, .. }) => println!("not without {needs}"),
+    ///     Err(error) => {
+    ///         # assert!(!matches!(error, Error::Rejected { .. }), "{error}");
+    ///         println!("{error}");
+    ///     }
+    /// }
     /// # Ok(())
     /// # }
     /// ```
