@@ -11,10 +11,16 @@ use std::{
     process::{Command, Output},
 };
 
+use btf_build::{Builder, IntEncoding};
 use btf_codegen::c::Header;
 use btf_elf::BtfFile;
 use btf_tests::{fixtures, skip};
 use btf_types::{Btf, Composite, Member, Type, View};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, TestRunner},
+};
 
 /// A clang that has a BPF target.
 fn clang() -> Option<&'static str> {
@@ -263,4 +269,193 @@ fn load(object: &Path, what: &str) {
         return skip(format!("bpftool cannot load: {text}"));
     }
     assert!(output.status.success(), "{what}: {text}");
+}
+
+/// Headers of modules compile behind that of their kernel, in both forms and with all
+/// assertions.
+#[test]
+fn what_a_module_adds_compiles_behind_its_base() {
+    let Some(clang) = clang() else { return };
+    for (kernel, modules, target) in [
+        ("7.3.4+deb13-cloud-amd64", &["veth", "openvswitch", "cast_common"][..], "bpfel"),
+        ("6.1.0-56-cloud-amd64", &["vxlan"], "x86_64-linux-gnu"),
+        ("7.2.13+deb14-s390x", &["veth"], "bpfeb"),
+    ] {
+        let vmlinux = open(&format!("kernels/{kernel}/vmlinux.btf"));
+        let folder = tempfile::tempdir().unwrap();
+        let source = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        for sorted in [true, false] {
+            let header = Header::new().unsorted(!sorted);
+            source("vmlinux.h", &write(&header, &vmlinux));
+            for module in modules {
+                let what = format!("{kernel}, {module}, sorted: {sorted}");
+                let bytes = fixtures::read(&format!("kernels/{kernel}/{module}.btf"));
+                let btf = BtfFile::parse(bytes).unwrap().split_btf(&vmlinux).unwrap();
+                let header = write(&header.clone().own(true).static_asserts(sorted), &btf);
+                assert!(!header.contains("\nstruct list_head {"), "{what}: that is the base's");
+                source("module.h", &header);
+                let path = source("module.c", "#include \"vmlinux.h\"\n#include \"module.h\"\n");
+                let quiet = ["-fsyntax-only", "-Wno-unknown-attributes", "-Wno-everything"];
+                let output = compile(clang, target, &quiet, &path);
+                assert_compiled(&output, &what);
+            }
+        }
+    }
+}
+
+/// What a member of a struct is made of.
+#[derive(Debug, Clone)]
+enum Part {
+    Scalar(usize),
+    Ptr,
+    Array(Box<Part>, u32),
+    /// A struct or union; without a name, or with.
+    Struct(Vec<Placed>, bool, bool),
+    Bits(usize, u8),
+}
+
+/// A member, and how many bytes are left free before it.
+#[derive(Debug, Clone)]
+struct Placed(Part, u8);
+
+/// Scalars with their sizes.
+const SCALARS: [(&str, u32, IntEncoding); 6] = [
+    ("char", 1, IntEncoding::SIGNED),
+    ("short", 2, IntEncoding::SIGNED),
+    ("unsigned int", 4, IntEncoding::NONE),
+    ("long", 8, IntEncoding::SIGNED),
+    ("_Bool", 1, IntEncoding::BOOL),
+    ("unsigned __int128", 16, IntEncoding::NONE),
+];
+
+/// Makes BTF of random structs.
+struct Maker {
+    builder: Builder,
+    scalars: Vec<u32>,
+    ptr: u32,
+    index: u32,
+    named: u32,
+}
+
+impl Maker {
+    fn new() -> Self {
+        let mut builder = Builder::new();
+        let scalars: Vec<u32> =
+            SCALARS.iter().map(|(name, size, encoding)| builder.int(*name, *size, *encoding).unwrap()).collect();
+        let ptr = builder.ptr(0).unwrap();
+        let index = scalars[2];
+        Self { builder, scalars, ptr, index, named: 0 }
+    }
+
+    /// The type of a part, and its size in bytes.
+    fn part(&mut self, part: &Part) -> (u32, u32) {
+        match part {
+            Part::Scalar(scalar) | Part::Bits(scalar, _) => (self.scalars[*scalar], SCALARS[*scalar].1),
+            Part::Ptr => (self.ptr, 8),
+            Part::Array(element, count) => {
+                let (element, size) = self.part(element);
+                (self.builder.array(element, self.index, *count).unwrap(), size * count)
+            }
+            Part::Struct(parts, is_union, is_anonymous) => self.composite(parts, *is_union, *is_anonymous),
+        }
+    }
+
+    /// A struct or union whose members are where they may be anywhere: packed, aligned,
+    /// with gaps.
+    fn composite(&mut self, parts: &[Placed], is_union: bool, is_anonymous: bool) -> (u32, u32) {
+        let (mut at, mut size) = (0, 0);
+        let mut members = Vec::new();
+        for Placed(part, gap) in parts {
+            let (ty, bytes) = self.part(part);
+            let (width, bits) = match part {
+                Part::Bits(scalar, width) => {
+                    let most = if SCALARS[*scalar].2 == IntEncoding::BOOL { 1 } else { 8 * bytes.min(8) };
+                    let width = u32::from(*width) % most + 1;
+                    (Some(width), width)
+                }
+                _ => (None, 8 * bytes),
+            };
+            let is_aligned = gap.is_multiple_of(2);
+            let mut offset = if is_union { 0 } else { at + 8 * u32::from(gap / 2) };
+            match width {
+                // Within one unit, as compilers have them.
+                Some(width) if offset % (8 * bytes) + width > 8 * bytes => {
+                    offset = offset.next_multiple_of(8 * bytes);
+                }
+                Some(_) => {}
+                None if is_aligned && !is_union => offset = offset.next_multiple_of(8 * bytes.clamp(1, 8)),
+                None => offset = offset.next_multiple_of(8),
+            }
+            at = offset + bits;
+            size = size.max(at.div_ceil(8));
+            members.push((ty, offset, width));
+        }
+        let trailing = parts.last().map_or(0, |Placed(_, gap)| u32::from(*gap));
+        size += if trailing.is_multiple_of(3) { trailing } else { 0 };
+        self.named += 1;
+        let name = if is_anonymous { String::new() } else { format!("type_{}", self.named) };
+        let id = self.builder.declare();
+        let definition = self.builder.define(id);
+        let mut composite = match is_union {
+            true => definition.union(&name, size),
+            false => definition.structure(&name, size),
+        };
+        for (number, (ty, offset, width)) in members.into_iter().enumerate() {
+            // Each name once, whatever is in what has none.
+            let name = format!("m{}_{number}", self.named);
+            composite = match width {
+                Some(width) => composite.bitfield(&name, ty, offset, width as u8),
+                None => composite.member(&name, ty, offset),
+            };
+        }
+        composite.finish().unwrap();
+        (id, size)
+    }
+}
+
+fn placed(part: impl Strategy<Value = Part> + 'static) -> impl Strategy<Value = Vec<Placed>> {
+    proptest::collection::vec((part, 0u8..14).prop_map(|(part, gap)| Placed(part, gap)), 1..7)
+}
+
+fn parts() -> impl Strategy<Value = Part> {
+    let leaf = prop_oneof![
+        4 => (0..SCALARS.len()).prop_map(Part::Scalar),
+        2 => Just(Part::Ptr),
+        2 => (0usize..5, any::<u8>()).prop_map(|(scalar, width)| Part::Bits(scalar, width)),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            2 => (placed(inner.clone()), any::<bool>(), any::<bool>())
+                .prop_map(|(parts, is_union, is_anonymous)| Part::Struct(parts, is_union, is_anonymous)),
+            1 => (inner.prop_filter("bitfields are no elements", |part| !matches!(part, Part::Bits(..))), 0u32..5)
+                .prop_map(|(part, count)| Part::Array(Box::new(part), count)),
+        ]
+    })
+}
+
+/// Structs of any layout, compilers' or not: the header has the sizes and offsets of the
+/// BTF. (A hundred trees of them in one header, as to start a compiler takes longest.)
+#[test]
+fn random_structs_have_their_layout() {
+    let Some(clang) = clang() else { return };
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    for round in 0..4 {
+        let mut maker = Maker::new();
+        let mut trees = Vec::new();
+        for _ in 0..100 {
+            let tree = placed(parts()).new_tree(&mut runner).unwrap().current();
+            maker.composite(&tree, false, false);
+            trees.push(tree);
+        }
+        let btf = maker.builder.finish().unwrap();
+        let header = write(&Header::new().static_asserts(true), &btf);
+        assert_eq!(header.matches(" is left out").count(), 0, "round {round}: {header}");
+        assert!(header.matches("_Static_assert(").count() > 400, "round {round}");
+        let targets = ["x86_64-linux-gnu", "bpfel"];
+        check_asserts(clang, &btf, &targets, &format!("round {round}"));
+    }
 }

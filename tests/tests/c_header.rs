@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use btf_build::{Builder, IntEncoding};
 use btf_codegen::c::Header;
 use btf_elf::BtfFile;
 use btf_tests::fixtures::{self, BIG_ENDIAN, SORTED};
@@ -197,5 +198,46 @@ fn sorted_headers_are_bpftools_but_for_its_faults() {
     ] {
         let btf = open(&format!("kernels/{release}/vmlinux.btf"), None);
         assert_sorted(&btf, &format!("vmlinux-{release}"), &["AAFS_LOADDATA_ABI"], changed);
+    }
+}
+
+/// What a module only points to is declared once, by whatever pointers and prototypes of
+/// the base it does so; what it holds is left to the header of the base.
+#[test]
+fn a_modules_own_header_declares_what_it_points_to() {
+    let mut b = Builder::new();
+    let int = b.int("int", 4, IntEncoding::SIGNED).unwrap();
+    let device = b.structure("device", 4).member("id", int, 0).finish().unwrap();
+    let ptr = b.ptr(device).unwrap();
+    let ops = b.structure("ops", 8).member("device", ptr, 0).finish().unwrap();
+    let constant = b.const_(ops).unwrap();
+    let constant_ptr = b.ptr(constant).unwrap();
+    let held = b.structure("held", 4).member("id", int, 0).finish().unwrap();
+    let word = b.typedef("word", int).unwrap();
+    let packet = b.structure("packet", 4).member("id", int, 0).finish().unwrap();
+    let packet_ptr = b.ptr(packet).unwrap();
+    let proto = b.func_proto(int).param("packet", packet_ptr).finish().unwrap();
+    let callback = b.ptr(proto).unwrap();
+    let base = b.finish().unwrap();
+
+    let mut b = Builder::on(&base);
+    let mut own = b.structure("own", 40);
+    for (number, (name, ty)) in
+        [("device", ptr), ("ops", constant_ptr), ("callback", callback), ("other", ptr)].into_iter().enumerate()
+    {
+        own = own.member(name, ty, 64 * number as u32);
+    }
+    own.member("held", held, 256).member("word", word, 288).finish().unwrap();
+    let module = b.finish().unwrap();
+    for unsorted in [false, true] {
+        let header = write(&Header::new().own(true).unsorted(unsorted), &module);
+        let start = header.find("struct device;").unwrap();
+        let text = &header[start..header.find("\n\n/* BPF kfuncs").unwrap()];
+        assert_eq!(
+            text,
+            "struct device;\n\nstruct ops;\n\nstruct packet;\n\nstruct own {\n\tstruct device *device;\n\tconst struct ops \
+             *ops;\n\tint (*callback)(struct packet *packet);\n\tstruct device *other;\n\tstruct held held;\n\tword \
+             word;\n};\n"
+        );
     }
 }

@@ -30,7 +30,7 @@ impl<'btf> Printer<'btf, '_> {
     pub(super) fn emit(&mut self, ty: Type<'btf>, container: u32, hops: u32) -> fmt::Result {
         let id = ty.id();
         if self.is(id, state::EMITTED) {
-            return if self.is(id, state::OF_BASE) { self.declare_of_base(ty) } else { Ok(()) };
+            return Ok(());
         }
         if self.is(id, state::EMITTING) {
             return self.emit_inside(ty, container);
@@ -76,7 +76,11 @@ impl<'btf> Printer<'btf, '_> {
                     self.emit(param.ty(), container, hops)?;
                 }
             }
-            Type::Ptr(_) | Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) => {
+            Type::Ptr(ptr) => {
+                self.declare_of_base(ptr.target())?;
+                self.emit(ptr.target(), container, hops)?;
+            }
+            Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) => {
                 self.emit(ty.target().unwrap_or(Type::Void), container, hops)?;
             }
             _ => {}
@@ -137,12 +141,27 @@ impl<'btf> Printer<'btf, '_> {
         self.end_definition()
     }
 
-    /// Writes a forward declaration of a struct or union that the header of the base
-    /// defines.
-    fn declare_of_base(&mut self, ty: Type<'btf>) -> fmt::Result {
+    /// Writes a forward declaration of what a pointer leads to, if that is a struct or
+    /// union that the header of the base defines.
+    fn declare_of_base(&mut self, target: Type<'btf>) -> fmt::Result {
+        if self.base_end == 0 {
+            return Ok(());
+        }
+        let is_outside =
+            |ty: &Type<'_>| matches!(ty, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_));
+        let Some(ty) = [target].into_iter().chain(target.chain()).find(|ty| !is_outside(ty)) else { return Ok(()) };
         let is_declarable = matches!(ty, Type::Struct(_) | Type::Union(_)) && !ty.is_anonymous();
-        self.unset(ty.id(), state::OF_BASE);
-        if is_declarable { self.forward(ty) } else { Ok(()) }
+        if !is_declarable || ty.id() >= self.base_end || self.is(ty.id(), state::FORWARD) {
+            return Ok(());
+        }
+        self.set(ty.id(), state::FORWARD);
+        self.forward(ty)
+    }
+
+    /// Writes what the prototype of a function needs that the header of the base defines.
+    pub(super) fn declare_for_prototype(&mut self, proto: Type<'btf>) -> fmt::Result {
+        // Inside of something: what is to be defined has been.
+        if self.base_end == 0 { Ok(()) } else { self.emit(proto, u32::MAX, 0) }
     }
 
     fn typedef(&mut self, typedef: Typedef<'btf>) -> fmt::Result {

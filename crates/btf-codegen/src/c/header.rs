@@ -71,7 +71,9 @@ impl Header {
     }
 
     /// Omits the types of the base of split BTF: include the header after that
-    /// of the base.
+    /// of the base. Structs and unions of the base that are only pointed to are
+    /// forward-declared, so that a header that needs nothing else of the base
+    /// compiles alone.
     #[must_use]
     pub fn own(mut self, own: bool) -> Self {
         self.own = own;

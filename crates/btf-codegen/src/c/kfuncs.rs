@@ -27,8 +27,11 @@ impl<'btf> Printer<'btf, '_> {
                 fastcalls.insert(func.id());
             }
         }
-        self.put("\n/* BPF kfuncs */\n#ifndef BPF_NO_KFUNC_PROTOTYPES\n")?;
         kfuncs.sort_by_key(|func| func.name());
+        for func in &kfuncs {
+            self.declare_for_prototype(func.proto().into())?;
+        }
+        self.put("\n/* BPF kfuncs */\n#ifndef BPF_NO_KFUNC_PROTOTYPES\n")?;
         let mut last = Name::EMPTY;
         for func in kfuncs {
             self.step()?;

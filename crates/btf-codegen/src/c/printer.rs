@@ -47,10 +47,8 @@ pub(super) mod state {
     pub(in crate::c) const NAMED: u16 = 1 << 6;
     /// It is not the first of its name.
     pub(in crate::c) const SUFFIXED: u16 = 1 << 7;
-    /// The header of the base defines it.
-    pub(in crate::c) const OF_BASE: u16 = 1 << 8;
     /// Its name is written as it is in the BTF.
-    pub(in crate::c) const AS_IT_IS: u16 = 1 << 9;
+    pub(in crate::c) const AS_IT_IS: u16 = 1 << 8;
 }
 
 pub(super) struct Printer<'btf, 'o> {
@@ -60,6 +58,8 @@ pub(super) struct Printer<'btf, 'o> {
     /// UTF-8, of whole characters.
     buffer: Vec<u8>,
     number: itoa::Buffer,
+    /// The header of the base defines all below this id; 0 if this header does.
+    pub(super) base_end: u32,
     /// Nothing is written, but all else goes on.
     pub(super) muted: bool,
     states: Vec<u16>,
@@ -110,6 +110,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
             out,
             buffer: Vec::with_capacity(BUFFER + BUFFER / 4),
             number: itoa::Buffer::new(),
+            base_end: 0,
             muted: false,
             states,
             tags: Names::default(),
@@ -159,8 +160,23 @@ impl<'btf, 'o> Printer<'btf, 'o> {
 
     /// Everything below an id is defined by the header of the base.
     pub(super) fn end_base(&mut self, end: u32) {
-        for states in self.states.iter_mut().take(end as usize).skip(1) {
-            *states |= state::ORDERED | state::EMITTED | state::OF_BASE;
+        self.base_end = end;
+        for id in 1..end {
+            self.set(id, state::ORDERED);
+            self.unset(id, state::FORWARD);
+            // What else there is has no definition, but may lead to what is declared.
+            if !matches!(
+                self.ty(id),
+                Type::Ptr(_)
+                    | Type::Array(_)
+                    | Type::FuncProto(_)
+                    | Type::Const(_)
+                    | Type::Volatile(_)
+                    | Type::Restrict(_)
+                    | Type::TypeTag(_)
+            ) {
+                self.set(id, state::EMITTED);
+            }
         }
     }
 
