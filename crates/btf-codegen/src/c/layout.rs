@@ -23,7 +23,7 @@ use btf_types::{AnyEnum, Composite, Member, Type};
 
 use super::{
     enumeration::is_definable,
-    libbpf::is_packed,
+    libbpf::{align_of, is_packed},
     padding::{Pad, Padding},
     printer::Printer,
     scalar::Spelling,
@@ -299,6 +299,8 @@ impl<'btf> Printer<'btf, '_> {
             let align = self.align_as_libbpf(member.ty())?;
             fields.push(Field { member, offset: member.bit_offset().into(), place, align });
         }
+        let align = align_of(ty, fields.iter().map(|field| Ok((field.member, field.align))))?;
+        self.keep_align(ty.into(), align);
         Ok(fields)
     }
 

@@ -30,7 +30,7 @@ impl<'btf> Printer<'btf, '_> {
         Ok(align)
     }
 
-    fn keep_align(&mut self, ty: Type<'btf>, align: u64) {
+    pub(super) fn keep_align(&mut self, ty: Type<'btf>, align: u64) {
         if let Some(known) = self.aligns.get_mut(ty.id() as usize) {
             // At most the size of a pointer.
             *known = align as u8 + 1;
@@ -73,24 +73,11 @@ impl<'btf> Printer<'btf, '_> {
         if depth == HOPS {
             self.fail(Error::TooDeep { ty: Type::from(ty).into(), limit: HOPS })?;
         }
-        let mut largest = 1;
-        let mut align = None;
-        for member in ty.members() {
+        let aligned = ty.members().map(|member| {
             self.step()?;
-            let of_member = self.align_within(member.ty(), depth + 1)?;
-            let (offset, bits) = member.encoded();
-            if of_member == 0 {
-                align = Some(0);
-                break;
-            }
-            largest = largest.max(of_member);
-            if bits.is_none() && u64::from(offset) % (8 * of_member) != 0 {
-                align = Some(1);
-                break;
-            }
-        }
-        let natural = if u64::from(ty.size()) % largest == 0 { largest } else { 1 };
-        let align = align.unwrap_or(natural);
+            Ok((member, self.align_within(member.ty(), depth + 1)?))
+        });
+        let align = align_of(ty, aligned)?;
         self.keep_align(ty.into(), align);
         Ok(align)
     }
@@ -99,6 +86,27 @@ impl<'btf> Printer<'btf, '_> {
     pub(super) fn is_packed_as_libbpf(&mut self, ty: Composite<'btf>) -> Result<bool, fmt::Error> {
         is_packed(ty, ty.members().map(|member| Ok((member, self.align_as_libbpf(member.ty())?))))
     }
+}
+
+/// Alignment in bytes of a struct or union with these members, which have theirs; 0 if one
+/// has none.
+pub(super) fn align_of<'btf>(
+    ty: Composite<'btf>,
+    aligned: impl Iterator<Item = Result<(Member<'btf>, u64), fmt::Error>>,
+) -> Result<u64, fmt::Error> {
+    let mut largest = 1;
+    for member in aligned {
+        let (member, align) = member?;
+        let (offset, bits) = member.encoded();
+        if align == 0 {
+            return Ok(0);
+        }
+        largest = largest.max(align);
+        if bits.is_none() && u64::from(offset) % (8 * align) != 0 {
+            return Ok(1);
+        }
+    }
+    Ok(if u64::from(ty.size()) % largest == 0 { largest } else { 1 })
 }
 
 /// Whether a struct was packed, so far as libbpf can tell from members and their

@@ -35,7 +35,7 @@ pub(super) fn sorted<'btf>(btf: &'btf Btf, ids: Range<u32>) -> Vec<Type<'btf>> {
     let keys: Vec<_> = types.filter_map(Key::of).collect();
     // Most are told apart by what fits into a number, without a look at the names.
     let mut order: Vec<_> = keys.iter().map(|key| (key.head(), key)).collect();
-    order.sort_unstable_by(|(a_head, a), (b_head, b)| a_head.cmp(b_head).then_with(|| a.compare(b)));
+    order.sort_by(|(a_head, a), (b_head, b)| a_head.cmp(b_head).then_with(|| a.compare(b)));
     order.into_iter().map(|(_, key)| key.ty).collect()
 }
 
@@ -63,9 +63,16 @@ impl<'btf> Key<'btf> {
         Some(Self { rank, sort_name, own_name, ty, hash: OnceCell::new() })
     }
 
+    fn is_nameless(&self) -> bool {
+        self.sort_name.is_empty() && self.own_name.is_empty()
+    }
+
     /// The rank, and as much of the names as fits: of the one that is sorted by, or, if
-    /// that is empty, of the own name behind its end.
+    /// that is empty, of the own name behind its end. What has no names has nothing else.
     fn head(&self) -> u128 {
+        if self.is_nameless() {
+            return u128::from(self.rank) << 120 | u128::from(self.disambiguation());
+        }
         let own_name = if self.sort_name.is_empty() { self.own_name } else { Name::EMPTY };
         let (rank, end) = ([self.rank], [0]);
         let bytes = [rank.as_slice(), self.sort_name.as_bytes(), &end, own_name.as_bytes()];
@@ -74,12 +81,14 @@ impl<'btf> Key<'btf> {
         u128::from_be_bytes(head)
     }
 
-    /// Compares what has the same head.
+    /// Compares what has the same head. Equal are types that only their ids tell apart.
     fn compare(&self, other: &Self) -> Ordering {
+        if self.is_nameless() {
+            return Ordering::Equal;
+        }
         compare_names(self.sort_name, other.sort_name)
             .then_with(|| compare_names(self.own_name, other.own_name))
             .then_with(|| self.disambiguation().cmp(&other.disambiguation()))
-            .then_with(|| self.ty.id().cmp(&other.ty.id()))
     }
 
     fn disambiguation(&self) -> u64 {
