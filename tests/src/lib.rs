@@ -23,6 +23,11 @@ pub mod tars;
 pub mod trimming;
 pub mod walk;
 
+/// Examples of README.md, compiled.
+#[cfg(all(doctest, target_os = "linux"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 /// For a test of what this machine lacks: says that it is skipped, and why.
 ///
 /// # Panics

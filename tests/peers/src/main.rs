@@ -24,6 +24,7 @@ mod aya;
 #[cfg(feature = "peers")]
 mod btf_rs;
 mod build;
+mod chart;
 mod cost;
 mod extract;
 mod floor;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         ["--extract-one", name, path, base @ ..] => {
             extract::one(name, Path::new(path), base.first().map(Path::new));
         }
+        ["--chart", folder] => chart::draw(Path::new(folder), &peers()),
         ["--archive-one", way, path] => archive::one(way, Path::new(path)),
         ["--archive"] => archive::print(),
         ["--trim-one", way, path] => trim::one(way, Path::new(path)),
@@ -99,7 +101,7 @@ fn main() -> ExitCode {
         ["--extract", ..] => extract::print(arguments.get(1..).unwrap_or_default()),
         ["--help" | "-h"] => {
             println!(
-                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive\n       btf-peers --trim\n       btf-peers --build [VMLINUX [MODULE]]\n       btf-peers --relocate [OBJECT [VMLINUX]]"
+                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --chart FOLDER\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive\n       btf-peers --trim\n       btf-peers --build [VMLINUX [MODULE]]\n       btf-peers --relocate [OBJECT [VMLINUX]]"
             );
         }
         [] => {

@@ -1,6 +1,6 @@
 //! Runs every library, and prints the table.
 
-use std::{collections::HashMap, env, path::Path, process::Command};
+use std::{collections::HashMap, env, fs, path::Path, process::Command};
 
 use crate::{
     Entry,
@@ -10,13 +10,26 @@ use crate::{
 const ROUNDS: usize = 3;
 
 /// What one library said of one row: the least of all rounds, and the sum.
-type Cells = HashMap<String, (u64, u64)>;
+pub type Cells = HashMap<String, (u64, u64)>;
 
 /// Measures all libraries on a file and prints a table in Markdown.
 pub fn print(title: &str, path: &Path, module: Option<&Path>, peers: &[Entry], folder: &Path) {
-    let names = folder.join("names");
-    let btf = btf_types::Btf::parse(std::fs::read(path).expect("the file can be read")).expect("the file is sound");
-    std::fs::write(&names, measure::names(&btf, 10).join("\n")).expect("the folder can be written to");
+    let columns = columns(path, module, peers, folder);
+    println!("\n{title}: fastest of {ROUNDS} rounds; in brackets the ratio to the floor\n");
+    println!("| operation |{}", columns.iter().map(|(name, _)| format!(" {name} |")).collect::<String>());
+    println!("|---|{}", "---|".repeat(columns.len()));
+    for (key, label) in ROWS.into_iter().filter(|(key, _)| columns.iter().any(|(_, cells)| cells.contains_key(*key))) {
+        let floor = columns.iter().find(|(name, _)| *name == "floor").and_then(|(_, cells)| cells.get(key)).copied();
+        let row: String = columns.iter().map(|(name, cells)| format!(" {} |", cell(name, key, cells, floor))).collect();
+        println!("| {label} |{row}");
+    }
+}
+
+/// What each library said of the file.
+pub fn columns(path: &Path, module: Option<&Path>, peers: &[Entry], folder: &Path) -> Vec<(&'static str, Cells)> {
+    let names = folder.join(format!("btf-peers-names-{}", std::process::id()));
+    let btf = btf_types::Btf::parse(fs::read(path).expect("the file can be read")).expect("the file is sound");
+    fs::write(&names, measure::names(&btf, 10).join("\n")).expect("the folder can be written to");
     drop(btf);
     let mut columns: Vec<(&str, Cells)> = peers.iter().map(|&(name, _)| (name, Cells::new())).collect();
     for _ in 0..ROUNDS {
@@ -27,14 +40,8 @@ pub fn print(title: &str, path: &Path, module: Option<&Path>, peers: &[Entry], f
             }
         }
     }
-    println!("\n{title}: fastest of {ROUNDS} rounds; in brackets the ratio to the floor\n");
-    println!("| operation |{}", columns.iter().map(|(name, _)| format!(" {name} |")).collect::<String>());
-    println!("|---|{}", "---|".repeat(columns.len()));
-    for (key, label) in ROWS.into_iter().filter(|(key, _)| columns.iter().any(|(_, cells)| cells.contains_key(*key))) {
-        let floor = columns.iter().find(|(name, _)| *name == "floor").and_then(|(_, cells)| cells.get(key)).copied();
-        let row: String = columns.iter().map(|(name, cells)| format!(" {} |", cell(name, key, cells, floor))).collect();
-        println!("| {label} |{row}");
-    }
+    fs::remove_file(&names).expect("what was written can be removed");
+    columns
 }
 
 fn cell(name: &str, key: &str, cells: &Cells, floor: Option<(u64, u64)>) -> String {
