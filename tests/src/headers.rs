@@ -35,7 +35,7 @@ pub fn check(btf: &Btf) {
             Err(error) => panic!("{error}"),
         }
     }
-    for ty in btf.types().take(32) {
+    for ty in btf.types().take(4) {
         for header in [Header::new(), Header::new().unsorted(true)] {
             let _ = (header.definition(ty).is_ok(), header.declaration(ty, "name").is_ok());
         }
