@@ -206,3 +206,32 @@ fn the_first_object_and_later_ones_have_the_same_candidates() {
     }
     assert_eq!(compared, ROWS);
 }
+
+/// Offset of `sh_offset` in a section header of 64 bits, in bytes.
+const SH_OFFSET: usize = 24;
+
+#[test]
+fn a_program_that_overlaps_other_parts_of_its_file_is_not_patched() {
+    use btf_relocate::ObjectError;
+
+    let bytes = fixtures::read("bpf/clang-22/core_forms-el.bpf.o");
+    let object = btf_elf::BpfObject::parse(bytes.clone()).unwrap();
+    let relocator = Relocator::new(Targets::custom(object.btf()));
+    let [_, table] = object.elf().headers();
+    relocator.relocate_object(bytes.clone()).unwrap();
+
+    let relocated = relocator.relocate(object.btf_ext().unwrap().unwrap());
+    let name = relocated.iter().next().unwrap().section();
+    let program = object.elf().section(name.as_bytes()).unwrap();
+    let header = usize::try_from(table.start).unwrap() + program.index() as usize * size_of::<[u8; 64]>();
+    let btf = object.elf().section(".BTF").unwrap();
+    let before = program.offset() - 8;
+    for offset in [btf.offset(), btf.offset() + btf.size() - 8, table.start, 0, before] {
+        let mut moved = bytes.clone();
+        moved[header + SH_OFFSET..][..8].copy_from_slice(&offset.to_le_bytes());
+        match relocator.relocate_object(moved) {
+            Err(ObjectError::Overlapping { section, .. }) => assert_eq!(section.to_string(), name.to_string()),
+            other => panic!("at {offset}: {other:?}"),
+        }
+    }
+}

@@ -46,6 +46,7 @@ fn messages_stand_alone() {
         Elf => btf_elf::Error::NotElf.into(),
         Patch => patch_error(PatchFault::LdImm64).into(),
         Compressed => ObjectError::Compressed { section: "kprobe/tcp_sendmsg".into() },
+        Overlapping => ObjectError::Overlapping { section: "kprobe/tcp_sendmsg".into() },
     });
     examples!(messages: TrimError {
         Elf => btf_elf::Error::NotElf.into(),

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, ops::Range};
 
-use btf_elf::{BpfObject, Elf, Section};
+use btf_elf::{BpfObject, Elf, Section, SectionType};
 use btf_types::{Bytes, Name, OwnedName};
 
 use crate::{PatchError, Relocated, Relocator};
@@ -21,6 +21,14 @@ pub enum ObjectError {
     #[error("section {section} is compressed and cannot be patched in place: decompress it first")]
     #[non_exhaustive]
     Compressed {
+        /// The name of the section.
+        section: OwnedName,
+    },
+    /// A section shares bytes of the file with something else, so that it cannot be patched in
+    /// place. No compiler or linker writes such files.
+    #[error("section {section} overlaps other parts of the file and cannot be patched in place")]
+    #[non_exhaustive]
+    Overlapping {
         /// The name of the section.
         section: OwnedName,
     },
@@ -60,7 +68,7 @@ impl Relocator {
     ///
     /// [`ObjectError::Elf`] if it is not a BPF object; [`ObjectError::Patch`]
     /// for the first relocation that cannot be applied;
-    /// [`ObjectError::Compressed`].
+    /// [`ObjectError::Compressed`]; [`ObjectError::Overlapping`].
     pub fn relocate_object(&self, object: impl Into<Bytes>) -> Result<Vec<u8>, ObjectError> {
         let bytes = object.into();
         let object = BpfObject::new(Elf::parse(bytes.clone())?)?;
@@ -79,16 +87,55 @@ impl Relocator {
 fn patch_programs(object: &BpfObject, relocated: &Relocated, bytes: &mut [u8]) -> Result<(), ObjectError> {
     // Sections may share a name by the thousand.
     let (mut looked_up, mut patched) = (HashSet::new(), HashSet::new());
+    let overlaps = Overlaps::of(object.elf());
     for program in object.programs().filter(|program| looked_up.insert(address(program.name()))) {
         let Some(section) = relocated.ext.section(program.name()) else { continue };
         if !patched.insert(section.index()) {
             continue;
+        }
+        if overlaps.has(program.section()) {
+            return Err(ObjectError::Overlapping { section: program.name().into() });
         }
         if let Some(code) = contents(program.section(), bytes)? {
             relocated.apply(program.name(), code)?;
         }
     }
     Ok(())
+}
+
+/// Sections that share bytes of the file with other sections or with the headers.
+struct Overlaps {
+    sections: HashSet<u32>,
+}
+
+impl Overlaps {
+    fn of(elf: &Elf) -> Self {
+        let mut ranges: Vec<(Range<u64>, Option<u32>)> = elf.headers().into_iter().map(|range| (range, None)).collect();
+        ranges.extend(elf.sections().filter(|section| section.section_type() != SectionType::NOBITS).map(|section| {
+            let end = section.offset().saturating_add(section.size());
+            (section.offset()..end, Some(section.index()))
+        }));
+        ranges.retain(|(range, _)| !range.is_empty());
+        ranges.sort_by_key(|(range, _)| range.start);
+        let mut sections = HashSet::new();
+        // Of the ranges so far, the one that ends last.
+        let mut last: Option<(Range<u64>, Option<u32>)> = None;
+        for (range, section) in ranges {
+            if let Some((before, other)) = last.as_ref().filter(|(before, _)| range.start < before.end) {
+                sections.extend(section);
+                sections.extend(*other);
+                if range.end <= before.end {
+                    continue;
+                }
+            }
+            last = Some((range, section));
+        }
+        Self { sections }
+    }
+
+    fn has(&self, section: Section<'_>) -> bool {
+        self.sections.contains(&section.index())
+    }
 }
 
 /// The address of a name, which is the name's as long as its file is held.
@@ -101,6 +148,9 @@ fn drop_core_relos(object: &BpfObject, bytes: &mut [u8]) -> Result<(), ObjectErr
     /// Where `core_relo_len` is in the header, in bytes.
     const CORE_RELO_LEN: Range<usize> = 28..32;
     let Some(section) = object.elf().section(".BTF.ext") else { return Ok(()) };
+    if Overlaps::of(object.elf()).has(section) {
+        return Err(ObjectError::Overlapping { section: section.name().into() });
+    }
     if let Some(len) = contents(section, bytes)?.and_then(|ext| ext.get_mut(CORE_RELO_LEN)) {
         len.fill(0);
     }

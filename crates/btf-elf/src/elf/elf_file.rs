@@ -3,7 +3,7 @@
 //! Source: the System V ABI, "Object Files"; for BTF, `btf_parse_elf` in
 //! `tools/lib/bpf/btf.c`.
 
-use std::sync::OnceLock;
+use std::{ops::Range, sync::OnceLock};
 
 use btf_types::{Btf, BtfExt, ByteOrder, Bytes};
 use object::{Endianness, elf, pod, read::elf::FileHeader};
@@ -64,6 +64,7 @@ pub struct Elf {
     input: Input,
     elf_type: ElfType,
     machine: Machine,
+    section_table: Range<u64>,
     sections: Vec<SectionHeader>,
     section_names: StringTable,
     sections_by_name: OnceLock<NameIndex>,
@@ -113,7 +114,7 @@ impl Elf {
         let damaged = |what, offset| Error::Elf { what, offset };
         let endian = endian(byte_order);
         let (header, _) = pod::from_bytes::<H>(start).map_err(|()| damaged("header is cut off", start.len() as u64))?;
-        let (sections, names) = section_headers(&input, header, endian)?;
+        let (section_table, sections, names) = section_headers(&input, header, endian)?;
         let section_names = match sections.get(names as usize) {
             Some(section) if names != 0 => input.read(section.offset, section.size, || FilePart::SectionNames)?,
             None if names != 0 => return Err(damaged("no such section of section names", 0)),
@@ -124,6 +125,7 @@ impl Elf {
             elf_type: ElfType(header.e_type(endian).0),
             machine: Machine::new(header.e_machine(endian).0, header.is_type_64(), byte_order),
             input,
+            section_table,
             sections,
             section_names: StringTable::new(section_names),
             sections_by_name: OnceLock::new(),
@@ -137,6 +139,17 @@ impl Elf {
     #[must_use]
     pub fn is_64(&self) -> bool {
         self.machine.is_64()
+    }
+
+    /// Returns where the ELF header and the table of sections are in the file, in **bytes**.
+    /// Without sections, the table is empty.
+    #[must_use]
+    pub fn headers(&self) -> [Range<u64>; 2] {
+        let header = match self.is_64() {
+            true => size_of::<elf::FileHeader64<Endianness>>(),
+            false => size_of::<elf::FileHeader32<Endianness>>(),
+        };
+        [0..header as u64, self.section_table.clone()]
     }
 
     /// Byte order of the file.
@@ -385,15 +398,15 @@ impl Elf {
     }
 }
 
-/// Reads the table of sections, and the index of the section with their names.
+/// Reads the table of sections: where it is, the sections, and the index of the one with their names.
 fn section_headers<H: FileHeader<Endian = Endianness>>(
     input: &Input,
     header: &H,
     endian: Endianness,
-) -> Result<(Vec<SectionHeader>, u32), Error> {
+) -> Result<(Range<u64>, Vec<SectionHeader>, u32), Error> {
     let offset: u64 = header.e_shoff(endian).into();
     if offset == 0 {
-        return Ok((Vec::new(), 0));
+        return Ok((0..0, Vec::new(), 0));
     }
     let size = size_of::<H::SectionHeader>() as u64;
     if u64::from(header.e_shentsize(endian)) != size {
@@ -413,7 +426,8 @@ fn section_headers<H: FileHeader<Endian = Endianness>>(
     let len = count.checked_mul(size).ok_or(Error::Elf { what: "too many sections", offset })?;
     let table = input.read(offset, len, || FilePart::SectionTable)?;
     let headers = pod::slice_from_all_bytes::<H::SectionHeader>(&table).unwrap_or_default();
-    Ok((headers.iter().map(|header| SectionHeader::read(header, endian)).collect(), names))
+    let sections = headers.iter().map(|header| SectionHeader::read(header, endian)).collect();
+    Ok((offset..offset.saturating_add(len), sections, names))
 }
 
 /// Checks that sections do not overlap too much: a million sections of a small
