@@ -202,6 +202,16 @@ fn a_collection_tells_whose_each_answer_is() {
     assert_eq!(kernel_and_modules.object_of(found.ty).unwrap().name(), "veth");
     assert_eq!(kernel_and_modules.find::<Struct<'_>>("sk_buff").unwrap().object.name(), "vmlinux");
     assert!(matches!(kernel_and_modules.find::<Struct<'_>>("no_such"), Err(Error::NoSuchName { .. })));
+    let objects = kernel_and_modules.objects();
+    assert_eq!((objects.len(), objects.last().unwrap().name()), (4, "openvswitch"));
+    // An object is what it is under its name, in a copy of the collection as well.
+    let copy = kernel_and_modules.clone();
+    assert_eq!(copy.find::<Func<'_>>("veth_xmit").unwrap(), found);
+    assert_ne!(copy.get("vxlan").unwrap(), veth);
+    let mut renamed = Collection::new("kernel", vmlinux.clone());
+    renamed.add("veth2", veth.btf().clone()).unwrap();
+    let same_type = renamed.find::<Func<'_>>("veth_xmit").unwrap();
+    assert!(same_type.ty == found.ty && same_type != found);
     // The same id means another type in each.
     let id = vmlinux.type_count();
     let types: Vec<_> =

@@ -360,6 +360,8 @@ fn maps_are_what_their_source_says() {
         names.sort();
         let expected = ["counts", "events", "inner_a", "inner_b", "outer", "outer_hash", "progs", "rb", "static_map"];
         assert_eq!(names, expected, "{file}");
+        assert_eq!(object.maps().unwrap(), maps, "read twice");
+        assert!(maps.windows(2).all(|pair| pair[0] != pair[1]));
         let counts = map(&maps, "counts");
         assert_eq!(counts.map_type().unwrap().to_string(), "hash");
         assert_eq!((counts.key_size(), counts.value_size(), counts.max_entries(), counts.flags()), (20, 72, 1024, 1));

@@ -270,6 +270,13 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A name that no type of map has.
+    #[error("unknown map type {name:?}, expected a name such as prog_array, or a number")]
+    #[non_exhaustive]
+    UnknownMapType {
+        /// The name.
+        name: String,
+    },
     /// The length of a program section is not a multiple of 8.
     #[error("program section {name} has {len} bytes, expected a multiple of 8")]
     #[non_exhaustive]
@@ -650,6 +657,7 @@ mod tests {
             RelocationSymbol => Error::RelocationSymbol { section: section(), offset: 16, symbol: 99, count: 9 },
             NotBpf => Error::NotBpf { machine: Machine::X86_64, elf_type: ElfType::DYN },
             UnknownMachine => "vax".parse::<Machine>().unwrap_err(),
+            UnknownMapType => Error::UnknownMapType { name: "arrays".into() },
             ProgramLength => Error::ProgramLength { name: "kprobe/tcp_sendmsg".into(), len: 20 },
             LegacyMaps => Error::LegacyMaps,
             Map => Error::Map { map: "events".into(), fault: MapFault::NoType },

@@ -1,6 +1,6 @@
 //! Byte orders, which the magic distinguishes.
 
-use core::fmt;
+use core::{fmt, str::FromStr};
 
 /// Byte order of a blob.
 ///
@@ -77,5 +77,42 @@ impl ByteOrder {
 impl fmt::Display for ByteOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ByteOrder {
+    type Err = ParseByteOrderError;
+
+    /// Reads a name as [`ByteOrder::as_str`] writes it, or without its second half,
+    /// in upper or lower case.
+    fn from_str(s: &str) -> Result<Self, ParseByteOrderError> {
+        let is = |order: Self| {
+            let name = order.as_str();
+            let short = name.split('-').next().unwrap_or(name);
+            name.eq_ignore_ascii_case(s) || short.eq_ignore_ascii_case(s)
+        };
+        [Self::Little, Self::Big].into_iter().find(|&order| is(order)).ok_or(ParseByteOrderError(()))
+    }
+}
+
+/// Error of parsing a [`ByteOrder`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a byte order, expected little-endian or big-endian")]
+pub struct ParseByteOrderError(());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_back() {
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            assert_eq!(order.to_string().parse(), Ok(order));
+        }
+        assert_eq!("LITTLE".parse(), Ok(ByteOrder::Little));
+        assert_eq!("big".parse(), Ok(ByteOrder::Big));
+        for no in ["", "-endian", "endian", "bigendian", "little-", "big-endian "] {
+            assert_eq!(no.parse::<ByteOrder>(), Err(ParseByteOrderError(())), "{no}");
+        }
     }
 }

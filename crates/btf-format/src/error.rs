@@ -240,7 +240,7 @@ mod tests {
     use btf_messages::{Messages, examples};
 
     use super::*;
-    use crate::{Feature, KernelVersion, Kind, UnknownKind};
+    use crate::{ByteOrder, Feature, KernelVersion, Kind, UnknownKind};
 
     #[test]
     fn messages_stand_alone() {
@@ -272,6 +272,7 @@ mod tests {
         });
         messages.add("UnknownKind", &UnknownKind(23));
         messages.add("ParseKindError", &"no kind".parse::<Kind>().unwrap_err());
+        messages.add("ParseByteOrderError", &"middle-endian".parse::<ByteOrder>().unwrap_err());
         messages.add("ParseFeatureError", &"no feature".parse::<Feature>().unwrap_err());
         messages.add("ParseKernelVersionError", &"none".parse::<KernelVersion>().unwrap_err());
         messages.check(true);

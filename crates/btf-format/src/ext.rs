@@ -22,7 +22,7 @@ use crate::{
 
 /// Header of `.BTF.ext`, checked against its blob: its sections lie inside the
 /// blob, do not overlap, and are aligned to 4 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ExtHeader {
     byte_order: ByteOrder,
     hdr_len: u32,

@@ -39,7 +39,7 @@ pub const VERSION: u8 = 1;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Header {
     byte_order: ByteOrder,
     hdr_len: u32,

@@ -129,7 +129,7 @@ mod strings;
 mod uapi;
 
 pub use assembly::Assembly;
-pub use byte_order::ByteOrder;
+pub use byte_order::{ByteOrder, ParseByteOrderError};
 #[doc(hidden)]
 pub use convert::put_converted;
 pub use convert::{convert, convert_ext};

@@ -37,7 +37,7 @@ impl fmt::Display for Section {
 
 /// A section as given by the header: offset from the end of the header and
 /// length, both in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Extent {
     pub(crate) section: Section,
     pub(crate) off: u32,

@@ -2,7 +2,10 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
-use core::{iter, slice};
+use core::{
+    hash::{Hash, Hasher},
+    iter, slice,
+};
 
 use crate::{Btf, Error, Type, View, layer::Layer, names::Sought};
 
@@ -59,8 +62,24 @@ impl Object {
     }
 }
 
+/// The same BTF under the same name.
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        self.btf.is_same(&other.btf) && self.name == other.name
+    }
+}
+
+impl Eq for Object {}
+
+impl Hash for Object {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        address(self.btf.layer()).hash(state);
+        self.name.hash(state);
+    }
+}
+
 /// Type with the object that owns it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Found<'btf, K> {
     /// The object.
@@ -244,6 +263,7 @@ impl<'a> Iterator for Objects<'a> {
     }
 }
 
+impl ExactSizeIterator for Objects<'_> {}
 impl iter::FusedIterator for Objects<'_> {}
 
 impl<'a> IntoIterator for &'a Collection {

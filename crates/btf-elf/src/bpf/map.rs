@@ -13,6 +13,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     fmt,
+    str::FromStr,
     sync::Arc,
 };
 
@@ -37,7 +38,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Map<'obj> {
     definition: Arc<Definition<'obj>>,
     origin: Origin<'obj>,
@@ -46,14 +47,14 @@ pub struct Map<'obj> {
 }
 
 /// Origin of a map: a variable, or a member of another map's definition.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Origin<'obj> {
     Var(Var<'obj>),
     Member(Member<'obj>),
 }
 
 /// Properties of all maps defined by one struct.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Definition<'obj> {
     of: Struct<'obj>,
     map_type: Option<u32>,
@@ -70,14 +71,14 @@ struct Definition<'obj> {
 }
 
 /// Key or value of a map.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Side<'obj> {
     ty: Option<Type<'obj>>,
     size: Option<u32>,
 }
 
 /// Maps or programs that a map holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Holds<'obj> {
     /// Maps, all with this definition.
@@ -523,6 +524,46 @@ impl fmt::Display for MapType {
         match self.name() {
             Some(name) => f.pad(name),
             None => f.pad_integral(true, "", &self.0.to_string()),
+        }
+    }
+}
+
+impl FromStr for MapType {
+    type Err = Error;
+
+    /// Reads a name as [`MapType::name`] gives it, in upper or lower case, with or
+    /// without the prefix `BPF_MAP_TYPE_`; or a number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownMapType`] if no type of map has this name.
+    fn from_str(s: &str) -> Result<Self, Error> {
+        const PREFIX: &str = "BPF_MAP_TYPE_";
+        let bare = match s.split_at_checked(PREFIX.len()) {
+            Some((prefix, bare)) if prefix.eq_ignore_ascii_case(PREFIX) => bare,
+            _ => s,
+        };
+        let by_name = Self::NAMES.iter().position(|name| name.eq_ignore_ascii_case(bare)).map(|number| number as u32);
+        // A sign is not part of a number that was written here.
+        let by_number = || s.bytes().all(|byte| byte.is_ascii_digit()).then(|| s.parse().ok()).flatten();
+        by_name.or_else(by_number).map(Self).ok_or_else(|| Error::UnknownMapType { name: s.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_of_maps_parse_back() {
+        for number in (0..=40).chain([u32::MAX]) {
+            let map_type = MapType(number);
+            assert_eq!(map_type.to_string().parse::<MapType>().unwrap(), map_type);
+        }
+        assert_eq!("BPF_MAP_TYPE_PROG_ARRAY".parse::<MapType>().unwrap(), MapType::PROG_ARRAY);
+        assert_eq!("bpf_map_type_hash_of_maps".parse::<MapType>().unwrap(), MapType::HASH_OF_MAPS);
+        for no in ["", "BPF_MAP_TYPE_", "arrays", "-1", "+1", "4294967296", "BPF_MAP_TYPE_1", "BPF_MAP_TYP\u{e9}"] {
+            assert!(matches!(no.parse::<MapType>(), Err(Error::UnknownMapType { name }) if &*name == no), "{no}");
         }
     }
 }
