@@ -273,6 +273,7 @@ fn moved_base() -> &'static (Btf, Remap, Remap) {
 /// through the graph.
 pub fn query(input: &[u8]) {
     if let Ok(btf) = Btf::parse(input.to_vec()) {
+        types_within(&btf);
         walk::questions(&btf, 40);
         let _ = (btf.find::<Type<'_>>("int"), btf.path("a.b.c"), btf.pointer_size(), btf.is_name_sorted());
     }
@@ -285,6 +286,7 @@ pub fn split(input: &[u8]) {
     let Ok(base) = Btf::parse(base.to_vec()) else { return };
     if let Ok(split) = bounded("parse", input.len(), || Btf::parse_split(split.to_vec(), &base)) {
         let _ = walk::everything(&split);
+        types_within(&split);
         walk::questions(&split, 20);
         for ty in split.types().take(20) {
             assert!(split.layer_of(ty).is_some_and(|layer| layer.is_same(&split)));
@@ -362,11 +364,12 @@ pub fn elf(input: &[u8]) {
 
 /// Takes the input for whatever it is: raw BTF, ELF, an image, compressed.
 pub fn image(input: &[u8]) {
-    match BtfFile::options().limits(LIMITS).parse(input.to_vec()) {
+    let len = input.len() + LIMITS.max_output() as usize;
+    match bounded("image", len, || BtfFile::options().limits(LIMITS).parse(input.to_vec())) {
         Ok(file) => {
             assert!(!file.layers().is_empty());
             let _ = file.layers().iter().map(ToString::to_string).collect::<Vec<_>>();
-            let bytes = file.btf_bytes();
+            let bytes = bounded("btf_bytes", len, || file.btf_bytes());
             assert!(file.has_btf() || bytes.is_err());
             assert!(bytes.is_ok_and(|bytes| bytes.len() as u64 <= LIMITS.max_output()) || file.btf().is_err());
             let _ = file.split_btf(base());
@@ -381,7 +384,7 @@ pub fn image(input: &[u8]) {
 pub fn decode(input: &[u8]) {
     let Some((&first, rest)) = input.split_first() else { return };
     let compression = Compression::ALL[usize::from(first) % Compression::ALL.len()];
-    match compression.decode(rest, &LIMITS) {
+    match bounded("decode", input.len() + LIMITS.max_output() as usize, || compression.decode(rest, &LIMITS)) {
         Ok(decoded) => assert!(decoded.len() as u64 <= LIMITS.max_output()),
         Err(error) => {
             let _ = format!("{error} {error:?}");
@@ -467,10 +470,22 @@ const MOST: (usize, u64) = (64, 5 << 20);
 /// If it allocates more than [`MOST`] allows. (That is counted if
 /// [`memory::CountingAllocator`] is the global allocator, for this thread.)
 pub(crate) fn bounded<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T {
+    bounded_with(what, call, |_| len)
+}
+
+/// As [`bounded`], of a call that shows by its result how many bytes it was given and
+/// has written.
+pub(crate) fn bounded_with<T>(what: &str, call: impl FnOnce() -> T, len: impl FnOnce(&T) -> usize) -> T {
     let (result, heap) = memory::measure(call);
+    let len = len(&result);
     let most = (len * MOST.0) as u64 + MOST.1;
     assert!(heap.bytes <= most && heap.peak <= most, "{what}: {heap:?} for {len} bytes");
     result
+}
+
+/// Bytes of a BTF and of all that it is split from.
+pub(crate) fn len_of(btf: &Btf) -> usize {
+    btf.layers().map(|layer| layer.as_bytes().len()).sum()
 }
 
 /// Counts what is written to it.
@@ -495,6 +510,17 @@ pub fn described_btf(input: &[u8]) {
     let blob = Description::new(input).btf(0, 1);
     let len = blob.len();
     let Ok(btf) = bounded("parse", len, || Btf::parse(blob)) else { return };
+    types_within(&btf);
+    headers::check(&btf);
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        let converted = bounded("to_bytes", len, || btf.to_bytes(order)).expect("all kinds are known");
+        bounded("parse", len, || Btf::parse(converted)).expect("it was sound before");
+    }
+}
+
+/// What types say in calls each of which may cost what the bytes of their BTF allow.
+fn types_within(btf: &Btf) {
+    let len = len_of(btf);
     let first = btf.types().take(16);
     for ty in first.chain(btf.types().rev().take(16)) {
         bounded("Display", len, || shown(ty));
@@ -513,11 +539,6 @@ pub fn described_btf(input: &[u8]) {
             assert!(name.is_empty() || all.contains(&ty));
             let _ = (btf.find::<Type<'_>>(name).is_ok(), btf.find_flavors::<Type<'_>>(name.essential()).len());
         });
-    }
-    headers::check(&btf);
-    for order in [ByteOrder::Little, ByteOrder::Big] {
-        let converted = bounded("to_bytes", len, || btf.to_bytes(order)).expect("all kinds are known");
-        bounded("parse", len, || Btf::parse(converted)).expect("it was sound before");
     }
 }
 
@@ -541,7 +562,7 @@ pub fn described_object(input: &[u8]) {
 
 /// The length of a file: what is packed counts unpacked, of which there may be so
 /// much in any case.
-fn decoded_len(elf: &Elf, len: usize) -> usize {
+pub(crate) fn decoded_len(elf: &Elf, len: usize) -> usize {
     let is_packed = elf.sections().any(btf_elf::Section::is_compressed);
     len + if is_packed { Limits::RATIO_FROM as usize } else { 0 }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use btf_codegen::{Error, c::Header};
 use btf_types::Btf;
 
+use crate::fuzz::{bounded_with, len_of};
+
 /// Writes headers of the input, if it is BTF.
 pub fn c_header(input: &[u8]) {
     let Ok(btf) = Btf::parse(input.to_vec()) else { return };
@@ -26,8 +28,12 @@ pub fn check(btf: &Btf) {
         Header::new().root_id(btf.own_ids().start),
         Header::new().root_id(btf.type_count() - 1),
     ] {
-        let mut brackets = Brackets::default();
-        match header.write(btf, &mut brackets) {
+        let write = || {
+            let mut brackets = Brackets::default();
+            (header.write(btf, &mut brackets), brackets)
+        };
+        let (written, brackets) = bounded_with("header", write, |(_, brackets)| len_of(btf) + brackets.written);
+        match written {
             // Names are what they are if the header is bpftool's.
             Ok(()) => assert!(brackets.are_closed() || format!("{header:?}").contains("unsorted: true"), "{header:?}"),
             Err(Error::Cycle { .. } | Error::TooDeep { .. } | Error::TooComplex { .. }) => {}
@@ -37,7 +43,9 @@ pub fn check(btf: &Btf) {
     }
     for ty in btf.types().take(4) {
         for header in [Header::new(), Header::new().unsorted(true)] {
-            let _ = (header.definition(ty).is_ok(), header.declaration(ty, "name").is_ok());
+            let len = |text: &Result<String, Error>| len_of(btf) + text.as_ref().map_or(0, String::len);
+            let _ = bounded_with("definition", || header.definition(ty), len);
+            let _ = bounded_with("declaration", || header.declaration(ty, "name"), len);
         }
     }
 }
@@ -46,6 +54,8 @@ pub fn check(btf: &Btf) {
 #[derive(Debug, Default)]
 struct Brackets {
     open: Vec<u8>,
+    /// Bytes of the text.
+    written: usize,
     /// The last byte, and what it is in.
     last: u8,
     inside: Inside,
@@ -88,6 +98,7 @@ impl Brackets {
 
 impl fmt::Write for Brackets {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.written += text.len();
         text.bytes().for_each(|byte| self.byte(byte));
         Ok(())
     }

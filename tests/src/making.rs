@@ -4,7 +4,7 @@ use btf_build::{Builder, Encode, Error, IntEncoding, Merge, dedup, distill, sort
 use btf_types::{Btf, ByteOrder, FwdKind, Linkage, Type};
 
 use crate::{
-    fuzz::{base, bounded},
+    fuzz::{base, bounded, len_of},
     rebuild::{is_buildable, rebuild},
     walk,
 };
@@ -185,11 +185,6 @@ pub fn remake(input: &[u8]) {
             assert!(one.types().skip(base().types().len()).zip(split.types()).all(|(a, b)| a.name() == b.name()));
         }
     }
-}
-
-/// Bytes of a BTF and of all that it is split from.
-fn len_of(btf: &Btf) -> usize {
-    btf.layers().map(|layer| layer.as_bytes().len()).sum()
 }
 
 fn remade(btf: &Btf) {

@@ -10,7 +10,7 @@ use btf_types::{Btf, BtfExt, Collection};
 
 use crate::{
     described::{Description, Program},
-    fuzz::{Sink, base, bounded, halves},
+    fuzz::{Sink, base, bounded, decoded_len, halves, len_of},
 };
 
 /// Number of relocations of one input that are explained.
@@ -23,21 +23,21 @@ pub fn relocate(input: &[u8]) {
         relocate_object(&object, input);
     }
     if let Ok(ext) = BtfExt::parse(input.to_vec(), base()) {
-        check(&ext, Targets::custom(base()), &[]);
+        check(input.len(), &ext, Targets::custom(base()), &[]);
     }
     let Some((local, rest)) = halves(input) else { return };
     let Some((ext, target)) = halves(rest) else { return };
     let Ok(local) = Btf::parse(local.to_vec()) else { return };
     let Ok(ext) = BtfExt::parse(ext.to_vec(), &local) else { return };
     // Instructions are anything.
-    check(&ext, Targets::custom(&local), input);
+    check(input.len(), &ext, Targets::custom(&local), input);
     if let Ok(target) = Btf::parse(target.to_vec()) {
-        check(&ext, Targets::kernel(&target), input);
+        check(input.len(), &ext, Targets::kernel(&target), input);
     }
     if let Ok(module) = Btf::parse_split(target.to_vec(), base()) {
         let mut modules = Collection::new("vmlinux", base().clone());
         modules.add("module", module).expect("it is split from that base");
-        check(&ext, Targets::kernel(base()).modules(&modules), input);
+        check(input.len(), &ext, Targets::kernel(base()).modules(&modules), input);
     }
 }
 
@@ -54,15 +54,16 @@ pub fn triple(local: &[u8], ext: &[u8], target: &[u8]) -> Vec<u8> {
 
 fn relocate_object(object: &BpfObject, bytes: &[u8]) {
     let Ok(Some(ext)) = object.btf_ext() else { return };
-    for targets in [Targets::custom(base()), Targets::kernel(ext.btf())] {
+    for (targets, of_targets) in [(Targets::custom(base()), base()), (Targets::kernel(ext.btf()), ext.btf())] {
+        let len = decoded_len(object.elf(), bytes.len()) + len_of(of_targets);
         let relocator = Relocator::new(targets);
-        let relocated = relocator.relocate(ext);
-        explain(&relocated);
+        let relocated = bounded("relocate", len, || relocator.relocate(ext));
+        explain(&relocated, len);
         for program in object.programs() {
             let Ok(code) = program.section().data() else { continue };
             apply(&relocated, program.section().name().as_bytes(), &code);
         }
-        match relocator.relocate_object(bytes.to_vec()) {
+        match bounded("relocate_object", len, || relocator.relocate_object(bytes.to_vec())) {
             Ok(patched) => {
                 assert_eq!(patched.len(), bytes.len(), "nothing is moved");
                 let again = BpfObject::parse(patched).expect("it is an object as before");
@@ -74,11 +75,13 @@ fn relocate_object(object: &BpfObject, bytes: &[u8]) {
     }
 }
 
-/// Relocates a program, explains the results and patches code by them.
-fn check(ext: &BtfExt, targets: Targets, code: &[u8]) {
+/// Relocates a program, explains the results and patches code by them. `len` bytes
+/// are all that there are, but for the base.
+fn check(len: usize, ext: &BtfExt, targets: Targets, code: &[u8]) {
+    let len = len + len_of(base());
     let relocator = Relocator::new(targets);
-    let relocated = relocator.relocate(ext);
-    explain(&relocated);
+    let relocated = bounded("relocate", len, || relocator.relocate(ext));
+    explain(&relocated, len);
     for section in ext.sections().take(16) {
         apply(&relocated, section.name().as_bytes(), code);
     }
@@ -90,14 +93,17 @@ fn check(ext: &BtfExt, targets: Targets, code: &[u8]) {
     }
 }
 
-fn explain(relocated: &Relocated) {
-    let mut sink = Sink(0);
+fn explain(relocated: &Relocated, len: usize) {
     assert_eq!(relocated.iter().len(), relocated.iter().count());
     for relocation in relocated.iter().take(EXPLAINED) {
-        let _ = write!(sink, "{} {:?} {}", relocation.explain(), relocation, relocation.path());
-        for candidate in relocation.candidates() {
-            let _ = write!(sink, "{candidate:?}");
-        }
+        bounded("explain", len, || {
+            let mut sink = Sink(0);
+            let _ = write!(sink, "{} {:?} {}", relocation.explain(), relocation, relocation.path());
+            let _ = write!(sink, "{}", relocation.program());
+            for candidate in relocation.candidates() {
+                let _ = write!(sink, "{candidate:?}");
+            }
+        });
         check_result(relocation);
     }
 }

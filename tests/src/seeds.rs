@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use btf_elf::Compression;
+use btf_elf::{Compression, Elf};
 use btf_format::ByteOrder;
 
 use crate::{
@@ -155,6 +155,12 @@ fn programs() -> Vec<(String, Vec<u8>)> {
             programs.push((format!("program of {name}"), relocating::triple(&btf, &ext, &target)));
         }
     }
+    for shape in shapes::relocate::RELOCATIONS {
+        let [object, target] = (shape.make)(SHAPED).try_into().expect("an object and a kernel");
+        let elf = Elf::parse(object).expect("it is sound");
+        let section = |name| elf.section(name).expect("it is there").data().expect("it is not packed").to_vec();
+        programs.push((shape.name.into(), relocating::triple(&section(".BTF"), &section(".BTF.ext"), &target)));
+    }
     programs
 }
 
@@ -212,7 +218,6 @@ fn packed() -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// Split BTF with its base before it, where that is short.
 /// Calls of a builder: all that there are, with numbers that lead to others.
 fn calls() -> Vec<(String, Vec<u8>)> {
     let all = |step: u8| (0..=255u8).flat_map(move |call| [call, 0, 3, b'a', b'b', b'c', 4, 1, 0, 2, 1, step, 2]);
@@ -223,6 +228,7 @@ fn calls() -> Vec<(String, Vec<u8>)> {
     calls
 }
 
+/// Split BTF with its base before it, where that is short.
 fn pairs() -> Vec<(String, Vec<u8>)> {
     let mut pairs: Vec<_> = fixtures::files("split")
         .into_iter()
@@ -239,6 +245,10 @@ fn pairs() -> Vec<(String, Vec<u8>)> {
     let strings = btf_format::RawBtf::parse(&small).map_or(0, |raw| raw.strings().as_bytes().len() as u32);
     blob.record(strings + own, 4, 1, false, 4, &[1, 1, 0]).ptr(3).record(own, 8, 0, false, 1, &[]);
     pairs.push(("a struct".into(), fuzz::pair(&small, &blob.build())));
+    for shape in shapes::btf::SPLITS {
+        let [base, split] = (shape.make)(SHAPED).try_into().expect("two blobs");
+        pairs.push((shape.name.into(), fuzz::pair(&base, &split)));
+    }
     for shape in shapes::btf::REBASES {
         let [distilled, split, _] = (shape.make)(SHAPED).try_into().expect("three blobs");
         pairs.push((shape.name.into(), fuzz::pair(&distilled, &split)));

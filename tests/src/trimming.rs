@@ -5,7 +5,7 @@ use btf_types::{Btf, BtfExt, Collection, CoreReloKind, Type};
 
 use crate::{
     described::{Description, Program},
-    fuzz::{base, bounded, halves},
+    fuzz::{base, bounded, halves, len_of},
 };
 
 /// Trims a kernel and its modules for programs, and checks that every relocation
@@ -18,8 +18,12 @@ use crate::{
 /// If that is not so.
 #[must_use]
 pub fn check(programs: &[&BtfExt], kernel: &Collection) -> Option<Collection> {
-    let trim = programs.iter().try_fold(Trim::new(), |trim, ext| trim.ext(ext));
-    let trimmed = trim.and_then(|trim| trim.trim_modules(kernel));
+    let of_programs: usize = programs.iter().map(|ext| ext.as_bytes().len() + len_of(ext.btf())).sum();
+    let of_kernel: usize = kernel.objects().map(|object| object.btf().as_bytes().len()).sum();
+    let trimmed = bounded("trim_modules", of_programs + of_kernel, || {
+        let trim = programs.iter().try_fold(Trim::new(), |trim, ext| trim.ext(ext));
+        trim.and_then(|trim| trim.trim_modules(kernel))
+    });
     let whole = Relocator::new(Targets::kernel(kernel.base()).modules(kernel));
     let trimmed = match trimmed {
         Ok(trimmed) => trimmed,

@@ -262,3 +262,30 @@ fn tags_cannot_break_out_of_their_attribute() {
         \tint /* a)b is left out */ *m21;\n};\n\n";
     assert!(body(&header).contains(expected), "{header}");
 }
+
+/// Each struct has two anonymous members of the next, and at the end there is a name
+/// of megabytes: what a piece holds in memory is bounded all the same.
+#[test]
+fn pieces_that_repeat_a_long_name_are_refused() {
+    let mut b = Builder::new();
+    let int = b.int("int", 4, IntEncoding::SIGNED).unwrap();
+    let mut inner = b.structure("", 4).member("n".repeat(2 << 20), int, 0).finish().unwrap();
+    let mut size = 4;
+    for level in 0..12 {
+        let name = if level == 11 { "outer" } else { "" };
+        size *= 2;
+        inner = b.structure(name, size).member("", inner, 0).member("", inner, size * 4).finish().unwrap();
+    }
+    let btf = b.finish().unwrap();
+    let outer = btf.type_by_id(inner).unwrap();
+    for header in [Header::new(), Header::new().unsorted(true)] {
+        for piece in [header.definition(outer), header.declaration(outer, "name")] {
+            if let Ok(piece) = &piece {
+                assert_eq!(piece, "struct outer name");
+                continue;
+            }
+            assert!(matches!(piece, Err(Error::TooComplex { .. })), "{}", piece.unwrap_err());
+        }
+        assert!(matches!(header.definition(outer), Err(Error::TooComplex { .. })));
+    }
+}

@@ -86,9 +86,14 @@ pub(crate) fn layout(btf: &Btf) -> Layout<'_> {
 
 /// The own records of a BTF, each with its id.
 pub(crate) fn own_records(btf: &Btf) -> impl Iterator<Item = (u32, Record<'_>)> {
+    own_records_of(btf, layout(btf))
+}
+
+/// The same, for who knows what sizes them: to find that goes down the layers.
+pub(crate) fn own_records_of<'a>(btf: &'a Btf, layout: Layout<'a>) -> impl Iterator<Item = (u32, Record<'a>)> {
     let types = btf.type_section();
     let offset = types.start as u64;
-    let records = Records::new(btf.as_bytes().get(types).unwrap_or_default(), offset, layout(btf));
+    let records = Records::new(btf.as_bytes().get(types).unwrap_or_default(), offset, layout);
     // They were walked when the BTF was opened.
     btf.own_ids().zip(records.flatten())
 }

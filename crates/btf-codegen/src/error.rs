@@ -61,8 +61,8 @@ pub enum Error {
         /// The variable.
         variable: TypeRef,
     },
-    /// The code would repeat anonymous types, padding or parameters far more often
-    /// than the BTF has types. No compiler writes such BTF.
+    /// The code would repeat anonymous types, padding, parameters or long names far
+    /// more often than the BTF has types. No compiler writes such BTF.
     #[error("{ty} is too complex: gave up after {limit} steps")]
     #[non_exhaustive]
     TooComplex {

@@ -8,11 +8,12 @@ use crate::{Fault, Targets};
 
 /// Steps for any object, however small.
 const BASE: u64 = 1 << 16;
-/// Steps for each byte of the objects and of the types that it is relocated for,
-/// on top.
-const PER_BYTE: u64 = 32;
+/// Steps for each byte of the objects, on top: 128 and more for each relocation.
+const PER_BYTE: u64 = 8;
+/// Steps for each byte of the types that they are relocated for.
+const PER_TARGET_BYTE: u64 = 2;
 /// Bytes for which one pair of types is remembered.
-const BYTES_PER_PAIR: u64 = 4;
+const BYTES_PER_PAIR: u64 = 8;
 
 /// Steps that may still be taken. One step looks at a member, an enumerator, a
 /// pair of types, or 16 bytes of a name.
@@ -27,8 +28,10 @@ impl Budget {
     pub(crate) fn new<'a>(objects: impl IntoIterator<Item = &'a BtfExt>, targets: &Targets) -> Self {
         let objects = objects.into_iter().map(|ext| ext.as_bytes().len() + ext.btf().as_bytes().len());
         let targets = targets.layers().map(|btf| btf.as_bytes().len());
-        let bytes = objects.chain(targets).fold(0u64, |sum, len| sum.saturating_add(len as u64));
-        let limit = bytes.saturating_mul(PER_BYTE).saturating_add(BASE);
+        let (of_objects, of_targets) = (objects.sum::<usize>() as u64, targets.sum::<usize>() as u64);
+        let bytes = of_objects.saturating_add(of_targets);
+        let for_targets = of_targets.saturating_mul(PER_TARGET_BYTE);
+        let limit = of_objects.saturating_mul(PER_BYTE).saturating_add(for_targets).saturating_add(BASE);
         Self { bytes, limit, left: Cell::new(limit) }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     Fault,
     budget::Budget,
     memo::{Answer, CHAIN, LEVELS, Memo, below},
-    spec::{is_composite, is_enum, resolve},
+    spec::{is_composite, is_enum, resolve_within as resolve},
 };
 
 /// Returns whether two types have the same kind, of which ENUM and ENUM64 are
@@ -28,7 +28,7 @@ pub(crate) fn fields_are_compatible(local: Type<'_>, target: Type<'_>, budget: &
     let (mut local, mut target) = (local, target);
     for _ in 0..CHAIN {
         budget.spend(1)?;
-        (local, target) = (resolve(local)?, resolve(target)?);
+        (local, target) = (resolve(local, budget)?, resolve(target, budget)?);
         if is_composite(local) && is_composite(target) {
             return Ok(true);
         }
@@ -96,7 +96,7 @@ impl<'l, 't> Compatibility<'l, 't> {
         let mut height = 0;
         for _ in 0..CHAIN {
             budget.spend(1)?;
-            (local, target) = (resolve(local)?, resolve(target)?);
+            (local, target) = (resolve(local, budget)?, resolve(target, budget)?);
             if !same_kind(local, target) {
                 return Ok(Answer { is_equal: false, height });
             }
@@ -116,7 +116,7 @@ impl<'l, 't> Compatibility<'l, 't> {
                     }
                     for (param, target_param) in params.zip(target_params) {
                         let levels = below(levels)?;
-                        let (param, target_param) = (resolve(param.ty())?, resolve(target_param.ty())?);
+                        let (param, target_param) = (resolve(param.ty(), budget)?, resolve(target_param.ty(), budget)?);
                         let answer = self.compare_at(levels, param, target_param, budget)?;
                         height = height.max(answer.height + 1);
                         if !answer.is_equal {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use btf_types::{CoreReloKind, Error};
+use btf_types::{CoreReloKind, Error, Type};
 
 /// Reason why a relocation cannot be resolved: libbpf refuses to load the object,
 /// even if the instruction is never reached.
@@ -182,6 +182,21 @@ pub(crate) fn shortened(text: impl fmt::Display) -> String {
     short.0
 }
 
+/// The same of a type, of which no more of the name is looked at.
+pub(crate) fn shortened_type(ty: Type<'_>) -> String {
+    let name = ty.name_start(LONGEST + 1);
+    if name.as_bytes().len() <= LONGEST {
+        return shortened(ty);
+    }
+    let word = match ty {
+        Type::Struct(_) => "struct ",
+        Type::Union(_) => "union ",
+        Type::Enum(_) | Type::Enum64(_) => "enum ",
+        _ => "",
+    };
+    shortened(format_args!("{word}{name}"))
+}
+
 /// Text of which the end is lost if it is long.
 struct Shortened(String);
 
@@ -201,7 +216,22 @@ impl Write for Shortened {
 
 #[cfg(test)]
 mod tests {
+    use btf_types::Btf;
+
     use super::*;
+
+    #[test]
+    fn types_of_long_names_are_cut() {
+        let btf = Btf::parse(&include_bytes!("../doc/fields.btf")[..]).unwrap();
+        let thing = btf.find_first::<Type<'_>>("thing").unwrap();
+        assert_eq!(shortened_type(thing), shortened(thing));
+        let mut b = btf_build::Builder::new();
+        let long = b.structure("n".repeat(1000), 0).finish().unwrap();
+        let btf = b.finish().unwrap();
+        let long = btf.type_by_id(long).unwrap();
+        assert_eq!(shortened_type(long), shortened(long));
+        assert_eq!(shortened_type(long), format!("struct {}...", "n".repeat(LONGEST - 7)));
+    }
 
     #[test]
     fn long_text_is_cut_between_characters() {

@@ -11,7 +11,7 @@ use crate::{
     Fault,
     budget::Budget,
     memo::{Answer, CHAIN, LEVELS, Memo, below},
-    spec::{enumerators, is_enum, members, resolve},
+    spec::{enumerators, is_enum, members, resolve_within as resolve},
 };
 
 /// Matches of the roots of type relocations; pairs of types are compared once.
@@ -65,7 +65,7 @@ impl<'l, 't> Matching<'l, 't> {
         let mut height = 0;
         for _ in 0..CHAIN {
             budget.spend(1)?;
-            (local, target) = (resolve(local)?, resolve(target)?);
+            (local, target) = (resolve(local, budget)?, resolve(target, budget)?);
             if !names_match(local.name(), target.name(), budget)? {
                 return Ok(Answer { is_equal: false, height });
             }

@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, ops::Range};
 
-use btf_elf::{BpfObject, Elf, Section, SectionType};
-use btf_types::{Bytes, Name, OwnedName};
+use btf_elf::{BpfObject, Elf, ProgramSection, Section, SectionType};
+use btf_types::{BtfExt, Bytes, Name, OwnedName};
 
 use crate::{PatchError, Relocated, Relocator};
 
@@ -85,14 +85,8 @@ impl Relocator {
 /// Patches the first program section of each name that has relocations: as in
 /// libbpf, others of that name have none.
 fn patch_programs(object: &BpfObject, relocated: &Relocated, bytes: &mut [u8]) -> Result<(), ObjectError> {
-    // Sections may share a name by the thousand.
-    let (mut looked_up, mut patched) = (HashSet::new(), HashSet::new());
     let overlaps = Overlaps::of(object.elf());
-    for program in object.programs().filter(|program| looked_up.insert(address(program.name()))) {
-        let Some(section) = relocated.ext.section(program.name()) else { continue };
-        if !patched.insert(section.index()) {
-            continue;
-        }
+    for program in programs_to_patch(object, &relocated.ext) {
         if overlaps.has(program.section()) {
             return Err(ObjectError::Overlapping { section: program.name().into() });
         }
@@ -136,6 +130,17 @@ impl Overlaps {
     fn has(&self, section: Section<'_>) -> bool {
         self.sections.contains(&section.index())
     }
+}
+
+/// The first program section of each name that has relocations. Sections may share a
+/// name by the thousand.
+pub(crate) fn programs_to_patch<'a>(
+    object: &'a BpfObject,
+    ext: &'a BtfExt,
+) -> impl Iterator<Item = ProgramSection<'a>> {
+    let (mut looked_up, mut found) = (HashSet::new(), HashSet::new());
+    let programs = object.programs().filter(move |program| looked_up.insert(address(program.name())));
+    programs.filter(move |program| ext.section(program.name()).is_some_and(|section| found.insert(section.index())))
 }
 
 /// The address of a name, which is the name's as long as its file is held.

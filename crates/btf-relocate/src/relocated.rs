@@ -430,7 +430,7 @@ impl<'a> Candidate<'a> {
 
 /// Number of names that the explanations of one object compare, and of those at
 /// most that one compares.
-const COMPARED: usize = 1 << 14;
+const COMPARED: usize = 1 << 13;
 const COMPARED_BY_ONE: usize = 4096;
 
 impl Relocated {

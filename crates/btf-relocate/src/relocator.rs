@@ -11,10 +11,10 @@ use crate::{
     Fault, Relocated, Targets, Verdict,
     budget::Budget,
     compat::Compatibility,
-    fault::shortened,
+    fault::shortened_type,
     matching::Matching,
     relocated::{Considered, Derived, Record, Value},
-    search::{FieldSearch, find_enumerator},
+    search::{EnumeratorSearch, FieldSearch},
     spec::{Class, Request, Spec, check_type_access, local_enumerator, size_of},
     targets::{CandidateCache, CandidateId},
     value::{FieldValue, can_change_size},
@@ -26,6 +26,8 @@ const CONSIDERED: usize = 32;
 const AVERAGE: usize = 16;
 /// Number of those in any case.
 const SPARE: usize = 1024;
+/// Steps for each level of a path.
+const PER_LEVEL: u64 = 4;
 /// Steps for each candidate that is kept of a list of which others are dropped.
 const PER_KEPT: u64 = 8;
 
@@ -86,14 +88,14 @@ impl Relocator {
         let mut session = Session::new(self, ext);
         self.cache.prepare(&self.targets, ext, &session.budget);
         let mut sections = vec![Vec::new(); ext.sections().len()];
-        let mut records = Vec::with_capacity(ext.core_relos().len());
         for (number, relo) in (0..).zip(ext.core_relos()) {
             if let Some(numbers) = sections.get_mut(relo.section().index()) {
                 numbers.push(number);
             }
-            records.push(session.resolve(Request::new(relo)));
+            session.resolve(Request::new(relo));
         }
-        let considered = session.considered.all;
+        let Session { records, considered, .. } = session;
+        let considered = considered.all;
         let (ext, targets, derived) = (ext.clone(), self.targets.clone(), Derived::default());
         Relocated { ext, targets, records, sections, considered, derived }
     }
@@ -112,7 +114,22 @@ struct Session<'l, 't> {
     compatibility: Compatibility<'l, 't>,
     matching: Matching<'l, 't>,
     fields: FieldSearch<'t>,
+    enumerators: EnumeratorSearch<'t>,
+    records: Vec<Record>,
+    /// What was asked before: programs read a field many times.
+    known: HashMap<Question, Known>,
     scratch: Scratch<'l>,
+}
+
+/// What a relocation asks for: the place of its list, the address of its access
+/// string, and the kind.
+type Question = (usize, usize, CoreReloKind);
+
+/// An answer: as long as no candidate is left out, another is the same.
+#[derive(Clone, Copy)]
+struct Known {
+    record: usize,
+    candidates: usize,
 }
 
 /// Memory that each relocation uses again: it may have few bytes, a path of many
@@ -190,19 +207,49 @@ impl<'l, 't> Session<'l, 't> {
             compatibility: Compatibility::new(budget.pairs()),
             matching: Matching::new(budget.pairs()),
             fields: FieldSearch::default(),
+            enumerators: EnumeratorSearch::default(),
+            records: Vec::with_capacity(ext.core_relos().len()),
+            known: HashMap::new(),
             scratch: Scratch::default(),
             budget,
         }
     }
 
-    fn resolve(&mut self, request: Request<'l>) -> Record {
+    fn resolve(&mut self, request: Request<'l>) {
+        if let Some(record) = self.known(request) {
+            self.records.push(record);
+            return;
+        }
         let mut record = Record { candidate_count: 0, considered: 0..0, chosen: None, result: Ok(Value::default()) };
         let mut scratch = mem::take(&mut self.scratch);
         if let Err(fault) = self.resolve_into(request, &mut record, &mut scratch) {
             record.result = Err(Box::new(fault));
         }
+        let has_left_out = !scratch.matched.is_empty() && !scratch.dropped.is_empty();
         self.scratch = scratch;
-        record
+        // Where candidates were left out, the next one finds them so.
+        if record.result.is_ok()
+            && !has_left_out
+            && let Some((question, candidates)) = self.question(request)
+        {
+            self.known.insert(question, Known { record: self.records.len(), candidates });
+        }
+        self.records.push(record);
+    }
+
+    /// The answer to a relocation, if it is known.
+    fn known(&self, request: Request<'l>) -> Option<Record> {
+        let (question, candidates) = self.question(request)?;
+        let known = self.known.get(&question).filter(|known| known.candidates == candidates)?;
+        self.budget.spend(1).ok()?;
+        self.records.get(known.record).cloned()
+    }
+
+    /// What a relocation asks for, and how many candidates there are left.
+    fn question(&self, request: Request<'l>) -> Option<(Question, usize)> {
+        let &place = self.places.get(&request.ty.id())?;
+        let question = (place, request.access.as_bytes().as_ptr().addr(), request.kind);
+        Some((question, self.lists.get(place)?.remaining.len()))
     }
 
     fn resolve_into(
@@ -214,7 +261,7 @@ impl<'l, 't> Session<'l, 't> {
         let Request { kind, ty: local_type, .. } = request;
         let Scratch { path, considered, matched, dropped } = scratch;
         self.budget.spend(1)?;
-        let local = Local::new(request, path)?;
+        let local = Local::new(request, path, &self.budget)?;
         if kind == CoreReloKind::TypeIdLocal {
             let id = local_type.id().into();
             record.result = Ok(Value { local: id, target: id, ..Value::default() });
@@ -299,8 +346,8 @@ impl<'l, 't> Session<'l, 't> {
             Local::Field(spec) => match self.fields.find(spec, target, &self.budget)? {
                 Err(verdict) => Ok(Err(verdict)),
                 Ok(found) => {
-                    let local = FieldValue::of(kind, spec, self.order)?;
-                    let target = FieldValue::of(kind, found, self.order)?;
+                    let local = FieldValue::of(kind, spec, self.order, &self.budget)?;
+                    let target = FieldValue::of(kind, found, self.order, &self.budget)?;
                     Ok(Ok((found.bit_offset, field_value(&local, &target, candidate.layer))))
                 }
             },
@@ -318,7 +365,7 @@ impl<'l, 't> Session<'l, 't> {
                 let is_exact = kind != CoreReloKind::TypeIdTarget;
                 Ok(Ok((0, Value { local, target, is_exact, ..Value::default() })))
             }
-            Local::Enumerator(name, local_value) => match find_enumerator(*name, target, &self.budget)? {
+            Local::Enumerator(name, local_value) => match self.enumerators.find(*name, target, &self.budget)? {
                 Err(verdict) => Ok(Err(verdict)),
                 Ok(value) => {
                     let exists = kind == CoreReloKind::EnumvalExists;
@@ -333,7 +380,7 @@ impl<'l, 't> Session<'l, 't> {
     fn without_target(&self, kind: CoreReloKind, local: &Local<'_, '_>) -> Result<Value, Fault> {
         let (local, is_exact, is_poison) = match local {
             Local::Field(spec) => {
-                let value = FieldValue::of(kind, spec, self.order)?;
+                let value = FieldValue::of(kind, spec, self.order, &self.budget)?;
                 (value.value, value.is_exact, kind != CoreReloKind::FieldExists)
             }
             Local::Type(ty) => (type_value(kind, *ty)?, kind != CoreReloKind::TypeIdTarget, false),
@@ -351,7 +398,7 @@ impl<'l, 't> Session<'l, 't> {
     ) -> Result<(), Fault> {
         let describe = |candidate| {
             let ty = self.targets.type_of(candidate);
-            format!("{} (type {})", shortened(ty), ty.id())
+            format!("{} (type {})", shortened_type(ty), ty.id())
         };
         if first_offset != second_offset {
             return Err(Fault::AmbiguousOffset {
@@ -376,10 +423,11 @@ impl<'l, 't> Session<'l, 't> {
 impl<'s, 'a> Local<'s, 'a> {
     /// Looks up what a relocation is of, and checks its access string. `path`
     /// becomes that of a field.
-    fn new(request: Request<'a>, path: &'s mut Spec<'a>) -> Result<Self, Fault> {
+    fn new(request: Request<'a>, path: &'s mut Spec<'a>, budget: &Budget) -> Result<Self, Fault> {
         Ok(match Class::of(request.kind)? {
             Class::Field => {
                 path.follow(request)?;
+                budget.spend(PER_LEVEL * path.raw.len() as u64)?;
                 Self::Field(path)
             }
             Class::Type => {

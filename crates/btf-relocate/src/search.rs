@@ -3,15 +3,20 @@
 //! Source: `bpf_core_spec_match` and `bpf_core_match_member` in
 //! `tools/lib/bpf/relo_core.c`.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    rc::Rc,
+};
 
-use btf_types::{Member, Name, Type};
+use btf_types::{Member, Members, Name, Type};
 
 use crate::{
     Fault, Verdict,
     budget::Budget,
     compat::fields_are_compatible,
-    spec::{Accessor, MAX_LEVELS, Spec, enumerators, is_composite, is_enum, members, raw_offset, resolve},
+    spec::{
+        Accessor, MAX_LEVELS, Spec, enumerators, is_composite, is_enum, members, raw_offset, resolve_within as resolve,
+    },
 };
 
 /// Search of candidates for fields. Memory is used again from one candidate to the
@@ -25,6 +30,8 @@ pub(crate) struct FieldSearch<'t> {
     searched: HashMap<Type<'t>, u64>,
     /// Number of members that were searched for.
     searches: u64,
+    /// Structs and unions of many members.
+    visited: HashMap<Type<'t>, Visited<'t>>,
 }
 
 impl<'t> FieldSearch<'t> {
@@ -38,7 +45,7 @@ impl<'t> FieldSearch<'t> {
         self.path.clear();
         let mut ty = candidate;
         for (level, accessor) in (0..).zip(&local.accessors) {
-            ty = resolve(ty)?;
+            ty = resolve(ty, budget)?;
             match *accessor {
                 Accessor::Element { index, .. } => {
                     if level > 0 {
@@ -46,7 +53,7 @@ impl<'t> FieldSearch<'t> {
                         if index >= array.nelems() && !self.path.is_flexible(array) {
                             return Ok(Err(Verdict::TooFewElements { level, nelems: array.nelems() }));
                         }
-                        ty = resolve(array.element())?;
+                        ty = resolve(array.element(), budget)?;
                     }
                     push_raw(&mut self.path, index)?;
                     self.path.push_element(ty, index)?;
@@ -89,58 +96,169 @@ impl<'t> FieldSearch<'t> {
         incompatible: &mut Option<u32>,
         budget: &Budget,
     ) -> Result<Option<(Type<'t>, u32, Member<'t>)>, Fault> {
-        let Some(members) = members(ty) else { return Ok(None) };
-        for (index, member) in (0..).zip(members) {
-            let name = member.name();
-            budget.spend_name(name.as_bytes().len())?;
-            push_raw(&mut self.path, index)?;
-            let before = self.path.bit_offset;
-            self.path.advance(raw_offset(member).into())?;
-            if name.is_empty() {
-                let inner = resolve(member.ty())?;
-                if self.searched.get(&inner) != Some(&self.searches) {
-                    if let Some(found) = self.find_member(wanted, inner, incompatible, budget)? {
-                        return Ok(Some(found));
-                    }
-                    if is_composite(inner) {
-                        self.searched.insert(inner, self.searches);
-                    }
+        let Some(all) = members(ty) else { return Ok(None) };
+        if all.len() > 0 && self.path.raw.len() == MAX_LEVELS {
+            return Err(Fault::TooDeep { limit: MAX_LEVELS as u32 });
+        }
+        let Some(places) = self.index(ty, all.clone(), budget)? else {
+            for (index, member) in (0..).zip(all) {
+                match self.look_at(wanted, ty, index, member, incompatible, budget)? {
+                    Look::Next => {}
+                    Look::Stop => break,
+                    Look::Found(found) => return Ok(Some(found)),
                 }
-            } else if name == wanted.name() {
-                if fields_are_compatible(wanted.ty(), member.ty(), budget)? {
-                    return Ok(Some((ty, index, member)));
-                }
-                *incompatible = Some(member.ty().id());
-                self.path.bit_offset = before;
-                self.path.raw.pop();
-                break;
             }
-            self.path.bit_offset = before;
-            self.path.raw.pop();
+            return Ok(None);
+        };
+        let named = places.first.get(wanted.name().as_bytes()).copied();
+        budget.spend_name(wanted.name().as_bytes().len())?;
+        let before = places.anonymous.iter().copied().take_while(|&index| named.is_none_or(|named| index < named));
+        for index in before.chain(named) {
+            let Some(member) = all.clone().nth(index as usize) else { break };
+            if let Look::Found(found) = self.look_at(wanted, ty, index, member, incompatible, budget)? {
+                return Ok(Some(found));
+            }
         }
         Ok(None)
     }
+
+    /// Looks at one member.
+    fn look_at(
+        &mut self,
+        wanted: Member<'_>,
+        ty: Type<'t>,
+        index: u32,
+        member: Member<'t>,
+        incompatible: &mut Option<u32>,
+        budget: &Budget,
+    ) -> Result<Look<'t>, Fault> {
+        let name = member.name();
+        budget.spend_name(name.as_bytes().len())?;
+        if !name.is_empty() && name != wanted.name() {
+            return Ok(Look::Next);
+        }
+        let before = self.path.bit_offset;
+        push_raw(&mut self.path, index)?;
+        self.path.advance(raw_offset(member).into())?;
+        let mut look = Look::Next;
+        if name.is_empty() {
+            let inner = resolve(member.ty(), budget)?;
+            if self.searched.get(&inner) != Some(&self.searches) {
+                if let Some(found) = self.find_member(wanted, inner, incompatible, budget)? {
+                    return Ok(Look::Found(found));
+                }
+                if is_composite(inner) {
+                    self.searched.insert(inner, self.searches);
+                }
+            }
+        } else if fields_are_compatible(wanted.ty(), member.ty(), budget)? {
+            return Ok(Look::Found((ty, index, member)));
+        } else {
+            *incompatible = Some(member.ty().id());
+            look = Look::Stop;
+        }
+        self.path.bit_offset = before;
+        self.path.raw.pop();
+        Ok(look)
+    }
+
+    /// The places of a type's members, if it is large and searched often.
+    fn index(
+        &mut self,
+        ty: Type<'t>,
+        members: Members<'t>,
+        budget: &Budget,
+    ) -> Result<Option<Rc<MemberPlaces<'t>>>, Fault> {
+        if members.len() < INDEXED {
+            return Ok(None);
+        }
+        let Visited { visits, places } = self.visited.entry(ty).or_default();
+        *visits += 1;
+        if places.is_none() && *visits > VISITS {
+            *places = Some(Rc::new(MemberPlaces::new(members, budget)?));
+        }
+        Ok(places.clone())
+    }
 }
 
-/// Finds the enumerator of an essential name in a candidate; its value as an
-/// instruction holds it.
-pub(crate) fn find_enumerator(
-    name: Name<'_>,
-    candidate: Type<'_>,
-    budget: &Budget,
-) -> Result<Result<u64, Verdict>, Fault> {
-    let ty = resolve(candidate)?;
-    if !is_enum(ty) {
-        return Ok(Err(Verdict::NotEnum));
-    }
-    let essential = name.essential();
-    for (found, value) in enumerators(ty) {
-        budget.spend_name(found.as_bytes().len())?;
-        if found.essential() == essential {
-            return Ok(Ok(value));
+/// What a member is to a search.
+enum Look<'t> {
+    /// Another.
+    Next,
+    /// The one that is wanted, of a type that is not compatible.
+    Stop,
+    Found((Type<'t>, u32, Member<'t>)),
+}
+
+/// Number of members from which on they are looked up by name.
+const INDEXED: usize = 16;
+/// Number of searches through all of them before.
+const VISITS: u32 = 8;
+
+/// Struct or union that was searched.
+#[derive(Default)]
+struct Visited<'t> {
+    visits: u32,
+    places: Option<Rc<MemberPlaces<'t>>>,
+}
+
+/// The members of a struct or union, by their numbers.
+struct MemberPlaces<'t> {
+    /// The first of each name.
+    first: HashMap<Name<'t>, u32>,
+    anonymous: Vec<u32>,
+}
+
+impl<'t> MemberPlaces<'t> {
+    fn new(members: Members<'t>, budget: &Budget) -> Result<Self, Fault> {
+        let mut places = Self { first: HashMap::new(), anonymous: Vec::new() };
+        for (index, member) in (0..).zip(members) {
+            let name = member.name();
+            budget.spend_name(name.as_bytes().len())?;
+            if name.is_empty() {
+                places.anonymous.push(index);
+            } else {
+                places.first.entry(name).or_insert(index);
+            }
         }
+        Ok(places)
     }
-    Ok(Err(Verdict::NoEnumerator))
+}
+
+/// Search of candidates for enumerators. Those of an enum are gathered once.
+#[derive(Default)]
+pub(crate) struct EnumeratorSearch<'t> {
+    /// The values of the first of each essential name.
+    values: HashMap<Type<'t>, HashMap<Name<'t>, u64>>,
+}
+
+impl<'t> EnumeratorSearch<'t> {
+    /// Finds the enumerator of an essential name in a candidate; its value as an
+    /// instruction holds it.
+    pub(crate) fn find(
+        &mut self,
+        name: Name<'_>,
+        candidate: Type<'t>,
+        budget: &Budget,
+    ) -> Result<Result<u64, Verdict>, Fault> {
+        let ty = resolve(candidate, budget)?;
+        if !is_enum(ty) {
+            return Ok(Err(Verdict::NotEnum));
+        }
+        budget.spend_name(name.as_bytes().len())?;
+        let values = match self.values.entry(ty) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let mut values = HashMap::new();
+                for (name, value) in enumerators(ty) {
+                    budget.spend_name(name.as_bytes().len())?;
+                    values.entry(name.essential()).or_insert(value);
+                }
+                entry.insert(values)
+            }
+        };
+        Ok(values.get(name.essential().as_bytes()).copied().ok_or(Verdict::NoEnumerator))
+    }
 }
 
 fn push_raw(spec: &mut Spec<'_>, index: u32) -> Result<(), Fault> {

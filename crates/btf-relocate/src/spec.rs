@@ -7,9 +7,13 @@
 //!
 //! Source: `bpf_core_parse_spec` in `tools/lib/bpf/relo_core.c`.
 
-use btf_types::{Array, CoreRelo, CoreReloKind, Member, Name, Type};
+use btf_types::{AnyEnum, Array, CoreRelo, CoreReloKind, EnumValue, Member, Name, Type, View};
 
-use crate::{Fault, fault::shortened};
+use crate::{
+    Fault,
+    budget::Budget,
+    fault::{shortened, shortened_type},
+};
 
 /// Maximum number of levels of a path (`BPF_CORE_SPEC_MAX_LEN`).
 pub(crate) const MAX_LEVELS: usize = 64;
@@ -41,7 +45,7 @@ impl<'a> Request<'a> {
     }
 
     fn beyond(self, ty: Type<'_>, index: u32) -> Fault {
-        Fault::AccessIndex { access: shortened(self.access), ty: shortened(ty), index }
+        Fault::AccessIndex { access: shortened(self.access), ty: shortened_type(ty), index }
     }
 }
 
@@ -106,7 +110,7 @@ impl<'a> Spec<'a> {
                 ty = resolve(array.element())?;
                 self.push_element(ty, index)?;
             } else {
-                return Err(Fault::AccessBeyond { access: shortened(request.access), ty: shortened(ty) });
+                return Err(Fault::AccessBeyond { access: shortened(request.access), ty: shortened_type(ty) });
             }
         }
         Ok(())
@@ -144,13 +148,13 @@ impl<'a> Spec<'a> {
 pub(crate) fn local_enumerator(request: Request<'_>) -> Result<(Name<'_>, u64), Fault> {
     let ty = resolve(request.ty)?;
     if !is_enum(ty) {
-        return Err(Fault::NotEnum { kind: request.kind, ty: shortened(ty) });
+        return Err(Fault::NotEnum { kind: request.kind, ty: shortened_type(ty) });
     }
     let mut numbers = request.numbers();
     match (numbers.next(), numbers.next()) {
         (Some(index), None) => {
             let index = index?;
-            enumerators(ty).nth(index as usize).ok_or_else(|| request.beyond(ty, index))
+            enumerator(ty, index).ok_or_else(|| request.beyond(ty, index))
         }
         _ => Err(request.malformed()),
     }
@@ -162,18 +166,21 @@ pub(crate) fn check_type_access(request: Request<'_>) -> Result<(), Fault> {
 }
 
 /// The names and values of an enum's enumerators; none for other types.
-///
-/// An instruction holds the value of an ENUM sign-extended, signed or not.
 pub(crate) fn enumerators<'a>(ty: Type<'a>) -> impl Iterator<Item = (Name<'a>, u64)> {
-    let (values, is_narrow) = match ty {
-        Type::Enum(view) => (Some(view.values()), true),
-        Type::Enum64(view) => (Some(view.values()), false),
-        _ => (None, false),
-    };
-    values.into_iter().flatten().map(move |value| {
-        let bits = value.value() as u64;
-        (value.name(), if is_narrow { i64::from(bits as i32) as u64 } else { bits })
-    })
+    AnyEnum::of(ty).into_iter().flat_map(|any| any.values().map(move |value| in_instruction(any, value)))
+}
+
+/// An enumerator by its number: its name and value.
+fn enumerator(ty: Type<'_>, index: u32) -> Option<(Name<'_>, u64)> {
+    let any = AnyEnum::of(ty)?;
+    any.values().nth(index as usize).map(|value| in_instruction(any, value))
+}
+
+/// The name and value of an enumerator. An instruction holds the value of an ENUM
+/// sign-extended, signed or not.
+fn in_instruction<'a>(of: AnyEnum<'a>, value: EnumValue<'a>) -> (Name<'a>, u64) {
+    let bits = value.value() as u64;
+    (value.name(), if of.is_enum64() { bits } else { i64::from(bits as i32) as u64 })
 }
 
 /// The members of a struct or union; `None` for other types.
@@ -210,13 +217,23 @@ pub(crate) fn resolve(ty: Type<'_>) -> Result<Type<'_>, Fault> {
     ty.resolve().map_err(|source| unsized_type(ty, source))
 }
 
+/// The same, of which each type on the way is charged for.
+pub(crate) fn resolve_within<'a>(ty: Type<'a>, budget: &Budget) -> Result<Type<'a>, Fault> {
+    if !ty.is_modifier() {
+        return Ok(ty);
+    }
+    let passed = ty.chain().take_while(|ty| ty.is_modifier()).count();
+    budget.spend(1 + passed as u64)?;
+    resolve(ty)
+}
+
 /// Size in bytes.
 pub(crate) fn size_of(ty: Type<'_>) -> Result<u64, Fault> {
     ty.size_of().map_err(|source| unsized_type(ty, source))
 }
 
 fn unsized_type(ty: Type<'_>, source: btf_types::Error) -> Fault {
-    Fault::Size { ty: shortened(ty), error: Box::new(source) }
+    Fault::Size { ty: shortened_type(ty), error: Box::new(source) }
 }
 
 /// The class of a relocation's kind: what it is of.

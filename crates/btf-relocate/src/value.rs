@@ -7,9 +7,13 @@ use btf_types::{ByteOrder, CoreReloKind, IntEncoding, Member, Type};
 
 use crate::{
     Fault,
-    fault::shortened,
-    spec::{Accessor, Spec, resolve, size_of},
+    budget::Budget,
+    fault::shortened_type,
+    spec::{Accessor, Spec, resolve_within as resolve, size_of},
 };
+
+/// Steps for a value: for what its size is found by.
+const STEPS: u64 = 4;
 
 /// Value of a field relocation in the types of one side.
 #[derive(Debug, Clone, Copy)]
@@ -30,21 +34,22 @@ impl<'a> FieldValue<'a> {
 
     /// The value for the field that a path leads to; bits are numbered as in
     /// the object's byte order.
-    pub(crate) fn of(kind: CoreReloKind, spec: &Spec<'a>, order: ByteOrder) -> Result<Self, Fault> {
+    pub(crate) fn of(kind: CoreReloKind, spec: &Spec<'a>, order: ByteOrder, budget: &Budget) -> Result<Self, Fault> {
+        budget.spend(STEPS)?;
         if kind == CoreReloKind::FieldExists {
             return Ok(Self::exact(1));
         }
         match spec.accessors.last() {
-            Some(&Accessor::Member { member, .. }) => Self::of_member(kind, member, spec.bit_offset, order),
-            Some(&Accessor::Element { ty, .. }) => Self::of_element(kind, ty, spec.bit_offset),
+            Some(&Accessor::Member { member, .. }) => Self::of_member(kind, member, spec.bit_offset, order, budget),
+            Some(&Accessor::Element { ty, .. }) => Self::of_element(kind, ty, spec.bit_offset, budget),
             None => Err(Fault::ArrayElement { kind }),
         }
     }
 
-    fn of_element(kind: CoreReloKind, ty: Type<'a>, bit_offset: u64) -> Result<Self, Fault> {
+    fn of_element(kind: CoreReloKind, ty: Type<'a>, bit_offset: u64, budget: &Budget) -> Result<Self, Fault> {
         match kind {
             CoreReloKind::FieldByteOffset => {
-                let (_, size) = scalar(ty)?;
+                let (_, size) = scalar(ty, budget)?;
                 Ok(Self { access: Some((ty, size)), ..Self::exact(bit_offset / 8) })
             }
             CoreReloKind::FieldByteSize => Ok(Self::exact(size_of(ty)?)),
@@ -52,8 +57,14 @@ impl<'a> FieldValue<'a> {
         }
     }
 
-    fn of_member(kind: CoreReloKind, member: Member<'a>, bit_offset: u64, order: ByteOrder) -> Result<Self, Fault> {
-        let ty = resolve(member.ty())?;
+    fn of_member(
+        kind: CoreReloKind,
+        member: Member<'a>,
+        bit_offset: u64,
+        order: ByteOrder,
+        budget: &Budget,
+    ) -> Result<Self, Fault> {
+        let ty = resolve(member.ty(), budget)?;
         let (load, bits) = match member.encoded().1 {
             Some(bits) => (Load::of_bitfield(ty, bit_offset, bits)?, u64::from(bits)),
             None => {
@@ -67,7 +78,7 @@ impl<'a> FieldValue<'a> {
         Ok(match kind {
             CoreReloKind::FieldByteOffset if is_bitfield => of(load.offset),
             CoreReloKind::FieldByteOffset => {
-                let (_, size) = scalar(ty)?;
+                let (_, size) = scalar(ty, budget)?;
                 Self { access: Some((ty, size)), ..of(load.offset) }
             }
             CoreReloKind::FieldByteSize => of(load.size),
@@ -100,7 +111,7 @@ impl Load {
     /// The smallest aligned load, of at least the declared type, that holds all
     /// of a bitfield.
     fn of_bitfield(ty: Type<'_>, bit_offset: u64, bits: u8) -> Result<Self, Fault> {
-        let too_wide = || Fault::Bitfield { ty: shortened(ty), bit_offset };
+        let too_wide = || Fault::Bitfield { ty: shortened_type(ty), bit_offset };
         let mut size = match ty {
             Type::Int(view) => view.size().into(),
             Type::Enum(view) => view.size().into(),
@@ -133,12 +144,12 @@ fn is_signed(ty: Type<'_>) -> bool {
 }
 
 /// The type of the innermost elements, if a type is an array; its size in bytes.
-fn scalar(ty: Type<'_>) -> Result<(Type<'_>, u64), Fault> {
-    let mut scalar = resolve(ty)?;
+fn scalar<'a>(ty: Type<'a>, budget: &Budget) -> Result<(Type<'a>, u64), Fault> {
+    let mut scalar = resolve(ty, budget)?;
     // A chain of arrays that is longer has no size.
     for _ in 0..64 {
         let Type::Array(array) = scalar else { break };
-        scalar = resolve(array.element())?;
+        scalar = resolve(array.element(), budget)?;
     }
     Ok((scalar, size_of(scalar)?))
 }

@@ -145,6 +145,16 @@ impl<'btf> Iterator for EnumValues<'btf> {
         next
     }
 
+    /// Takes no longer than [`next`](Iterator::next).
+    fn nth(&mut self, n: usize) -> Option<Self::Item> {
+        self.index += n.min(self.len()) as u32;
+        match &mut self.raw {
+            RawValues::Bits32(raw) => *raw = raw.as_slice().get(n..).unwrap_or_default().iter(),
+            RawValues::Bits64(raw) => *raw = raw.as_slice().get(n..).unwrap_or_default().iter(),
+        }
+        self.next()
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.raw {
             RawValues::Bits32(raw) => raw.size_hint(),

@@ -403,6 +403,14 @@ macro_rules! elements {
                 Some($element { owner: self.owner, raw, index, kind_flag: self.kind_flag })
             }
 
+            /// Takes no longer than [`next`](Iterator::next).
+            #[inline]
+            fn nth(&mut self, n: usize) -> Option<Self::Item> {
+                self.index += n.min(self.raw.len()) as u32;
+                self.raw = self.raw.as_slice().get(n..).unwrap_or_default().iter();
+                self.next()
+            }
+
             #[inline]
             fn size_hint(&self) -> (usize, Option<usize>) {
                 self.raw.size_hint()

@@ -20,7 +20,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     archive("Archive::select, nearest", nearest, Cost { steps: 48, allocated: 80, peak: 40 }),
     archive("Archive::read", read, Cost { steps: 4, allocated: 4, peak: 2 }),
     // Larger, as only so many folders are made in which files are the first.
-    Entry { size: 4 * SIZE, ..archive("Archive::unpack", unpack, Cost { steps: 4, allocated: 160, peak: 2 }) },
+    Entry { size: 2 * SIZE, ..archive("Archive::unpack", unpack, Cost { steps: 4, allocated: 160, peak: 2 }) },
     archive("Pack::write", pack, Cost { steps: 8, allocated: 160, peak: 3 }),
 ];
 

@@ -1,6 +1,6 @@
-//! btf-codegen: headers.
+//! btf-codegen: headers, and types of Rust.
 
-use btf_codegen::{Error, c::Header};
+use btf_codegen::{Error, c::Header, rust::Types};
 use btf_tests::shapes::btf;
 use btf_types::Btf;
 
@@ -9,7 +9,7 @@ use crate::{
     types::some,
 };
 
-const SIZE: usize = 32 << 10;
+const SIZE: usize = 16 << 10;
 
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry {
@@ -34,6 +34,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         most: MOST,
     },
     Entry { name: "c::Header::definition", shapes: &[btf::ALONE], size: SIZE, run: pieces, most: MOST },
+    Entry { name: "rust::Types", shapes: &[btf::ALONE], size: SIZE, run: rust, most: MOST },
 ];
 
 /// A budget in proportion to the input is spent on what leads nowhere.
@@ -54,5 +55,12 @@ fn pieces(input: &Input, meter: &mut Meter) {
             meter.call();
             meter.write(text.map_or(0, |text| text.len()));
         }
+    }
+}
+
+fn rust(input: &Input, meter: &mut Meter) {
+    let btf = Btf::parse(input.one().to_vec()).expect("shapes are sound");
+    if let Err(error) = Types::new().write(&btf, meter) {
+        meter.show(error);
     }
 }

@@ -15,6 +15,8 @@ use crate::{
 };
 
 const SIZE: usize = 32 << 10;
+/// Of what is written with all names, which may be much.
+const TEXT_SIZE: usize = SIZE / 2;
 
 /// Of all commands but those below: what the program itself takes to begin counts
 /// too.
@@ -30,12 +32,12 @@ const SMALL: Cost = Cost { steps: 128, allocated: 600, peak: 300 };
 const LIST: Cost = Cost { steps: 32, allocated: 48, peak: 32 };
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    Entry { name: "btf show", shapes: &[btf::ALONE], size: SIZE, run: show, most: MOST },
-    Entry { name: "btf show --expand", shapes: &[btf::ALONE], size: SIZE, run: expand, most: MOST },
+    Entry { name: "btf show", shapes: &[btf::ALONE], size: TEXT_SIZE, run: show, most: MOST },
+    Entry { name: "btf show --expand", shapes: &[btf::ALONE], size: TEXT_SIZE, run: expand, most: MOST },
     Entry { name: "btf show PATH", shapes: &[btf::ALONE], size: SIZE, run: show_path, most: PATH },
     Entry { name: "btf show NAME (none)", shapes: &[btf::ALONE], size: SIZE, run: show_none, most: MOST },
     Entry { name: "btf dump", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: dump, most: MOST },
-    Entry { name: "btf dump --format json", shapes: &[btf::ALONE], size: SIZE, run: dump_json, most: MOST },
+    Entry { name: "btf dump --format json", shapes: &[btf::ALONE], size: TEXT_SIZE, run: dump_json, most: MOST },
     Entry { name: "btf dump --fixup", shapes: &[elf::OBJECTS], size: SIZE, run: dump_fixup, most: MOST },
     Entry { name: "btf find", shapes: &[btf::ALONE], size: SIZE, run: find, most: MOST },
     Entry { name: "btf find PATTERN (none)", shapes: &[btf::ALONE], size: SIZE, run: find_none, most: MOST },
@@ -49,14 +51,14 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry { name: "btf merge", shapes: &[btf::SPLITS], size: SIZE, run: merge, most: MOST },
     Entry { name: "btf distill", shapes: &[btf::SPLITS], size: SIZE, run: distill, most: MOST },
     Entry { name: "btf rebase", shapes: &[btf::REBASES], size: SIZE, run: rebase, most: MOST },
-    Entry { name: "btf find --uses", shapes: &[btf::ALONE], size: SIZE, run: find_uses, most: MOST },
+    Entry { name: "btf find --uses", shapes: &[btf::ALONE], size: TEXT_SIZE, run: find_uses, most: MOST },
     Entry { name: "btf find --contains", shapes: &[btf::ALONE], size: SIZE, run: find_contains, most: MOST },
-    Entry { name: "btf show --json", shapes: &[btf::ALONE], size: SIZE, run: show_json, most: MOST },
+    Entry { name: "btf show --json", shapes: &[btf::ALONE], size: TEXT_SIZE / 2, run: show_json, most: MOST },
     Entry { name: "btf relocs", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocs, most: RELOCATE },
     Entry { name: "btf relocs --explain", shapes: &[relocate::RELOCATIONS], size: SIZE, run: explain, most: RELOCATE },
     Entry { name: "btf relocs --json", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocs_json, most: RELOCATE },
     Entry { name: "btf relocate", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocate_object, most: RELOCATE },
-    Entry { name: "btf dump --format c", shapes: &[btf::ALONE], size: SIZE, run: dump_c, most: MOST },
+    Entry { name: "btf dump --format c", shapes: &[btf::ALONE], size: TEXT_SIZE, run: dump_c, most: MOST },
     Entry { name: "btf dedup", shapes: &[btf::ALONE], size: SIZE, run: dedup, most: MOST },
     Entry { name: "btf dedup --base", shapes: &[btf::SPLITS], size: SIZE, run: dedup_split, most: MOST },
     Entry { name: "btf verify", shapes: &[btf::ALONE], size: SIZE, run: verify, most: MOST },

@@ -5,8 +5,9 @@
 //! (`steps.rs`), and may not grow faster than the bytes that go in and come out,
 //! nor be more than a stated multiple of them. Time is not looked at.
 //!
-//! `cargo xtask amplification` builds and runs it; a word after that runs only
-//! the cases that have it in their names.
+//! `cargo xtask amplification` builds and runs it; words after that run only the
+//! cases that have them in their names. With `--table` it prints the bounds as
+//! `ARCHITECTURE.md` has them, which a test compares.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     archive, build,
-    case::{Case, Cost, Entry, Figures, Input, Meter, PARTS, faults},
+    case::{Case, Cost, Entry, Figures, Input, Meter, PARTS, Part, faults},
     codegen, command, counted, elf, format, kernel, relocate, types,
 };
 
@@ -32,17 +32,23 @@ const TIMES: [usize; 3] = [1, 2, 4];
 /// The argument that makes this process one case's.
 const CHILD: &str = "--case";
 
+/// The argument that prints the table of `ARCHITECTURE.md`.
+const TABLE: &str = "--table";
+
 pub(crate) fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.as_slice() {
         [child, case] if child == CHILD => run_here(case),
+        [table] if table == TABLE => {
+            print!("{}", self::table());
+            ExitCode::SUCCESS
+        }
         filter => run_all(filter),
     }
 }
 
 fn cases() -> Vec<Case> {
-    let entries = ENTRIES.iter().copied().flatten();
-    entries.flat_map(|entry| entry.shapes.iter().copied().flatten().map(move |shape| Case { entry, shape })).collect()
+    entries().flat_map(|entry| entry.shapes.iter().copied().flatten().map(move |shape| Case { entry, shape })).collect()
 }
 
 /// Runs one case, and prints its figures, for the process that started this.
@@ -106,7 +112,8 @@ fn run_all(filter: &[String]) -> ExitCode {
         eprintln!("{case}: {verdict} ({:.1} s)", start.elapsed().as_secs_f64());
         result
     });
-    let failed = print(&cases, results.into_iter());
+    let failed = print(&cases, &results);
+    print_worst(&cases, &results);
     println!("\n{} passed, {failed} failed", cases.len() - failed);
     if failed == 0 && !cases.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -121,14 +128,14 @@ fn verdict(case: &Case, result: &Result<[Figures; 3], String>) -> String {
 }
 
 /// Prints the table; returns how many cases failed.
-fn print(cases: &[Case], results: impl Iterator<Item = Result<[Figures; 3], String>>) -> usize {
+fn print(cases: &[Case], results: &[Result<[Figures; 3], String>]) -> usize {
     println!("Per byte read and written, of inputs of n, 2n and 4n bytes; bytes as they were at 4n.\n");
     let heads = PARTS.map(|(name, _)| format!("{:^23}", format!("{name} / byte")));
     println!("{:78} {} {:>9} {:>9}  verdict", "entry point, shape", heads.join(" "), "in", "out");
     let mut failed = 0;
     for (case, result) in cases.iter().zip(results) {
         let name = format!("{:26} {}", case.entry.name, case.shape.name);
-        let verdict = verdict(case, &result);
+        let verdict = verdict(case, result);
         failed += usize::from(verdict.starts_with("FAILED"));
         match result {
             Ok(runs) => {
@@ -145,4 +152,59 @@ fn print(cases: &[Case], results: impl Iterator<Item = Result<[Figures; 3], Stri
         }
     }
     failed
+}
+
+/// Prints what each entry point cost at most, and what it may.
+fn print_worst(cases: &[Case], results: &[Result<[Figures; 3], String>]) {
+    println!("\nThe most of each entry point, and what it may cost:\n");
+    for entry in entries() {
+        let of_entry = cases.iter().zip(results).filter(|(case, _)| case.entry.name == entry.name);
+        let runs: Vec<&Figures> = of_entry.filter_map(|(_, result)| result.as_ref().ok()).flatten().collect();
+        if runs.is_empty() {
+            continue;
+        }
+        let part = |(name, part): (&str, Part)| {
+            let most = runs.iter().map(|run| run.each(part)).max().unwrap_or_default();
+            format!("{name} {:>8.2} of {:<5}", most as f64 / 1000.0, part(&entry.most))
+        };
+        println!("{:32} {}", entry.name, PARTS.map(part).join(" "));
+    }
+}
+
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    ENTRIES.iter().copied().flatten()
+}
+
+/// What entry points may cost, as `ARCHITECTURE.md` has it.
+fn table() -> String {
+    let row = |entry: &Entry| {
+        let Cost { steps, allocated, peak } = entry.most;
+        format!("| `{}` | {steps} | {allocated} | {peak} |\n", entry.name)
+    };
+    let rows: String = entries().map(row).collect();
+    format!("| entry point | steps | allocated | held |\n|---|---|---|---|\n{rows}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn architecture_has_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ARCHITECTURE.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let start = text.find("| entry point |").expect("there is a table");
+        let end = text[start..].find("\n\n").map_or(text.len(), |len| start + len + 1);
+        let is_equal = text[start..end] == table();
+        assert!(is_equal, "put what `cargo xtask amplification --table` prints into ARCHITECTURE.md");
+    }
+
+    #[test]
+    fn entries_have_names_of_their_own() {
+        let mut names: Vec<&str> = entries().map(|entry| entry.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
 }

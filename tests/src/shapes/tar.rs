@@ -37,8 +37,8 @@ pub const TARS: &[Shape] = shapes![
 
 /// How many times its bytes a compressed tar holds.
 const ZEROS: usize = 64;
-/// The same of an archive of kernels, each of 4 MiB in some 1,500 bytes.
-const KERNELS_OF_ZEROS: usize = 2048;
+/// The same of an archive of kernels, each of 256 KiB in 1,024 bytes.
+const KERNELS_OF_ZEROS: usize = 256;
 
 /// The smallest BTF.
 fn btf() -> Vec<u8> {
@@ -168,7 +168,7 @@ fn a_kernel_of_many_files(size: usize) -> Vec<u8> {
 
 /// Each decodes to two thousand times its bytes.
 fn kernels_of_zeros(size: usize) -> Vec<u8> {
-    let kernel = packed::zeros(Compression::Xz, 4 << 20);
+    let kernel = packed::zeros(Compression::Xz, 256 << 10);
     archive(|tar| {
         file(tar, "debian/10/x86_64/4.19.0-1.btf", &btf());
         for at in 0..size / kernel.len().next_multiple_of(1024) {
@@ -207,11 +207,11 @@ fn kernels_of_zeros_in_gzip(size: usize) -> Vec<u8> {
     in_gzip(&kernels_of_zeros(size))
 }
 
-/// Tars of 4 MiB of zeros each, packed, in a tar that is packed again.
+/// Tars of 256 KiB of zeros each, packed, in a tar that is packed again.
 fn kernels_of_tars_of_zeros_in_gzip(size: usize) -> Vec<u8> {
     let kernel = archive(|tar| {
         file(tar, "4.19.0-1.btf", &btf());
-        file(tar, "other", &vec![0; 4 << 20]);
+        file(tar, "other", &vec![0; 256 << 10]);
     });
     let kernel = packed::encode(Compression::Xz, &kernel);
     in_gzip(&archive(|tar| {

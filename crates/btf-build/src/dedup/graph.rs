@@ -7,14 +7,14 @@
 
 use btf_types::{
     Btf, Kind,
-    format::{Record, TypeRecord, Word},
+    format::{Layout, Record, TypeRecord, Word},
 };
 
 use super::names::Names;
 use crate::{
     Error,
     hash_table::{Hash, Table},
-    layers::{Layers, own_records},
+    layers::{Layers, own_layout, own_records_of},
 };
 
 /// Role of a type in deduplication.
@@ -67,8 +67,13 @@ impl Graph {
         graph.records.reserve_exact(len as usize);
         graph.starts.push(Start { record: 0, child: 0 });
         graph.roles.push(Role::Unique);
-        for (_, layer) in Layers::new(btf).iter() {
-            graph.add_layer(layer, names, hash)?;
+        let layers = Layers::new(btf);
+        let mut layout = Layout::NONE;
+        for (_, layer) in layers.iter() {
+            if !own_layout(layer).is_empty() {
+                layout = Layout::new(own_layout(layer));
+            }
+            graph.add_layer(layer, layout, names, hash)?;
         }
         graph.end();
         graph.find_shapes(hash);
@@ -80,14 +85,14 @@ impl Graph {
         self.starts.push(Start { record: self.records.len() as u32, child: self.children.len() as u32 });
     }
 
-    fn add_layer(&mut self, layer: &Btf, names: &mut Names, hash: &Hash) -> Result<(), Error> {
+    fn add_layer(&mut self, layer: &Btf, layout: Layout<'_>, names: &mut Names, hash: &Hash) -> Result<(), Error> {
         let start = self.records.len();
         layer.check_known_kinds()?;
         let mut end = Ok(());
         self.records.extend_from_slice(layer.as_bytes().get(layer.type_section()).unwrap_or_default());
         let mut rest = self.records.get_mut(start..).unwrap_or_default();
         let mut offset = start;
-        for (_, record) in own_records(layer) {
+        for (_, record) in own_records_of(layer, layout) {
             let (copy, others) = std::mem::take(&mut rest).split_at_mut(record.as_bytes().len());
             rest = others;
             let before = self.children.len();

@@ -1,15 +1,17 @@
 //! `_Static_assert`s of sizes and offsets.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use btf_types::{AnyEnum, Composite, Name, Type, View};
 
 use super::{names::Written, printer::Printer};
 
-/// The assertions of one definition, gathered while it is written.
+/// The assertions of one definition. They are written by going through it once more,
+/// so that none is kept: members may share a name that is long.
 #[derive(Debug, Default)]
 pub(super) struct Asserts {
-    text: String,
+    /// The definition is gone through for them.
+    is_active: bool,
     /// The type that is defined: `struct foo`.
     root: String,
     /// The member inside of which others are: `lock.`.
@@ -28,54 +30,32 @@ pub(super) struct Outside {
     is_hidden: bool,
 }
 
-impl Asserts {
-    fn begin(&mut self, root: String, size: u32) {
-        self.text.clear();
-        self.path.clear();
-        self.bits = 0;
-        self.is_hidden = false;
-        let _ = writeln!(self.text, "_Static_assert(sizeof({root}) == {size}, \"size of {root}\");");
-        self.root = root;
-    }
-
-    fn offset(&mut self, name: &str, bits: u64) {
-        let (root, path) = (&self.root, &self.path);
-        let at = (self.bits + bits) / 8;
-        let _ = writeln!(
-            self.text,
-            "_Static_assert(__builtin_offsetof({root}, {path}{name}) == {at}, \"offset of {path}{name} in {root}\");"
-        );
-    }
-}
-
 impl<'btf> Printer<'btf, '_> {
     fn asserts_wanted(&self) -> bool {
         self.form.static_asserts && !self.muted
     }
 
-    /// Begins the assertions of a struct or union.
-    pub(super) fn begin_asserts(&mut self, ty: Type<'btf>) -> fmt::Result {
-        if self.asserts_wanted()
-            && let Some(composite) = Composite::of(ty)
-        {
-            let name = self.resolved(ty);
-            let word = if composite.is_union() { "union" } else { "struct" };
-            self.asserts.begin(format!("{word} {}", Name::new(&name)), composite.size());
+    /// Writes the assertions of a struct or union that was defined.
+    pub(super) fn composite_asserts(&mut self, composite: Composite<'btf>) -> fmt::Result {
+        if !self.asserts_wanted() {
+            return Ok(());
         }
-        Ok(())
+        let name = self.resolved(composite.into());
+        let word = if composite.is_union() { "union" } else { "struct" };
+        let root = format!("{word} {}", Name::new(&name));
+        self.put_asserts(root, composite.size(), |printer| printer.composite(composite))
     }
 
-    /// Begins those of a struct or union that only a typedef names.
-    pub(super) fn begin_typedef_asserts(&mut self, target: Type<'btf>, name: &Written<'btf>) -> fmt::Result {
-        self.asserts.text.clear();
-        self.asserts.is_hidden = true;
-        if self.asserts_wanted()
-            && let Some(composite) = Composite::of(target.peel_qualifiers())
-            && target.peel_qualifiers().is_anonymous()
-        {
-            self.asserts.begin(Name::new(name).to_string(), composite.size());
+    /// Writes those of a struct or union that only a typedef names.
+    pub(super) fn typedef_asserts(&mut self, target: Type<'btf>, name: &Written<'btf>) -> fmt::Result {
+        let of = target.peel_qualifiers();
+        match Composite::of(of).filter(|_| self.asserts_wanted() && of.is_anonymous()) {
+            Some(composite) => {
+                let name = Name::new(name);
+                self.put_asserts(name.to_string(), composite.size(), |printer| printer.declare(target, name))
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes the assertion of an enumeration.
@@ -85,28 +65,70 @@ impl<'btf> Printer<'btf, '_> {
             return Ok(());
         }
         let name = self.resolved(ty);
-        self.asserts.begin(format!("enum {}", Name::new(&name)), any.size());
-        self.end_asserts()
+        self.put_asserts(format!("enum {}", Name::new(&name)), any.size(), |_| Ok(()))
+    }
+
+    /// Writes the assertion of a size, and those of the offsets of what is gone
+    /// through.
+    fn put_asserts(
+        &mut self,
+        root: String,
+        size: u32,
+        go_through: impl FnOnce(&mut Self) -> fmt::Result,
+    ) -> fmt::Result {
+        self.put_all(&["_Static_assert(sizeof(", &root, ") == "])?;
+        self.put_number(size)?;
+        self.put_all(&[", \"size of ", &root, "\");\n"])?;
+        self.asserts = Asserts { is_active: true, root, ..Asserts::default() };
+        self.muted = true;
+        let gone = go_through(self);
+        self.muted = false;
+        self.asserts.is_active = false;
+        gone?;
+        self.put("\n")
+    }
+
+    /// Writes the assertion of an offset, of a member at this bit of what it is in.
+    fn put_offset_assert(&mut self, name: &str, bits: u64) -> fmt::Result {
+        let asserts = std::mem::take(&mut self.asserts);
+        self.muted = false;
+        let Asserts { root, path, .. } = &asserts;
+        self.put_all(&["_Static_assert(__builtin_offsetof(", root, ", ", path, name, ") == "])?;
+        self.put_number((asserts.bits + bits) / 8)?;
+        self.put_all(&[", \"offset of ", path, name, " in ", root, "\");\n"])?;
+        self.muted = true;
+        self.asserts = asserts;
+        Ok(())
+    }
+
+    fn put_all(&mut self, texts: &[&str]) -> fmt::Result {
+        texts.iter().try_for_each(|text| self.put(text))
     }
 
     /// Goes into a member, at this bit of what it is in.
-    pub(super) fn assert_member(&mut self, name: &[u8], bits: u64, ty: Type<'btf>, is_bitfield: bool) -> Outside {
+    pub(super) fn assert_member(
+        &mut self,
+        name: &[u8],
+        bits: u64,
+        ty: Type<'btf>,
+        is_bitfield: bool,
+    ) -> Result<Outside, fmt::Error> {
         let outside =
             Outside { path: self.asserts.path.len(), bits: self.asserts.bits, is_hidden: self.asserts.is_hidden };
-        if !self.asserts_wanted() || self.asserts.is_hidden {
-            return outside;
+        if !self.asserts.is_active || self.asserts.is_hidden {
+            return Ok(outside);
         }
-        let asserts = &mut self.asserts;
         let name = String::from_utf8_lossy(name);
         if !name.is_empty() && !is_bitfield {
-            asserts.offset(&name, bits);
+            self.put_offset_assert(&name, bits)?;
         }
+        let asserts = &mut self.asserts;
         asserts.bits += bits;
         let declarator = ty.declarator();
         if !declarator.base().is_some_and(|base| base.is_anonymous() && Composite::of(base).is_some()) {
             // Others have their own.
             asserts.is_hidden = !name.is_empty();
-            return outside;
+            return Ok(outside);
         }
         asserts.path.push_str(&name);
         for ty in declarator.chain() {
@@ -119,7 +141,7 @@ impl<'btf> Printer<'btf, '_> {
         if !name.is_empty() {
             asserts.path.push('.');
         }
-        outside
+        Ok(outside)
     }
 
     /// Goes out of a member.
@@ -127,17 +149,5 @@ impl<'btf> Printer<'btf, '_> {
         self.asserts.path.truncate(outside.path);
         self.asserts.bits = outside.bits;
         self.asserts.is_hidden = outside.is_hidden;
-    }
-
-    /// Writes the assertions of a definition.
-    pub(super) fn end_asserts(&mut self) -> fmt::Result {
-        if self.asserts.text.is_empty() || !self.asserts_wanted() {
-            return Ok(());
-        }
-        let text = std::mem::take(&mut self.asserts.text);
-        self.put(&text)?;
-        self.asserts.text = text;
-        self.asserts.text.clear();
-        self.put("\n")
     }
 }

@@ -153,7 +153,7 @@ impl<'btf> Printer<'btf, '_> {
         let is_changed = matches!(name, Cow::Owned(_));
         let name = if self.form.exact || name.is_empty() { name } else { self.scopes.claim(name) };
         self.line()?;
-        let outside = self.assert_member(&name, offset, ty, width.is_some());
+        let outside = self.assert_member(&name, offset, ty, width.is_some())?;
         if raw.is_empty() {
             // What C has no name for has the members of its type.
             let has_members = width.is_none() && Composite::try_from(ty.peel_modifiers()).is_ok();

@@ -126,10 +126,9 @@ impl<'btf> Printer<'btf, '_> {
         }
         self.unset(id, state::EMITTING);
         if is_top {
-            self.begin_asserts(ty)?;
             self.composite(composite)?;
             self.end_definition()?;
-            self.end_asserts()?;
+            self.composite_asserts(composite)?;
             self.set(id, state::EMITTED);
         }
         Ok(())
@@ -180,10 +179,9 @@ impl<'btf> Printer<'btf, '_> {
         let name = self.resolved(ty);
         self.put_real_name(ty)?;
         self.put("typedef ")?;
-        self.begin_typedef_asserts(target, &name)?;
         self.declare(target, Name::new(&name))?;
         self.end_definition()?;
-        self.end_asserts()
+        self.typedef_asserts(target, &name)
     }
 
     /// Writes the typedef of an integer whose name is not one of C's.

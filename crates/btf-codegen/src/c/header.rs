@@ -8,10 +8,10 @@ use std::{
 use btf_types::{Btf, Name, Type};
 
 use super::{
-    printer::{Form, Printer},
+    printer::{Form, Printer, steps},
     sort::sorted,
 };
-use crate::{Error, output::Bytes, root::Root};
+use crate::{Error, TypeRef, output::Bytes, root::Root};
 
 const GUARD: &str = "__VMLINUX_H__";
 
@@ -174,19 +174,22 @@ impl Header {
 
     /// The declaration of something of this name, or the definition of the type.
     fn piece(&self, ty: Type<'_>, name: Option<&str>) -> Result<String, Error> {
-        let mut text = String::new();
         let Some(btf) = ty.btf() else {
             return Ok(name.map_or_else(|| "void".into(), |name| format!("void {name}")));
         };
-        let mut printer = Printer::new(&btf, self.form(), &mut text);
+        let steps = steps(&btf, self.form());
+        let mut piece = Piece { text: String::new(), left: steps.saturating_mul(BYTES_PER_STEP), is_full: false };
+        let mut printer = Printer::new(&btf, self.form(), &mut piece);
         let ty = printer.ty(ty.id());
         let result = match name {
             Some(name) => printer.declare(ty, Name::from(name)),
             None => printer.definition(ty),
         };
-        printer.checked(result)?;
-        printer.finish()?;
-        Ok(text)
+        match printer.checked(result).and_then(|()| printer.finish()) {
+            Err(_) if piece.is_full => Err(Error::TooComplex { ty: TypeRef::from(ty), limit: steps }),
+            Err(error) => Err(error),
+            Ok(()) => Ok(piece.text),
+        }
     }
 
     fn form(&self) -> Form {
@@ -261,5 +264,31 @@ impl Header {
         }
         let guard = self.guard.as_deref().unwrap_or(if self.own { "__VMLINUX_OWN_H__" } else { GUARD });
         writeln!(out, "#endif /* {guard} */")
+    }
+}
+
+/// Bytes of a piece for each step that it may take: names are written as often as
+/// they are used, and a piece is held in memory.
+const BYTES_PER_STEP: u64 = 8;
+
+/// A piece of a header in the making.
+struct Piece {
+    text: String,
+    /// Bytes for which there is room.
+    left: u64,
+    is_full: bool,
+}
+
+impl fmt::Write for Piece {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        match self.left.checked_sub(text.len() as u64) {
+            Some(left) => self.left = left,
+            None => {
+                self.is_full = true;
+                return Err(fmt::Error);
+            }
+        }
+        self.text.push_str(text);
+        Ok(())
     }
 }

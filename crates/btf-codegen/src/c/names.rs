@@ -79,39 +79,54 @@ impl<'btf> Names<'btf> {
     /// The number of a definition or forward declaration of this name, so that no two
     /// types get the same name but a type and the declarations of it.
     fn claim(&mut self, name: Cow<'btf, [u8]>, word: Word, is_forward: bool) -> u32 {
-        let users = match self.0.entry(name.clone()) {
-            Entry::Occupied(users) => users.into_mut(),
-            Entry::Vacant(vacant) => {
+        let is_numbered = self.is_numbered(&name);
+        let mut users = match self.0.entry(name.clone()) {
+            Entry::Occupied(users) => *users.get(),
+            Entry::Vacant(vacant) if !is_numbered => {
                 vacant.insert(Users { count: u32::from(!is_forward), word });
                 return 1;
             }
+            Entry::Vacant(_) => Users { count: 1, word: Word::None },
         };
+        let mut number = 1;
         if users.word == word && (is_forward || users.count == 0) {
             users.count = users.count.max(u32::from(!is_forward));
-            return 1;
-        }
-        let mut number = users.count.max(1);
-        loop {
-            number += 1;
-            if let Entry::Vacant(vacant) = self.0.entry(Cow::Owned(with_number(&name, number))) {
-                vacant.insert(Users { count: 1, word });
-                break;
+        } else {
+            number = users.count.max(1) + 1;
+            let mut numbered = with_number(&name, number);
+            while self.0.contains_key(numbered.as_slice()) {
+                number += 1;
+                numbered = with_number(&name, number);
             }
-        }
-        if let Some(users) = self.0.get_mut(&name) {
             users.count = number;
         }
+        self.0.insert(name, users);
         number
     }
 
     /// Whether something has this name.
     pub(super) fn contains(&self, name: &[u8]) -> bool {
-        self.0.contains_key(name)
+        self.0.contains_key(name) || self.is_numbered(name)
+    }
+
+    /// Whether something got this name by its number. Such names are not kept, as
+    /// many may begin with one that is long.
+    fn is_numbered(&self, name: &[u8]) -> bool {
+        let users = without_number(name).and_then(|(name, number)| Some((self.0.get(name)?, number)));
+        users.is_some_and(|(users, number)| number <= users.count)
     }
 }
 
 fn with_number(name: &[u8], number: u32) -> Vec<u8> {
     [name, format!("___{number}").as_bytes()].concat()
+}
+
+/// A name that ends as [`with_number`] makes it, and the number.
+pub(super) fn without_number(name: &[u8]) -> Option<(&[u8], u32)> {
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (name, number) = name.split_at_checked(name.len() - digits)?;
+    let number = str::from_utf8(number).ok().filter(|number| !number.starts_with('0'))?.parse().ok()?;
+    Some((name.strip_suffix(b"___")?, number)).filter(|_| number > 1)
 }
 
 /// A name as it is written.
@@ -298,10 +313,12 @@ impl<'btf> Printer<'btf, '_> {
             }
             return name;
         }
-        let mut numbered = with_number(&name, self.suffixes.get(&id).copied().unwrap_or(1));
-        if self.form.exact {
-            numbered.truncate(LIBBPF_NAME);
+        let number = self.suffixes.get(&id).copied().unwrap_or(1);
+        if !self.form.exact {
+            return Cow::Owned(with_number(&name, number));
         }
+        let mut numbered = with_number(name.get(..LIBBPF_NAME).unwrap_or(&name), number);
+        numbered.truncate(LIBBPF_NAME);
         Cow::Owned(numbered)
     }
 

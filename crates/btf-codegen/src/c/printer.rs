@@ -95,11 +95,18 @@ pub(super) struct Printer<'btf, 'o> {
     failure: Option<Error>,
 }
 
+/// The steps that a header of a BTF may take.
+pub(super) fn steps(btf: &Btf, form: Form) -> u64 {
+    let words = btf.layers().map(|layer| layer.type_section().len() as u64 / 4).sum::<u64>();
+    // Assertions are written by going through definitions once more.
+    let times = if form.static_asserts { 2 } else { 1 };
+    times * (STEPS.0 + STEPS.1 * words)
+}
+
 impl<'btf, 'o> Printer<'btf, 'o> {
     pub(super) fn new(btf: &'btf Btf, form: Form, out: &'o mut dyn fmt::Write) -> Self {
         let count = btf.type_count() as usize;
-        let words = btf.layers().map(|layer| layer.type_section().len() as u64 / 4).sum::<u64>();
-        let steps = STEPS.0 + STEPS.1 * words;
+        let steps = steps(btf, form);
         let mut states = vec![0; count];
         if let Some(void) = states.first_mut() {
             *void = state::ORDERED | state::EMITTED;

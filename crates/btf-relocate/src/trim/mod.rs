@@ -105,7 +105,7 @@ impl Trim {
             // (clang 14 cuts off values of 64 bits in its types, and not in the code.)
             *value = Value { target: value.local, is_poison: false, is_exact: false, ..*value };
         }
-        for program in object.programs() {
+        for program in crate::object::programs_to_patch(object, ext) {
             let mut code = program.section().data()?.to_vec();
             relocated.apply(program.name(), &mut code).map_err(TrimError::instruction)?;
         }
