@@ -7,7 +7,9 @@ use btf_types::{
     format::{Info, Record, TypeRecord, Word},
 };
 
-use crate::{Builder, Error, layers::Layers, string_map::StringMap, string_table::StringTable};
+use crate::{
+    Builder, Error, layer_places::LayerPlaces, layers::Layers, string_map::StringMap, string_table::StringTable,
+};
 
 impl Builder {
     /// Copies one type from any BTF, with its name, its members, and the
@@ -141,6 +143,7 @@ enum Mode {
 #[derive(Debug, Default)]
 pub(crate) struct Copies {
     sources: Vec<Source>,
+    places: LayerPlaces,
     /// The BTF that was copied from last.
     last: Option<(Btf, Chain)>,
     /// Of types that are not copied.
@@ -204,9 +207,10 @@ impl Copies {
                 chain.first_string = first_string + layer.string_section().len() as u32;
                 continue;
             }
-            let known = self.sources.iter().position(|source| source.layer.is_same(layer));
+            let known = self.places.get(layer);
             chain.sources.push(known.unwrap_or(self.sources.len()));
             if known.is_none() {
+                self.places.insert(layer, self.sources.len());
                 self.sources.push(Source::new(layer, first_string));
             }
         }

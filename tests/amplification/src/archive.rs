@@ -6,7 +6,7 @@ use btf_archive::{Archive, Error, Pack, SelectOptions};
 use btf_kernel::Host;
 use btf_tests::shapes::tar;
 
-use crate::case::{Cost, Entry, Input, Meter};
+use crate::case::{Cost, Entry, Input, Meter, cost};
 
 const SIZE: usize = 128 << 10;
 
@@ -15,13 +15,13 @@ const fn archive(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) ->
 }
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    archive("Archive::list", list, Cost { steps: 32, allocated: 48, peak: 32 }),
-    archive("Archive::select", select, Cost { steps: 20, allocated: 24, peak: 12 }),
-    archive("Archive::select, nearest", nearest, Cost { steps: 48, allocated: 80, peak: 40 }),
-    archive("Archive::read", read, Cost { steps: 4, allocated: 4, peak: 2 }),
+    archive("Archive::list", list, cost(20, 32, 16)),
+    archive("Archive::select", select, cost(8, 10, 4)),
+    archive("Archive::select, nearest", nearest, cost(24, 32, 16)),
+    archive("Archive::read", read, cost(3, 3, 1)),
     // Larger, as only so many folders are made in which files are the first.
-    Entry { size: 2 * SIZE, ..archive("Archive::unpack", unpack, Cost { steps: 4, allocated: 160, peak: 2 }) },
-    archive("Pack::write", pack, Cost { steps: 8, allocated: 160, peak: 3 }),
+    Entry { size: 2 * SIZE, ..archive("Archive::unpack", unpack, cost(3, 192, 2)) },
+    archive("Pack::write", pack, cost(8, 192, 3)),
 ];
 
 fn open(input: &Input) -> Result<Archive, Error> {

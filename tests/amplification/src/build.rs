@@ -9,7 +9,7 @@ use btf_tests::{
 use btf_types::{Btf, Composite, Type, View};
 
 use crate::{
-    case::{Cost, Entry, Input, Meter},
+    case::{Cost, Entry, Input, Meter, cost},
     types::{parse, some, stack},
 };
 
@@ -27,36 +27,32 @@ const fn split(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> E
 
 pub(crate) const ENTRIES: &[Entry] = &[
     // Smaller, as it is given each name as often as it is used.
-    Entry { size: SIZE / 4, ..alone("Builder", by_hand, Cost { steps: 64, allocated: 16, peak: 8 }) },
-    alone("Builder::append", append, Cost { steps: 48, allocated: 12, peak: 8 }),
-    alone(
-        "Builder::copy",
-        |input, meter| copy(input, meter, |builder, ty| builder.copy(ty)),
-        Cost { steps: 48, allocated: 12, peak: 8 },
-    ),
+    Entry { size: SIZE / 4, ..alone("Builder", by_hand, cost(32, 12, 5)) },
+    alone("Builder::append", append, cost(20, 8, 4)),
+    alone("Builder::copy", |input, meter| copy(input, meter, |builder, ty| builder.copy(ty)), cost(16, 8, 4)),
     alone(
         "Builder::copy_reachable",
         |input, meter| copy(input, meter, |builder, ty| builder.copy_reachable(ty)),
-        Cost { steps: 48, allocated: 12, peak: 8 },
+        cost(24, 16, 4),
     ),
     alone(
         "Builder::copy_shallow",
         |input, meter| copy(input, meter, |builder, ty| builder.copy_shallow(ty)),
-        Cost { steps: 48, allocated: 12, peak: 8 },
+        cost(32, 16, 4),
     ),
-    alone("Encode::encode", encode, Cost { steps: 16, allocated: 8, peak: 4 }),
-    alone("Encode::encode, sanitized", encode_sanitized, Cost { steps: 16, allocated: 8, peak: 4 }),
-    alone("sanitize", sanitized, Cost { steps: 64, allocated: 16, peak: 10 }),
-    alone("Verify::verify", verify, Cost { steps: 64, allocated: 16, peak: 10 }),
-    alone("Subset", subset, Cost { steps: 64, allocated: 16, peak: 10 }),
-    alone("sort", |input, _| drop(sort(&parse(input))), Cost { steps: 64, allocated: 16, peak: 10 }),
-    alone("dedup", |input, _| drop(dedup(&parse(input))), Cost { steps: 256, allocated: 48, peak: 24 }),
-    alone("permute", reverse, Cost { steps: 48, allocated: 12, peak: 8 }),
-    split("Merge", merge, Cost { steps: 64, allocated: 16, peak: 10 }),
-    split("dedup, split", |input, _| drop(dedup(&stack(input))), Cost { steps: 256, allocated: 48, peak: 24 }),
-    split("distill", |input, _| drop(distill(&stack(input))), Cost { steps: 64, allocated: 16, peak: 10 }),
-    split("Verify::verify_module", verify_module, Cost { steps: 64, allocated: 16, peak: 10 }),
-    split("Builder::copy_reachable, split", copy_split, Cost { steps: 64, allocated: 16, peak: 10 }),
+    alone("Encode::encode", encode, cost(5, 3, 1)),
+    alone("Encode::encode, sanitized", encode_sanitized, cost(56, 64, 20)),
+    alone("sanitize", sanitized, cost(80, 112, 40)),
+    alone("Verify::verify", verify, cost(12, 5, 2)),
+    alone("Subset", subset, cost(56, 16, 8)),
+    alone("sort", |input, _| drop(sort(&parse(input))), cost(80, 16, 6)),
+    alone("dedup", |input, _| drop(dedup(&parse(input))), cost(256, 40, 16)),
+    alone("permute", reverse, cost(24, 10, 5)),
+    split("Merge", merge, cost(8, 4, 2)),
+    split("dedup, split", |input, _| drop(dedup(&stack(input))), cost(768, 28, 24)),
+    split("distill", |input, _| drop(distill(&stack(input))), cost(40, 28, 20)),
+    split("Verify::verify_module", verify_module, cost(20, 20, 20)),
+    split("Builder::copy_reachable, split", copy_split, cost(80, 16, 4)),
 ];
 
 fn by_hand(input: &Input, meter: &mut Meter) {

@@ -183,7 +183,7 @@ pub(crate) fn faults(entry: &Entry, runs: &[Figures; 3]) -> Vec<String> {
     for (name, part) in PARTS {
         let (before, after, most) = (first.each(part), last.each(part), part(&entry.most) * 1000);
         // What begins with nothing may grow a little.
-        if after > (before * GROWTH / 100).max(1000) && !(has_budget(entry) && name == "steps") {
+        if after > (before * GROWTH / 100).max(1000) && !has_budget(entry) {
             faults.push(format!("{name} grow"));
         }
         if let Some(worst) = runs.iter().map(|run| run.each(part)).filter(|&each| each > most).max() {

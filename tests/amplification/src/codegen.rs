@@ -5,7 +5,7 @@ use btf_tests::shapes::btf;
 use btf_types::Btf;
 
 use crate::{
-    case::{Cost, Entry, Input, Meter},
+    case::{Entry, Input, Meter, cost},
     types::some,
 };
 
@@ -17,28 +17,25 @@ pub(crate) const ENTRIES: &[Entry] = &[
         shapes: &[btf::ALONE],
         size: SIZE,
         run: |input, meter| write(&Header::new(), input, meter),
-        most: MOST,
+        most: cost(2560, 40, 20),
     },
     Entry {
         name: "c::Header, asserts",
         shapes: &[btf::ALONE],
         size: SIZE,
         run: |input, meter| write(&Header::new().static_asserts(true), input, meter),
-        most: MOST,
+        most: cost(2560, 40, 20),
     },
     Entry {
         name: "c::Header, unsorted",
         shapes: &[btf::ALONE],
         size: SIZE,
         run: |input, meter| write(&Header::new().unsorted(true), input, meter),
-        most: MOST,
+        most: cost(192, 8, 6),
     },
-    Entry { name: "c::Header::definition", shapes: &[btf::ALONE], size: SIZE, run: pieces, most: MOST },
-    Entry { name: "rust::Types", shapes: &[btf::ALONE], size: SIZE, run: rust, most: MOST },
+    Entry { name: "c::Header::definition", shapes: &[btf::ALONE], size: SIZE, run: pieces, most: cost(512, 1280, 384) },
+    Entry { name: "rust::Types", shapes: &[btf::ALONE], size: SIZE, run: rust, most: cost(448, 32, 20) },
 ];
-
-/// A budget in proportion to the input is spent on what leads nowhere.
-const MOST: Cost = Cost { steps: 400, allocated: 24, peak: 12 };
 
 fn write(header: &Header, input: &Input, meter: &mut Meter) {
     let btf = Btf::parse(input.one().to_vec()).expect("shapes are sound");

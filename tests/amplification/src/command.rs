@@ -10,7 +10,7 @@ use std::{
 use btf_tests::shapes::{btf, elf, relocate, tar};
 
 use crate::{
-    case::{Cost, Entry, Input, Meter},
+    case::{Cost, Entry, Input, Meter, cost},
     counted,
 };
 
@@ -18,53 +18,108 @@ const SIZE: usize = 32 << 10;
 /// Of what is written with all names, which may be much.
 const TEXT_SIZE: usize = SIZE / 2;
 
-/// Of all commands but those below: what the program itself takes to begin counts
-/// too.
-const MOST: Cost = Cost { steps: 32, allocated: 24, peak: 12 };
-/// Of a path, whose steps may each look at all members until a budget is spent.
-const PATH: Cost = Cost { steps: 2000, ..MOST };
-/// Of relocations, which spend a budget too.
-const RELOCATE: Cost = Cost { steps: 4000, allocated: 64, peak: 48 };
-/// Of files so small that the program itself takes much: what it is called with
-/// alone takes 160 KB to parse.
-const SMALL: Cost = Cost { steps: 128, allocated: 600, peak: 300 };
-/// Of links in archives.
-const LIST: Cost = Cost { steps: 32, allocated: 48, peak: 32 };
-
+// What the program itself takes to begin counts too, so that much of what is allocated
+// is of small inputs: what it is called with alone takes 160 KB to parse.
 pub(crate) const ENTRIES: &[Entry] = &[
-    Entry { name: "btf show", shapes: &[btf::ALONE], size: TEXT_SIZE, run: show, most: MOST },
-    Entry { name: "btf show --expand", shapes: &[btf::ALONE], size: TEXT_SIZE, run: expand, most: MOST },
-    Entry { name: "btf show PATH", shapes: &[btf::ALONE], size: SIZE, run: show_path, most: PATH },
-    Entry { name: "btf show NAME (none)", shapes: &[btf::ALONE], size: SIZE, run: show_none, most: MOST },
-    Entry { name: "btf dump", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: dump, most: MOST },
-    Entry { name: "btf dump --format json", shapes: &[btf::ALONE], size: TEXT_SIZE, run: dump_json, most: MOST },
-    Entry { name: "btf dump --fixup", shapes: &[elf::OBJECTS], size: SIZE, run: dump_fixup, most: MOST },
-    Entry { name: "btf find", shapes: &[btf::ALONE], size: SIZE, run: find, most: MOST },
-    Entry { name: "btf find PATTERN (none)", shapes: &[btf::ALONE], size: SIZE, run: find_none, most: MOST },
-    Entry { name: "btf find --json", shapes: &[btf::ALONE], size: SIZE, run: find_json, most: MOST },
-    Entry { name: "btf info", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: info, most: MOST },
-    Entry { name: "btf info --json", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: info_json, most: MOST },
-    Entry { name: "btf dump --base", shapes: &[btf::STACKS], size: SIZE / 16, run: dump_base, most: SMALL },
-    Entry { name: "btf extract", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: extract, most: MOST },
-    Entry { name: "btf encode", shapes: &[btf::ALONE], size: SIZE, run: encode, most: MOST },
-    Entry { name: "btf sort", shapes: &[btf::ALONE], size: SIZE, run: sort, most: MOST },
-    Entry { name: "btf merge", shapes: &[btf::SPLITS], size: SIZE, run: merge, most: MOST },
-    Entry { name: "btf distill", shapes: &[btf::SPLITS], size: SIZE, run: distill, most: MOST },
-    Entry { name: "btf rebase", shapes: &[btf::REBASES], size: SIZE, run: rebase, most: MOST },
-    Entry { name: "btf find --uses", shapes: &[btf::ALONE], size: TEXT_SIZE, run: find_uses, most: MOST },
-    Entry { name: "btf find --contains", shapes: &[btf::ALONE], size: SIZE, run: find_contains, most: MOST },
-    Entry { name: "btf show --json", shapes: &[btf::ALONE], size: TEXT_SIZE / 2, run: show_json, most: MOST },
-    Entry { name: "btf relocs", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocs, most: RELOCATE },
-    Entry { name: "btf relocs --explain", shapes: &[relocate::RELOCATIONS], size: SIZE, run: explain, most: RELOCATE },
-    Entry { name: "btf relocs --json", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocs_json, most: RELOCATE },
-    Entry { name: "btf relocate", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocate_object, most: RELOCATE },
-    Entry { name: "btf dump --format c", shapes: &[btf::ALONE], size: TEXT_SIZE, run: dump_c, most: MOST },
-    Entry { name: "btf dedup", shapes: &[btf::ALONE], size: SIZE, run: dedup, most: MOST },
-    Entry { name: "btf dedup --base", shapes: &[btf::SPLITS], size: SIZE, run: dedup_split, most: MOST },
-    Entry { name: "btf verify", shapes: &[btf::ALONE], size: SIZE, run: verify, most: MOST },
-    Entry { name: "btf min", shapes: &[relocate::RELOCATIONS], size: SIZE, run: min, most: RELOCATE },
-    Entry { name: "btf archive ls", shapes: &[tar::TARS], size: 4 * SIZE, run: archive_ls, most: LIST },
-    Entry { name: "btf archive select", shapes: &[tar::TARS], size: 4 * SIZE, run: archive_select, most: MOST },
+    Entry { name: "btf show", shapes: &[btf::ALONE], size: TEXT_SIZE, run: show, most: cost(32, 56, 28) },
+    Entry { name: "btf show --expand", shapes: &[btf::ALONE], size: TEXT_SIZE, run: expand, most: cost(48, 56, 28) },
+    Entry { name: "btf show PATH", shapes: &[btf::ALONE], size: SIZE, run: show_path, most: cost(56, 28, 16) },
+    Entry { name: "btf show NAME (none)", shapes: &[btf::ALONE], size: SIZE, run: show_none, most: cost(20, 20, 10) },
+    Entry { name: "btf dump", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: dump, most: cost(8, 28, 20) },
+    Entry {
+        name: "btf dump --format json",
+        shapes: &[btf::ALONE],
+        size: TEXT_SIZE,
+        run: dump_json,
+        most: cost(12, 24, 12),
+    },
+    Entry { name: "btf dump --fixup", shapes: &[elf::OBJECTS], size: SIZE, run: dump_fixup, most: cost(16, 40, 20) },
+    Entry { name: "btf find", shapes: &[btf::ALONE], size: SIZE, run: find, most: cost(40, 32, 16) },
+    Entry {
+        name: "btf find PATTERN (none)",
+        shapes: &[btf::ALONE],
+        size: SIZE,
+        run: find_none,
+        most: cost(20, 32, 16),
+    },
+    Entry { name: "btf find --json", shapes: &[btf::ALONE], size: SIZE, run: find_json, most: cost(20, 32, 16) },
+    Entry { name: "btf info", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: info, most: cost(28, 40, 20) },
+    Entry {
+        name: "btf info --json",
+        shapes: &[btf::ALONE, elf::OBJECTS],
+        size: SIZE,
+        run: info_json,
+        most: cost(28, 40, 16),
+    },
+    Entry {
+        name: "btf dump --base",
+        shapes: &[btf::STACKS],
+        size: SIZE / 16,
+        run: dump_base,
+        most: cost(96, 320, 192),
+    },
+    Entry { name: "btf extract", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: extract, most: cost(6, 28, 20) },
+    Entry { name: "btf encode", shapes: &[btf::ALONE], size: SIZE, run: encode, most: cost(6, 16, 8) },
+    Entry { name: "btf sort", shapes: &[btf::ALONE], size: SIZE, run: sort, most: cost(80, 28, 14) },
+    Entry { name: "btf merge", shapes: &[btf::SPLITS], size: SIZE, run: merge, most: cost(14, 24, 10) },
+    Entry { name: "btf distill", shapes: &[btf::SPLITS], size: SIZE, run: distill, most: cost(48, 48, 20) },
+    Entry { name: "btf rebase", shapes: &[btf::REBASES], size: SIZE, run: rebase, most: cost(32, 48, 20) },
+    Entry { name: "btf find --uses", shapes: &[btf::ALONE], size: TEXT_SIZE, run: find_uses, most: cost(192, 56, 28) },
+    Entry {
+        name: "btf find --contains",
+        shapes: &[btf::ALONE],
+        size: SIZE,
+        run: find_contains,
+        most: cost(40, 96, 20),
+    },
+    Entry {
+        name: "btf show --json",
+        shapes: &[btf::ALONE],
+        size: TEXT_SIZE / 2,
+        run: show_json,
+        most: cost(28, 96, 56),
+    },
+    Entry { name: "btf relocs", shapes: &[relocate::RELOCATIONS], size: SIZE, run: relocs, most: cost(320, 96, 48) },
+    Entry {
+        name: "btf relocs --explain",
+        shapes: &[relocate::RELOCATIONS],
+        size: SIZE,
+        run: explain,
+        most: cost(6144, 80, 40),
+    },
+    Entry {
+        name: "btf relocs --json",
+        shapes: &[relocate::RELOCATIONS],
+        size: SIZE,
+        run: relocs_json,
+        most: cost(3072, 20, 12),
+    },
+    Entry {
+        name: "btf relocate",
+        shapes: &[relocate::RELOCATIONS],
+        size: SIZE,
+        run: relocate_object,
+        most: cost(1536, 128, 80),
+    },
+    Entry {
+        name: "btf dump --format c",
+        shapes: &[btf::ALONE],
+        size: TEXT_SIZE,
+        run: dump_c,
+        most: cost(2560, 80, 32),
+    },
+    Entry { name: "btf dedup", shapes: &[btf::ALONE], size: SIZE, run: dedup, most: cost(256, 48, 14) },
+    Entry { name: "btf dedup --base", shapes: &[btf::SPLITS], size: SIZE, run: dedup_split, most: cost(112, 48, 16) },
+    Entry { name: "btf verify", shapes: &[btf::ALONE], size: SIZE, run: verify, most: cost(20, 28, 16) },
+    Entry { name: "btf min", shapes: &[relocate::RELOCATIONS], size: SIZE, run: min, most: cost(2048, 160, 80) },
+    Entry { name: "btf archive ls", shapes: &[tar::TARS], size: 4 * SIZE, run: archive_ls, most: cost(24, 40, 14) },
+    Entry {
+        name: "btf archive select",
+        shapes: &[tar::TARS],
+        size: 4 * SIZE,
+        run: archive_select,
+        most: cost(8, 10, 4),
+    },
 ];
 
 /// Runs the command in a folder in which the input is `file0`, `file1` and so
@@ -96,11 +151,11 @@ fn run(input: &Input, meter: &mut Meter, arguments: &[&str]) {
     }
     meter.read(arguments.iter().map(|argument| argument.len()).sum());
     meter.write(written as usize + errors.len());
-    meter.elsewhere = Some(cost(&counted));
+    meter.elsewhere = Some(cost_in(&counted));
 }
 
 /// What the command wrote as it ended.
-fn cost(path: &Path) -> Cost {
+fn cost_in(path: &Path) -> Cost {
     let bytes = fs::read(path).expect("the command counts");
     let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("three words"));
     Cost { steps: word(0), allocated: word(8), peak: word(16) }

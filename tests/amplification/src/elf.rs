@@ -6,7 +6,7 @@ use btf_tests::{
     shapes::{Shape, btf, elf},
 };
 
-use crate::case::{Cost, Entry, Input, Meter};
+use crate::case::{Cost, Entry, Input, Meter, cost};
 
 const SIZE: usize = 32 << 10;
 
@@ -34,40 +34,24 @@ fn zeros(compression: Compression, size: usize) -> Vec<Vec<u8>> {
 }
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    object("Elf::sections", sections, Cost { steps: 2, allocated: 2, peak: 2 }),
-    object("Elf::symbols", symbols, Cost { steps: 4, allocated: 5, peak: 3 }),
-    object("Section::relocations", relocations, Cost { steps: 8, allocated: 5, peak: 4 }),
-    object("Elf::btf, fixup", fixup, Cost { steps: 16, allocated: 8, peak: 8 }),
-    object("Elf::btf_ids", btf_ids, Cost { steps: 4, allocated: 4, peak: 3 }),
-    object(
-        "BpfObject::parse",
-        |input, _| _ = BpfObject::parse(input.one().to_vec()),
-        Cost { steps: 20, allocated: 10, peak: 8 },
-    ),
-    object("BpfObject::programs", programs, Cost { steps: 20, allocated: 10, peak: 8 }),
-    object("BpfObject::maps", maps, Cost { steps: 32, allocated: 12, peak: 10 }),
-    object("BpfObject::data_sections", data_sections, Cost { steps: 16, allocated: 10, peak: 8 }),
+    object("Elf::sections", sections, cost(1, 2, 2)),
+    object("Elf::symbols", symbols, cost(4, 5, 3)),
+    object("Section::relocations", relocations, cost(6, 5, 4)),
+    object("Elf::btf, fixup", fixup, cost(14, 10, 8)),
+    object("Elf::btf_ids", btf_ids, cost(3, 4, 3)),
+    object("BpfObject::parse", |input, _| _ = BpfObject::parse(input.one().to_vec()), cost(20, 10, 10)),
+    object("BpfObject::programs", programs, cost(20, 10, 10)),
+    object("BpfObject::maps", maps, cost(28, 12, 12)),
+    object("BpfObject::data_sections", data_sections, cost(14, 12, 10)),
+    Entry { name: "BtfFile::parse", shapes: &[btf::ALONE, elf::OBJECTS], size: SIZE, run: file, most: cost(4, 5, 3) },
     Entry {
-        name: "BtfFile::parse",
-        shapes: &[btf::ALONE, elf::OBJECTS],
-        size: SIZE,
-        run: file,
-        most: Cost { steps: 4, allocated: 5, peak: 3 },
-    },
-    Entry {
-        name: "BtfFile::parse",
+        name: "BtfFile::parse, packed",
         shapes: &[ZEROS],
         size: SIZE,
         run: file,
         most: Cost { steps: 4, allocated: 5, peak: 3 },
     },
-    Entry {
-        name: "Compression::decode",
-        shapes: &[ZEROS],
-        size: SIZE,
-        run: decode,
-        most: Cost { steps: 2, allocated: 3, peak: 2 },
-    },
+    Entry { name: "Compression::decode", shapes: &[ZEROS], size: SIZE, run: decode, most: cost(1, 3, 1) },
 ];
 
 /// The file; `None` if that is refused.

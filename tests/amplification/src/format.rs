@@ -3,29 +3,17 @@
 use btf_format::{ByteOrder, RawBtf, RawBtfExt, convert, convert_ext};
 use btf_tests::shapes::{btf, ext};
 
-use crate::case::{Cost, Entry, Input, Meter};
+use crate::case::{Entry, Input, Meter, cost};
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    Entry {
-        name: "RawBtf::parse, records",
-        shapes: &[btf::ALONE],
-        size: 32 << 10,
-        run: walk,
-        most: Cost { steps: 8, allocated: 0, peak: 0 },
-    },
-    Entry {
-        name: "convert",
-        shapes: &[btf::ALONE],
-        size: 32 << 10,
-        run: swap,
-        most: Cost { steps: 2, allocated: 1, peak: 1 },
-    },
+    Entry { name: "RawBtf::parse, records", shapes: &[btf::ALONE], size: 32 << 10, run: walk, most: cost(5, 0, 0) },
+    Entry { name: "convert", shapes: &[btf::ALONE], size: 32 << 10, run: swap, most: cost(2, 1, 1) },
     Entry {
         name: "RawBtfExt::parse, convert_ext",
         shapes: &[ext::PAIRS],
         size: 32 << 10,
         run: ext,
-        most: Cost { steps: 2, allocated: 1, peak: 1 },
+        most: cost(2, 1, 1),
     },
 ];
 

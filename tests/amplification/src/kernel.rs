@@ -11,36 +11,24 @@ const SIZE: usize = 32 << 10;
 const RELEASE: &str = "5.4.0-42-generic";
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    Entry {
-        name: "modules_dep",
-        shapes: &[text::MODULES_DEP],
-        size: SIZE,
-        run: modules_dep,
-        most: Cost { steps: 4, allocated: 0, peak: 0 },
-    },
+    Entry { name: "modules_dep", shapes: &[text::MODULES_DEP], size: SIZE, run: modules_dep, most: cost(3, 0, 0) },
     Entry {
         name: "Kernel::module_files",
         shapes: &[text::MODULES_DEP],
         size: SIZE,
         run: module_files,
-        most: Cost { steps: 20, allocated: 10, peak: 10 },
+        most: cost(8, 12, 10),
     },
     Entry {
         name: "OsRelease::parse",
         shapes: &[text::OS_RELEASE],
         size: SIZE,
         run: os_release,
-        most: Cost { steps: 32, allocated: 24, peak: 20 },
+        most: cost(40, 28, 24),
     },
-    Entry {
-        name: "Host::of",
-        shapes: &[text::OS_RELEASE],
-        size: SIZE,
-        run: host,
-        most: Cost { steps: 32, allocated: 24, peak: 20 },
-    },
-    tree("Kernel::open_all_modules", open_all, cost(64, 48, 24)),
-    tree("Kernel::find_module_of", find_module_of, cost(64, 48, 24)),
+    Entry { name: "Host::of", shapes: &[text::OS_RELEASE], size: SIZE, run: host, most: cost(40, 28, 24) },
+    tree("Kernel::open_all_modules", open_all, cost(10, 14, 6)),
+    tree("Kernel::find_module_of", find_module_of, cost(8, 10, 4)),
 ];
 
 const fn tree(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> Entry {

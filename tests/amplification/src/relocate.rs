@@ -5,7 +5,7 @@ use btf_relocate::{Relocated, Relocator, Targets, Trim};
 use btf_tests::shapes::relocate;
 use btf_types::{Btf, Collection};
 
-use crate::case::{Cost, Entry, Input, Meter};
+use crate::case::{Cost, Entry, Input, Meter, cost};
 
 const SIZE: usize = 32 << 10;
 
@@ -15,13 +15,13 @@ const fn program(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) ->
 }
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    program("Relocator::relocate", |input, _| drop(relocated(input)), Cost { steps: 4000, allocated: 64, peak: 48 }),
-    program("Relocated::iter, section", iter, Cost { steps: 4000, allocated: 64, peak: 48 }),
-    program("Relocation::explain", explain, Cost { steps: 4000, allocated: 64, peak: 48 }),
-    program("Relocated::apply", apply, Cost { steps: 4000, allocated: 64, peak: 48 }),
-    program("Relocator::relocate_object", whole, Cost { steps: 4000, allocated: 64, peak: 48 }),
-    program("Trim::trim", trim, Cost { steps: 4000, allocated: 64, peak: 48 }),
-    program("Trim::trim_modules", trim_modules, Cost { steps: 4000, allocated: 64, peak: 48 }),
+    program("Relocator::relocate", |input, _| drop(relocated(input)), cost(2048, 112, 64)),
+    program("Relocated::iter, section", iter, cost(5, 1, 1)),
+    program("Relocation::explain", explain, cost(8192, 80, 48)),
+    program("Relocated::apply", apply, cost(1792, 112, 64)),
+    program("Relocator::relocate_object", whole, cost(1792, 112, 64)),
+    program("Trim::trim", trim, cost(2048, 112, 64)),
+    program("Trim::trim_modules", trim_modules, cost(3584, 112, 64)),
 ];
 
 fn object(input: &Input) -> BpfObject {

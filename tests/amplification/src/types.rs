@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use btf_tests::shapes::{btf, ext};
 use btf_types::{Btf, BtfExt, ByteOrder, Collection, Composite, Error, Name, Type, View};
 
-use crate::case::{Cost, Entry, Input, Meter};
+use crate::case::{Cost, Entry, Input, Meter, cost};
 
 const SIZE: usize = 32 << 10;
 
@@ -15,61 +15,37 @@ const fn alone(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> E
 }
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    alone("Btf::parse", |input, _| drop(parse(input)), Cost { steps: 8, allocated: 4, peak: 2 }),
-    alone("Btf::to_bytes", to_bytes, Cost { steps: 4, allocated: 2, peak: 1 }),
-    alone(
-        "Btf Debug",
-        |input, meter| meter.show(format_args!("{:?}", parse(input))),
-        Cost { steps: 8, allocated: 4, peak: 2 },
-    ),
-    alone("Btf::find", find, Cost { steps: 40, allocated: 10, peak: 4 }),
+    alone("Btf::parse", |input, _| drop(parse(input)), cost(8, 4, 3)),
+    alone("Btf::to_bytes", to_bytes, cost(3, 3, 2)),
+    alone("Btf Debug", |input, meter| meter.show(format_args!("{:?}", parse(input))), cost(8, 4, 3)),
+    alone("Btf::find", find, cost(40, 10, 4)),
     // Of types of 12 bytes each: the input, 4 bytes for each where it is, and while
     // they are indexed 8 more for each.
-    alone("Btf::find_all", find_all, Cost { steps: 16, allocated: 4, peak: 3 }),
-    alone("Btf::find_flavors", find_flavors, Cost { steps: 8, allocated: 4, peak: 2 }),
-    alone("Btf::find_matching", find_matching, Cost { steps: 16, allocated: 10, peak: 8 }),
-    alone("Type Display", |input, meter| each(input, |ty| meter.show(ty)), Cost { steps: 16, allocated: 2, peak: 2 }),
-    alone(
-        "Type Debug",
-        |input, meter| each(input, |ty| meter.show(format_args!("{ty:?}"))),
-        Cost { steps: 8, allocated: 2, peak: 2 },
-    ),
-    alone(
-        "Type::declare",
-        |input, meter| each(input, |ty| meter.show(ty.declare("name"))),
-        Cost { steps: 16, allocated: 2, peak: 2 },
-    ),
-    alone("Type::size_of, align_of", sizes, Cost { steps: 8, allocated: 2, peak: 2 }),
-    alone("is_packed, holes", holes, Cost { steps: 10, allocated: 8, peak: 8 }),
-    alone("Type::find_member", find_member, Cost { steps: 20, allocated: 2, peak: 2 }),
-    alone("Type::path", path, Cost { steps: 400, allocated: 8, peak: 2 }),
-    alone("leaf_members", leaf_members, Cost { steps: 16, allocated: 2, peak: 2 }),
-    alone("Btf::find_enumerator", find_enumerator, Cost { steps: 16, allocated: 4, peak: 2 }),
-    alone("Type::references", references, Cost { steps: 16, allocated: 4, peak: 2 }),
-    alone("Type::post_order", post_order, Cost { steps: 10, allocated: 2, peak: 2 }),
-    alone("decl_tags", decl_tags, Cost { steps: 16, allocated: 4, peak: 2 }),
-    alone("Collection", collection, Cost { steps: 8, allocated: 4, peak: 2 }),
+    alone("Btf::find_all", find_all, cost(24, 6, 3)),
+    alone("Btf::find_flavors", find_flavors, cost(4, 3, 2)),
+    alone("Btf::find_matching", find_matching, cost(12, 12, 10)),
+    alone("Type Display", |input, meter| each(input, |ty| meter.show(ty)), cost(8, 8, 2)),
+    alone("Type Debug", |input, meter| each(input, |ty| meter.show(format_args!("{ty:?}"))), cost(4, 2, 2)),
+    alone("Type::declare", |input, meter| each(input, |ty| meter.show(ty.declare("name"))), cost(8, 8, 2)),
+    alone("Type::size_of, align_of", sizes, cost(5, 2, 2)),
+    alone("is_packed, holes", holes, cost(10, 8, 8)),
+    alone("Type::find_member", find_member, cost(20, 2, 2)),
+    alone("Type::path", path, cost(8, 12, 3)),
+    alone("leaf_members", leaf_members, cost(3, 1, 1)),
+    alone("Btf::find_enumerator", find_enumerator, cost(3, 4, 2)),
+    alone("Type::references", references, cost(12, 4, 3)),
+    alone("Type::post_order", post_order, cost(10, 2, 2)),
+    alone("decl_tags", decl_tags, cost(14, 4, 3)),
+    alone("Collection", collection, cost(6, 4, 2)),
     Entry {
         name: "Btf::parse_split",
         shapes: &[btf::STACKS, btf::SPLITS],
         size: SIZE,
         run: layers,
-        most: Cost { steps: 48, allocated: 4, peak: 4 },
+        most: cost(14, 4, 4),
     },
-    Entry {
-        name: "Btf::rebase",
-        shapes: &[btf::REBASES],
-        size: 4 * SIZE,
-        run: rebase,
-        most: Cost { steps: 32, allocated: 10, peak: 5 },
-    },
-    Entry {
-        name: "BtfExt",
-        shapes: &[ext::PAIRS],
-        size: SIZE,
-        run: ext_infos,
-        most: Cost { steps: 10, allocated: 2, peak: 2 },
-    },
+    Entry { name: "Btf::rebase", shapes: &[btf::REBASES], size: 4 * SIZE, run: rebase, most: cost(28, 14, 8) },
+    Entry { name: "BtfExt", shapes: &[ext::PAIRS], size: SIZE, run: ext_infos, most: cost(12, 1, 1) },
 ];
 
 pub(crate) fn parse(input: &Input) -> Btf {

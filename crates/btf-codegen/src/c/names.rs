@@ -295,6 +295,10 @@ impl<'btf> Printer<'btf, '_> {
         let name = if self.form.exact { Cow::Borrowed(raw.as_bytes()) } else { identifier(raw) };
         if !self.is(id, state::NAMED) {
             self.set(id, state::NAMED);
+            if self.form.exact {
+                // Of names that have a number, libbpf writes no more than the beginning.
+                self.spend_name(name.len());
+            }
             let word = Word::of(ty);
             let names = if word == Word::None { &mut self.idents } else { &mut self.tags };
             let number = match (self.form.exact, is_forward(ty)) {

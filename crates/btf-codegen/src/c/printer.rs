@@ -290,6 +290,11 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         self.btf.type_by_id(id).unwrap_or(Type::Void)
     }
 
+    /// Takes off steps for a name that is looked at and not written.
+    pub(super) fn spend_name(&mut self, len: usize) {
+        self.steps_left = self.steps_left.saturating_sub(len as u64 / 64);
+    }
+
     /// Takes off a step; fails when there are none left.
     #[inline]
     pub(super) fn step(&mut self) -> fmt::Result {
