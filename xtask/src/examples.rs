@@ -2,7 +2,7 @@
 //! with a transcript.
 //!
 //! The transcript has the commands, each after a `$ `, and below each of them its
-//! output.
+//! output; of a command that ends with `| head -N`, the first lines.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -54,13 +54,19 @@ fn example(command: &str) -> Option<String> {
 fn run(transcript: &str) -> Result<String> {
     let mut printed = String::new();
     for command in transcript.lines().filter_map(command) {
+        let (program, lines) = match command.split_once(" | head -") {
+            Some((program, lines)) => (program, lines.parse()?),
+            None => (command, usize::MAX),
+        };
         let mut cargo = cargo();
-        cargo.args(["run", "--quiet", "--locked"]).args(command.split_whitespace());
+        cargo.args(["run", "--quiet", "--locked"]).args(program.split_whitespace());
         let output = cargo.output()?;
         if !output.status.success() {
-            return Err(format!("cargo run {command}: {}", String::from_utf8_lossy(&output.stderr)).into());
+            return Err(format!("cargo run {program}: {}", String::from_utf8_lossy(&output.stderr)).into());
         }
-        printed += &format!("$ cargo run {command}\n{}", String::from_utf8(output.stdout)?);
+        let output = String::from_utf8(output.stdout)?;
+        printed += &format!("$ cargo run {command}\n");
+        output.split_inclusive('\n').take(lines).for_each(|line| printed += line);
     }
     Ok(printed)
 }

@@ -15,6 +15,13 @@
 //! | an object file for this kernel (feature `elf`) | `Relocator::relocate_object` |
 //! | the part of a kernel's BTF that programs need | [`Trim`] |
 //!
+//! # When to use it
+//!
+//! In a loader, to resolve relocations itself; before another loader, to give it an object
+//! that is relocated already; in CI, to say on which kernels a program will load; in a
+//! build script, to trim BTF to what programs need. `btf-kernel` has the BTF of the running
+//! kernel, and `btf-archive` that of others.
+//!
 //! # Example
 //!
 //! ```
@@ -40,9 +47,58 @@
 //! for relocation in &relocated {
 //!     println!("{}: {}", relocation.program(), relocation.explain());
 //! }
+//! assert!(relocated.iter().all(|relocation| relocation.candidate_count() < 2));
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Journeys
+//!
+//! What would fail on a kernel, and why, without loading anything:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use btf_relocate::{Outcome, Relocator, Targets, elf::BpfObject, types::Btf};
+//!
+//! let object = BpfObject::open("doc/probe.bpf.o")?;
+//! let kernel = Btf::parse(std::fs::read("doc/kernel.btf")?)?; // any kernel's
+//! let relocated = Relocator::new(Targets::kernel(&kernel)).relocate(object.btf_ext()?.ok_or("no .BTF.ext")?);
+//!
+//! let is_poison = |outcome| !matches!(outcome, Outcome::Value { .. });
+//! let failed: Vec<_> = relocated.iter().filter(|relocation| is_poison(relocation.outcome())).collect();
+//! assert_eq!(failed.len(), 1);
+//! assert_eq!((failed[0].program(), failed[0].insn_offset()), ("on_switch".into(), 56));
+//! // "task_struct___old.state (0:0): no such member in struct task_struct; did you mean `__state`?"
+//! assert!(failed[0].explain().to_string().contains("`__state`"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The part of a kernel's BTF that the program needs, to be shipped with it:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use btf_relocate::{Trim, elf::BpfObject, types::Btf};
+//!
+//! let kernel = Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+//! let small = Trim::new().object(&BpfObject::open("doc/probe.bpf.o")?)?.trim(&kernel)?;
+//! assert!(small.path("sk_buff.len").is_ok() && small.path("sk_buff.mark").is_err());
+//! assert_eq!((kernel.types().len(), small.types().len()), (60, 5));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! A relocation that cannot be resolved is not an error of [`Relocator::relocate`]: it is an
+//! [`Outcome`] of that relocation, as the program may never reach it. [`Fault::errno`] is
+//! libbpf's error number. [`PatchError`] says which instruction cannot take its value, and
+//! `ObjectError` and [`TrimError`] what is wrong with an object.
+//!
+//! # Features
+//!
+//! `elf` (default): whole object files. Without it, programs come as `.BTF`, `.BTF.ext` and
+//! instructions.
 //!
 //! # Differences from libbpf
 //!
@@ -70,8 +126,14 @@
 //! beyond it fail with [`Fault::TooComplex`]. Memory is limited in the same
 //! way.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+
+/// The examples of the README, compiled.
+#[cfg(all(doctest, feature = "elf"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod budget;
 mod compat;

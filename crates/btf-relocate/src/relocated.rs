@@ -10,6 +10,21 @@ use crate::{Fault, Targets, explain::EXPLAINED, targets::CandidateId};
 ///
 /// It does not borrow from the program: [`Relocated::apply`] patches the
 /// instructions passed to it.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use btf_relocate::{Relocator, Targets};
+///
+/// # let object = btf_elf::BpfObject::open("doc/probe.bpf.o")?;
+/// # let kernel = btf_types::Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+/// # let ext = object.btf_ext()?.ok_or("no .BTF.ext")?;
+/// # let relocated = Relocator::new(Targets::kernel(&kernel)).relocate(ext);
+/// assert_eq!(relocated.iter().len(), 4);
+/// let of_section: Vec<_> = relocated.section("tp_btf/sched_switch").map(|r| r.insn_offset()).collect();
+/// assert_eq!(of_section, [16, 56]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Relocated {
     pub(crate) ext: BtfExt,
@@ -230,6 +245,22 @@ impl fmt::Debug for Relocations<'_> {
 }
 
 /// Resolved relocation: a view of [`Relocated`].
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use btf_relocate::{Relocator, Targets};
+///
+/// # let object = btf_elf::BpfObject::open("doc/probe.bpf.o")?;
+/// # let kernel = btf_types::Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+/// # let ext = object.btf_ext()?.ok_or("no .BTF.ext")?;
+/// # let relocated = Relocator::new(Targets::kernel(&kernel)).relocate(ext);
+/// let len = relocated.iter().next().unwrap();
+/// assert_eq!((len.program(), len.path().to_string()), ("count".into(), "sk_buff.len (0:0)".into()));
+/// assert_eq!((len.local_value(), len.target_value()), (0, 24));
+/// assert_eq!(len.target_type().unwrap().to_string(), "unsigned int"); // of the member
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Relocation<'a> {
     pub(crate) owner: &'a Relocated,
@@ -344,7 +375,10 @@ impl<'a> Relocation<'a> {
     ///
     /// for relocation in &relocated {
     ///     match relocation.outcome() {
-    ///         Outcome::Value { local, target, .. } => println!("{local} becomes {target}"),
+    ///         Outcome::Value { local, target, .. } => {
+    ///             println!("{local} becomes {target}");
+    /// #           assert_eq!((local, target), (relocation.local_value(), relocation.target_value()));
+    ///         }
     ///         Outcome::Poison => println!("not on this kernel"),
     ///         Outcome::Fault(fault) => return Err(fault.clone().into()),
     ///         _ => {}

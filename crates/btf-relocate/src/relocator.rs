@@ -51,6 +51,7 @@ const PER_KEPT: u64 = 8;
 /// for relocation in &relocated {
 ///     println!("{}", relocation.explain());
 /// }
+/// assert!(relocated.iter().any(|relocation| matches!(relocation.outcome(), Outcome::Poison)));
 /// # Ok(())
 /// # }
 /// ```

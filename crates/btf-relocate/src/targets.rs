@@ -67,6 +67,22 @@ impl Targets {
     /// kernel has none.
     ///
     /// Has no effect on custom BTF, which is never combined with modules.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_relocate::{Relocator, Targets};
+    /// use btf_types::{Btf, Collection};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+    /// # let veth = Btf::parse_split(std::fs::read("doc/veth.btf")?, &vmlinux)?;
+    /// let mut modules = Collection::new("vmlinux", vmlinux.clone());
+    /// modules.add("veth", veth)?;
+    /// // Types of modules are candidates, too, where the kernel itself has none of the name.
+    /// let relocator = Relocator::new(Targets::kernel(&vmlinux).modules(&modules));
+    /// assert!(relocator.targets().btf().is_some_and(|btf| btf.is_same(&vmlinux)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn modules(mut self, collection: &Collection) -> Self {
         if !self.is_custom {

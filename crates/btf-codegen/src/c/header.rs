@@ -49,6 +49,19 @@ impl Header {
     /// Adds a root type: only root types are written, with the types that they
     /// need. A name stands for all types of this name; `struct NAME`, `union
     /// NAME`, `enum NAME` and `typedef NAME` only for those of the kind.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_codegen::c::Header;
+    ///
+    /// # let vmlinux = btf_types::Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+    /// let mut text = String::new();
+    /// Header::new().root("list_head").root("enum skb_drop_reason").write(&vmlinux, &mut text)?;
+    /// assert!(text.contains("struct list_head {") && text.contains("SKB_CONSUMED"));
+    /// assert!(!text.contains("sk_buff"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn root(mut self, name: impl Into<String>) -> Self {
         self.roots.push(Root::Name(name.into()));
@@ -56,6 +69,13 @@ impl Header {
     }
 
     /// Adds a root type by its id.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn root_id(mut self, id: u32) -> Self {
         self.roots.push(Root::Id(id));
@@ -64,6 +84,20 @@ impl Header {
 
     /// Writes the output of bpftool 7.8 for `format c unsorted`, byte for byte:
     /// types by ascending id, including its faults.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_codegen::c::Header;
+    ///
+    /// # let vmlinux = btf_types::Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+    /// let (mut sorted, mut unsorted) = (String::new(), String::new());
+    /// Header::new().write(&vmlinux, &mut sorted)?;
+    /// Header::new().unsorted(true).write(&vmlinux, &mut unsorted)?;
+    /// assert!(unsorted.find("struct list_head {") < unsorted.find("struct boot_e820_entry {")); // by id
+    /// assert_ne!(sorted, unsorted);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn unsorted(mut self, unsorted: bool) -> Self {
         self.unsorted = unsorted;
@@ -74,6 +108,19 @@ impl Header {
     /// of the base. Structs and unions of the base that are only pointed to are
     /// forward-declared, so that a header that needs nothing else of the base
     /// compiles alone.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_codegen::c::Header;
+    ///
+    /// # let vmlinux = btf_types::Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+    /// let veth = btf_types::Btf::parse_split(std::fs::read("doc/veth.btf")?, &vmlinux)?;
+    /// let mut text = String::new();
+    /// Header::new().own(true).write(&veth, &mut text)?;
+    /// assert!(text.contains("struct veth_priv {") && !text.contains("struct sk_buff {"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn own(mut self, own: bool) -> Self {
         self.own = own;
@@ -82,6 +129,18 @@ impl Header {
 
     /// Adds a `_Static_assert` for the size of each definition and the offset of each
     /// member that is not a bitfield.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_codegen::c::Header;
+    ///
+    /// # let vmlinux = btf_types::Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+    /// let mut text = String::new();
+    /// Header::new().root("mm_struct").static_asserts(true).write(&vmlinux, &mut text)?;
+    /// assert!(text.contains("_Static_assert(sizeof(struct mm_struct) == 16,"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn static_asserts(mut self, static_asserts: bool) -> Self {
         self.static_asserts = static_asserts;
@@ -98,6 +157,18 @@ impl Header {
 
     /// Sets the macro of the include guard. The default is `__VMLINUX_H__`, and
     /// `__VMLINUX_OWN_H__` for [own](Header::own) types.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_codegen::c::Header;
+    ///
+    /// # let vmlinux = btf_types::Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+    /// let mut text = String::new();
+    /// Header::new().root("list_head").guard("LIST_H").write(&vmlinux, &mut text)?;
+    /// assert!(text.starts_with("#ifndef LIST_H\n#define LIST_H\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn guard(mut self, guard: impl Into<String>) -> Self {
         self.guard = Some(guard.into());

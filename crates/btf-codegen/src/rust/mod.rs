@@ -5,7 +5,7 @@
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use btf_codegen::rust::Types;
-//! # let bytes: &'static [u8] = include_bytes!("../../doc/socket.btf");
+//! # let bytes = std::fs::read("doc/socket.btf").unwrap();
 //! # let vmlinux = btf_types::Btf::parse(bytes)?;
 //!
 //! let source: String = Types::new().root("sk_buff").generate(&vmlinux)?;

@@ -12,7 +12,7 @@ use crate::{Error, output::Bytes, root::Root};
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use btf_codegen::rust::Types;
-/// # let bytes: &'static [u8] = include_bytes!("../../doc/socket.btf");
+/// # let bytes = std::fs::read("doc/socket.btf").unwrap();
 /// # let btf = btf_types::Btf::parse(bytes)?;
 ///
 /// let source = Types::new().root("sk_buff").generate(&btf)?;

@@ -131,6 +131,20 @@ impl Trim {
     /// these consist of. Pointees are kept by name and size.
     ///
     /// Names that a kernel does not have are ignored.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_relocate::Trim;
+    /// use btf_types::{Btf, Struct};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+    /// // What a program looks up by name at run time, beside its relocations.
+    /// let small = Trim::new().keep("list_head").trim(&vmlinux)?;
+    /// assert_eq!(small.find::<Struct<'_>>("list_head")?.members().len(), 2);
+    /// assert!(small.find::<Struct<'_>>("sk_buff").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn keep(mut self, name: impl AsRef<[u8]>) -> Self {
         self.names.push(name.as_ref().into());
@@ -154,6 +168,23 @@ impl Trim {
 
     /// Trims the BTF of a kernel and its modules. Modules that are not needed
     /// are omitted.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_relocate::Trim;
+    /// use btf_types::{Btf, Collection};
+    ///
+    /// # let vmlinux = Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+    /// # let veth = Btf::parse_split(std::fs::read("doc/veth.btf")?, &vmlinux)?;
+    /// let mut kernel = Collection::new("vmlinux", vmlinux);
+    /// kernel.add("veth", veth)?;
+    /// let small = Trim::new().keep("veth_priv").trim_modules(&kernel)?;
+    /// let veth = small.get("veth").expect("it has the type").btf();
+    /// assert!(veth.path("veth_priv.dropped").is_ok());
+    /// assert!(small.base().types().len() < kernel.base().types().len());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
