@@ -68,7 +68,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     if arguments.fixup || arguments.types.globals {
         let elf = opened.file.as_ref().and_then(btf_elf::BtfFile::elf);
         let elf = elf.ok_or_else(|| {
-            format!("{}: --fixup and --globals are for BPF objects, and this is not one", opened.name)
+            let option = if arguments.fixup { "--fixup" } else { "--globals" };
+            format!("{}: {option} is for BPF objects, and this is not one", opened.name)
         })?;
         let fixups = elf.datasec_fixups(&opened.btf)?;
         // Sections that no other file has to see, such as maps, may have no place.
