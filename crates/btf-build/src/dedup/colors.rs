@@ -29,19 +29,22 @@ pub(super) enum Reach {
     Steps(u32),
 }
 
-/// Colors each type.
+/// Colors structs, unions and typedefs, and what they refer to. The color of all other
+/// types is their shape.
 pub(super) fn of(graph: &Graph, classes: &mut Classes, hash: &Hash, reach: Reach) -> Vec<u32> {
     let ids = || 0..graph.count();
     let looks = Looks { declared: Declared::new(graph), reach };
+    let is_compared = |&id: &u32| graph.role(id) == Role::Composite && classes.is_class(id);
+    let composites: Vec<u32> = ids().filter(is_compared).collect();
     let mut coloring = Coloring {
         graph,
         classes,
         hash,
-        colors: ids().map(|id| hash.of_words([graph.shape(id)].into_iter())).collect(),
-        looks: ids().map(|id| looks.of(graph, hash, id)).collect(),
+        colors: ids().map(|id| graph.shape(id)).collect(),
+        looks: ids().map(|id| looks.of(graph, hash, id).unwrap_or(0)).collect(),
         on_cycles: Vec::new(),
     };
-    cycles::walk(graph, ids().filter(|&id| is_inner(graph, id)), &mut coloring);
+    cycles::walk(graph, composites.into_iter(), &mut coloring);
     let on_cycles = std::mem::take(&mut coloring.on_cycles);
     let mut next = vec![0; on_cycles.len()];
     let steps = match reach {
@@ -70,14 +73,14 @@ struct Coloring<'a> {
     classes: &'a mut Classes,
     hash: &'a Hash,
     colors: Vec<u32>,
-    /// Color of a type for those that refer to it, if it differs from its own.
-    looks: Vec<Option<u32>>,
+    /// Color of a type for those that refer to it, if it differs from its own; else 0.
+    looks: Vec<u32>,
     on_cycles: Vec<u32>,
 }
 
 impl Coloring<'_> {
     fn fixed_look(&self, id: u32) -> Option<u32> {
-        self.looks.get(id as usize).copied().flatten()
+        self.looks.get(id as usize).copied().filter(|&look| look != 0)
     }
 
     fn look(&self, id: u32) -> u32 {
@@ -86,7 +89,7 @@ impl Coloring<'_> {
 
     /// Computes the color of a type from those that it refers to.
     fn color(&mut self, id: u32) -> u32 {
-        let mut color = self.hash.of_words([self.graph.shape(id)].into_iter());
+        let mut color = self.graph.shape(id);
         for &child in self.graph.children(id) {
             let child = self.classes.find_from(id, child);
             color = self.hash.of_words([color, self.look(child)].into_iter());
@@ -128,7 +131,7 @@ impl Looks {
     fn of(&self, graph: &Graph, hash: &Hash, id: u32) -> Option<u32> {
         self.declared.look(graph, hash, id).or_else(|| {
             let is_named = graph.role(id) == Role::Composite && graph.head(id).is_some_and(|head| head.name_off() != 0);
-            (matches!(self.reach, Reach::Names) && is_named).then(|| hash.of_words([graph.shape(id)].into_iter()))
+            (matches!(self.reach, Reach::Names) && is_named).then(|| graph.shape(id))
         })
     }
 }
@@ -146,12 +149,15 @@ impl Declared {
     /// Returns the color of a declaration, or of its possible meaning; `None`
     /// for other types.
     fn look(&self, graph: &Graph, hash: &Hash, id: u32) -> Option<u32> {
-        if self.0.is_empty() {
+        if self.0.is_empty() || !matches!(graph.role(id), Role::Composite | Role::Leaf) {
             return None;
         }
         let head = graph.head(id)?;
-        let kind = meant_kind(head).or(head.info().kind())?;
+        let composite = head.info().kind().filter(|kind| matches!(kind, Kind::Struct | Kind::Union));
+        let kind = meant_kind(head).or(composite)?;
         let name = head.name_off();
-        (name != 0 && self.0.contains(&(name, kind))).then(|| hash.of_words([name, kind.number().into()].into_iter()))
+        // Not 0, which means none.
+        let look = || hash.of_words([name, kind.number().into()].into_iter()) | 1;
+        (name != 0 && self.0.contains(&(name, kind))).then(look)
     }
 }
