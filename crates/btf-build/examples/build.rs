@@ -1,4 +1,5 @@
-//! Builds the BTF of a small object by hand, and prints its types.
+//! Builds the BTF of a small object by hand, and prints its types:
+//! `cargo run -p btf-build --example build`.
 
 use btf_build::{Builder, Error, IntEncoding};
 use btf_types::Linkage;

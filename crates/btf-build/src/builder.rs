@@ -134,6 +134,20 @@ impl Builder {
     ///
     /// The offsets of bitfields depend on it: on big-endian machines they count
     /// from the most significant bit.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// use btf_build::{Builder, IntEncoding};
+    /// use btf_types::ByteOrder;
+    ///
+    /// let mut b = Builder::new().byte_order(ByteOrder::Big); // for s390x
+    /// b.int("int", 4, IntEncoding::SIGNED)?;
+    /// let btf = b.finish()?;
+    /// assert_eq!(btf.to_bytes(ByteOrder::Big)?[..2], [0xeb, 0x9f]);
+    /// assert_eq!(btf.byte_order(), ByteOrder::Big);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn byte_order(self, byte_order: ByteOrder) -> Self {
         Self { byte_order, ..self }
@@ -213,6 +227,18 @@ impl Builder {
     }
 
     /// Checks the whole BTF, and opens it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), btf_build::Error> {
+    /// use btf_build::{Builder, Error};
+    ///
+    /// let mut b = Builder::new();
+    /// let later = b.declare();
+    /// b.ptr(later)?;
+    /// assert!(matches!(b.finish(), Err(Error::Undefined { ids, .. }) if ids == [later]));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

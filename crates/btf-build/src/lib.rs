@@ -21,6 +21,48 @@
 //! # }
 //! ```
 //!
+//! # When to use it
+//!
+//! In loaders, to make or rewrite the BTF of programs; in tools that merge, deduplicate,
+//! sort or trim; in tests, to have BTF that says exactly what a test needs. To read BTF,
+//! `btf-types` is enough; `btf-relocate` trims a kernel's BTF to what programs need.
+//!
+//! # Journeys
+//!
+//! A part of a kernel's BTF for a program of one's own, on split BTF and back to bytes:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use btf_build::{Builder, IntEncoding, dedup};
+//! use btf_types::{Btf, Struct};
+//!
+//! # let mut b = Builder::new();
+//! # let int = b.int("int", 4, IntEncoding::SIGNED)?;
+//! # b.structure("net_device", 4).member("mtu", int, 0).finish()?;
+//! # let vmlinux = b.finish()?;
+//! let mut b = Builder::on(&vmlinux); // ids and strings of the kernel may be used
+//! let dev = b.ptr(vmlinux.find::<Struct<'_>>("net_device")?.id())?;
+//! b.structure("veth_priv", 8).member("peer", dev, 0).finish()?;
+//! let module = b.finish()?;
+//! let bytes = module.as_bytes().to_vec();
+//! assert!(Btf::parse_split(bytes, &vmlinux)?.path("veth_priv.peer->mtu").is_ok());
+//!
+//! let mut b = Builder::new(); // stands alone
+//! b.copy_reachable(module.find::<Struct<'_>>("veth_priv")?)?;
+//! b.int("int", 4, IntEncoding::SIGNED)?; // a second one
+//! let (btf, ids) = dedup(&b.finish()?)?;
+//! assert_eq!(btf.types().len(), 4);
+//! assert!(ids.id(5).is_some()); // where the second `int` went
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! A call that is refused leaves the builder as it was, and [`Error`] names the type and
+//! the reason. What a builder accepts is BTF; whether a kernel takes it is the next
+//! section's question.
+//!
 //! # Overview
 //!
 //! * From scratch: [`Builder`] has a method for each kind, for BTF that is not
@@ -88,8 +130,14 @@
 //! The builder does not search for equal types: types that are appended twice
 //! exist twice, until [`dedup`].
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod append;
 mod builder;
