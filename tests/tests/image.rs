@@ -115,7 +115,7 @@ fn images_without_btf_say_what_was_tried() {
     let error = BtfFile::parse(image).unwrap_err();
     let Error::NotInImage { tried, .. } = &error else { panic!("{error}") };
     assert_eq!(tried.len(), 1, "the same where it is told to be, and where it is found");
-    assert!(error.to_string().starts_with("x86 bzImage: no BTF in it; gzip at offset 3282: ELF without"), "{error}");
+    assert!(error.to_string().starts_with("no BTF in the x86 bzImage; gzip at offset 3282: ELF without"), "{error}");
 
     let damaged = image::s390(&packed::encode(Compression::Zstd, &image::kernel(ByteOrder::Big))[..500]);
     let error = BtfFile::parse(damaged).unwrap_err().to_string();

@@ -165,7 +165,7 @@ fn datasec_sizes_come_from_sections_and_offsets_from_symbols() {
     let object = datasec(".bss", 0, &vars, &[], |_| {});
     assert_eq!(fault(object.datasec_fixups()), DatasecFault::NoSection);
     let text = object.datasec_fixups().btf().unwrap_err().to_string();
-    assert_eq!(text, "DATASEC 5 .bss: missing size: the object has no such section, or it is empty");
+    assert_eq!(text, "DATASEC .bss (type 5): missing size: the object has no such section, or it is empty");
     let object = datasec(".bss", 0, &vars, &[], |elf| {
         elf.add(SectionBlob { name: ".bss".into(), kind: NOBITS, ..Default::default() });
     });
@@ -226,7 +226,7 @@ fn a_variable_in_another_section_is_an_error_of_its_datasec_alone() {
         matches!(fault(object.datasec_fixups()), DatasecFault::Elsewhere { found, .. } if found.as_name() == ".bss")
     );
     // And a symbol that is in no section, or in one that there is not.
-    for (section, text) in [(0xfff1, "lies in no section"), (99, "is in section 99, but there are only 6")] {
+    for (section, text) in [(0xfff1, ": no section"), (99, "refers to section 99, but there are only 6")] {
         let object = datasec(".data", 0, &[("v", GLOBAL)], &[], |elf| {
             elf.section(".data", [0; 8]);
             elf.variable("v", section, 4);
@@ -308,7 +308,7 @@ fn objects_of_both_compilers_and_byte_orders_are_told_whole() {
         // One half of `linked`: its map is in the other.
         if name.contains("linked2") {
             let error = object.maps().unwrap_err().to_string();
-            assert!(error.contains(".maps: missing size"), "{name}: {error}");
+            assert!(error.contains("DATASEC .maps (type ") && error.contains("missing size"), "{name}: {error}");
             assert_eq!(object.datasec_fixups().faults().count(), 1, "{name}");
         } else {
             assert!(object.datasec_fixups().btf().is_ok(), "{name}");

@@ -206,7 +206,7 @@ fn only_a_permutation_permutes() {
         (&[4, 1, 2], "an id is none of them"),
     ] {
         let error = permute(&btf, ids).unwrap_err().to_string();
-        assert_eq!(error, format!("not a permutation of the ids 1 to 3: {reason}"));
+        assert_eq!(error, format!("not a permutation of the own ids, 1 to 3: {reason}"));
     }
     let (turned, remap) = permute(&btf, &[3, 1, 2]).unwrap();
     assert_eq!(turned.types().map(|ty| ty.to_string()).collect::<Vec<_>>(), ["int *", "int *", "int"]);
@@ -443,7 +443,7 @@ fn headers_and_layouts_are_as_asked_for() {
     let with = read("golden/layout/maps-el.layout.btf");
     assert!(with.has_layout());
     let error = Encode::new().header_size(24).encode(&with).unwrap_err();
-    assert_eq!(error.to_string(), "header of 24 bytes, expected 32, for the layout section");
+    assert_eq!(error.to_string(), "BTF header of 24 bytes, expected 32, for the layout section");
     let error = Encode::new().header_size(28).encode(&base).unwrap_err();
     assert_eq!(error.to_string(), "BTF header of 28 bytes, expected 24 or 32");
     let old = Encode::new().for_kernel(KernelVersion::new(6, 18)).encode(&with).unwrap();

@@ -48,8 +48,8 @@ fn compile(steps: &Path) -> Result {
     succeed(rustc.arg("-o").arg(steps).arg(root().join("tests/amplification/steps.rs")))
 }
 
-/// What makes all crates call `__sanitizer_cov_trace_pc` in each basic block,
-/// and links what that is.
+/// Returns the flags that make all crates call `__sanitizer_cov_trace_pc` in
+/// each basic block, and link it.
 fn flags(steps: &Path) -> Vec<String> {
     let mut flags = ["--cfg=counted", "-Cpasses=sancov-module"].map(str::to_owned).to_vec();
     flags.extend(["level=3", "trace-pc"].map(|option| format!("-Cllvm-args=-sanitizer-coverage-{option}")));

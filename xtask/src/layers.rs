@@ -56,7 +56,7 @@ fn faults(metadata: &Value) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// How a crate may depend on another.
+/// Kind of dependency that is allowed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
     Optional,
@@ -79,7 +79,8 @@ impl<'a> Table<'a> {
         Ok(Self(rows.iter().map(|(name, row)| (name.as_str(), entries(row))).collect()))
     }
 
-    /// What a crate may depend on: its row, and what the rows of those allow.
+    /// Returns the crates that a crate may depend on: its row, and those that
+    /// their rows allow.
     fn allowed(&self, name: &str) -> Option<BTreeMap<&'a str, Use>> {
         let mut allowed = BTreeMap::new();
         let row = self.0.get(name)?;

@@ -10,6 +10,7 @@ mod golden;
 mod layers;
 mod oldest;
 mod surface;
+mod words;
 
 use std::{
     env,
@@ -38,6 +39,7 @@ usage: cargo xtask CHORE
     oldest --renew                  write that lockfile anew
     surface                         compare the public surface of each crate with its surface.txt
     surface --renew [CRATE]...      write those files anew
+    words                           check docs and messages for wording that reads badly
 ";
 
 fn main() -> ExitCode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         ["golden"] => golden::run(),
         ["oldest"] => oldest::check(),
         ["oldest", "--renew"] => oldest::renew(),
+        ["words"] => words::run(),
         ["surface"] => surface::check(),
         ["surface", "--renew", names @ ..] => surface::renew(names),
         ["help" | "--help" | "-h"] => {
@@ -73,7 +76,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a chore fails with: a text for the person who called it.
+/// Result of a chore, whose error is a text for the caller.
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Prints a line, if anybody still reads it.

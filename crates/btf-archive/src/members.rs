@@ -204,7 +204,7 @@ fn pass(reader: &mut Bounded<impl Source>, mut left: u64, scope: Scope<'_>) -> R
     Ok(())
 }
 
-/// Whether to continue visiting.
+/// Decision to continue or to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     On,

@@ -28,10 +28,10 @@ use crate::{Entry, Error, alias, index::Place, machine};
 pub enum Rule {
     /// Distribution, version, machine and release match exactly.
     Exact,
-    /// They match by other names of the distribution, the version or the
+    /// The four match by other names of the distribution, the version or the
     /// machine.
     Alias,
-    /// They match, except for SUSE's build counter in the release.
+    /// The four match, except for SUSE's build counter in the release.
     BuildCounter,
     /// Only release and machine match, and no other kernel has both.
     UniqueRelease,

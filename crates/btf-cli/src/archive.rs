@@ -1,4 +1,4 @@
-//! `btf archive`: the right BTF for a kernel that has none.
+//! `btf archive`: BTF for kernels that have none.
 
 use std::{
     fs,
@@ -35,41 +35,41 @@ pub(crate) struct Arguments {
 enum Command {
     /// Lists the kernels in an archive.
     Ls {
-        /// A folder, or a tar, plain or compressed; `-` for stdin.
+        /// A folder or a tar, plain or compressed; `-` for standard input.
         archive: PathBuf,
-        /// List kernels under their other paths too, over symbolic links.
+        /// List kernels also under paths through symbolic links.
         #[arg(long)]
         links: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Selects the kernel that is this system's, or another's, and says why.
+    /// Selects the BTF for this system or a given one, and shows the reason.
     Select(Select),
     /// Unpacks a tar into a new or empty folder.
     Unpack {
-        /// A tar, plain or compressed; `-` for stdin.
+        /// A tar, plain or compressed; `-` for standard input.
         archive: PathBuf,
-        /// The folder; those that it is in are made.
+        /// The folder to create, with its parents.
         folder: PathBuf,
     },
-    /// Writes a bundle of the kernels of an archive, whole or trimmed to what programs
-    /// need.
+    /// Writes a bundle of kernels of an archive, whole or trimmed to the types
+    /// that programs need.
     Pack(PackArguments),
-    /// Gets kernels out of btfhub-archive, into a cache; prints its folder.
+    /// Fetches kernels from btfhub-archive into a cache, and prints the folder.
     Fetch(FetchArguments),
 }
 
-/// Options that say which system it is.
+/// Options for the system.
 #[derive(Args)]
 struct Which {
-    /// The distribution, as `ID` of os-release has it.
+    /// The distribution, as `ID` of os-release.
     #[arg(long)]
     distro: Option<String>,
-    /// The distribution's version, as `VERSION_ID` of os-release has it.
+    /// The version of the distribution, as `VERSION_ID` of os-release.
     #[arg(long)]
     distro_version: Option<String>,
-    /// The machine, as `uname -m` has it.
+    /// The machine, as `uname -m`.
     #[arg(long)]
     machine: Option<String>,
     #[command(flatten)]
@@ -77,13 +77,13 @@ struct Which {
 }
 
 impl Which {
-    /// Returns `true` if any option says which system it is.
+    /// Returns `true` if any option is given.
     fn is_given(&self) -> bool {
         let Self { distro, distro_version, machine, system } = self;
         [distro.as_ref(), distro_version.as_ref(), machine.as_ref(), system.release()].iter().any(Option::is_some)
     }
 
-    /// The system, with what is given in place of what it says.
+    /// Returns the system, with the given options in place of detected values.
     fn host(&self) -> Result<Host> {
         let kernel = self.system.kernel();
         let mut options = Host::options().release(kernel.release()?);
@@ -106,22 +106,22 @@ impl Which {
 
 #[derive(Args)]
 struct Select {
-    /// A folder, or a tar, plain or compressed; `-` for stdin.
+    /// A folder or a tar, plain or compressed; `-` for standard input.
     archive: PathBuf,
     #[command(flatten)]
     which: Which,
-    /// If there is none, take the nearest release: its layouts may differ.
+    /// Take the nearest release if there is no match. Its layouts may differ.
     #[arg(long)]
     nearest: bool,
-    /// Take the archive's BTF even where the kernel has its own, which otherwise
-    /// takes precedence if none of the above says which system it is; the archive
-    /// is then not read.
+    /// Use the archive even if the kernel has BTF of its own. By default, the
+    /// kernel's BTF takes precedence unless one of the options above selects
+    /// another system, and the archive is not read.
     #[arg(long)]
     no_kernel: bool,
-    /// A type that the BTF must have.
+    /// Require a type in the BTF. May be repeated.
     #[arg(long, value_name = "NAME")]
     with_type: Vec<String>,
-    /// Write the BTF to this file; `-` for stdout.
+    /// Write the BTF to this file; `-` for standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print JSON.
@@ -135,26 +135,26 @@ struct Select {
     after_help = "Examples:\n  btf archive pack --programs prog.bpf.o --distro ubuntu btfhub-archive/ bundle.tar.gz\n  btf archive pack --programs *.bpf.o --json package.json btfhub-archive/ bundle.tar\n  btf archive pack btfhub-archive/ bundle.tar.xz"
 )]
 struct PackArguments {
-    /// An archive: a folder, or a tar, plain or compressed; `-` for stdin. Then the
-    /// bundle: a tar, compressed as its name says (.tar, .tar.gz, .tar.xz, .tar.zst);
-    /// `-` for stdout.
+    /// An archive (a folder or a tar, plain or compressed; `-` for standard
+    /// input), then the bundle to write: a tar, compressed by its name (.tar,
+    /// .tar.gz, .tar.xz, .tar.zst); `-` for standard output.
     #[arg(value_names = ["SOURCE", "OUT"], num_args = 0..=3)]
     paths: Vec<PathBuf>,
-    /// Pack of each kernel just what these BPF objects need, a few kilobytes.
+    /// Pack only the types that these BPF objects need, a few kilobytes per
+    /// kernel.
     #[arg(long, value_name = "PROG.o", num_args = 1.., conflicts_with = "full")]
     programs: Vec<PathBuf>,
-    /// Keep the types of this name as well, with all members; more than once for
-    /// several.
+    /// Also keep the types of this name, with all members. May be repeated.
     #[arg(long, value_name = "NAME", requires = "programs")]
     keep: Vec<String>,
-    /// Compress in this way, whatever the name says. (zst is quick to write and to
-    /// read, and half again as large as gzip.)
+    /// Use this compression, whatever the name. (zst is fast to write and to
+    /// read, and 1.5 times as large as gzip.)
     #[arg(long, value_enum)]
     compress: Option<Compress>,
-    /// Pack whole BTF, as it is in the archive: the default without --programs.
+    /// Pack the whole BTF, unchanged: the default without --programs.
     #[arg(long)]
     full: bool,
-    /// A `package.json` to put beside the kernels.
+    /// A `package.json` to add beside the kernels.
     #[arg(long, value_name = "FILE")]
     package_json: Option<PathBuf>,
     /// Only kernels of this distribution.
@@ -163,16 +163,16 @@ struct PackArguments {
     /// Only kernels of this machine.
     #[arg(long, alias = "arch")]
     machine: Vec<String>,
-    /// Only kernels whose release is like this, with `*` and `?`.
+    /// Only kernels whose release matches this pattern with `*` and `?`.
     #[arg(long, value_name = "GLOB")]
     release: Vec<String>,
-    /// Print JSON. With a FILE whose name ends in .json, put that beside the kernels
-    /// instead, as --package-json does.
+    /// Print JSON. If followed by a FILE whose name ends in .json, add that
+    /// beside the kernels instead, as --package-json does.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     json: Option<Option<PathBuf>>,
 }
 
-/// The files that `btf archive pack` is given.
+/// Files given to `btf archive pack`.
 struct PackFiles {
     programs: Vec<PathBuf>,
     package_json: Option<PathBuf>,
@@ -182,8 +182,8 @@ struct PackFiles {
 }
 
 impl PackArguments {
-    /// Tells apart what comes without an option: the files after `--programs` and
-    /// `--json` are theirs, but for the last two of all.
+    /// Separates the positional arguments: files after `--programs` and
+    /// `--json` are theirs, except for the last two of all.
     fn files(&self) -> Result<PackFiles> {
         let usage = || -> usize { bad_usage("an archive and the bundle to be written are needed: SOURCE OUT") };
         let (mut paths, mut programs) = (self.paths.clone(), self.programs.clone());
@@ -209,7 +209,7 @@ impl PackArguments {
         if !self.programs.is_empty() && programs.is_empty() {
             bad_usage("--programs needs a BPF object beside SOURCE and OUT");
         }
-        // A program is not what a bundle replaces, when that was forgotten.
+        // A bundle must not overwrite a program if its name was forgotten.
         if let Some(out) = ours.last().filter(|out| !is_stdout(out)) {
             Pack::compression_of(out)?;
         }
@@ -221,7 +221,7 @@ impl PackArguments {
     }
 }
 
-/// Ends as for arguments that the parser refuses.
+/// Exits as for arguments that the parser rejects.
 fn bad_usage(message: &str) -> ! {
     clap::Error::raw(clap::error::ErrorKind::WrongNumberOfValues, format!("{message}\n")).exit()
 }
@@ -257,16 +257,16 @@ struct FetchArguments {
     /// Only this machine.
     #[arg(long)]
     machine: Option<String>,
-    /// Only releases like this, with `*` and `?`.
+    /// Only releases that match this pattern with `*` and `?`.
     #[arg(long, value_name = "GLOB")]
     release: Option<String>,
-    /// The repository, an address or a path, and not $BTFHUB_REPO.
+    /// The repository, an address or a path, instead of $BTFHUB_REPO.
     #[arg(long)]
     repo: Option<String>,
-    /// The cache, and not $BTFHUB_CACHE.
+    /// The cache folder, instead of $BTFHUB_CACHE.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// All of it, which is 7 GB.
+    /// Everything, which has 7 GB.
     #[arg(long)]
     all: bool,
     /// Print JSON.
@@ -297,25 +297,24 @@ fn open(path: &Path) -> Result<Archive> {
     Ok(Archive::open(path)?)
 }
 
-/// Returns `true` for this command's own stdout, where then nothing else may
-/// go.
+/// Returns `true` for this command's own standard output, which must then
+/// contain nothing else.
 fn is_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
 
-/// A text of an archive, with what a terminal would obey escaped.
+/// Escapes a text of an archive for a terminal.
 fn shown(text: &str) -> Escaped<'_> {
     Escaped::new(text)
 }
 
-/// A bar on stderr; hidden where that is no terminal.
+/// Makes a progress bar on stderr, hidden if it is not a terminal.
 fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}, {eta}");
     ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// That something is being done, of which nobody knows how long it takes; gone
-/// when it is done.
+/// Shows a spinner for work of unknown duration, until it is dropped.
 fn working(what: &'static str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(what).with_finish(indicatif::ProgressFinish::AndClear);
     spinner.enable_steady_tick(std::time::Duration::from_millis(100));
@@ -338,7 +337,7 @@ fn list(archive: &Archive, links: bool, json: bool, out: &mut impl Write) -> Res
     Ok(())
 }
 
-/// A list of any length, of which no more than a row is held.
+/// Prints a list of any length, one row at a time.
 fn list_json(listed: &[Listed], out: &mut impl Write) -> Result {
     let mut before = "[";
     for listed in listed {
@@ -371,7 +370,8 @@ fn list_text(listed: &[Listed], out: &mut impl Write) -> Result {
 }
 
 fn select(arguments: &Select, out: &mut impl Write) -> Result {
-    // (If the archive is something else, this says so, whether it is read or not.)
+    // (If the file is not an archive, this is an error even if it would not be
+    // read.)
     let archive = open(&arguments.archive)?;
     let chosen = match own_btf(arguments) {
         Some((path, btf)) => {
@@ -407,7 +407,7 @@ fn select(arguments: &Select, out: &mut impl Write) -> Result {
     Ok(())
 }
 
-/// The kernel's own BTF, if it takes precedence, and where it is.
+/// Returns the kernel's own BTF and its path, if it takes precedence.
 fn own_btf(arguments: &Select) -> Option<(String, Btf)> {
     if arguments.no_kernel || arguments.which.is_given() {
         return None;
@@ -417,7 +417,8 @@ fn own_btf(arguments: &Select) -> Option<(String, Btf)> {
     Some((kernel.source().ok()?.path().display().to_string(), btf))
 }
 
-/// Selects from the archive; a miss is printed if it is to be JSON.
+/// Selects from the archive. With --json, a failure to find BTF is printed as
+/// JSON.
 fn from_archive(archive: &Archive, arguments: &Select, out: &mut impl Write) -> Result<(Selection, Host)> {
     let host = arguments.which.host()?;
     let options = SelectOptions::new().nearest(arguments.nearest);
@@ -474,7 +475,7 @@ fn selection_json(selection: &Selection, host: Option<&Host>) -> serde_json::Val
     })
 }
 
-/// The kernel's own BTF, as a selection.
+/// Prints the kernel's own BTF as a selection.
 fn kernel_json(path: &str, btf: &Btf, host: Option<&Host>) -> serde_json::Value {
     json!({
         "path": path,
@@ -488,7 +489,8 @@ fn kernel_json(path: &str, btf: &Btf, host: Option<&Host>) -> serde_json::Value 
     })
 }
 
-/// Why there is none, if it is not that something is wrong with the archive.
+/// Returns the JSON of a failure to find BTF; `None` if the archive itself is
+/// at fault.
 fn miss_json(error: &btf_archive::Error, host: &Host) -> Option<serde_json::Value> {
     let host = host_json(host);
     match error {
@@ -571,12 +573,12 @@ fn kernels(count: usize) -> String {
     format!("{count} kernel{}", if count == 1 { "" } else { "s" })
 }
 
-/// Returns `true` for what is not a file, such as a pipe.
+/// Returns `true` if the path is not a regular file, such as a pipe.
 fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-/// A `package.json`, which has to be JSON.
+/// Reads a `package.json`, which must be JSON.
 fn package_json(path: &Path) -> Result<Vec<u8>> {
     let fault = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
     let json = fs::read(path).map_err(|error| fault(&error))?;

@@ -1,4 +1,4 @@
-//! `btf extract`: the raw BTF of any source, as it is.
+//! `btf extract`: the raw BTF of any source, unchanged.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::{
     source::{Options, Source, SourceName},
 };
 
-/// What `btf extract` takes.
+/// Arguments of `btf extract`.
 #[derive(Args)]
 #[command(
     override_usage = "btf extract [OPTIONS] [SOURCE] <OUT>",
@@ -18,8 +18,8 @@ use crate::{
 )]
 pub(crate) struct Arguments {
     /// The source: a file with BTF (raw, ELF, a module or a kernel image, also
-    /// compressed), or `-` for standard input; without one, the running
-    /// kernel's. Then the file that is written, whole or not at all; `-` for
+    /// compressed), `-` for standard input, or the running kernel if there is
+    /// none. Then the file to write, which is replaced atomically; `-` for
     /// standard output.
     #[arg(required = true, num_args = 1..=2, value_names = ["SOURCE", "OUT"])]
     paths: Vec<PathBuf>,
@@ -36,12 +36,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         }
         _ => return Err("expected a source and a file to be written".into()),
     };
-    // Split BTF is written as it is, too, and so its base is not needed.
+    // Split BTF is also written unchanged, so its base is not needed.
     write_file(to, &Source::of(source, &arguments.options).bytes()?)
 }
 
-/// Who names a single file that is not one of raw BTF already, and nothing else,
-/// has forgotten the other: it is not to be overwritten with the kernel's.
+/// Rejects a single file that exists and is not raw BTF: it is probably the
+/// source, and must not be overwritten with the kernel's BTF.
 fn refuse_source(to: &Path, options: &Options) -> Result {
     let may_be_replaced = |file: &btf_elf::BtfFile| matches!(file.layers(), [btf_elf::Layer::Btf { .. }]);
     let is_new = is_dash(to) || !to.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0);

@@ -1,5 +1,5 @@
-//! Errors of the crates, with the options that would help; where a kernel's BTF
-//! was looked for, each place on a line of its own.
+//! Errors of the crates with helpful options. Places searched for a kernel's
+//! BTF are on lines of their own.
 
 use std::{error, fmt, path::Path};
 
@@ -8,7 +8,7 @@ use btf_types::format::Escaped;
 
 use crate::similar::Similar;
 
-/// An error, as the command says it.
+/// Error as printed by the command.
 pub(crate) struct KernelError<'e> {
     error: &'e Error,
     hint: &'e str,
@@ -19,7 +19,7 @@ impl<'e> KernelError<'e> {
         Self { error, hint: "" }
     }
 
-    /// With a hint, for a module that there is not.
+    /// Adds a hint for a module that does not exist.
     pub(crate) fn with_hint(self, hint: &'e str) -> Self {
         Self { hint, ..self }
     }
@@ -44,7 +44,7 @@ impl fmt::Display for KernelError<'_> {
     }
 }
 
-/// An error of any crate, as the command says it, without its causes.
+/// Returns the message of any error, without its causes.
 pub(crate) fn with_options(error: &(dyn error::Error + 'static)) -> String {
     if let Some(error) = error.downcast_ref() {
         return KernelError::new(error).to_string();
@@ -68,7 +68,7 @@ fn shown(path: &Path) -> Escaped<'_> {
     Escaped::new(path.as_os_str().as_encoded_bytes())
 }
 
-/// A hint to the modules that are named like one that there is not.
+/// Returns a hint to the modules with similar names.
 pub(crate) fn similar_modules(kernel: &Kernel, name: &str) -> String {
     let Ok(names) = kernel.module_names() else { return String::new() };
     if names.is_empty() {

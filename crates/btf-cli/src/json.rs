@@ -1,8 +1,8 @@
-//! JSON, written as it comes: nothing of a document is held.
+//! Streaming JSON writer, which holds no part of the document.
 //!
-//! Texts are what they are, less what is not UTF-8, which becomes U+FFFD; and
-//! control characters are escaped, also those that JSON would not mind but a
-//! terminal would obey.
+//! Texts are written as they are, except that invalid UTF-8 becomes U+FFFD, and
+//! all control characters are escaped, including those that only a terminal
+//! interprets.
 
 use std::{
     fmt,
@@ -13,10 +13,10 @@ use btf_types::Name;
 
 use crate::output::Output;
 
-/// A writer of one document.
+/// Writer of one document.
 pub(crate) struct Json<'o, W: Write> {
     out: &'o mut Output<W>,
-    /// Whether something stands before what comes next in its braces.
+    /// True if the next item needs a comma.
     follows: bool,
     number: itoa::Buffer,
 }
@@ -26,7 +26,7 @@ impl<'o, W: Write> Json<'o, W> {
         Self { out, follows: false, number: itoa::Buffer::new() }
     }
 
-    /// Ends the document's line.
+    /// Ends the line of the document.
     pub(crate) fn end(self) -> io::Result<()> {
         self.out.text("\n")
     }
@@ -68,7 +68,7 @@ impl<'o, W: Write> Json<'o, W> {
         self.close(b"]")
     }
 
-    /// A key of ours, which needs no escapes; its value comes next.
+    /// Writes a key that needs no escaping, before its value.
     #[inline]
     pub(crate) fn key(&mut self, key: &str) -> io::Result<()> {
         self.separate()?;
@@ -85,7 +85,7 @@ impl<'o, W: Write> Json<'o, W> {
         self.out.bytes(self.number.format(number).as_bytes())
     }
 
-    /// A number, or null for none.
+    /// Writes a number, or null.
     pub(crate) fn maybe(&mut self, number: Option<impl itoa::Integer>) -> io::Result<()> {
         match number {
             Some(number) => self.number(number),
@@ -103,7 +103,7 @@ impl<'o, W: Write> Json<'o, W> {
         self.out.bytes(if value { b"true" } else { b"false" })
     }
 
-    /// The text of a name.
+    /// Writes a name as text.
     #[inline]
     pub(crate) fn name(&mut self, name: Name<'_>) -> io::Result<()> {
         self.separate()?;
@@ -126,7 +126,7 @@ impl<'o, W: Write> Json<'o, W> {
         self.name(text.into())
     }
 
-    /// Whatever a type or an error says of itself.
+    /// Writes the `Display` of a type or an error.
     pub(crate) fn display(&mut self, text: impl fmt::Display) -> io::Result<()> {
         self.separate()?;
         self.out.bytes(b"\"")?;
@@ -158,7 +158,7 @@ fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 
-/// Escapes text as it is formatted.
+/// Escapes text while it is formatted.
 struct Adapter<'j, 'o, W: Write> {
     json: &'j mut Json<'o, W>,
     error: Option<io::Error>,

@@ -1,4 +1,4 @@
-//! `btf kernel`: the kernel itself.
+//! `btf kernel`: information about the kernel, and loading BTF.
 
 use std::{
     collections::BTreeMap,
@@ -18,21 +18,21 @@ use crate::{
     source::{Opened, Source, System, fixed_up},
 };
 
-/// What `btf kernel` takes.
+/// Arguments of `btf kernel`.
 #[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  btf kernel\n  btf kernel modules --root /host\n  btf kernel features --json\n  btf kernel load prog.bpf.o\n  btf kernel list"
 )]
 pub(crate) struct Arguments {
-    /// Without one: `info`.
+    /// The default is `info`.
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     options: Options,
 }
 
-/// What most of its commands take.
+/// Options of most subcommands.
 #[derive(Args, Default)]
 struct Options {
     /// Print JSON.
@@ -44,10 +44,10 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Says which kernel it is, and where its BTF comes from.
+    /// Prints the kernel's release, and the source of its BTF.
     Info(Options),
-    /// Lists the modules: which are loaded, which the kernel shows the BTF of,
-    /// and where their files are.
+    /// Lists the modules: whether they are loaded, whether sysfs has their BTF,
+    /// and their files.
     Modules(Options),
     /// Probes which features of BTF the running kernel supports.
     Features {
@@ -55,22 +55,23 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Loads BTF into the running kernel, to see whether it accepts it: that of a
-    /// BPF object as a loader would, with its DATASECs fixed up.
+    /// Loads BTF into the running kernel to test whether it is accepted. BPF
+    /// objects have their DATASECs fixed up, as by a loader.
     Load {
         #[command(flatten)]
         source: Source,
-        /// Load the bytes as they are in the file.
+        /// Load the bytes of the file unchanged.
         #[arg(long)]
         as_is: bool,
-        /// Rewrite what the kernel does not know, as probes tell, before loading.
+        /// Rewrite types that the kernel does not support, by probing, before
+        /// loading.
         #[arg(long, conflicts_with = "as_is")]
         sanitize: bool,
-        /// Print the verifier's whole log if it rejects them.
+        /// Print the verifier's whole log if the BTF is rejected.
         #[arg(long)]
         log: bool,
     },
-    /// Lists the BTF in the running kernel, and the programs and maps that have
+    /// Lists the BTF in the running kernel, and the programs and maps that use
     /// it.
     List {
         /// Print JSON.
@@ -95,12 +96,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     Ok(())
 }
 
-/// A path as it can be printed.
+/// Escapes a path for printing.
 fn shown(path: &Path) -> Escaped<'_> {
     Escaped::new(path.as_os_str().as_encoded_bytes())
 }
 
-/// How BTF was opened, in a word.
+/// Returns the source of BTF as a word.
 fn way(source: &BtfSource) -> &'static str {
     match source {
         BtfSource::Mapped(_) => "mapped",
@@ -209,7 +210,7 @@ fn features(json: bool, out: &mut impl Write) -> Result {
         }
     }
     out.flush()?;
-    // That nothing could be asked is a failure, and why is the same for all.
+    // If nothing could be probed, the reason is the same for all features.
     match answers.into_iter().find_map(|(_, answer)| answer.err()) {
         Some(error) => Err(error.into()),
         None => Ok(()),
@@ -232,7 +233,7 @@ fn load(source: &Source, as_is: bool, is_rewritten: bool, whole_log: bool, out: 
         Err(Error::Rejected { error, .. }) => Some(error.raw_os_error()),
         Err(_) => None,
     };
-    // What is rewritten before it is loaded is another BTF.
+    // BTF that is rewritten before loading is not the one to compare.
     let errno = errno.filter(|_| !is_rewritten);
     if let Some(difference) = errno.and_then(|errno| crate::verify::difference(btf.as_bytes(), errno)) {
         eprintln!("btf: {}", fault(difference));
@@ -293,7 +294,7 @@ fn list(json: bool, out: &mut impl Write) -> Result {
     Ok(())
 }
 
-/// Programs or maps by the id of the BTF that they were loaded with.
+/// Returns programs or maps by the id of their BTF.
 fn by_btf(
     users: impl Iterator<Item = std::result::Result<BtfUser, Error>>,
 ) -> std::result::Result<BTreeMap<u32, Vec<BtfUser>>, Error> {
@@ -307,7 +308,7 @@ fn by_btf(
     Ok(by_btf)
 }
 
-/// The id of a program or map, and its name if it has one.
+/// Returns the id of a program or map, with its name if it has one.
 fn named(user: &BtfUser) -> String {
     match user.name.as_str() {
         "" => user.id.to_string(),

@@ -1,7 +1,7 @@
-//! The `btf` command: looks at the BTF of kernels, modules and BPF objects.
+//! The `btf` command: inspects BTF of kernels, modules and BPF objects.
 //!
-//! Thin: each file here is one command, and knows how to ask and to print;
-//! what BTF is, the crates know.
+//! Each file here is one subcommand, which parses arguments and prints results;
+//! the crates do the rest.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
@@ -35,7 +35,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::output::{Color, Stdout};
 
-/// Looks at BTF, the type information of Linux kernels and BPF objects.
+/// Inspects BTF, the type information of Linux kernels and BPF objects.
 #[derive(Parser)]
 #[command(
     name = "btf",
@@ -44,71 +44,70 @@ use crate::output::{Color, Stdout};
     after_help = "Without a file, all commands look at the running kernel.\n\nExamples:\n  btf\n  btf show sk_buff\n  btf find 'tcp_*' --kind func\n  btf dump --format json vmlinux.btf\n  btf show vport --base vmlinux.btf ./openvswitch.btf"
 )]
 struct Arguments {
-    /// Without one: `info`.
+    /// The default is `info`.
     #[command(subcommand)]
     command: Option<Command>,
-    /// When to color the output.
+    /// Use of colors.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", display_order = 100)]
     color: Color,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Prints all types, a record a line, or as JSON.
+    /// Prints all types as text, JSON, or declarations in C or Rust.
     Dump(dump::Arguments),
     /// Shows types as C declares them, with offsets, sizes, holes and cache lines.
     Show(show::Arguments),
-    /// Finds types and enumerators by name, and what uses or contains a type.
+    /// Finds types and enumerators by name, and uses of a type.
     Find(find::Arguments),
-    /// Writes the raw BTF of any source to a file, as it is.
+    /// Writes the raw BTF of any source to a file, unchanged.
     Extract(extract::Arguments),
-    /// Says what a file is, and what its BTF holds: byte order, sections, how many
-    /// types of which kind.
+    /// Describes a file and summarizes its BTF: byte order, sections, number of
+    /// types by kind.
     Info(info::Arguments),
     /// Prints the CO-RE relocations of a BPF object, resolved for a kernel.
     Relocs(relocs::Arguments),
-    /// Writes a BPF object whose instructions are patched for a kernel.
+    /// Writes a BPF object with instructions patched for a kernel.
     Relocate(relocate::Arguments),
-    /// Writes the part of a kernel's BTF that BPF programs need.
+    /// Writes the part of a kernel's BTF that BPF programs need (min_core_btf).
     Min(write::min::Arguments),
-    /// Says where the kernel's BTF is, which modules there are, what the kernel
-    /// knows, and what is loaded.
+    /// Shows the source of the kernel's BTF, modules, supported features and
+    /// loaded BTF; loads BTF.
     Kernel(kernel::Arguments),
-    /// Writes several BTF as one: a kernel and its modules, or any.
+    /// Merges several BTF, such as a kernel and its modules.
     Merge(write::merge::Arguments),
-    /// Writes BTF without duplicates: of equal types one, forward declarations resolved.
+    /// Removes duplicate types and resolves forward declarations.
     Dedup(write::dedup::Arguments),
-    /// Writes BTF with its types in the order of their names, as kernels since 7.0
-    /// have them.
+    /// Sorts types by name, as in kernels since 7.0.
     Sort(write::sort::Arguments),
-    /// Writes split BTF on a base of just what it needs, and that base.
+    /// Distills the base of a module's BTF, and writes both.
     Distill(write::distill::Arguments),
-    /// Writes split BTF from its distilled base onto another kernel's.
+    /// Rebases split BTF from its distilled base onto another kernel's BTF.
     Rebase(write::rebase::Arguments),
-    /// Writes BTF anew, for a byte order or a kernel version.
+    /// Rewrites BTF for a byte order or a kernel version.
     Encode(write::encode::Arguments),
-    /// Says whether a kernel would load BTF, and if not, why, without asking it.
+    /// Predicts whether a kernel would load BTF, with the reason, without
+    /// loading it.
     Verify(verify::Arguments),
-    /// Selects the BTF of a kernel out of btfhub-archive, or a bundle of it; makes
-    /// bundles.
+    /// Selects BTF for a kernel from btfhub-archive or a bundle; makes bundles.
     Archive(archive::Arguments),
-    /// Prints what a shell needs to complete this command's arguments.
+    /// Prints a completion script for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Prints the candidates for the last word of a line; the scripts that
-    /// `completions` prints ask for them.
+    /// Prints the candidates for the last word of a line, for the scripts of
+    /// `completions`.
     #[command(hide = true)]
     Complete {
-        /// The line's words after the command.
+        /// The words of the line after the command.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
 }
 
 impl Command {
-    /// Exit status if the command fails. Where 1 is what it found, it is 2.
+    /// Exit status of a failed command: 2 if 1 is a finding.
     const fn failure(&self) -> u8 {
         match self {
             Self::Verify(_) => 2,
@@ -132,7 +131,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a command; returns whether what it looked for is as it should be.
+/// Runs a command. Returns `false` for a finding.
 fn run(command: Command, color: Color) -> Result<bool> {
     let mut out = Stdout::new(color);
     let mut is_fine = true;
@@ -159,18 +158,18 @@ fn run(command: Command, color: Color) -> Result<bool> {
         }
         Command::Complete { words } => complete::run(&words, &mut out).map_err(Into::into),
     };
-    // What was printed before an error is shown before it.
+    // Output before an error is shown before it.
     out.flush()?;
     result.map(|()| is_fine)
 }
 
-/// Prints an error. Texts of files may be in it: no control character gets to
-/// the terminal but the ends of its lines.
+/// Prints an error. It may contain text from files: all control characters but
+/// line ends are escaped.
 fn report(error: &(dyn Error + 'static)) {
     eprintln!("btf: {}", escaped_lines(&with_causes(error)));
 }
 
-/// Prints an error that is none of the command's.
+/// Prints a warning.
 fn warn(error: &(dyn Error + 'static)) {
     eprintln!("btf: (passed over) {}", escaped_lines(&with_causes(error)));
 }
@@ -180,7 +179,7 @@ fn escaped_lines(text: &str) -> String {
     lines.join("\n")
 }
 
-/// One error of several, on a line each.
+/// Combines several errors, one per line.
 fn failures(errors: Vec<Box<dyn Error>>) -> Result {
     if errors.is_empty() {
         return Ok(());
@@ -189,16 +188,16 @@ fn failures(errors: Vec<Box<dyn Error>>) -> Result {
     Err(lines.join("\n").into())
 }
 
-/// What a command fails with.
+/// Result of a command.
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// Whoever reads our output has read enough.
+/// Returns `true` if the reader of the output has closed the pipe.
 fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// An error and what caused it, on one line; but for the places where a kernel's
-/// BTF was looked for.
+/// Returns an error with its causes, on one line, except for the places
+/// searched for a kernel's BTF.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = hint::with_options(error);
     let mut cause = error.source();

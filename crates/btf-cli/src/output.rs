@@ -1,5 +1,5 @@
-//! Standard output: written as it comes, in lines that know their column, and
-//! with nothing in them that a terminal would obey.
+//! Standard output with column positions, without control characters that a
+//! terminal would interpret.
 
 use std::{
     env,
@@ -13,8 +13,8 @@ use clap::ValueEnum;
 
 use crate::Result;
 
-/// When output is in color: by itself on a terminal, unless NO_COLOR is set or
-/// TERM is "dumb"; elsewhere if CLICOLOR_FORCE is set.
+/// Use of colors. By default: on a terminal, unless NO_COLOR is set or TERM is
+/// "dumb"; elsewhere if CLICOLOR_FORCE is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
     #[default]
@@ -24,8 +24,8 @@ pub(crate) enum Color {
 }
 
 impl Color {
-    /// Whether it is wanted. NO_COLOR and CLICOLOR_FORCE count if they are not
-    /// empty; the latter not if it is 0.
+    /// Returns `true` if colors are used. NO_COLOR and CLICOLOR_FORCE count if
+    /// they are not empty, and the latter if it is not 0.
     fn is_wanted(self, is_terminal: bool) -> bool {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         match self {
@@ -42,12 +42,12 @@ impl Color {
     }
 }
 
-/// Whether standard input or output is meant.
+/// Returns `true` for `-`: standard input or output.
 pub(crate) fn is_dash(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Writes a file whole, or not at all; `-` is standard output.
+/// Writes a file, which is replaced atomically; `-` is standard output.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result {
     if !is_dash(path) {
         return Ok(OutputFile::write_bytes(path, bytes)?);
@@ -63,21 +63,21 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result {
 /// Standard output.
 pub(crate) type Stdout = Output<StdoutLock<'static>>;
 
-/// A buffered writer of text that counts columns. It holds no more than its
-/// buffer; what is longer goes through.
+/// Buffered text writer that counts columns. Text that exceeds the buffer is
+/// passed through.
 pub(crate) struct Output<W: Write> {
     to: BufWriter<W>,
     is_terminal: bool,
     color: bool,
-    /// Characters since the last end of line.
+    /// Characters since the last line end.
     column: usize,
-    /// Bytes written, those in the buffer included.
+    /// Bytes written, including those in the buffer.
     written: u64,
 }
 
-/// Bytes that are gathered before they are handed on.
+/// Size of the buffer in bytes.
 const BUFFER: usize = 1 << 16;
-/// The width of a tab.
+/// Width of a tab.
 const TAB: usize = 8;
 
 impl Stdout {
@@ -92,17 +92,17 @@ impl<W: Write> Output<W> {
         Self { to: BufWriter::with_capacity(BUFFER, writer), is_terminal, color, column: 0, written: 0 }
     }
 
-    /// Whether somebody looks at it as it comes.
+    /// Returns `true` if the output is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
-    /// Bytes written so far.
+    /// Number of bytes written so far.
     pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
-    /// Writes text; what is in `write!`.
+    /// Writes formatted text, for `write!`.
     pub(crate) fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
         let mut adapter = Adapter { output: self, error: None };
         match (adapter.write_fmt(text), adapter.error) {
@@ -116,7 +116,7 @@ impl<W: Write> Output<W> {
         self.bytes(text.as_bytes())
     }
 
-    /// Writes bytes that have no column.
+    /// Writes bytes without counting columns.
     #[inline]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.written += bytes.len() as u64;
@@ -128,7 +128,7 @@ impl<W: Write> Output<W> {
             match byte {
                 b'\n' => self.column = 0,
                 b'\t' => self.column += TAB - self.column % TAB,
-                // Of a character, its first byte.
+                // The first byte of a character counts.
                 0x80..=0xbf => {}
                 _ => self.column += 1,
             }
@@ -139,7 +139,7 @@ impl<W: Write> Output<W> {
         (0..count).try_for_each(|_| self.text("\t"))
     }
 
-    /// Writes spaces up to a column, `least` of them in any case.
+    /// Writes spaces up to a column, but at least `least`.
     pub(crate) fn pad_to(&mut self, column: usize, least: usize) -> io::Result<()> {
         const SPACES: &str = "                                                                ";
         let mut count = column.saturating_sub(self.column).max(least);
@@ -151,7 +151,7 @@ impl<W: Write> Output<W> {
         Ok(())
     }
 
-    /// Writes a comment; dimmed, where there is color.
+    /// Writes a comment, dimmed if colors are used.
     pub(crate) fn comment(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
         if self.color {
             self.bytes(b"\x1b[2m")?;
@@ -170,7 +170,7 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// Gathers an [`io::Error`] while text is formatted.
+/// Collects an [`io::Error`] while text is formatted.
 struct Adapter<'o, W: Write> {
     output: &'o mut Output<W>,
     error: Option<io::Error>,
@@ -189,7 +189,7 @@ impl<W: Write> fmt::Write for Adapter<'_, W> {
 pub(crate) mod tests {
     use super::*;
 
-    /// What is written to a terminal, or to what is none.
+    /// Returns the output to a terminal, or to a file.
     pub(crate) fn written(
         is_terminal: bool,
         color: bool,

@@ -1,4 +1,4 @@
-//! What is asked for by name: exactly, by pattern, or by regular expression.
+//! Searches by name: exact, by pattern, or by regular expression.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use regex::bytes::Regex;
 
 use crate::Result;
 
-/// Names that are asked for.
+/// Names to search.
 #[derive(Clone)]
 pub(crate) enum Pattern {
-    /// Whatever has one, or none.
+    /// All names, and unnamed items.
     All,
     Exact(String),
     Glob(String),
@@ -18,23 +18,23 @@ pub(crate) enum Pattern {
 }
 
 impl Pattern {
-    /// A name in which `*` stands for anything and `?` for any one byte.
+    /// Makes a pattern in which `*` stands for any bytes and `?` for one.
     pub(crate) fn glob(pattern: &str) -> Self {
         if pattern.contains(['*', '?']) { Self::Glob(pattern.into()) } else { Self::Exact(pattern.into()) }
     }
 
-    /// A regular expression, to be found anywhere in a name.
+    /// Makes a regular expression that matches anywhere in a name.
     pub(crate) fn regex(pattern: &str) -> Result<Self> {
         Ok(Self::Regex(Regex::new(pattern)?))
     }
 
-    /// Whether it is one name.
+    /// Returns `true` for an exact name.
     pub(crate) fn is_exact(&self) -> bool {
         matches!(self, Self::Exact(_))
     }
 
-    /// The types with such a name, own ones and then those of the base, each by
-    /// rising id.
+    /// Iterates over the types with a matching name: own types, then those of
+    /// the base, each by ascending id.
     pub(crate) fn types<'btf>(&self, btf: &'btf Btf) -> Box<dyn Iterator<Item = Type<'btf>> + 'btf> {
         match self {
             Self::All => Box::new(btf.layers().flat_map(Btf::types)),
@@ -47,7 +47,7 @@ impl Pattern {
         }
     }
 
-    /// The enumerators with such a name, of this many layers.
+    /// Iterates over the enumerators with a matching name, in this many layers.
     pub(crate) fn enumerators<'btf>(
         &self,
         btf: &'btf Btf,
@@ -64,7 +64,7 @@ impl Pattern {
         }
     }
 
-    /// Whether a name is asked for.
+    /// Returns `true` if a name matches.
     fn is_like(&self, name: &[u8]) -> bool {
         match self {
             Self::All => true,
@@ -74,22 +74,22 @@ impl Pattern {
         }
     }
 
-    /// Says of names, one after the other, whether they are asked for.
+    /// Returns a matcher for many names.
     pub(crate) fn matcher(&self) -> Matcher {
         Matcher { pattern: self.clone(), long: HashMap::new() }
     }
 }
 
-/// Matches names, long ones once, however many share them.
+/// Matches names. A long name is matched once, however many types share it.
 pub(crate) struct Matcher {
     pattern: Pattern,
-    /// Whether long names are asked for, by where they are.
+    /// Results for long names, by address.
     long: HashMap<*const u8, bool>,
 }
 
 impl Matcher {
-    /// Whether a name is asked for. It gets no more of it than the limit that it
-    /// gives.
+    /// Returns `true` if a name matches. Only as many bytes of the name are
+    /// read as needed.
     pub(crate) fn matches<'n>(&mut self, name_start: impl FnOnce(usize) -> Name<'n>) -> bool {
         match &self.pattern {
             Pattern::All => return true,
@@ -102,8 +102,8 @@ impl Matcher {
     }
 }
 
-/// Bytes of names that are matched each time.
+/// Length of names that are matched without storing the result.
 const SHORT: usize = 128;
-/// Bytes of the longest names that patterns are matched with; kernels allow
+/// Maximum length of names that are matched; kernels allow
 /// 511. Millions of types may share a longer one.
 const NAME: usize = 4096;

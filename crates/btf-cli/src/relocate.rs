@@ -1,4 +1,4 @@
-//! `btf relocate`: an object whose instructions are patched for a kernel.
+//! `btf relocate`: an object with instructions patched for a kernel.
 
 use std::path::PathBuf;
 

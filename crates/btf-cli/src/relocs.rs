@@ -24,7 +24,7 @@ use crate::{
 pub(crate) struct Arguments {
     /// A BPF object file.
     object: PathBuf,
-    /// Print a sentence for each relocation: where it leads, or why nowhere.
+    /// Print a sentence for each relocation, with the result and the reason.
     #[arg(long, conflicts_with = "json")]
     explain: bool,
     /// Print JSON, one array of all relocations with their candidates.
@@ -146,7 +146,7 @@ fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Fails if there are relocations that cannot be resolved.
+/// Returns an error if relocations cannot be resolved.
 fn faults(relocated: Option<&Relocated>) -> Result {
     let faults = relocated.into_iter().flatten().filter(|relocation| matches!(relocation.outcome(), Outcome::Fault(_)));
     match faults.count() {

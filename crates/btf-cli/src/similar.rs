@@ -2,31 +2,31 @@
 
 use btf_types::{Btf, Name, Type};
 
-/// Bytes of names that are compared: nobody mistypes a longer one. Comparing
-/// costs the product of both lengths.
+/// Maximum length of compared names: longer ones are not mistyped. The cost is
+/// the product of both lengths.
 pub(crate) const LENGTH: usize = 64;
 /// By how many bytes names differ at most.
 const DIFFERENCE: usize = 3;
-/// How like a name must be, of 1.
+/// Minimum similarity of a name, at most 1.
 const LIKENESS: f64 = 0.9;
-/// How like are names with one letter too many, too few, or other.
+/// Similarity of names that differ by one letter: added, missing or different.
 const ONE_OFF: f64 = 0.91;
-/// How like are names that differ in the case of their letters.
+/// Similarity of names that differ in case.
 const OTHER_CASE: f64 = 0.99;
-/// How many are suggested.
+/// Maximum number of suggestions.
 const COUNT: usize = 3;
-/// How many are compared at most; those that cannot be like are not counted.
+/// Maximum number of comparisons, without names that cannot be similar.
 const COMPARED: u32 = 100_000;
 
 /// The names most like one.
 pub(crate) struct Similar<'n> {
     name: &'n str,
-    /// How often the name has each byte.
+    /// Number of occurrences of each byte in the name.
     bytes: [u8; 256],
     /// The best, the likest first.
     best: Vec<(f64, String)>,
     left: u32,
-    /// Where the name that was compared last is: many types may share it.
+    /// Address of the last compared name, which many types may share.
     last: (*const u8, usize),
 }
 
@@ -65,7 +65,7 @@ impl<'n> Similar<'n> {
         self.best.truncate(COUNT);
     }
 
-    /// Whether the bytes that both names have, in whatever order, are enough.
+    /// Returns `true` if the names have enough bytes in common, in any order.
     fn may_be_like(&self, other: &[u8]) -> bool {
         let theirs = count(other);
         let longer = self.name.len().max(other.len());

@@ -1,4 +1,4 @@
-//! Where BTF comes from: a file, the running kernel, or one of its modules.
+//! Sources of BTF: a file, the running kernel, or one of its modules.
 
 use std::{
     fmt,
@@ -18,32 +18,31 @@ use crate::{
     output::is_dash,
 };
 
-/// How many modules a hint names.
+/// Maximum number of modules in a hint.
 const MODULES: usize = 3;
 
-/// A source as given on the command line.
+/// Source given on the command line.
 #[derive(Args, Debug, Clone, Default)]
 pub(crate) struct Source {
     /// A file with BTF: raw, ELF, a module or a kernel image, also compressed;
-    /// `-` for standard input; without one, the running kernel's.
+    /// `-` for standard input. Default: the running kernel.
     #[arg(conflicts_with_all = ["module", "root", "release", "id", "prog", "map"])]
     source: Option<PathBuf>,
     #[command(flatten)]
     options: Options,
 }
 
-/// What says where BTF comes from, but for the file.
+/// Options for the source of BTF, other than the file.
 #[derive(Args, Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// What split BTF is split from; more than once for more than one level,
-    /// the lowest first.
+    /// The base of split BTF. Repeat for deeper chains, lowest first.
     #[arg(long, value_name = "FILE")]
     base: Vec<PathBuf>,
-    /// A module of the kernel.
+    /// Use a module of the kernel.
     #[arg(long, value_name = "NAME", conflicts_with = "base", value_hint = ValueHint::Other)]
     module: Option<String>,
-    /// The kernel of this path in an archive, which the file is; `btf archive ls
-    /// --json` lists the paths.
+    /// Use the kernel at this path of the file, which is an archive; `btf
+    /// archive ls --json` lists the paths.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["base", "module"], value_hint = ValueHint::Other)]
     member: Option<String>,
     #[command(flatten)]
@@ -53,39 +52,39 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Whether other BTF than the kernel's is asked for: a module's, or what is
-    /// loaded.
+    /// Returns `true` if the options select BTF other than the kernel's: a
+    /// module's, or loaded BTF.
     pub(crate) fn is_not_kernel(&self) -> bool {
         self.module.is_some() || self.loaded.is_given()
     }
 
-    /// Whether anything says which BTF is meant.
+    /// Returns `true` if any option selects BTF.
     pub(crate) fn is_given(&self) -> bool {
         self.is_not_kernel() || self.member.is_some() || self.system.root.is_some() || self.system.release.is_some()
     }
 
-    /// The system whose kernel is asked for.
+    /// Returns the system of the kernel.
     pub(crate) fn system(&self) -> &System {
         &self.system
     }
 }
 
-/// BTF that is in the running kernel.
+/// BTF in the running kernel.
 #[derive(Args, Debug, Clone, Default)]
 struct Loaded {
-    /// BTF that is loaded in the kernel, by its id.
+    /// Use BTF that is loaded in the kernel, by its id.
     #[arg(long, value_name = "ID", conflicts_with_all = ["base", "module", "member", "root", "release", "prog", "map"])]
     id: Option<u32>,
-    /// The BTF of a loaded program, by the program's id.
+    /// Use the BTF of a loaded program, by the id of the program.
     #[arg(long, value_name = "ID", conflicts_with_all = ["base", "module", "member", "root", "release", "map"])]
     prog: Option<u32>,
-    /// The BTF of a map, by the map's id.
+    /// Use the BTF of a map, by the id of the map.
     #[arg(long, value_name = "ID", conflicts_with_all = ["base", "module", "member", "root", "release"])]
     map: Option<u32>,
 }
 
 impl Loaded {
-    /// It, if any was asked for, and what it is called.
+    /// Opens the loaded BTF, if an option selects it, with its name.
     fn open(&self) -> Result<Option<(LoadedBtf, String)>, SourceError> {
         Ok(match (self.id, self.prog, self.map) {
             (Some(id), ..) => Some((LoadedBtf::by_id(id)?, format!("BTF {id}"))),
@@ -100,13 +99,13 @@ impl Loaded {
     }
 }
 
-/// Which system, where it is not this one.
+/// Options for another system.
 #[derive(Args, Debug, Clone, Default)]
 pub(crate) struct System {
-    /// The kernel of another system, whose files are in this folder.
+    /// Use the kernel of another system, whose files are in this folder.
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// The kernel of this release, and not the one that runs.
+    /// Use this kernel release instead of the running one.
     #[arg(long, value_name = "RELEASE", value_hint = ValueHint::Other)]
     release: Option<String>,
 }
@@ -116,7 +115,7 @@ impl System {
         Self { root: root.map(Into::into), release: release.map(Into::into) }
     }
 
-    /// Its kernel.
+    /// Returns the kernel.
     pub(crate) fn kernel(&self) -> Kernel {
         let kernel = Kernel::of(self.tree());
         match &self.release {
@@ -125,40 +124,41 @@ impl System {
         }
     }
 
-    /// The release that was given.
+    /// Returns the given release.
     pub(crate) fn release(&self) -> Option<&String> {
         self.release.as_ref()
     }
 
-    /// Its files.
+    /// Returns the file tree.
     pub(crate) fn tree(&self) -> Root {
         self.root.as_ref().map_or_else(Root::system, Root::new)
     }
 }
 
 impl Source {
-    /// A file with these options: of a command that has other arguments before
-    /// it.
+    /// Makes a source of a file with these options, for commands with other
+    /// arguments before the file.
     pub(crate) fn of(source: Option<&Path>, options: &Options) -> Self {
         Self { source: source.map(Into::into), options: options.clone() }
     }
 
-    /// The file's name, if it is one.
+    /// Returns the name of the file.
     pub(crate) fn name(&self) -> SourceName {
         self.source.as_deref().map(SourceName::of).unwrap_or_default()
     }
 
-    /// Opens it, on its bases.
+    /// Opens the BTF with its bases.
     pub(crate) fn open(&self) -> Result<Btf, SourceError> {
         self.open_file().map(|opened| opened.btf)
     }
 
-    /// The same, with the file that it is from.
+    /// Opens the BTF with its bases, and returns the file too.
     pub(crate) fn open_file(&self) -> Result<Opened, SourceError> {
         self.open_file_or_say_what().map_err(|unopened| unopened.error)
     }
 
-    /// The same, or the file whose BTF cannot be opened.
+    /// Opens the BTF with its bases; on failure, returns the file if it could
+    /// be opened.
     pub(crate) fn open_file_or_say_what(&self) -> Result<Opened, Box<Unopened>> {
         let Some(source) = &self.source else { return Ok(self.open_kernel()?) };
         self.open_nothing_else(source)?;
@@ -174,15 +174,15 @@ impl Source {
         }
     }
 
-    /// Refuses a file and a kernel at once. Where the file is an argument like any
-    /// other, clap cannot tell.
+    /// Rejects a file together with a kernel. clap cannot check it if the file
+    /// is one of several arguments.
     fn open_nothing_else(&self, source: &Path) -> Result<(), SourceError> {
         let Options { module, loaded, system: System { root, release }, .. } = &self.options;
         let is_kernel = module.is_some() || root.is_some() || release.is_some() || loaded.is_given();
         if is_kernel { Err(SourceError::FileAndKernel(source.into())) } else { Ok(()) }
     }
 
-    /// The bytes of it, as they are; those of split BTF need no base.
+    /// Returns the bytes unchanged. Split BTF needs no base.
     pub(crate) fn bytes(&self) -> Result<Vec<u8>, SourceError> {
         match (&self.source, &self.options) {
             (Some(source), Options { member: None, .. }) => {
@@ -201,9 +201,8 @@ impl Source {
         }
     }
 
-    /// The bytes that a kernel is to load: those of a BPF object as a loader has
-    /// them, unless they are wanted as they are; those of any other file, whatever
-    /// they are.
+    /// Returns the bytes to load into a kernel: for a BPF object, the BTF as a
+    /// loader computes it, unless `as_is`; for any other file, its bytes.
     pub(crate) fn blob(&self, as_is: bool) -> Result<Blob, SourceError> {
         let Some(path) = self.source.as_ref().filter(|_| self.options.member.is_none()) else {
             let Opened { btf, name, .. } = self.open_file()?;
@@ -238,12 +237,12 @@ impl Source {
         Ok(Blob { bytes, base, name })
     }
 
-    /// The kernel that is asked for, or that runs.
+    /// Returns the selected kernel, or the running one.
     pub(crate) fn kernel(&self) -> Kernel {
         self.options.system.kernel()
     }
 
-    /// The kernel and all of its modules.
+    /// Opens the kernel and all of its modules.
     pub(crate) fn open_modules(&self) -> Result<Modules, SourceError> {
         match &self.source {
             Some(source) => Err(SourceError::FileAndKernel(source.clone())),
@@ -251,7 +250,7 @@ impl Source {
         }
     }
 
-    /// A hint to the modules that have a type, where the kernel has none.
+    /// Returns a hint to the modules that have a type, if the kernel does not.
     pub(crate) fn hint_to_modules(&self, name: &str) -> String {
         let is_kernel = self.source.is_none() && self.options.module.is_none() && !self.options.loaded.is_given();
         if !is_kernel {
@@ -285,7 +284,7 @@ impl Source {
     }
 }
 
-/// What a source is called; printed, it is safe.
+/// Name of a source, escaped when printed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SourceName(String);
 
@@ -294,7 +293,7 @@ impl SourceName {
         Self(if is_dash(path) { "standard input".into() } else { path.display().to_string() })
     }
 
-    /// It as it is.
+    /// Returns the unescaped name.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -312,47 +311,47 @@ impl fmt::Display for SourceName {
     }
 }
 
-/// BTF, and what it was opened from.
+/// BTF, with the file from which it was opened.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) btf: Btf,
-    /// `None` if it is the kernel's.
+    /// `None` for the kernel's BTF.
     pub(crate) file: Option<BtfFile>,
     pub(crate) name: SourceName,
 }
 
-/// Bytes that a kernel is to load.
+/// Bytes to load into a kernel.
 #[derive(Debug)]
 pub(crate) struct Blob {
     pub(crate) bytes: Bytes,
-    /// What a module's BTF is split from.
+    /// Base of a module's BTF.
     pub(crate) base: Option<Btf>,
     pub(crate) name: SourceName,
 }
 
-/// The BTF of a BPF object as a loader would load it, with its DATASECs fixed up;
-/// `None` of other files.
+/// Returns the BTF of a BPF object with its DATASECs fixed up, as a loader
+/// loads it; `None` for other files.
 pub(crate) fn fixed_up(file: BtfFile) -> Result<Option<Btf>, btf_elf::Error> {
     if file.elf().is_none() {
         return Ok(None);
     }
     match file.into_object() {
         Ok(object) => object.datasec_fixups().btf().map(Some),
-        // A kernel, or a module.
+        // A kernel or a module.
         Err(btf_elf::Error::NotBpf { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Whether a file is nothing that BTF could be taken out of.
+/// Returns `true` if the file is of no kind that can contain BTF.
 fn is_not_recognized(error: &btf_elf::Error) -> bool {
     matches!(error.without_file(), btf_elf::Error::NotRecognized { .. })
 }
 
-/// What could not be opened.
+/// Source that could not be opened.
 #[derive(Debug)]
 pub(crate) struct Unopened {
-    /// The file, if that is sound, and its BTF is not.
+    /// The file, if only its BTF cannot be opened.
     pub(crate) file: Option<BtfFile>,
     pub(crate) name: SourceName,
     pub(crate) error: SourceError,
@@ -364,7 +363,7 @@ impl From<SourceError> for Box<Unopened> {
     }
 }
 
-/// Opens bases, each on the one before.
+/// Opens bases, each with the previous one as its base.
 pub(crate) fn open_bases(paths: &[PathBuf]) -> Result<Option<Btf>, SourceError> {
     let mut base: Option<Btf> = None;
     for path in paths {
@@ -373,13 +372,13 @@ pub(crate) fn open_bases(paths: &[PathBuf]) -> Result<Option<Btf>, SourceError> 
     Ok(base)
 }
 
-/// Opens a file on its base.
+/// Opens a file with its base.
 pub(crate) fn open_on(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
     open_btf(&open_file(path)?, path, base)
 }
 
-/// Opens a file that is the base or one below it, is split from the base, or
-/// stands alone.
+/// Opens a file that is the base or one below it, that is split from the base,
+/// or that is not split.
 pub(crate) fn open_any_on(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
     let file = open_file(path)?;
     let error = |error| SourceError::Btf(path.into(), error);
@@ -394,8 +393,8 @@ pub(crate) fn open_any_on(path: &Path, base: Option<&Btf>) -> Result<Btf, Source
     }
 }
 
-/// Whether a file is meant, where a name could be. A file that is named like a
-/// type is one only if there is BTF in it.
+/// Returns `true` if an argument is a file and not a name. A file that is named
+/// like a type must contain BTF.
 pub(crate) fn is_file(name: &str) -> bool {
     let could_be_type = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     name == "-" || name.contains('/') || Path::new(name).is_file() && (!could_be_type || BtfFile::open(name).is_ok())
@@ -410,7 +409,8 @@ fn open_member(path: &Path, member: &str) -> Result<Opened, SourceError> {
     Ok(Opened { btf, file: None, name: SourceName(format!("{}: {member}", path.display())) })
 }
 
-/// The BTF at a path of an archive, with the archive's own folder or without.
+/// Returns the BTF at a path of an archive, with or without the archive's top
+/// folder.
 fn read_member(archive: &Archive, member: &str) -> Result<Btf, btf_archive::Error> {
     let is_meant =
         |path: &str| path.strip_suffix(member).is_some_and(|before| before.is_empty() || before.ends_with('/'));
@@ -425,7 +425,7 @@ fn open_file(path: &Path) -> Result<BtfFile, SourceError> {
     BtfFile::parse(read(path)?).map_err(|error| SourceError::Btf(path.into(), error))
 }
 
-/// All of a file; `-` is standard input.
+/// Reads a whole file; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
     let error = |error| SourceError::Read(path.into(), error);
     let limit = Limits::IMAGE.max_output();
@@ -444,38 +444,37 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
 fn open_btf(file: &BtfFile, path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
     let error = |error| SourceError::Btf(path.into(), error);
     let Some(base) = base else { return file.btf().map_err(error) };
-    // Whatever is whole by itself is not split from anything, though by chance
-    // it may make sense on a base.
+    // BTF that opens without a base is not split, even if it happens to be
+    // valid with one.
     if Btf::parse(file.btf_bytes().map_err(error)?).is_ok() {
         return Err(SourceError::NotSplit(path.into()));
     }
     file.split_btf(base).map_err(error)
 }
 
-/// Why a source could not be opened.
+/// Error of opening a source.
 #[derive(Debug)]
 pub(crate) enum SourceError {
-    /// No such file, or none with BTF.
+    /// The file does not exist, or has no BTF.
     File(btf_elf::Error),
-    /// What BTF there is, is damaged or lacks its base.
+    /// The BTF is damaged, or lacks its base.
     Btf(PathBuf, btf_elf::Error),
-    /// A base was given for what has none.
+    /// A base was given for BTF that is not split.
     NotSplit(PathBuf),
     /// A file, or standard input, cannot be read.
     Read(PathBuf, io::Error),
-    /// There is more of it than of any kernel.
+    /// The file is larger than that of any kernel.
     TooLong {
         path: PathBuf,
         limit: u64,
     },
     Kernel(btf_kernel::Error),
-    /// The kernel has no such module, or no BTF for it; and what could have been
-    /// meant.
+    /// The kernel has no such module, or no BTF for it; with a hint.
     Module(Box<btf_kernel::Error>, String),
     Archive(btf_archive::Error),
-    /// A member was asked for, and of no archive.
+    /// A member was given without an archive.
     NoArchive(String),
-    /// Both a file and what says which kernel.
+    /// A file was given together with a kernel.
     FileAndKernel(PathBuf),
 }
 
@@ -497,13 +496,13 @@ impl From<btf_elf::Error> for SourceError {
     }
 }
 
-/// Whether BTF lacks its base.
+/// Returns `true` for split BTF without its base.
 fn lacks_base(error: &btf_elf::Error) -> bool {
     matches!(error.btf_error(), Some(btf_types::Error::SplitWithoutBase))
 }
 
 impl SourceError {
-    /// Whether there is split BTF, and no base for it.
+    /// Returns `true` for split BTF without its base.
     pub(crate) fn lacks_base(&self) -> bool {
         matches!(self, Self::Btf(_, error) if lacks_base(error))
     }

@@ -1,10 +1,10 @@
-//! What a decl tag is put on.
+//! Tagged declarations of decl tags.
 
 use std::fmt;
 
 use btf_types::{DeclTag, Kind, Name, Type};
 
-/// The declaration, member or parameter that is tagged, as a text.
+/// The tagged declaration, member or parameter, as text.
 pub(crate) struct Tagged<'btf>(pub(crate) DeclTag<'btf>);
 
 impl fmt::Display for Tagged<'_> {
@@ -29,7 +29,7 @@ impl fmt::Display for Tagged<'_> {
     }
 }
 
-/// The name of the member or parameter that is tagged.
+/// Returns the name of the tagged member or parameter.
 pub(crate) fn component(tag: DeclTag<'_>) -> Option<Name<'_>> {
     let index = usize::try_from(tag.component_idx()?).ok()?;
     match tag.target() {

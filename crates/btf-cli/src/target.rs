@@ -1,5 +1,4 @@
-//! The types that programs are relocated for: a file's, or a kernel's with its
-//! modules.
+//! Target BTF for relocations: a file, or a kernel with its modules.
 
 use std::{
     error::Error,
@@ -16,7 +15,7 @@ use crate::{
     with_causes,
 };
 
-/// A target as given on the command line.
+/// Target given on the command line.
 #[derive(Args, Debug)]
 pub(crate) struct Target {
     /// Relocate for the BTF of this file (raw, ELF, a module or a kernel image)
@@ -28,7 +27,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Opens it.
+    /// Opens the target.
     pub(crate) fn open(&self) -> Result<Targets> {
         if self.target.is_some() || self.options.is_not_kernel() {
             let btf = Source::of(self.target.as_deref(), &self.options).open()?;
@@ -51,7 +50,7 @@ pub(crate) fn open_object(path: &Path) -> Result<BpfObject> {
     BpfObject::parse(source::read(path)?).map_err(|error| in_object(path, &error))
 }
 
-/// An error in an object file, with its path.
+/// Adds the path of an object file to an error.
 pub(crate) fn in_object(path: &Path, error: &(dyn Error + 'static)) -> Box<dyn Error> {
     format!("{}: {}", SourceName::of(path), with_causes(error)).into()
 }

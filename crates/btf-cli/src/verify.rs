@@ -1,4 +1,4 @@
-//! `btf verify`: what BPF_BTF_LOAD says of BTF, without asking it.
+//! `btf verify`: prediction of the result of BPF_BTF_LOAD.
 
 use btf_build::{Reject, Verify};
 use btf_kernel::{Kernel, supported_features};
@@ -24,15 +24,15 @@ use crate::{
 pub(crate) struct Arguments {
     #[command(flatten)]
     source: Source,
-    /// The version of the kernel that is to load it; by default that of the
-    /// running kernel, with the features that it is probed for if that is allowed.
+    /// The kernel version. Default: that of the running kernel, with the
+    /// features found by probing, if permitted.
     #[arg(long, value_name = "VERSION")]
     kernel: Option<KernelVersion>,
-    /// The byte order of the kernel's machine; by default this machine's.
+    /// The byte order of the kernel. Default: native.
     #[arg(long, value_enum, value_name = "ORDER")]
     byte_order: Option<Order>,
-    /// Verify the BTF of a BPF object as it is in the file, and not as a loader
-    /// would load it, with its DATASECs fixed up.
+    /// Verify the BTF of a BPF object as stored in the file, instead of with
+    /// its DATASECs fixed up as by a loader.
     #[arg(long)]
     as_is: bool,
     /// Print JSON.
@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// Returns whether the kernel accepts it.
+/// Returns `true` if the kernel accepts the BTF.
 pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result<bool> {
     let Blob { bytes, base, name } = arguments.source.blob(arguments.as_is)?;
     let (mut verify, version) = match arguments.kernel {
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result<bool> {
     Ok(verdict.is_ok())
 }
 
-/// The prediction for the kernel that the source is about, or that runs.
+/// Returns the prediction for the kernel of the source, or the running one.
 fn of_system(source: &Source) -> Result<(Verify, KernelVersion)> {
     let kernel = source.kernel();
     let release = kernel.release().map_err(|error| format!("{error}; give a version with --kernel"))?;
@@ -79,14 +79,14 @@ fn of_system(source: &Source) -> Result<(Verify, KernelVersion)> {
     Ok((verify, version))
 }
 
-/// The prediction for the running kernel, which is of this version: that knows
-/// nothing of what a distribution took back to it.
+/// Returns the prediction for the running kernel of this version, with probed
+/// features, as distributions backport them.
 fn probed(version: KernelVersion) -> std::result::Result<Verify, btf_kernel::Error> {
     let features = supported_features()?.into_iter().chain(FeatureSet::of(version)).collect();
     Ok(Verify::kernel(version).features(features))
 }
 
-/// What helps where the BTF is of the other byte order than the kernel.
+/// Returns a hint for BTF of another byte order than the kernel's.
 fn hint(bytes: &[u8], kernel: ByteOrder) -> &'static str {
     match bytes.first_chunk().and_then(|magic| ByteOrder::of_magic(*magic)) {
         Some(ByteOrder::Big) if kernel != ByteOrder::Big => "; it is big-endian, see --byte-order be",
@@ -132,8 +132,8 @@ fn write_json(
     Ok(json.end()?)
 }
 
-/// Says where the prediction differs from what the running kernel answered: a
-/// bug, here or there.
+/// Returns the difference between the prediction and the running kernel's
+/// result, which is a bug in one of them.
 pub(crate) fn difference(bytes: &[u8], errno: Option<i32>) -> Option<String> {
     let version = Kernel::running().release().ok()?.parse().ok()?;
     let predicted = probed(version).ok()?.verify(bytes);

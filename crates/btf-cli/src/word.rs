@@ -1,8 +1,8 @@
-//! The word before the name of a type: `struct` of `struct sk_buff`.
+//! Keyword before the name of a type: `struct` of `struct sk_buff`.
 
 use btf_types::{Kind, Type};
 
-/// A word before a name.
+/// Keyword before a name.
 #[derive(Clone, Copy)]
 pub(crate) enum Word<'n> {
     Any,
@@ -10,16 +10,16 @@ pub(crate) enum Word<'n> {
     Kind(&'n str),
 }
 
-/// The words of C.
+/// Keywords of C.
 const WORDS: [&str; 4] = ["struct", "union", "enum", "typedef"];
 
-/// Whether it is a word of C, and so not the name of a type.
+/// Returns `true` for a C keyword, which is not the name of a type.
 pub(crate) fn is_keyword(text: &str) -> bool {
     WORDS.contains(&text)
 }
 
 impl<'n> Word<'n> {
-    /// Splits a word off a name.
+    /// Splits a keyword off a name.
     pub(crate) fn split(name: &'n str) -> (Self, &'n str) {
         match name.split_once(' ') {
             Some((word, bare)) if is_keyword(word) || word.parse::<Kind>().is_ok() => (Self::Kind(word), bare),
@@ -27,7 +27,7 @@ impl<'n> Word<'n> {
         }
     }
 
-    /// Whether a type is declared with this word before its name.
+    /// Returns `true` if the keyword fits a type.
     pub(crate) fn is_before(self, ty: Type<'_>) -> bool {
         match self {
             Self::Any => true,

@@ -276,7 +276,7 @@ fn a_system_without_proc_says_its_distribution() {
     assert!(text(&output.stderr).contains("4.18.0-2.el8.x86_64"), "they are named: {}", text(&output.stderr));
 }
 
-/// Who collects kernels has no folders of distributions.
+/// A collection of kernels has no folders of distributions.
 #[test]
 fn a_folder_of_kernels_that_are_named_after_their_releases() {
     let folder = tempfile::tempdir().unwrap();
@@ -318,7 +318,7 @@ fn git(folder: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
 }
 
-/// As it is in a hook of another repository, with all that git sets there; with
+/// Like in a hook of another repository, with all that git sets there; with
 /// relative paths.
 #[test]
 fn fetch_inside_of_another_repository_prints_its_folder() {

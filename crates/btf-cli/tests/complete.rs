@@ -73,7 +73,7 @@ fn names_are_completed_from_the_btf_that_the_line_is_about() {
     assert!(candidates(&["show", "--root", "/no/such", "t"]).is_empty());
 }
 
-/// As a shell runs it.
+/// Runs the completion like a shell.
 #[test]
 fn a_shell_completes_names_and_what_clap_knows() {
     if Command::new("bash").arg("--version").output().is_err() {

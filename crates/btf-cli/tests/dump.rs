@@ -11,7 +11,7 @@ use command::{btf, text};
 use regex::bytes::{Captures, Regex};
 use sha2::{Digest, Sha256};
 
-/// What the command prints of a file on its base.
+/// Output of the command for a file with its base.
 fn dump(format: &str, file: &Path, base: Option<&Path>) -> Vec<u8> {
     let mut arguments = vec!["dump", "--format", format, file.to_str().unwrap()];
     if let Some(base) = base {

@@ -96,7 +96,7 @@ fn all_of_a_kind_are_found_without_a_name() {
     }
 }
 
-/// As in C, and as a shell splits it.
+/// Like in C, and like a shell splits it.
 #[test]
 fn a_word_before_a_name_says_which_is_meant() {
     assert_eq!(find(&locks(), &["struct lock"]).0, ["#2 STRUCT 4 lock"]);

@@ -13,7 +13,7 @@ use btf_tests::blob::Blob;
 
 /// The length of the name that is shared.
 const NAME: usize = 1 << 20;
-/// How many parts share it.
+/// Number of parts that share it.
 const PARTS: u32 = 64;
 /// KiB of address space that the command gets: a fraction of what it prints.
 const LIMIT: &str = "40960";
@@ -101,7 +101,7 @@ fn types_that_share_a_name_are_not_held() {
     }
 }
 
-/// What nothing has is compared with names that are like it, and only those.
+/// An unknown name is compared only with similar names.
 #[test]
 fn suggestions_are_few_however_many_names_there_are() {
     let folder = tempfile::tempdir().unwrap();

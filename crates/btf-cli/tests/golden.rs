@@ -1,5 +1,5 @@
-//! What the command prints, against files that `cargo xtask golden` renews: a
-//! change of them is a change that somebody will see, and is to be read.
+//! Output of the command, compared with files that `cargo xtask golden` renews: read
+//! the diff, as users will see the change.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 

@@ -216,7 +216,7 @@ fn what_a_tree_says_does_not_reach_the_terminal_raw() {
     assert_eq!(text(&output.stdout).lines().count(), 1, "a name does not forge a line");
 }
 
-/// As `nobody`: what is a file can be read; what needs rights says which.
+/// Run as `nobody`: what is a file can be read; what needs rights says which.
 #[test]
 fn without_rights() {
     const NOBODY: u32 = 65534;

@@ -316,7 +316,7 @@ fn colors_are_asked_for() {
     assert_eq!(run(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]), plain);
 }
 
-/// What a file says reaches no terminal as it is.
+/// Text of a file never reaches a terminal unescaped.
 #[test]
 fn control_characters_are_escaped_everywhere() {
     let mut blob = Blob::new();

@@ -1,4 +1,4 @@
-//! Where BTF is taken from: files with and without a base, and standard input.
+//! Sources of BTF: files with and without a base, and standard input.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 

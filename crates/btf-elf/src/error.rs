@@ -38,7 +38,7 @@ pub enum Error {
         limit: u64,
     },
     /// The file is of no kind that can contain BTF.
-    #[error("neither BTF, nor ELF, nor compressed, nor an image that contains BTF ({})", Start(.start))]
+    #[error("neither BTF nor ELF, nor compressed, nor an image that contains BTF ({})", Start(.start))]
     #[non_exhaustive]
     NotRecognized {
         /// The first bytes, at most 8.
@@ -131,7 +131,7 @@ pub enum Error {
     Elf {
         /// The damage.
         what: &'static str,
-        /// Its offset in bytes.
+        /// Offset in bytes.
         offset: u64,
     },
     /// A part lies outside the file, which is truncated or damaged.
@@ -140,9 +140,9 @@ pub enum Error {
     OutsideFile {
         /// The part.
         part: FilePart,
-        /// Its offset in bytes.
+        /// Offset in bytes.
         offset: u64,
-        /// Its length in bytes.
+        /// Length in bytes.
         len: u64,
         /// The length of the file in bytes.
         file_len: u64,
@@ -235,7 +235,7 @@ pub enum Error {
     Datasec {
         /// The id of the DATASEC.
         id: u32,
-        /// Its name.
+        /// Name of the DATASEC.
         name: OwnedName,
         /// The reason.
         fault: DatasecFault,
@@ -283,7 +283,7 @@ pub enum Error {
     ProgramLength {
         /// The section's name.
         name: OwnedName,
-        /// Its length in bytes.
+        /// Length of the section in bytes.
         len: u64,
     },
     /// Maps are defined in the way from before BTF, which loaders no longer support.
@@ -336,7 +336,7 @@ pub enum DatasecFault {
         count: usize,
     },
     /// The symbol of a variable is in another section.
-    #[error("the symbol of variable `{variable}` is in another section, {found}")]
+    #[error("wrong section for the symbol of variable `{variable}`: {found}")]
     #[non_exhaustive]
     Elsewhere {
         /// The variable.
@@ -425,7 +425,7 @@ pub enum MapFault {
     Field {
         /// The member.
         field: &'static str,
-        /// Its type.
+        /// Type of the member.
         ty: TypeRef,
         /// The expected type.
         expected: &'static str,
@@ -579,7 +579,7 @@ pub enum PayloadFault {
     #[error("{len} bytes are too few for a kernel")]
     #[non_exhaustive]
     TooShort {
-        /// Its length in bytes.
+        /// Length of the payload in bytes.
         len: u64,
     },
     /// The payload is an ELF file without a `.BTF` section.
@@ -589,7 +589,7 @@ pub enum PayloadFault {
     #[error("no BTF in {len} bytes")]
     #[non_exhaustive]
     WithoutBtf {
-        /// Its length in bytes.
+        /// Length of the payload in bytes.
         len: u64,
     },
 }

@@ -22,7 +22,7 @@ const LONGEST: usize = 128;
 /// Steps for each of the kernel's types, at most: one compares 16 bytes.
 const STEPS: u64 = 4;
 
-/// What is looked for, and what was found.
+/// Sought names, and the candidates that were found.
 pub(crate) struct FirstPass<'l> {
     sought: Vec<Sought<'l>>,
     /// Numbers of what is sought, by the first two bytes of the name.
@@ -72,8 +72,8 @@ impl<'l> FirstPass<'l> {
         }
     }
 
-    /// Looks at all types of a BTF that stands alone. Returns whether it came to
-    /// the end: not if names were made to cost more than an index.
+    /// Visits all types of BTF that is not split. Returns `false` if it stopped
+    /// because the names were made to cost more than an index.
     pub(crate) fn search(&mut self, btf: &Btf) -> bool {
         let strings = btf.as_bytes().get(btf.string_section()).unwrap_or_default();
         let mut left = STEPS * u64::from(btf.type_count());
@@ -107,7 +107,7 @@ impl<'l> FirstPass<'l> {
         true
     }
 
-    /// What was sought: a local type, its essential name, and the candidates.
+    /// Returns each sought local type, its essential name, and the candidates.
     pub(crate) fn found(self) -> impl Iterator<Item = (Type<'l>, Name<'l>, CandidateKey, Vec<CandidateId>)> {
         self.sought.into_iter().map(|sought| (sought.local, sought.name, sought.key, sought.found))
     }

@@ -150,7 +150,7 @@ fn address(name: Name<'_>) -> usize {
 
 /// Leaves out the CO-RE relocations of `.BTF.ext`: their length becomes 0.
 fn drop_core_relos(object: &BpfObject, bytes: &mut [u8]) -> Result<(), ObjectError> {
-    /// Where `core_relo_len` is in the header, in bytes.
+    /// Position of `core_relo_len` in the header, in bytes.
     const CORE_RELO_LEN: Range<usize> = 28..32;
     let Some(section) = object.elf().section(".BTF.ext") else { return Ok(()) };
     if Overlaps::of(object.elf()).has(section) {

@@ -35,17 +35,16 @@ pub struct Relocated {
     pub(crate) sections: Vec<Vec<u32>>,
     /// The candidates of all records.
     pub(crate) considered: Vec<Considered>,
-    /// What is known once it was asked for.
+    /// Data that is computed on first use.
     pub(crate) derived: Derived,
 }
 
-/// What follows from the relocations and takes a pass over all of them, or of the
-/// functions.
+/// Data derived in one pass over all relocations or functions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Derived {
     /// Number of candidates that lack a member, and whose sentences suggest another.
     absences: OnceLock<usize>,
-    /// The functions of each program section of `.BTF.ext`, by rising offset.
+    /// Functions of each program section of `.BTF.ext`, by ascending offset.
     functions: OnceLock<Vec<Vec<Function>>>,
 }
 
@@ -164,7 +163,7 @@ pub enum Outcome<'a> {
     /// The kernel does not have the field, type or enumerator. The instruction
     /// is made invalid, so that the kernel rejects a program that can reach it.
     Poison,
-    /// It cannot be resolved, and the program cannot be loaded.
+    /// The relocation cannot be resolved, and the program cannot be loaded.
     Fault(&'a Fault),
 }
 

@@ -148,7 +148,7 @@ struct List {
     remaining: Arc<[CandidateId]>,
     /// Those that earlier relocations left out.
     dropped: Vec<CandidateId>,
-    /// What the last relocation of the type has considered.
+    /// Candidates that the last relocation of the type considered.
     considered: Range<u32>,
 }
 
@@ -188,7 +188,7 @@ impl AllConsidered {
     }
 }
 
-/// What a relocation is of, in the local types.
+/// Local subject of a relocation.
 enum Local<'s, 'a> {
     Field(&'s Spec<'a>),
     Type(Type<'a>),

@@ -135,8 +135,8 @@ impl<'a> Spec<'a> {
         Ok(())
     }
 
-    /// Whether an array that the path has just reached has no fixed number of
-    /// elements: it is the last member of its struct, and has 0.
+    /// Returns `true` if an array that the path has just reached is flexible:
+    /// it is the last member of its struct, and has 0 elements.
     pub(crate) fn is_flexible(&self, array: Array<'_>) -> bool {
         let Some(&Accessor::Member { owner, index, .. }) = self.accessors.last() else { return false };
         array.nelems() == 0 && members(owner).is_some_and(|members| members.len() == index as usize + 1)

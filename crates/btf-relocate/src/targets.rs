@@ -107,7 +107,7 @@ impl Targets {
         self.layers.iter().map(|target| &target.btf)
     }
 
-    /// The same layers with other BTF.
+    /// Returns the same layers with other BTF.
     pub(crate) fn replaced(&self, with: &[Btf]) -> Self {
         let layers = self.layers.iter().zip(with);
         let layers = layers.map(|(target, btf)| Target { btf: btf.clone(), ..target.clone() }).collect();
@@ -247,7 +247,7 @@ impl CandidateCache {
         Ok(candidates)
     }
 
-    /// What a panic elsewhere left behind is still a map of results.
+    /// After a panic elsewhere, the map of results is still valid.
     fn lock(&self) -> MutexGuard<'_, HashMap<CandidateKey, Arc<[CandidateId]>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,7 +17,7 @@ use btf_elf::types::format::glob_matches;
 
 use crate::Result;
 
-/// How long lists of packages are good for.
+/// Age up to which lists of packages are used.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One state is made at a time.
@@ -73,7 +73,7 @@ struct Apt {
     options: Vec<String>,
     architecture: String,
     suite: String,
-    /// Why its lists of packages may not be whole.
+    /// Reason why the lists of packages may be incomplete.
     fault: Option<String>,
 }
 

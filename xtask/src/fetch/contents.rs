@@ -11,7 +11,7 @@ use std::{
 use super::lock::checksum;
 use crate::Result;
 
-/// What there is of a thing.
+/// State of a thing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum State {
     Absent,

@@ -11,16 +11,17 @@ use crate::Result;
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) origin: Origin,
-    /// Whether the newest is wanted, so that no checksum can be enforced.
+    /// True if the newest version is wanted, so that no checksum can be
+    /// enforced.
     pub(super) newest: bool,
-    /// Which files of a package to keep: patterns with `*`, which stands for
-    /// any number of characters, slashes too.
+    /// Files of a package to keep: patterns with `*`, which stands for any
+    /// number of characters, including slashes.
     pub(super) keep: Vec<String>,
-    /// Whether to keep the BPF objects inside those files, and not the files.
+    /// True to keep the BPF objects inside those files, and not the files.
     pub(super) objects: bool,
 }
 
-/// Where it comes from.
+/// Origin of a thing.
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
     /// Debian's archive, by way of the apt client and its sources.

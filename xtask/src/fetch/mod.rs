@@ -1,11 +1,12 @@
 //! Fetches what `fixtures/manifest.toml` lists into `fixtures/fetched`, which
 //! git ignores.
 //!
-//! A thing is fetched into a folder beside its own, and gets its name when it
-//! is whole, so that what was broken off is never taken for whole. What is there
-//! is fetched again only if a file of it was damaged or removed. The checksums of
-//! what is downloaded are compared with those in `fixtures/manifest.lock`, but for
-//! what the manifest wants the newest of; `--record` writes that file anew.
+//! A thing is fetched into a temporary folder, and renamed when it is complete,
+//! so that an interrupted run leaves nothing that looks complete. An existing
+//! thing is fetched again only if a file of it was damaged or removed. The
+//! checksums of downloads are compared with those in `fixtures/manifest.lock`,
+//! except where the manifest wants the newest version; `--record` writes that
+//! file anew.
 
 mod apt;
 mod contents;
@@ -29,7 +30,7 @@ use manifest::{Entry, Origin};
 
 use crate::{Result, root, say};
 
-/// As many things are fetched at once.
+/// Number of things that are fetched in parallel.
 const WORKERS: usize = 4;
 
 pub(crate) fn run(arguments: &[&str]) -> Result {
@@ -175,7 +176,7 @@ fn name_of(path: &Path) -> String {
 }
 
 impl Entry {
-    /// Where it is, when it is whole.
+    /// Folder of the complete thing.
     fn folder(&self, fetched: &Path) -> PathBuf {
         fetched.join(&self.name)
     }

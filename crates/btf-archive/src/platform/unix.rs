@@ -128,8 +128,8 @@ pub(crate) fn is_own(metadata: &Metadata) -> bool {
 
 /// Gives a new file or folder the permissions and the group of the one that it
 /// replaces. If that belonged to another user, permissions beyond the defaults
-/// are dropped, so that nobody can prepare a file that everybody may write. If
-/// the group cannot be kept, its permissions are dropped.
+/// are dropped: otherwise a user could prepare a file that everybody may write.
+/// If the group cannot be kept, its permissions are dropped.
 pub(crate) fn keep_permissions(new: &File, old: &Metadata) -> io::Result<()> {
     let made = new.metadata()?;
     let mut mode = old.mode() & 0o777;

@@ -1,6 +1,6 @@
-//! Completion in shells. The scripts for them are clap's, and before they do what
-//! clap's do they ask `btf complete`, which knows the names of types, members and
-//! modules: those of the BTF that the line is about.
+//! Completion in shells. The scripts are clap's, extended to ask `btf complete`
+//! first, which completes the names of types, members and modules of the BTF
+//! that the command line refers to.
 
 use std::{
     collections::BTreeSet,
@@ -18,17 +18,17 @@ use crate::{
     source::{Options, Source, System},
 };
 
-/// What is printed at most.
+/// Maximum number of candidates.
 const COUNT: usize = 10_000;
-/// Bytes of the longest name that anyone completes.
+/// Maximum length of a candidate in bytes.
 const NAME: usize = 256;
-/// In place of the word that is completed.
+/// Placeholder for the word to complete.
 const MARK: &str = "\u{1}";
 /// Options whose value is the name of a type.
 const TYPES: [&str; 3] = ["--keep", "--root-type", "--with-type"];
 
-/// Prints the candidates for the last word of a line, if it is a name. No candidate
-/// has anything in it that a shell would act on.
+/// Prints the candidates for the last word of a line, if it is a name.
+/// Candidates contain no characters with a meaning to shells.
 pub(crate) fn run(words: &[String], out: &mut Stdout) -> io::Result<()> {
     for candidate in candidates(words).unwrap_or_default() {
         writeln!(out, "{candidate}")?;
@@ -36,7 +36,7 @@ pub(crate) fn run(words: &[String], out: &mut Stdout) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints a shell's script.
+/// Prints the script for a shell.
 pub(crate) fn script(shell: Shell, command: &mut Command, out: &mut Output<impl Write>) -> io::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, command, "btf", &mut script);
@@ -63,10 +63,10 @@ pub(crate) fn script(shell: Shell, command: &mut Command, out: &mut Output<impl 
     }
 }
 
-/// The candidates; `None` if anything is wrong with the line, or the word is not a
+/// Returns the candidates; `None` if the line is invalid, or the word is not a
 /// name.
 fn candidates(words: &[String]) -> Option<BTreeSet<String>> {
-    // (Bash takes `--module=veth` apart.)
+    // (Bash splits `--module=veth`.)
     let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != "=").collect();
     let (last, before) = words.split_last()?;
     let is_name = |word: &str| !word.is_empty() && !word.starts_with(['-', '.', '~']) && !word.contains('/');
@@ -89,7 +89,7 @@ fn open(options: &Options) -> Option<Btf> {
     Source::of(None, options).open().ok()
 }
 
-/// The system that a line is about.
+/// Returns the system that a line refers to.
 fn system(words: &[&str]) -> System {
     let value = |option: &str| {
         let at = words.iter().rposition(|word| *word == option)?;
@@ -103,7 +103,7 @@ fn modules(before: &[&str], start: &str) -> Option<BTreeSet<String>> {
     Some(names.into_iter().filter(|name| name.starts_with(start) && is_plain(name.as_str().into())).collect())
 }
 
-/// Types that begin like this, or members of the type or member that is named
+/// Returns the types with this prefix, or the members of the type or member
 /// before the last dot; and enumerators.
 fn names(btf: &Btf, start: &str, with_enumerators: bool) -> Option<BTreeSet<String>> {
     let mut names = BTreeSet::new();
@@ -130,7 +130,7 @@ fn add(names: &mut BTreeSet<String>, name: Name<'_>, start: &str) {
     }
 }
 
-/// Whether a name has nothing in it that a shell would act on.
+/// Returns `true` if a name has no characters with a meaning to shells.
 fn is_plain(name: Name<'_>) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     !name.is_empty() && name.as_bytes().iter().all(is_plain)

@@ -1,4 +1,4 @@
-//! A C header, as BPF programs include it.
+//! C headers, which BPF programs include.
 
 use btf_codegen::c::Header;
 use btf_types::Btf;
@@ -7,29 +7,31 @@ use clap::Args;
 use super::code::{Code, RootType, code};
 use crate::{Result, output::Stdout};
 
-/// How a header is written.
+/// Options for headers.
 #[derive(Args)]
 pub(super) struct HeaderArguments {
-    /// Write what bpftool 7.8 writes with `format c unsorted`, its faults included.
+    /// Write the output of bpftool 7.8 for `format c unsorted`, including its
+    /// faults.
     #[arg(long)]
     unsorted: bool,
-    /// Of a module, leave out the types of the kernel: the header is for inclusion
-    /// behind the kernel's.
+    /// Omit the types of the kernel from a module's header, which is then
+    /// included after the kernel's.
     #[arg(long)]
     own: bool,
     /// Add a `_Static_assert` for each size and offset.
     #[arg(long)]
     static_asserts: bool,
-    /// Leave out the attribute by which accesses are relocated to the running kernel.
+    /// Omit the attribute by which accesses are relocated to the running kernel
+    /// (CO-RE).
     #[arg(long)]
     no_preserve_access_index: bool,
-    /// The macro that keeps the header from being included twice.
+    /// The macro of the include guard.
     #[arg(long, value_name = "MACRO")]
     guard: Option<String>,
 }
 
 impl HeaderArguments {
-    /// Checks that no option was given that is only for headers.
+    /// Rejects options that are only for headers.
     pub(super) fn check_unused(&self) -> Result {
         let is_used =
             self.unsorted || self.own || self.static_asserts || self.no_preserve_access_index || self.guard.is_some();

@@ -1,10 +1,10 @@
-//! What C and Rust have in common: root types, and the way out.
+//! Common parts of C and Rust output: root types, and the writer.
 
 use std::{convert::Infallible, io, str::FromStr};
 
 use crate::{Result, output::Stdout};
 
-/// A type that is asked for.
+/// Requested type, by name or id.
 #[derive(Debug, Clone)]
 pub(super) enum RootType {
     Id(u32),
@@ -20,7 +20,7 @@ impl FromStr for RootType {
     }
 }
 
-/// Standard output as a writer: in code there is nothing that a terminal obeys.
+/// Standard output as a writer. Code contains no control characters.
 pub(super) struct Code<'o>(pub(super) &'o mut Stdout);
 
 impl io::Write for Code<'_> {
@@ -34,7 +34,7 @@ impl io::Write for Code<'_> {
     }
 }
 
-/// The outcome of writing code: that nobody reads it is no failure of the code.
+/// Result of writing code. A closed pipe is an error of the output, not of the code.
 pub(super) fn code(result: std::result::Result<(), btf_codegen::Error>) -> Result {
     match result {
         Err(btf_codegen::Error::Output(error)) => Err(error.into()),

@@ -1,7 +1,7 @@
-//! `btf dump`: all own types, in one of several forms.
+//! `btf dump`: all own types, in one of several formats.
 //!
-//! Text and JSON are the same document, which this walk over the types writes
-//! into a [`Writer`].
+//! Text and JSON have the same contents, which a walk over the types writes to
+//! a [`Writer`].
 
 mod c;
 mod code;
@@ -16,17 +16,17 @@ use clap::{Args, ValueEnum};
 
 use crate::{Result, json::Json, output::Stdout, source::Source};
 
-/// What `btf dump` takes.
+/// Arguments of `btf dump`.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  btf dump --format c > vmlinux.h\n  btf dump --format c --root-type task_struct --root-type 'struct sock'\n  btf dump --format rust --root-type task_struct > types.rs\n  btf dump --format rust --globals prog.bpf.o\n  btf dump --format json vmlinux.btf\n  btf dump --base vmlinux.btf veth.ko.xz\n  btf dump --fixup prog.bpf.o"
 )]
 pub(crate) struct Arguments {
-    /// The form of what is printed.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Raw)]
     format: Format,
-    /// Of an object, the DATASECs as a loader sees them: with the sizes and
-    /// offsets that the compiler leaves open.
+    /// For an object, print DATASECs as a loader computes them, with the sizes
+    /// and offsets that the compiler leaves open.
     #[arg(long)]
     fixup: bool,
     /// Of C and Rust, write only this type, and what it needs; repeatable. `struct NAME`,
@@ -43,9 +43,9 @@ pub(crate) struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
-    /// A line for each type and one for each of its parts, as bpftool has them.
+    /// One line for each type and each of its elements, as in bpftool.
     Raw,
-    /// The same as one JSON document.
+    /// One JSON document with the same contents.
     Json,
     /// A C header: vmlinux.h.
     C,
@@ -89,43 +89,43 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     Ok(())
 }
 
-/// One form of the document. What a type consists of comes in the order in
-/// which it is to be written.
+/// Format of the document. Methods are called in the order of the output.
 trait Writer {
-    /// Before all types.
+    /// Called before all types.
     fn begin(&mut self) -> io::Result<()> {
         Ok(())
     }
-    /// After all types.
+    /// Called after all types.
     fn finish(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// A type begins.
+    /// Begins a type.
     fn ty(&mut self, id: u32, kind: &str, name: Name<'_>) -> io::Result<()>;
-    /// It ends.
+    /// Ends a type.
     fn end_ty(&mut self) -> io::Result<()>;
 
-    /// Something that is told of a type or of a part.
+    /// Writes a number of a type or an element.
     fn number(&mut self, key: &str, value: i128) -> io::Result<()>;
-    /// The same in a word that needs no escapes.
+    /// Writes a word that needs no escaping.
     fn word(&mut self, key: &str, value: &str) -> io::Result<()>;
-    /// What only bpftool's text has between a VAR's type and its linkage.
+    /// Writes the comma that only bpftool's text has between the type and the
+    /// linkage of a VAR.
     fn comma(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// The parts of a type begin.
+    /// Begins the elements of a type.
     fn parts(&mut self, key: &str) -> io::Result<()>;
-    /// A part begins, which has a name or is of a kind that has none.
+    /// Begins an element, with its name if its kind has one.
     fn part(&mut self, name: Option<Name<'_>>) -> io::Result<()>;
-    /// The value of an enumerator; with its suffix in C.
+    /// Writes the value of an enumerator, with its C suffix.
     fn value(&mut self, value: i128, suffix: &str) -> io::Result<()>;
-    /// What lies in a section, besides its id.
+    /// Writes the entry of a DATASEC, after its id.
     fn entry(&mut self, ty: Type<'_>) -> io::Result<()>;
-    /// A part ends.
+    /// Ends an element.
     fn end_part(&mut self) -> io::Result<()>;
-    /// All parts have ended.
+    /// Ends the elements.
     fn end_parts(&mut self) -> io::Result<()>;
 }
 

@@ -1,6 +1,6 @@
-//! Text: a line a type, and behind a tab one for each part, byte for byte what
-//! `bpftool btf dump` prints. Names stand as they are, whatever they consist of;
-//! on a terminal what it would obey is escaped.
+//! Text: one line for each type, and an indented line for each of its elements,
+//! byte for byte as in `bpftool btf dump`. Names are written unchanged, except
+//! that control characters are escaped on a terminal.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use crate::output::Output;
 pub(super) struct Raw<'o, W: Write> {
     out: &'o mut Output<W>,
     number: itoa::Buffer,
-    /// Whether nothing stands before what comes next in its line.
+    /// True at the beginning of a line.
     begins: bool,
 }
 

@@ -7,18 +7,18 @@ use clap::{Args, ValueEnum};
 use super::code::{Code, RootType, code};
 use crate::{Result, output::Stdout, write::encode::Order};
 
-/// How types are written.
+/// Options for Rust types.
 #[derive(Args)]
 pub(super) struct TypesArguments {
-    /// Write a struct for each section of global variables of a BPF object, and what
-    /// these need. Implies --fixup.
+    /// Write a struct for each section of global variables of a BPF object, with the
+    /// types that it needs. Implies --fixup.
     #[arg(long)]
     pub(super) globals: bool,
-    /// The byte order of the machines that the code runs on: of the other order, scalars
-    /// are wrappers.
+    /// The byte order of the machines that run the code. For the other order, scalars
+    /// are wrapped.
     #[arg(long, value_enum, value_name = "ORDER")]
     code_order: Option<Order>,
-    /// Implement traits of another crate for each type; repeatable.
+    /// Implement traits of another crate for each type. May be repeated.
     #[arg(long, value_enum, value_name = "CRATE")]
     implement: Vec<Crate>,
 }
@@ -32,7 +32,7 @@ enum Crate {
 }
 
 impl TypesArguments {
-    /// Checks that no option was given that is only for Rust.
+    /// Rejects options that are only for Rust.
     pub(super) fn check_unused(&self) -> Result {
         let is_used = self.globals || self.code_order.is_some() || !self.implement.is_empty();
         if is_used { Err("this option needs --format rust".into()) } else { Ok(()) }

@@ -1,35 +1,35 @@
-//! `btf find --contains`: what has a type inside, by value, and where.
+//! `btf find --contains`: types that contain a type by value, and where.
 
 use std::collections::{HashMap, HashSet};
 
 use btf_types::{Composite, Member, Members, Name, Type, View};
 
-/// How many types of a chain are followed, and how deep types lie in each other.
+/// Maximum length of a chain, and maximum nesting.
 const HOPS: usize = 64;
 
-/// A way to a type inside of another.
+/// Path to a contained type.
 pub(super) struct Inside<'btf> {
     /// The struct or union.
     pub(super) of: Type<'btf>,
-    /// The members on the way; an array for those that are.
+    /// Members on the path, and arrays among them.
     pub(super) steps: Vec<Step<'btf>>,
     /// Offset in **bits**.
     pub(super) bit_offset: u64,
-    /// The type that is there.
+    /// Contained type.
     pub(super) ty: Type<'btf>,
 }
 
-/// A member on the way.
+/// Member on the path.
 pub(super) struct Step<'btf> {
     pub(super) name: Name<'btf>,
     pub(super) is_array: bool,
 }
 
-/// Looks for what contains some types.
+/// Search for types that contain a target.
 pub(super) struct Contains<'btf> {
     targets: HashSet<u32>,
-    /// By the id of a struct or union, the first member that is or contains a
-    /// target; `None` if no member does.
+    /// First member of a struct or union, by id, that is or contains a target;
+    /// `None` if there is none.
     first: HashMap<u32, Option<Member<'btf>>>,
 }
 
@@ -38,8 +38,8 @@ impl<'btf> Contains<'btf> {
         Self { targets, first: HashMap::new() }
     }
 
-    /// Hands out the members of a struct or union that are or contain a target,
-    /// each with the first way to one.
+    /// Yields the members of a struct or union that are or contain a target,
+    /// each with the first path to one.
     pub(super) fn each<E>(
         &mut self,
         of: Type<'btf>,
@@ -59,12 +59,12 @@ impl<'btf> Contains<'btf> {
 
     fn is_target(&self, ty: Type<'_>, inner: Type<'_>) -> bool {
         let is_target = |ty: Type<'_>| self.targets.contains(&ty.id());
-        // By its own name, or by that of a typedef on the way to it.
+        // By its own name, or by that of a typedef on the path.
         is_target(inner) || chain(ty).any(is_target)
     }
 
-    /// The first member of a type that is or contains a target. Each type is
-    /// looked through once.
+    /// Returns the first member of a type that is or contains a target. Each
+    /// type is searched once.
     fn first_member(&mut self, ty: Type<'btf>) -> Option<Member<'btf>> {
         let mut open = Vec::new();
         self.open(ty, &mut open);
@@ -78,7 +78,7 @@ impl<'btf> Contains<'btf> {
                 self.first.insert(ty.id(), Some(member));
                 open.pop();
             } else if open.len() < HOPS && self.open(inner, &mut open) {
-                // Then this member is looked at again.
+                // Then this member is visited again.
                 let outer = open.iter_mut().rev().nth(1);
                 outer.into_iter().for_each(|outer| outer.current = Some(member));
             }
@@ -86,7 +86,7 @@ impl<'btf> Contains<'btf> {
         self.first.get(&ty.id()).copied().flatten()
     }
 
-    /// Opens a struct or union, if it was not looked at before.
+    /// Visits a struct or union, unless it was visited before.
     fn open(&mut self, ty: Type<'btf>, open: &mut Vec<Open<'btf>>) -> bool {
         let Some(members) = Composite::of(ty).map(Composite::members).filter(|_| !self.first.contains_key(&ty.id()))
         else {
@@ -114,15 +114,15 @@ impl<'btf> Contains<'btf> {
     }
 }
 
-/// A type that is being looked through.
+/// Type that is being searched.
 struct Open<'btf> {
     ty: Type<'btf>,
     members: Members<'btf>,
-    /// The member whose type was looked through just now.
+    /// Member whose type was just searched.
     current: Option<Member<'btf>>,
 }
 
-/// The types from a member's to the one that lies in it.
+/// Iterates over the types from that of a member to the one it contains.
 fn chain(ty: Type<'_>) -> impl Iterator<Item = Type<'_>> {
     std::iter::successors(Some(ty), |ty| match ty {
         Type::Array(array) => Some(array.element()),
@@ -132,7 +132,8 @@ fn chain(ty: Type<'_>) -> impl Iterator<Item = Type<'_>> {
     .take(HOPS)
 }
 
-/// The type that lies in a member by value, and whether it is an array of them.
+/// Returns the type that a member contains by value, and `true` for an array of
+/// it.
 fn by_value(ty: Type<'_>) -> (Type<'_>, bool) {
     let mut is_array = false;
     let mut last = ty;

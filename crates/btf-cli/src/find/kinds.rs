@@ -1,9 +1,9 @@
-//! The kinds that `btf find` can be narrowed to.
+//! Kinds for `btf find --kind`.
 
 use btf_types::Kind;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-/// A kind of type, or what is not a type but has a name.
+/// Kind of type, or of another named item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Type(Kind),
@@ -12,7 +12,7 @@ pub(super) enum What {
 
 const ENUMERATOR: &str = "enumerator";
 
-/// All that can be asked for.
+/// All names of kinds.
 const NAMES: [&str; 20] = [
     "int",
     "ptr",
@@ -36,7 +36,8 @@ const NAMES: [&str; 20] = [
     ENUMERATOR,
 ];
 
-/// Reads a kind, and lists them all in the help and to shells.
+/// Returns the parser of kinds, which lists them in the help and in
+/// completions.
 pub(super) fn parser() -> impl TypedValueParser<Value = What> {
     PossibleValuesParser::new(NAMES).try_map(|name| match name.eq_ignore_ascii_case(ENUMERATOR) {
         true => Ok(What::Enumerator),

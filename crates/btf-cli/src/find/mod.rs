@@ -1,5 +1,5 @@
-//! `btf find`: types and enumerators by name, exactly, by pattern, or by
-//! regular expression.
+//! `btf find`: types and enumerators by exact name, pattern or regular
+//! expression.
 
 mod contains;
 mod kinds;
@@ -30,42 +30,44 @@ use crate::{
     word::{Word, is_keyword},
 };
 
-/// What `btf find` takes.
+/// Arguments of `btf find`.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  btf find task_struct\n  btf find 'tcp_*' --kind func\n  btf find TCP_ESTABLISHED\n  btf find --uses mm_struct\n  btf find --uses sk_buff --kind func\n  btf find --contains spinlock_t\n  btf find --kind decl_tag\n  btf find --kfuncs 'bpf_*'\n  btf find --modules nft_chain\n  btf find --regex '^bpf_.*_ops$' vmlinux.btf"
 )]
 pub(crate) struct Arguments {
-    /// A name, in which `*` stands for anything and `?` for any one byte; `struct`
-    /// or the like before it says which of several is meant. With --kind or --kfuncs it may be left out, for all of them; then the only
-    /// argument is the file, if there is a `/` in it or it is the name of a file
-    /// with BTF.
+    /// A name, in which `*` stands for any bytes and `?` for one; `struct` or
+    /// another keyword before it selects a kind. May be omitted with --kind or
+    /// --kfuncs, to find all; a single argument is then the file if it contains
+    /// a `/` or names a file with BTF.
     #[arg(required_unless_present_any = ["kind", "kfuncs"])]
     pattern: Option<String>,
     /// A file with BTF: raw, ELF, a module or a kernel image, also compressed;
-    /// `-` for standard input; without one, the running kernel's.
+    /// `-` for standard input. Default: the running kernel.
     source: Option<PathBuf>,
-    /// The pattern is a regular expression, to be found anywhere in a name.
+    /// Treat the pattern as a regular expression that matches anywhere in a
+    /// name.
     #[arg(long, requires = "pattern")]
     regex: bool,
-    /// Only types of these kinds; more than once, or with commas.
+    /// Find only these kinds. May be repeated, or separated by commas.
     #[arg(long, value_parser = parser(), ignore_case = true, value_delimiter = ',')]
     kind: Vec<What>,
-    /// Find what uses the type instead: members, functions that take or return
-    /// it, variables and typedefs, also by pointers and arrays.
+    /// Find uses of the type: members, functions that take or return it,
+    /// variables and typedefs, also through pointers and arrays.
     #[arg(long, requires = "pattern", conflicts_with = "contains")]
     uses: bool,
-    /// Find the structs and unions that have the type inside, by value, with the
-    /// way to it and its offset in bytes.
+    /// Find structs and unions that contain the type by value, with the path to
+    /// it and its offset in bytes.
     #[arg(long, requires = "pattern")]
     contains: bool,
-    /// Only kernel functions that BPF programs may call: those tagged bpf_kfunc.
+    /// Find only kernel functions that BPF programs may call (kfuncs): those
+    /// tagged bpf_kfunc.
     #[arg(long, conflicts_with_all = ["uses", "contains", "kind"])]
     kfuncs: bool,
-    /// Search all modules of the kernel too.
+    /// Also search all modules of the kernel.
     #[arg(long, conflicts_with_all = ["base", "module", "member", "id", "prog", "map", "source"])]
     modules: bool,
-    /// Print JSON, one array of all that was found.
+    /// Print JSON: one array of all results.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -73,7 +75,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// The BTF that is searched, if this is what for.
+    /// Returns the source options if the command searches for this name.
     pub(crate) fn is_for(&self, name: &str) -> Option<&Options> {
         let last = self.source.as_deref().map_or(self.pattern.as_deref(), std::path::Path::to_str);
         let is_word = |word: &String| is_keyword(word);
@@ -92,8 +94,8 @@ impl Arguments {
         self.kind.is_empty() || ty.kind().is_some_and(|kind| self.wants(What::Type(kind)))
     }
 
-    /// The name and the file. What could be either is the file where a name may be
-    /// left out.
+    /// Returns the name and the file. An ambiguous argument is the file if the
+    /// name may be omitted.
     fn name_and_file(&self) -> (Option<Cow<'_, str>>, Option<&Path>) {
         let needs_name = self.regex || self.uses || self.contains || self.modules;
         match (self.pattern.as_deref(), self.source.as_deref()) {
@@ -108,7 +110,7 @@ impl Arguments {
         }
     }
 
-    /// What is said where nothing was found.
+    /// Returns the message for no results.
     fn nothing(&self, name: Option<&str>) -> String {
         let nothing = if self.kind.is_empty() { "nothing" } else { "nothing of this kind" };
         match (name, self.uses, self.contains) {
@@ -122,7 +124,7 @@ impl Arguments {
     }
 }
 
-/// Types that are asked for by name.
+/// Types to find by name.
 struct Named<'n> {
     word: Word<'n>,
     bare: &'n str,
@@ -147,8 +149,8 @@ impl<'n> Named<'n> {
         self.pattern.types(btf).filter(|ty| self.word.is_before(*ty))
     }
 
-    /// A hint where nothing was found: what else has this name, or has one like
-    /// it.
+    /// Returns a hint for no results: other items of this name, or similar
+    /// names.
     fn hint(&self, btf: &Btf, source: &Source) -> String {
         if !self.pattern.is_exact() {
             return String::new();
@@ -162,7 +164,7 @@ impl<'n> Named<'n> {
     }
 }
 
-/// How many types a hint names.
+/// Maximum number of types in a hint.
 const OTHERS: usize = 3;
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
@@ -187,21 +189,21 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     if search_all(&objects, &named, arguments, out)? > 0 {
         return Ok(());
     }
-    // What nothing uses may be there all the same.
+    // A type without uses may exist nevertheless.
     let is_there = (arguments.uses || arguments.contains) && named.types(btf).next().is_some();
     let hint = if is_there { String::new() } else { named.hint(btf, &source) };
     let [(source, _)] = objects;
     Err(format!("{source}: {}{hint}", arguments.nothing(name)).into())
 }
 
-/// Prints all that is found; returns its number.
+/// Prints all results, and returns their number.
 fn search_all(
     objects: &[(SourceName, &Btf)],
     named: &Named<'_>,
     arguments: &Arguments,
     out: &mut Stdout,
 ) -> io::Result<u64> {
-    // A module's base is an object of its own.
+    // The base of a module is an object of its own.
     let is_whole = objects.len() == 1;
     let objects = objects.iter().map(|(name, btf)| Object { btf, name, is_whole });
     if !arguments.json {
@@ -220,17 +222,17 @@ fn search_all(
     Ok(count)
 }
 
-/// BTF that is searched, and what it is called.
+/// BTF to search, with its name.
 #[derive(Clone, Copy)]
 struct Object<'btf> {
     btf: &'btf Btf,
     name: &'btf SourceName,
-    /// What is in its base is wanted too.
+    /// True if its base is searched too.
     is_whole: bool,
 }
 
 impl<'btf> Object<'btf> {
-    /// Whose type it is: the source's, or its base's.
+    /// Returns the name of a type's owner: the source or its base.
     fn of(&self, ty: Type<'_>) -> &str {
         match self.is_own(ty) {
             true => self.name.as_str(),
@@ -246,7 +248,7 @@ impl<'btf> Object<'btf> {
         self.is_whole || self.is_own(ty)
     }
 
-    /// How many layers of it are searched: without its base, one.
+    /// Number of layers to search: one without the base.
     fn layers(self) -> usize {
         if self.is_whole { usize::MAX } else { 1 }
     }
@@ -255,7 +257,7 @@ impl<'btf> Object<'btf> {
         self.btf.layers().take(self.layers()).flat_map(Btf::types)
     }
 
-    /// Hands out all that is wanted; returns its number.
+    /// Yields all results, and returns their number.
     fn search(
         self,
         named: &Named<'_>,
@@ -288,7 +290,7 @@ impl<'btf> Object<'btf> {
     }
 }
 
-/// Something that was found.
+/// Result of the search.
 enum Found<'btf> {
     Type(Type<'btf>),
     Enumerator(EnumValue<'btf>),
@@ -300,13 +302,13 @@ fn kind(ty: Type<'_>) -> &'static str {
     ty.kind().map_or("UNKNOWN", Kind::as_str)
 }
 
-/// A name, or a word for none.
+/// Returns a name, or a placeholder.
 fn or_anonymous(name: Name<'_>) -> Name<'_> {
     if name.is_empty() { "(anon)".into() } else { name }
 }
 
 impl Found<'_> {
-    /// The type that it is, or is in.
+    /// Returns the type that was found, or that contains the result.
     fn of(&self) -> Type<'_> {
         match self {
             Self::Type(ty) => *ty,
@@ -316,8 +318,8 @@ impl Found<'_> {
         }
     }
 
-    /// Writes a line: id, kind, size in bytes (of what is inside the offset),
-    /// name and what else there is to say.
+    /// Writes a line: id, kind, size in bytes (or the offset of a contained
+    /// type), name and details.
     fn write_text<W: Write>(&self, object: Object<'_>, out: &mut Output<W>) -> io::Result<()> {
         let ty = self.of();
         let id = format!("#{}", ty.id());
@@ -432,7 +434,7 @@ impl Found<'_> {
     }
 }
 
-/// The type as it is used.
+/// Writes the type as it is used.
 fn write_used<W: Write>(ty: Type<'_>, json: &mut Json<'_, W>) -> io::Result<()> {
     json.key("type")?;
     json.display(ty)?;
@@ -440,7 +442,7 @@ fn write_used<W: Write>(ty: Type<'_>, json: &mut Json<'_, W>) -> io::Result<()> 
     json.number(ty.id())
 }
 
-/// What a decl tag is put on.
+/// Writes the tagged declaration of a decl tag.
 fn write_tagged<W: Write>(tag: DeclTag<'_>, json: &mut Json<'_, W>) -> io::Result<()> {
     json.key("target")?;
     json.begin_object()?;

@@ -1,25 +1,24 @@
-//! `btf find --uses`: what has to do with a type: its members, pointers to it,
-//! functions that take or return it.
+//! `btf find --uses`: uses of a type in members, pointers, and functions that
+//! take or return it.
 
 use std::collections::{HashMap, HashSet};
 
 use btf_types::{Composite, FuncProto, Member, Name, Type, View};
 
-/// How many types of a chain are followed: pointers, arrays, qualifiers,
-/// typedefs.
+/// Maximum length of a chain of pointers, arrays, qualifiers and typedefs.
 const HOPS: usize = 64;
 
-/// Something that uses a type.
+/// Use of a type.
 #[derive(Clone, Copy)]
 pub(super) struct Use<'btf> {
-    /// The declaration that does.
+    /// Declaration with the use.
     pub(super) of: Type<'btf>,
     pub(super) part: Part<'btf>,
-    /// The type as it is used.
+    /// Type as it is used.
     pub(super) ty: Type<'btf>,
 }
 
-/// The part of a declaration that uses a type.
+/// Part of a declaration that uses a type.
 #[derive(Clone, Copy)]
 pub(super) enum Part<'btf> {
     Member(Member<'btf>),
@@ -43,10 +42,11 @@ impl Part<'_> {
     }
 }
 
-/// Looks for uses of some types.
+/// Search for uses of some types.
 pub(super) struct Uses {
     targets: HashSet<u32>,
-    /// Whether prototypes use them, by id; many declarations may share one.
+    /// Uses of the types by prototypes, by id, as many declarations may share
+    /// one.
     protos: HashMap<u32, bool>,
 }
 
@@ -55,7 +55,7 @@ impl Uses {
         Self { targets, protos: HashMap::new() }
     }
 
-    /// Hands out the uses in a declaration.
+    /// Yields the uses in a declaration.
     pub(super) fn each<'btf, E>(
         &mut self,
         of: Type<'btf>,
@@ -90,7 +90,7 @@ impl Uses {
         }
     }
 
-    /// Whether a type is a target, or leads to one.
+    /// Returns `true` if a type is a target, or refers to one.
     fn is_used_by(&mut self, ty: Type<'_>) -> bool {
         match self.follow(ty) {
             End::Target => true,

@@ -1,4 +1,4 @@
-//! `btf info`: what a file is, and what its BTF holds.
+//! `btf info`: the format of a file, and a summary of its BTF.
 
 mod object;
 
@@ -18,7 +18,7 @@ use crate::{
     source::{Opened, Source, SourceName, Unopened},
 };
 
-/// What `btf info` takes.
+/// Arguments of `btf info`.
 #[derive(Args, Default)]
 #[command(
     after_help = "Examples:\n  btf info\n  btf info /boot/vmlinuz\n  btf info --json prog.bpf.o\n  btf info --module veth"
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     source: Source,
 }
 
-/// How many of the largest types are told of.
+/// Number of largest types to print.
 const LARGEST: usize = 5;
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
         Ok(opened) => opened,
         Err(unopened) => {
             let Unopened { file, name, error } = *unopened;
-            // That it is split BTF is no reason to say nothing of the file.
+            // A file with split BTF is described even without its base.
             if let Some(file) = file.filter(|_| !arguments.json) {
                 write_file(&name, Some(&file), out)?;
             }
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     }
 }
 
-/// The kinds that there are, each with the number of its types.
+/// Returns the kinds in the BTF, each with its number of types.
 fn counts(btf: &Btf) -> Vec<(&'static str, usize)> {
     let mut counts = [0usize; 128];
     for ty in btf.types() {
@@ -72,7 +72,7 @@ fn counts(btf: &Btf) -> Vec<(&'static str, usize)> {
     known.chain([("UNKNOWN", unknown)]).filter(|(_, count)| *count > 0).collect()
 }
 
-/// The largest structs and unions with a name.
+/// Returns the largest named structs and unions.
 fn largest(btf: &Btf) -> Vec<(u64, Type<'_>)> {
     let mut sizes: Vec<_> = btf
         .types()
@@ -84,17 +84,17 @@ fn largest(btf: &Btf) -> Vec<(u64, Type<'_>)> {
     sizes
 }
 
-/// The number of types in a base and those below it; `void` is none.
+/// Number of types of a base and the layers below, without `void`.
 fn base_types(base: &Btf) -> u32 {
     base.type_count().saturating_sub(1)
 }
 
-/// The sections of an ELF file that have BTF or refer to it.
+/// Iterates over the sections of an ELF file that contain BTF or refer to it.
 fn btf_sections(elf: &Elf) -> impl Iterator<Item = Section<'_>> {
     elf.sections().filter(|section| section.name().as_bytes().starts_with(b".BTF"))
 }
 
-/// What is known of a file without its BTF.
+/// Describes a file whose BTF was not opened.
 fn write_file<W: Write>(name: &SourceName, file: Option<&BtfFile>, out: &mut Output<W>) -> io::Result<()> {
     writeln!(out, "source       {name}")?;
     let Some(file) = file else { return Ok(()) };
@@ -152,7 +152,7 @@ fn write_text<W: Write>(opened: Opened, out: &mut Output<W>) -> Result {
     }
 }
 
-/// The BPF object that a file is.
+/// Returns the BPF object in a file.
 fn object(file: BtfFile) -> Option<Elf> {
     file.into_elf().filter(|elf| elf.is_bpf() && elf.is_relocatable())
 }

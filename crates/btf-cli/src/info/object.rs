@@ -1,5 +1,5 @@
-//! What a BPF object holds besides BTF: programs, maps and global variables.
-//! What is wrong with a part is told in its place.
+//! Contents of a BPF object besides BTF: programs, maps and global variables.
+//! Errors of a part are printed in its place.
 
 use std::io::{self, Write};
 

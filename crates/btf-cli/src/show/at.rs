@@ -1,4 +1,4 @@
-//! The members that hold a byte of a type: `task_struct+0x7a8`.
+//! Members at an offset of a type: `task_struct+0x7a8`.
 
 use std::io::{self, Write};
 
@@ -7,18 +7,18 @@ use btf_types::{Composite, Member, Members, Name, Type, View};
 use super::layout::Style;
 use crate::output::Output;
 
-/// How many members are shown that hold the byte; unions have several.
+/// Maximum number of members at an offset, as unions have several.
 const SHOWN: usize = 64;
-/// How many members are looked at for them.
+/// Maximum number of members to visit.
 const STEPS: u32 = 1_000_000;
-/// How deep members lie in each other.
+/// Maximum nesting of members.
 const DEPTH: usize = 64;
 
-/// A member or element, and the way to it.
+/// Member or element, with its path.
 pub(super) struct Place<'btf> {
     pub(super) path: Vec<Part<'btf>>,
     pub(super) ty: Type<'btf>,
-    /// Offset in **bits** from the start of the whole.
+    /// Offset from the start of the outermost type in **bits**.
     pub(super) bit_offset: u64,
     pub(super) bitfield_size: Option<u8>,
 }
@@ -29,8 +29,8 @@ pub(super) enum Part<'btf> {
     Element(u64),
 }
 
-/// What holds a byte of a type: the innermost members, in the order of their
-/// declaration, and whether there are more.
+/// Returns the innermost members at an offset, in the order of declaration, and
+/// `true` if there are more.
 pub(super) fn places(ty: Type<'_>, offset: u64) -> (Vec<Place<'_>>, bool) {
     let mut search = Search { offset, found: Vec::new(), path: Vec::new(), open: Vec::new() };
     search.enter(ty, 0, None);
@@ -54,7 +54,7 @@ pub(super) fn places(ty: Type<'_>, offset: u64) -> (Vec<Place<'_>>, bool) {
     (search.found, false)
 }
 
-/// A walk over the members that hold a byte.
+/// Search for the members at an offset.
 struct Search<'btf> {
     offset: u64,
     found: Vec<Place<'btf>>,
@@ -62,17 +62,17 @@ struct Search<'btf> {
     open: Vec<Open<'btf>>,
 }
 
-/// A struct or union whose members are looked at.
+/// Struct or union whose members are visited.
 struct Open<'btf> {
     members: Members<'btf>,
-    /// Where it begins, in bits from the start of the whole.
+    /// Offset in bits from the start of the outermost type.
     start: u64,
-    /// How many parts the way to it has.
+    /// Length of its path.
     path: usize,
 }
 
 impl<'btf> Search<'btf> {
-    /// Whether a member holds the byte.
+    /// Returns `true` if a member contains the byte.
     fn is_in(&self, member: Member<'_>, bit_offset: u64) -> bool {
         let bits = match member.bitfield_size() {
             Some(bits) => bits.into(),
@@ -82,7 +82,8 @@ impl<'btf> Search<'btf> {
         bit_offset < byte.saturating_add(8) && bit_offset.saturating_add(bits) > byte
     }
 
-    /// Goes on inside of what the path leads to; or that is it.
+    /// Continues inside the type at the end of the path, or adds it as a
+    /// result.
     fn enter(&mut self, ty: Type<'btf>, bit_offset: u64, bitfield_size: Option<u8>) {
         let (mut ty, mut bit_offset) = (ty, bit_offset);
         while let Type::Array(array) = ty.peel_modifiers()
@@ -116,7 +117,7 @@ impl Place<'_> {
     }
 }
 
-/// Shows what holds a byte of a type, which has this name.
+/// Shows the members at an offset of a type with this name.
 pub(super) fn show<W: Write>(
     out: &mut Output<W>,
     style: Style,

@@ -1,5 +1,5 @@
-//! Declarations of members, with the name in a column of its own as pahole has
-//! them, or around the members of a type that is shown in its place.
+//! Declarations of members with the name in a column, as in pahole, or around
+//! the members of a nested type.
 
 use std::{
     fmt::{self, Write as _},
@@ -10,13 +10,12 @@ use btf_types::{Budget, Group, Name, Param, Type};
 
 use crate::output::Output;
 
-/// The width of the types of members; less by a tab for each level of nesting.
+/// Width of the types of members, reduced by a tab for each level of nesting.
 const TYPES: usize = 26;
-/// The width of a tab.
+/// Width of a tab.
 const TAB: usize = 8;
 
-/// Writes a declaration, `depth` tabs from the left, with the name in its
-/// column.
+/// Writes a declaration, indented by `depth` tabs, with the name in its column.
 pub(super) fn in_columns<W: Write>(out: &mut Output<W>, ty: Type<'_>, name: Name<'_>, depth: usize) -> io::Result<()> {
     out.tabs(depth)?;
     if name.is_empty() {
@@ -26,14 +25,14 @@ pub(super) fn in_columns<W: Write>(out: &mut Output<W>, ty: Type<'_>, name: Name
     Style::write(out, Some(column), |style| ty.declarator().write(name, style))
 }
 
-/// Writes what a declaration has behind its base: ` *name[3]` of
-/// `struct {...} *name[3]`.
+/// Writes the part of a declaration after its base: ` *name[3]` of `struct
+/// {...} *name[3]`.
 pub(super) fn behind_base<W: Write>(out: &mut Output<W>, ty: Type<'_>, name: Name<'_>) -> io::Result<()> {
     Style::write(out, None, |style| ty.declarator().write_after_base(name, style))
 }
 
-/// The base of a declaration, and whether a pointer leads to it: what it is
-/// made of, without pointers, arrays and qualifiers. `None` for a function.
+/// Returns the base of a declaration, without pointers, arrays and qualifiers,
+/// and `true` if it is behind a pointer. `None` for a function.
 pub(super) fn base(ty: Type<'_>) -> Option<(Type<'_>, bool)> {
     let declarator = ty.declarator();
     let has = |is: fn(&Type<'_>) -> bool| declarator.chain().iter().any(is);
@@ -42,11 +41,11 @@ pub(super) fn base(ty: Type<'_>) -> Option<(Type<'_>, bool)> {
     declarator.base().filter(|_| !is_function).map(|base| (base, is_behind_pointer))
 }
 
-/// The style of members.
+/// Style of members.
 struct Style<'o, W: Write> {
     out: &'o mut Output<W>,
     budget: Budget,
-    /// Where the name begins, until it does.
+    /// Column of the name, until it is written.
     column: Option<usize>,
     result: io::Result<()>,
 }
@@ -69,8 +68,8 @@ impl<'o, W: Write> Style<'o, W> {
         self.result.as_ref().map_err(|_| fmt::Error).copied()
     }
 
-    /// Goes to the column of the name; whether that has separated it from what is
-    /// before it.
+    /// Moves to the column of the name. Returns `true` if that separated it
+    /// from the type.
     fn pad_to_column(&mut self) -> Result<bool, fmt::Error> {
         let Some(column) = self.column.take() else { return Ok(false) };
         let result = self.out.pad_to(column, 0).and_then(|()| self.out.text(" "));

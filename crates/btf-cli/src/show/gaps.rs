@@ -1,22 +1,22 @@
-//! Holes and padding as pahole counts them: in bytes, and where bitfields are
-//! in the bits that are left of their storage units.
+//! Holes and padding as counted by pahole: in bytes, and for bitfields in
+//! unused bits of their storage units.
 
 use btf_types::{Member, Members, Type};
 
-/// What belongs to no member.
+/// Space that belongs to no member.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Gap {
     pub(super) bytes: u64,
-    /// The rest of a storage unit of bitfields.
+    /// Unused bits of a storage unit of bitfields.
     pub(super) bits: u64,
 }
 
-/// Where a member lies, in bits from the start of its struct.
+/// Position of a member, in bits from the start of its struct.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) start: u64,
     pub(super) end: u64,
-    /// Of a bitfield, the start and the size of its storage unit.
+    /// Start and size of the storage unit of a bitfield.
     pub(super) unit: Option<(u64, u64)>,
 }
 
@@ -34,15 +34,15 @@ impl Place {
     }
 }
 
-/// The gaps of a struct, and what its members take.
+/// Gaps of a struct, and the space of its members.
 #[derive(Debug, Default)]
 pub(super) struct Gaps {
-    /// By rising index of the member before each; `None` at the start.
+    /// Holes by ascending index of the preceding member; `None` at the start.
     holes: Vec<(Option<u32>, Gap)>,
     pub(super) padding: Gap,
-    /// Bytes of the members that are no bitfields.
+    /// Bytes of members that are not bitfields.
     pub(super) member_bytes: u64,
-    /// Bits of those that are.
+    /// Bits of bitfields.
     pub(super) bitfield_bits: u64,
 }
 
@@ -54,7 +54,8 @@ impl Gaps {
         if is_in_order {
             members.for_each(|member| walk.member(member, &mut gaps));
         } else {
-            // C has them in order; Rust, for one, has them not.
+            // C declares members in order of their offsets; Rust, for one, does
+            // not.
             let mut sorted: Vec<_> = members.collect();
             sorted.sort_by_key(|member| member.bit_offset());
             sorted.into_iter().for_each(|member| walk.member(member, &mut gaps));
@@ -64,20 +65,22 @@ impl Gaps {
         gaps
     }
 
-    /// Of a union there is padding alone.
+    /// Returns the gaps of a union, which has only padding.
     pub(super) fn of_union(size: u64, members: Members<'_>) -> Self {
         let end = members.map(|member| Place::of(member).end).max().unwrap_or(0);
         let padding = Gap { bytes: size.saturating_sub(end.div_ceil(8)), bits: 0 };
         Self { padding, ..Self::default() }
     }
 
-    /// The hole behind a member, or at the start; asked for by rising index.
+    /// Returns the hole after a member, or at the start. Must be called by
+    /// ascending index.
     pub(super) fn after(&self, member: Option<u32>) -> Gap {
         let found = self.holes.binary_search_by_key(&member, |(after, _)| *after);
         found.ok().and_then(|at| self.holes.get(at)).map_or(Gap::default(), |(_, gap)| *gap)
     }
 
-    /// How many holes in bytes there are, and their sum; and in bits.
+    /// Returns the number of holes in bytes and their sum, and the same in
+    /// bits.
     pub(super) fn sums(&self) -> ((usize, u64), (usize, u64)) {
         let sum = |part: fn(&Gap) -> u64| {
             let parts = self.holes.iter().map(|(_, gap)| part(gap)).filter(|part| *part > 0);
@@ -87,13 +90,13 @@ impl Gaps {
     }
 }
 
-/// A walk over members by rising offset.
+/// Walk over members by ascending offset.
 #[derive(Default)]
 struct Walk {
-    /// The end of what was seen, in bits.
+    /// End of the visited members, in bits.
     end: u64,
     last: Option<u32>,
-    /// Behind a bitfield, the end and size of its storage unit.
+    /// End and size of the storage unit after a bitfield.
     unit: Option<(u64, u64)>,
 }
 
@@ -124,18 +127,17 @@ impl Walk {
         self.unit = place.unit.map(|unit| self.unit_after(place, unit));
     }
 
-    /// The end and size of the storage unit that a bitfield is in, or goes on
-    /// in.
+    /// Returns the end and size of the storage unit in which a bitfield ends.
     fn unit_after(&self, place: Place, (start, size): (u64, u64)) -> (u64, u64) {
         match self.unit {
             Some((end, before)) if place.end <= end && size <= before => (end, before),
-            // One that straddles two ends in the second.
+            // A bitfield that straddles two units ends in the second.
             _ if place.end > start + size => (start + 2 * size, size),
             _ => (start + size, size),
         }
     }
 
-    /// Goes on to a bit, and says how many there were up to it.
+    /// Moves to a bit, and returns the number of skipped bits.
     fn skip_to(&mut self, bit: u64) -> u64 {
         let skipped = bit.saturating_sub(self.end);
         self.end = self.end.max(bit);
@@ -148,8 +150,7 @@ impl Walk {
     }
 }
 
-/// The padding in bytes of the struct that a member is; of a typedef's nothing is
-/// told.
+/// Returns the padding in bytes of a member's struct; not for a typedef.
 pub(super) fn padding_within(ty: Type<'_>) -> u64 {
     match ty.peel_qualifiers() {
         Type::Struct(s) => Gaps::of(s.size().into(), s.members()).padding.bytes,

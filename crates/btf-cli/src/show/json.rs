@@ -1,4 +1,4 @@
-//! `btf show --json`: the same as the text, for programs.
+//! `btf show --json`: the contents of the text as JSON.
 
 use std::io::{self, Write};
 
@@ -7,16 +7,16 @@ use btf_types::{Btf, Composite, EnumValues, Hole, Members, Path, Type, View};
 use super::{Form, at, declare, layout::Style};
 use crate::{json::Json, tag};
 
-/// How deep members are shown inside of each other.
+/// Maximum nesting of members.
 const DEPTH: usize = 64;
-/// How many members are shown that are inside of others.
+/// Maximum number of nested members.
 const INSIDE: u32 = 100_000;
 
-/// Shows types, one object each.
+/// Writer of types, one object each.
 pub(super) struct Show<'j, 'o, W: Write> {
     pub(super) json: &'j mut Json<'o, W>,
     style: Style,
-    /// How many more members inside of others may be shown.
+    /// Remaining number of nested members.
     inside: u32,
 }
 
@@ -35,7 +35,7 @@ impl<'j, 'o, W: Write> Show<'j, 'o, W> {
         }
     }
 
-    /// The type of something, as C writes it.
+    /// Writes a type in C syntax.
     fn type_of(&mut self, key: &str, ty: Type<'_>) -> io::Result<()> {
         self.json.key(key)?;
         self.json.display(ty)?;
@@ -62,8 +62,8 @@ impl<'j, 'o, W: Write> Show<'j, 'o, W> {
         self.json.end_array()
     }
 
-    /// Members; those without a name, or all if that is wanted, with their own.
-    /// Offsets are from the start of the struct that they are in.
+    /// Writes members. Unnamed ones, or all with --expand, include their own
+    /// members. Offsets are relative to the enclosing struct.
     fn members<'btf>(&mut self, members: Members<'btf>, open: &mut Vec<Type<'btf>>) -> io::Result<()> {
         self.json.key("members")?;
         self.json.begin_array()?;
@@ -93,7 +93,7 @@ impl<'j, 'o, W: Write> Show<'j, 'o, W> {
         self.json.end_array()
     }
 
-    /// The type of a member whose own members are shown.
+    /// Returns the type of a member whose own members are written.
     fn inner<'btf>(&mut self, ty: Type<'btf>, open: &[Type<'btf>]) -> Option<Type<'btf>> {
         let (base, is_behind_pointer) = declare::base(ty)?;
         let expands = self.style.expand && !is_behind_pointer;
@@ -160,7 +160,7 @@ impl<W: Write> Form for Show<'_, '_, W> {
         Ok(())
     }
 
-    /// A type, with all that is in it.
+    /// Writes a type with all of its contents.
     fn ty(&mut self, btf: &Btf, ty: Type<'_>) -> io::Result<()> {
         self.inside = INSIDE;
         self.json.begin_object()?;
@@ -243,7 +243,7 @@ impl<W: Write> Form for Show<'_, '_, W> {
         self.json.end_object()
     }
 
-    /// A path, step by step: one for each pointer that is followed.
+    /// Writes a path by steps: one for each pointer.
     fn path(&mut self, _: &Btf, text: &str, path: &Path<'_>) -> io::Result<()> {
         self.json.begin_object()?;
         self.json.key("path")?;
@@ -268,7 +268,7 @@ impl<W: Write> Form for Show<'_, '_, W> {
         self.json.end_object()
     }
 
-    /// What holds a byte of a type.
+    /// Writes the members at an offset of a type.
     fn at(&mut self, text: &str, ty: Type<'_>, offset: u64) -> io::Result<()> {
         let (places, more) = at::places(ty, offset);
         self.json.begin_object()?;

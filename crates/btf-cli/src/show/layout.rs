@@ -1,5 +1,4 @@
-//! Types as C declares them, with the place of each member, as users of pahole
-//! know them.
+//! Types in C syntax with the position of each member, as in pahole.
 
 use std::{
     collections::HashMap,
@@ -17,32 +16,32 @@ use crate::output::Output;
 
 /// Bytes of a cache line.
 const CACHE_LINE: u64 = 64;
-/// How many members are shown of one type, with what is inside of them.
+/// Maximum number of members of one type, including nested ones.
 const MEMBERS: u32 = 100_000;
-/// How many bytes are shown of one type; names can be long.
+/// Maximum number of bytes of output for one type, as names can be long.
 const BYTES: u64 = 64 << 20;
-/// How deep what is inside is shown.
+/// Maximum nesting.
 const DEPTH: usize = 64;
 /// The column of the comments.
 const COLUMN: usize = 57;
 
-/// How it is shown.
+/// Options of the output.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
-    /// Members that are structs are shown with their own members.
+    /// Members that are structs include their own members.
     pub(super) expand: bool,
     /// Offsets and sizes are hexadecimal.
     pub(super) hex: bool,
 }
 
 impl Style {
-    /// An offset or size in a text.
+    /// Formats an offset or size.
     pub(super) fn number(self, number: u64) -> Number {
         Number { number, hex: self.hex }
     }
 }
 
-/// A number as the style has it.
+/// Number formatted by the style.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Number {
     number: u64,
@@ -59,7 +58,7 @@ impl fmt::Display for Number {
     }
 }
 
-/// Shows a struct, union or enum.
+/// Writes a struct, union or enum.
 pub(super) fn show<W: Write>(out: &mut Output<W>, style: Style, ty: Type<'_>) -> io::Result<()> {
     let mut layout = Layout::new(out, style);
     match Body::of(ty) {
@@ -69,8 +68,8 @@ pub(super) fn show<W: Write>(out: &mut Output<W>, style: Style, ty: Type<'_>) ->
     layout.out.text(";\n")
 }
 
-/// Shows the declaration of something of a type, behind a word: `typedef`; with
-/// the body of a type without a name.
+/// Writes a declaration after a keyword: `typedef`. Anonymous types are written
+/// with their body.
 pub(super) fn declaration<W: Write>(
     out: &mut Output<W>,
     style: Style,
@@ -96,7 +95,7 @@ pub(super) fn declaration<W: Write>(
     }
 }
 
-/// Shows the variables of a section.
+/// Writes the variables of a section.
 pub(super) fn section<W: Write>(out: &mut Output<W>, style: Style, section: Datasec<'_>) -> io::Result<()> {
     let mut layout = Layout::new(out, style);
     writeln!(layout.out, "SEC(\"{}\") {{", section.name())?;
@@ -118,7 +117,7 @@ pub(super) fn section<W: Write>(out: &mut Output<W>, style: Style, section: Data
     layout.out.text("\n};\n")
 }
 
-/// The types that have a body.
+/// Types that have a body.
 #[derive(Clone)]
 enum Body<'btf> {
     Members { keyword: &'static str, members: Members<'btf> },
@@ -137,18 +136,18 @@ impl<'btf> Body<'btf> {
     }
 }
 
-/// A type that is shown in place of a member's.
+/// Nested type written in place of a member's type.
 struct Inline<'btf> {
-    /// What the declaration is made of, as it is written there.
+    /// Base of the declaration.
     base: Type<'btf>,
-    /// What is shown: the same, but for typedefs.
+    /// Type that is written, which differs by typedefs.
     ty: Type<'btf>,
     body: Body<'btf>,
-    /// It is not in the member, but behind a pointer.
+    /// True if it is behind a pointer, and so not inside the member.
     is_behind_pointer: bool,
 }
 
-/// The comment of a member.
+/// Comment of a member.
 #[derive(Clone, Copy)]
 enum Where {
     Bytes { offset: u64, size: Option<u64> },
@@ -156,7 +155,7 @@ enum Where {
 }
 
 impl Where {
-    /// Of a member in a struct that begins at a bit.
+    /// Makes the comment of a member in a struct that begins at a bit.
     fn of(member: Member<'_>, start: u64) -> Self {
         let place = Place::of(member);
         match place.unit {
@@ -182,17 +181,17 @@ impl Where {
 struct Layout<'o, 'btf, W: Write> {
     out: &'o mut Output<W>,
     style: Style,
-    /// How many members may still be shown.
+    /// Remaining number of members.
     members: u32,
-    /// How many bytes of output are the end of it.
+    /// Number of bytes at which the output ends.
     end: u64,
-    /// The cache line that was last told of.
+    /// Last cache line that was marked.
     line: u64,
-    /// The types that are being shown, inside each other.
+    /// Types that are being written, from outer to inner.
     open: Vec<Type<'btf>>,
-    /// Padding of the types of members, by id.
+    /// Padding of types of members, by id.
     paddings: HashMap<u32, u64>,
-    /// Whether types are packed, by id.
+    /// Packed types, by id.
     packed: HashMap<u32, bool>,
 }
 
@@ -211,15 +210,15 @@ impl<'o, 'btf, W: Write> Layout<'o, 'btf, W> {
         }
     }
 
-    /// Whether another member may be shown.
+    /// Returns `true` if another member may be written.
     fn may_go_on(&mut self) -> bool {
         let may = self.members > 0 && self.out.written() < self.end;
         self.members = self.members.saturating_sub(1);
         may
     }
 
-    /// The type to be shown in place of a declaration's: if it has no name, or
-    /// all are wanted.
+    /// Returns the nested type for a declaration: if it is anonymous, or with
+    /// --expand.
     fn inline(&self, ty: Type<'btf>, depth: usize) -> Option<Inline<'btf>> {
         let (base, is_behind_pointer) = declare::base(ty)?;
         let expands = self.style.expand && !is_behind_pointer;
@@ -228,7 +227,7 @@ impl<'o, 'btf, W: Write> Layout<'o, 'btf, W> {
             return None;
         }
         let body = Body::of(shown)?;
-        // What has a name is shown for its members.
+        // Named types are only written for their members.
         if !shown.is_anonymous() && matches!(body, Body::Values(_)) {
             return None;
         }
@@ -332,7 +331,7 @@ impl<'o, 'btf, W: Write> Layout<'o, 'btf, W> {
         self.line(member.ty(), member.name(), depth, offset, member.bitfield_size(), Where::of(member, start))
     }
 
-    /// Writes a member or variable, which begins at a bit.
+    /// Writes a member or variable at a bit.
     fn line(
         &mut self,
         ty: Type<'btf>,
@@ -357,7 +356,7 @@ impl<'o, 'btf, W: Write> Layout<'o, 'btf, W> {
         self.out.text("\n")
     }
 
-    /// Tells of the padding that a member has inside.
+    /// Writes the padding inside a member.
     fn padding_of(&mut self, member: Member<'btf>, depth: usize, paddings: &mut Paddings) -> io::Result<()> {
         let ty = member.ty();
         let bytes = *self.paddings.entry(ty.id()).or_insert_with(|| padding_within(ty));
@@ -453,7 +452,7 @@ impl<'o, 'btf, W: Write> Layout<'o, 'btf, W> {
     }
 }
 
-/// Members with padding inside, and the sum of it in bytes.
+/// Number of members with padding inside, and its sum in bytes.
 #[derive(Default)]
 struct Paddings {
     count: u32,

@@ -1,4 +1,4 @@
-//! `btf show`: types as C declares them, and how they lie in memory.
+//! `btf show`: types in C syntax with their layout in memory.
 
 mod at;
 mod declare;
@@ -25,23 +25,23 @@ use crate::{
     word::Word,
 };
 
-/// What `btf show` takes.
+/// Arguments of `btf show`.
 #[derive(Args)]
 #[command(
     after_help = "A NAME is one of\n  sk_buff, struct sk_buff    a type, of any kind or of this one\n  'tcp_*', 'struct *'        all types that a pattern matches\n  task_struct.mm->pgd        a member, through pointers and arrays\n  task_struct+0x7a8          the members that hold this byte\n  #1234                      the type with this id\n\nComments have offset and size of members in bytes, as pahole's do; of bitfields\nthe offset of the storage unit, the bit in it, and the size of the unit.\n\nExamples:\n  btf show sk_buff\n  btf show 'struct list_head' tcp_sendmsg\n  btf show task_struct.mm ./vmlinux.btf"
 )]
 pub(crate) struct Arguments {
-    /// Names of types; the last may be a file with BTF, if there is a `/` in it
-    /// or it is the name of such a file.
+    /// Names of types. The last one may be a file with BTF, if it contains a
+    /// `/` or names such a file.
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
-    /// Show members that are structs with their own members, through typedefs.
+    /// Show the members of members that are structs, also through typedefs.
     #[arg(long)]
     expand: bool,
     /// Print offsets and sizes in hexadecimal.
     #[arg(long)]
     hex: bool,
-    /// Print JSON, one array with an object for each type; offsets are in bits.
+    /// Print JSON: one array with an object for each type. Offsets are in bits.
     #[arg(long, conflicts_with = "hex")]
     json: bool,
     #[command(flatten)]
@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// The BTF that is looked at, if the last name is this one.
+    /// Returns the source options if the last name is this one.
     pub(crate) fn ends_with(&self, name: &str) -> Option<&Options> {
         self.names.last().filter(|last| *last == name).map(|_| &self.options)
     }
@@ -71,19 +71,19 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     result
 }
 
-/// A form of what is shown.
+/// Format of the output.
 trait Form {
-    /// Between types that a pattern matches.
+    /// Called between types that match a pattern.
     fn separate(&mut self) -> io::Result<()>;
-    /// Before each of several types of a name.
+    /// Called before each of several types of a name.
     fn id(&mut self, ty: Type<'_>) -> io::Result<()>;
     fn ty(&mut self, btf: &Btf, ty: Type<'_>) -> io::Result<()>;
     fn path(&mut self, btf: &Btf, text: &str, path: &btf_types::Path<'_>) -> io::Result<()>;
-    /// What holds a byte of a type.
+    /// Writes the members at an offset of a type.
     fn at(&mut self, text: &str, ty: Type<'_>, offset: u64) -> io::Result<()>;
 }
 
-/// The names, and the file, if the last is one.
+/// Splits off the file, if the last name is one.
 fn split_off_file(names: &[String]) -> (&[String], Option<PathBuf>) {
     match names {
         [names @ .., last] if !names.is_empty() && is_file(last) => (names, Some(last.into())),
@@ -91,7 +91,7 @@ fn split_off_file(names: &[String]) -> (&[String], Option<PathBuf>) {
     }
 }
 
-/// Shows what names mean.
+/// Shows the types that names refer to.
 struct Lookup<'a, F> {
     source: &'a Source,
     btf: &'a Btf,
@@ -99,7 +99,7 @@ struct Lookup<'a, F> {
 }
 
 impl<'a, F: Form> Lookup<'a, F> {
-    /// Shows all; what cannot be shown does not keep the rest from it.
+    /// Shows all names. An error for one does not affect the others.
     fn all(&mut self, names: &[String]) -> Result {
         let mut failed = Vec::new();
         for name in name::joined(names) {
@@ -142,7 +142,7 @@ impl<'a, F: Form> Lookup<'a, F> {
         Ok(())
     }
 
-    /// Shows all types that a pattern matches.
+    /// Shows all types that match a pattern.
     fn matching(&mut self, name: &str, word: Word<'_>, pattern: &Pattern) -> Result {
         let mut is_first = true;
         for ty in pattern.types(self.btf).filter(|ty| word.is_before(*ty)) {
@@ -154,7 +154,7 @@ impl<'a, F: Form> Lookup<'a, F> {
         if is_first { Err(format!("no type is named {name}").into()) } else { Ok(()) }
     }
 
-    /// Shows what holds a byte of a type, or of what a path leads to.
+    /// Shows the members at an offset of a type, or of the target of a path.
     fn at(&mut self, name: &str, bare: &str, offset: u64) -> Result {
         let ty = self.path(bare)?.ty();
         let size = ty.size_of()?;
@@ -168,8 +168,8 @@ impl<'a, F: Form> Lookup<'a, F> {
         Ok(self.btf.path(path).map_err(|error| self.path_error(path, error))?)
     }
 
-    /// The error for a name that nothing has, with those that are like it, and
-    /// the modules that have it.
+    /// Returns the error for an unknown name, with similar ones, and with the
+    /// modules that have it.
     fn not_found(&self, name: &str, bare: &str, word: Word<'_>) -> String {
         let others: Vec<_> = match word {
             Word::Any => Vec::new(),
@@ -182,8 +182,7 @@ impl<'a, F: Form> Lookup<'a, F> {
         format!("no type is named {name}{hint}")
     }
 
-    /// A hint to what is no type and has this name, or is a type and has one like
-    /// it.
+    /// Returns a hint: another item of this name, or types with similar names.
     fn what_else(&self, name: &str) -> String {
         if let Some(value) = self.btf.find_all_enumerators(name).first() {
             let of = value.enumeration();
@@ -195,7 +194,7 @@ impl<'a, F: Form> Lookup<'a, F> {
         self.source.hint_to_modules(name) + &similar::types(self.btf, name)
     }
 
-    /// Says of a path where it ends, and what could have been meant.
+    /// Returns the error of a path, with similar names.
     fn path_error(&self, path: &str, error: Error) -> String {
         match error {
             Error::NoSuchName { .. } => {
@@ -220,12 +219,12 @@ impl<'a, F: Form> Lookup<'a, F> {
     }
 }
 
-/// The name of a type's kind.
+/// Returns the name of a type's kind.
 fn kind(ty: Type<'_>) -> &'static str {
     ty.kind().map_or("UNKNOWN", Kind::as_str)
 }
 
-/// A hint to the members that are named like this.
+/// Returns a hint to members with similar names.
 fn similar_members(ty: Type<'_>, name: &str) -> String {
     let mut similar = similar::Similar::to(name);
     name::each_member(ty, |member| similar.add(member.name_start(similar::LENGTH + 1)));

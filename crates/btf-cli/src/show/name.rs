@@ -1,4 +1,4 @@
-//! The names that `btf show` takes, and what they ask for.
+//! Names for `btf show`.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::{
     word::{Word, is_keyword},
 };
 
-/// A name, read.
+/// Parsed name.
 pub(super) enum Query<'n> {
     Id(u32),
     Name {
@@ -17,15 +17,15 @@ pub(super) enum Query<'n> {
         name: &'n str,
     },
     Path(&'n str),
-    /// The byte at an offset of a type or of what a path leads to.
+    /// Byte at an offset of a type, or of the target of a path.
     At {
         name: &'n str,
         offset: u64,
     },
 }
 
-/// The names, with `struct` and the like joined to what follows it, as a shell
-/// splits them.
+/// Joins `struct` and other keywords with the following word, as a shell splits
+/// them.
 pub(super) fn joined(names: &[String]) -> Vec<Cow<'_, str>> {
     let mut joined = Vec::new();
     let mut names = names.iter();
@@ -54,7 +54,8 @@ impl<'n> Query<'n> {
         if let Some((bare, offset)) = name.rsplit_once('+').and_then(|(bare, offset)| Some((bare, number(offset)?))) {
             return Ok(Self::At { name: without_word(bare), offset });
         }
-        // A section's name begins with a dot, an operator's may have brackets.
+        // The name of a section begins with a dot, that of an operator may have
+        // brackets.
         let is_path = !name.starts_with('.') && (name.contains(['.', '[']) || name.contains("->"));
         if is_path && !name.contains(['*', '?']) {
             return Ok(Self::Path(without_word(name)));
@@ -64,7 +65,7 @@ impl<'n> Query<'n> {
     }
 }
 
-/// A number, decimal or hexadecimal.
+/// Parses a number, decimal or hexadecimal.
 fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
@@ -72,7 +73,7 @@ fn number(text: &str) -> Option<u64> {
     }
 }
 
-/// The name of the member that a path goes on with: `mm` of `.mm->pgd`.
+/// Returns the name of the first member of a path: `mm` of `.mm->pgd`.
 pub(super) fn first_member(path: &[u8]) -> Option<&str> {
     let path = std::str::from_utf8(path).ok()?;
     let path = path.strip_prefix('.').or(path.strip_prefix("->")).unwrap_or(path);
@@ -80,7 +81,7 @@ pub(super) fn first_member(path: &[u8]) -> Option<&str> {
     path.get(..end).filter(|name| !name.is_empty())
 }
 
-/// The members of a struct or union, and those of the anonymous ones in it.
+/// Visits the members of a struct or union, and those of its anonymous members.
 pub(crate) fn each_member<'btf>(ty: Type<'btf>, mut each: impl FnMut(Member<'btf>)) {
     let (mut seen, mut open) = (BTreeSet::new(), vec![ty]);
     while let Some(ty) = open.pop() {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{output::Output, tag::Tagged};
 
-/// Text, which is written as it comes.
+/// Streaming text output.
 pub(super) struct Text<'o, W: Write> {
     out: &'o mut Output<W>,
     style: Style,
@@ -68,7 +68,7 @@ fn show_type(btf: &Btf, ty: Type<'_>, style: Style, out: &mut Output<impl Write>
                 out.text("\n")?;
             }
             write!(out, "{ty};")?;
-            // All functions of a kernel are static, whatever they were.
+            // All functions of a kernel's BTF are static.
             if func.linkage() != Linkage::Static {
                 out.text(" ")?;
                 out.comment(format_args!("{}", func.linkage()))?;
@@ -86,9 +86,9 @@ fn show_type(btf: &Btf, ty: Type<'_>, style: Style, out: &mut Output<impl Write>
     }
 }
 
-/// Shows a typedef, and those that it is made of.
+/// Shows a typedef, and those that it refers to.
 fn show_typedef(typedef: Typedef<'_>, style: Style, out: &mut Output<impl Write>) -> io::Result<()> {
-    /// As many as the types of a chain that are followed.
+    /// Maximum number of types of a chain.
     const STEPS: usize = 64;
     let mut next = Some(typedef);
     for _ in 0..STEPS {

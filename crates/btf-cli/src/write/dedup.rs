@@ -1,4 +1,4 @@
-//! `btf dedup`: of equal types one.
+//! `btf dedup`: removes duplicate types.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `btf distill`: a module's BTF on a base of just what it needs.
+//! `btf distill`: distills the base of a module's BTF.
 
 use std::path::{Path, PathBuf};
 
@@ -13,13 +13,12 @@ use crate::{
 pub(crate) struct Arguments {
     /// A file with split BTF, such as a module.
     source: PathBuf,
-    /// What it is split from; more than once for more than one level, the lowest
-    /// first.
+    /// The base of the split BTF. Repeat for deeper chains, lowest first.
     #[arg(long, required = true, value_name = "FILE")]
     base: Vec<PathBuf>,
-    /// The file to write the split BTF to, on the distilled base.
+    /// The file for the split BTF.
     out: PathBuf,
-    /// The file to write the distilled base to.
+    /// The file for the distilled base.
     out_base: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! `btf encode`: BTF written anew, for a byte order or a kernel.
+//! `btf encode`: rewrites BTF for a byte order or a kernel.
 
 use std::path::PathBuf;
 
@@ -15,14 +15,14 @@ pub(crate) struct Arguments {
     input: Input,
     /// The file to write; `-` for standard output.
     out: PathBuf,
-    /// The byte order; by default that which the BTF has.
+    /// The byte order. Default: unchanged.
     #[arg(long, value_enum, value_name = "ORDER")]
     byte_order: Option<Order>,
-    /// The version of the kernel that is to read it: what that cannot read is an
-    /// error that names the type.
+    /// The kernel version. Types that it cannot read are errors.
     #[arg(long, value_name = "VERSION")]
     kernel: Option<KernelVersion>,
-    /// Rewrite what that kernel cannot read, instead of refusing it; ids stay.
+    /// Rewrite types that the kernel cannot read, instead of failing. Ids are
+    /// unchanged.
     #[arg(long, requires = "kernel")]
     sanitize: bool,
 }

@@ -1,4 +1,4 @@
-//! `btf merge`: a kernel and its modules, or any BTF, as one.
+//! `btf merge`: merges a kernel and its modules, or any BTF.
 
 use std::path::PathBuf;
 
@@ -18,11 +18,11 @@ use crate::{
 pub(crate) struct Arguments {
     /// The file to write; `-` for standard output.
     out: PathBuf,
-    /// Files with BTF. Types of one that another has as well are not left out.
+    /// Files with BTF. Duplicate types are kept.
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<PathBuf>,
-    /// What split BTF among them is split from; more than once for more than one
-    /// level, the lowest first.
+    /// The base of split BTF among them. Repeat for deeper chains, lowest
+    /// first.
     #[arg(long, value_name = "FILE")]
     base: Vec<PathBuf>,
 }
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
 }
 
 fn merged(base: Option<&Btf>, sources: Vec<Btf>) -> Result<Btf> {
-    // The layers of the base that are to be part of it, from the lowest.
+    // Layers of the base to include, from the lowest.
     let mut included: Vec<&Btf> =
         base.into_iter().flat_map(Btf::layers).filter(|layer| sources.iter().any(|btf| btf.is_same(layer))).collect();
     included.reverse();

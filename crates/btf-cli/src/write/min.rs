@@ -1,4 +1,4 @@
-//! `btf min`: of a kernel's BTF the part that programs need.
+//! `btf min`: the part of a kernel's BTF that programs need.
 
 use std::path::PathBuf;
 
@@ -28,11 +28,11 @@ pub(crate) struct Arguments {
     /// BPF object files; `-` for standard input.
     #[arg(value_name = "PROG.o", required_unless_present = "keep")]
     programs: Vec<PathBuf>,
-    /// Keep the types of this name as well, with all members and what those consist
-    /// of; more than once for several.
+    /// Also keep the types of this name, with all members and the types that
+    /// these consist of. May be repeated.
     #[arg(long, value_name = "NAME")]
     keep: Vec<String>,
-    /// The file to write the trimmed base to, which trimmed split BTF needs; one for
+    /// The file for the trimmed base, which trimmed split BTF needs. One for
     /// each --base.
     #[arg(long, value_name = "FILE", requires = "base")]
     out_base: Vec<PathBuf>,
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         let source = SourceName::of(&input.source);
         eprintln!("btf: the programs need no type of {source}: what is written has none, and no kernel loads it");
     }
-    // The base comes first: without it, what is split from it is of no use.
+    // The base comes first: without it, BTF that is split from it is useless.
     let layers: Vec<&Btf> = trimmed.layers().collect();
     for (path, layer) in out_base.iter().zip(layers.iter().skip(1).rev()) {
         super::write(path, layer)?;

@@ -1,4 +1,4 @@
-//! The commands that write BTF: `merge`, `min`, `dedup`, `sort`, `distill`,
+//! Commands that write BTF: `merge`, `min`, `dedup`, `sort`, `distill`,
 //! `rebase`, `encode`.
 
 pub(crate) mod dedup;
@@ -21,14 +21,13 @@ use crate::{
     source::{SourceError, open_bases, open_on},
 };
 
-/// A file whose BTF is rewritten, and what it is split from.
+/// File with BTF to rewrite, with its base.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Input {
     /// A file with BTF: raw, ELF, a module or a kernel image, also compressed; `-`
     /// for standard input.
     source: PathBuf,
-    /// What split BTF is split from; more than once for more than one level, the
-    /// lowest first.
+    /// The base of split BTF. Repeat for deeper chains, lowest first.
     #[arg(long, value_name = "FILE")]
     base: Vec<PathBuf>,
 }
@@ -39,7 +38,7 @@ impl Input {
     }
 }
 
-/// Writes a BTF in the byte order that it is for.
+/// Writes BTF in its byte order.
 fn write(path: &Path, btf: &Btf) -> Result {
     write_file(path, &Encode::new().encode(btf)?)
 }

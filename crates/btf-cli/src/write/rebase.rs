@@ -1,4 +1,5 @@
-//! `btf rebase`: a module's BTF from its distilled base onto a kernel's.
+//! `btf rebase`: rebases a module's BTF from its distilled base onto a
+//! kernel's.
 
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ pub(crate) struct Arguments {
     /// The distilled base.
     #[arg(long, value_name = "FILE")]
     distilled_base: PathBuf,
-    /// The new base; more than once for more than one level, the lowest first.
+    /// The new base. Repeat for deeper chains, lowest first.
     #[arg(long, required = true, value_name = "FILE")]
     base: Vec<PathBuf>,
     /// The file to write; `-` for standard output.

@@ -11,7 +11,7 @@ pub(crate) fn btf(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_btf")).args(arguments).output().unwrap()
 }
 
-/// What it printed.
+/// Output as text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

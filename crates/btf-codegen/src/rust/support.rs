@@ -4,7 +4,7 @@ use btf_types::ByteOrder;
 
 use super::{Traits, generator::Generator};
 
-/// What the text uses.
+/// Items that the text uses.
 #[derive(Debug, Default)]
 pub(super) struct Used {
     pub(super) ptr: bool,
@@ -131,7 +131,7 @@ const PLAIN: &str = r#"    /// A type of which any bytes are a value.
         }
     }
 
-    /// A type all of whose bytes are initialised: one without unions.
+    /// A type all of whose bytes are initialized: one without unions.
     ///
     /// # Safety
     ///
@@ -204,7 +204,7 @@ const ADDRESS: &str = r#"    impl<T> $NAME<T> {
             $TO
         }
 
-        /// Whether the address is 0.
+        /// Returns `true` if the address is 0.
         #[must_use]
         pub const fn is_null(self) -> bool {
             self.addr() == 0

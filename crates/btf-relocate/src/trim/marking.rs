@@ -32,7 +32,7 @@ struct Paths<'t> {
     search: FieldSearch<'t>,
 }
 
-/// How much of a type is kept.
+/// Extent to which a type is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Extent {
     /// The type with the types that it consists of: typedefs and qualifiers
@@ -117,7 +117,7 @@ impl<'t> Marking<'t> {
         self.parts.get(layer as usize).copied().unwrap_or_default()
     }
 
-    /// Keeps a type to an extent. Each is looked at once for each extent.
+    /// Keeps a type to an extent. Each type is visited once for each extent.
     fn mark(&mut self, root: CandidateId, extent: Extent) {
         let part = self.part(root.layer);
         let mut pending = vec![(root.id, extent)];
