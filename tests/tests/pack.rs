@@ -121,6 +121,26 @@ fn what_is_packed_is_what_is_trimmed() {
     assert!(Btf::parse(fs::read(file).unwrap()).is_ok(), "plain BTF, as libbpf takes it");
 }
 
+/// bpf-compatible unpacks a plain tar with all that is in it, and then reads
+/// `package.json` and `btfhub-archive/ID/VERSION_ID/MACHINE/RELEASE.btf`. (Its reader,
+/// bpf-compatible-rs 0.1.3, was run on such a bundle.)
+#[test]
+fn bundles_are_what_bpf_compatible_reads() {
+    let folder = kernels();
+    let archive = Archive::open(folder.path()).unwrap();
+    let (trim, json) = (core_real(), br#"{"bpf_object":""}"#);
+    let bundle = bytes_of(&Pack::new().trim(&trim).package_json(json), &archive);
+    let unpacked = tempfile::tempdir().unwrap();
+    tar::Archive::new(&bundle[..]).unpack(unpacked.path()).unwrap();
+    assert_eq!(fs::read(unpacked.path().join("package.json")).unwrap(), json);
+    for (version, release) in [("12", fixtures::UNSORTED), ("13", fixtures::SORTED)] {
+        let path = format!("btfhub-archive/debian/{version}/x86_64/{release}.btf");
+        let found = Btf::parse(fs::read(unpacked.path().join(path)).unwrap()).unwrap();
+        let vmlinux = Btf::parse(fixtures::read(&format!("kernels/{release}/vmlinux.btf"))).unwrap();
+        assert_eq!(found.as_bytes(), trim.trim(&vmlinux).unwrap().as_bytes(), "{release}");
+    }
+}
+
 #[test]
 fn modules_of_whole_kernels_are_packed_too() {
     let folder = kernels();

@@ -125,14 +125,14 @@ impl Partial {
     /// Leaves the output in its folder, which is renamed so that it is not
     /// taken for a leftover. The caller removes it.
     pub(crate) fn keep(self) -> PathBuf {
-        let _ = fs::remove_file(self.folder.path().join(LOCK));
-        let kept = self.folder.keep();
+        let mut kept = self.folder.keep();
         let renamed = kept.with_file_name(kept_name(&kept));
-        match fs::rename(&kept, &renamed) {
-            Ok(()) => renamed,
-            Err(_) => kept,
+        if fs::rename(&kept, &renamed).is_ok() {
+            kept = renamed;
         }
-        .join(CONTENT)
+        // Not before: by its old name, without the lock, it would be a leftover.
+        let _ = fs::remove_file(kept.join(LOCK));
+        kept.join(CONTENT)
     }
 }
 
@@ -172,6 +172,8 @@ fn remove_if_left(folder: &Path) {
     let _lock = match inside.open_inside(LOCK) {
         Ok(lock) if platform::try_lock(&lock) == Locked::Yes => Some(lock),
         Ok(_) => return,
+        // Removing it was interrupted: it was locked before anything was made in it.
+        Err(_) if fs::symlink_metadata(folder.join(CONTENT)).is_ok() => None,
         Err(_) if is_older(&metadata, WITHOUT_LOCK) => None,
         Err(_) => return,
     };
@@ -198,6 +200,8 @@ mod tests {
         let dead = place.path().join(".btf-partial-dead");
         fs::create_dir_all(dead.join("content/a")).unwrap();
         fs::write(dead.join(LOCK), "").unwrap();
+        let half_removed = place.path().join(".btf-partial-half");
+        fs::create_dir_all(half_removed.join("content/a")).unwrap();
         let young = place.path().join(".btf-partial-young");
         fs::create_dir(&young).unwrap();
         let old = place.path().join(".btf-partial-old");
@@ -210,7 +214,7 @@ mod tests {
         #[cfg(unix)]
         std::os::unix::fs::symlink("/etc", place.path().join(".btf-partial-link")).unwrap();
         drop(Partial::in_folder(place.path()).unwrap());
-        assert!(!dead.exists() && !old.exists());
+        assert!(!dead.exists() && !half_removed.exists() && !old.exists());
         assert!(young.exists() && living.content().exists());
         assert!(place.path().join(".btf-other").exists() && place.path().join(".btf-partial-file").exists());
         let folder = living.folder.path().to_owned();

@@ -5,7 +5,13 @@
 
 mod command;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use btf_archive::Archive;
 use btf_tests::fixtures;
@@ -97,4 +103,79 @@ fn nothing_is_overwritten_by_mistake() {
     assert!(text(&output.stderr).contains("core.h"));
     assert_eq!(fs::read(&out).unwrap(), b"before");
     assert_eq!(fs::read(&program).unwrap(), fixtures::read(PROGRAMS[0]));
+}
+
+/// The folders in which killed runs have left what they had begun.
+fn left_in(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    // Before it is locked, a folder is anybody's.
+    paths.filter(|path| path.join("lock").exists()).collect()
+}
+
+/// Wherever it is interrupted, the bundle is the old one, or whole; and the next run
+/// removes what was left.
+#[test]
+fn what_is_interrupted_leaves_nothing_half() {
+    let folder = tempfile::tempdir().unwrap();
+    let [source, bundles, temporary] = ["source", "bundles", "temporary"].map(|name| folder.path().join(name));
+    for folder in [&source, &bundles, &temporary] {
+        fs::create_dir(folder).unwrap();
+    }
+    let btf = fixtures::read(&format!("kernels/{}/vmlinux.btf", fixtures::UNSORTED));
+    let kernels = source.join("debian/12/x86_64");
+    fs::create_dir_all(&kernels).unwrap();
+    for number in 0..6 {
+        fs::write(kernels.join(format!("6.1.{number}.btf")), &btf).unwrap();
+    }
+    // A tar is unpacked to a temporary folder first.
+    let archive = folder.path().join("archive.tar");
+    let [source, archive] = [source, archive].map(|path| path.to_str().unwrap().to_owned());
+    assert!(command::btf(&["archive", "pack", &source, &archive]).status.success());
+    let out = bundles.join("bundle.tar");
+    let program = fixtures::folder().join(PROGRAMS[0]).display().to_string();
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_btf"));
+        command.env("TMPDIR", &temporary).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(["archive", "pack", "--programs", &program, &archive]).arg(&out).spawn().unwrap()
+    };
+    assert!(run().wait().unwrap().success());
+    let whole = fs::read(&out).unwrap();
+    let mut interrupted = 0;
+    for (signal, place, milliseconds) in [
+        ("-KILL", &bundles, 0),
+        ("-INT", &bundles, 0),
+        ("-KILL", &temporary, 0),
+        ("-INT", &temporary, 10),
+        ("-KILL", &temporary, 40),
+        ("-INT", &temporary, 80),
+        ("-KILL", &temporary, 160),
+    ] {
+        for old in [None, Some(b"old".as_slice())] {
+            let _ = fs::remove_file(&out);
+            if let Some(old) = old {
+                fs::write(&out, old).unwrap();
+            }
+            let before = left_in(place);
+            let mut child = run();
+            while left_in(place).iter().all(|path| before.contains(path)) && child.try_wait().unwrap().is_none() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            thread::sleep(Duration::from_millis(milliseconds));
+            assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+            let status = child.wait().unwrap();
+            let found = fs::read(&out).ok();
+            let what = format!("{signal} after {milliseconds} ms in {}: {status}", place.display());
+            assert!(found.as_deref() == old || found.as_deref() == Some(&whole), "{what}");
+            assert!(left_in(&bundles).len() <= 1 && left_in(&temporary).len() <= 1, "{what}: others' are removed");
+            interrupted += left_in(&bundles).len();
+        }
+    }
+    assert!(interrupted > 0, "at least the first are interrupted");
+    assert!(run().wait().unwrap().success());
+    assert_eq!(fs::read(&out).unwrap(), whole);
+    // Of what was interrupted in its last moment, an empty folder stays for an hour.
+    for path in [&bundles, &temporary].into_iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
+        let path = path.unwrap().path();
+        assert!(path == out || fs::read_dir(&path).unwrap().count() == 0, "{}", path.display());
+    }
 }
