@@ -149,7 +149,7 @@ pub trait Style<'btf>: fmt::Write {
     ///
     /// If the text cannot be written.
     fn before_base(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
-        for qualifier in modifiers.iter().filter_map(qualifier) {
+        for qualifier in modifiers.iter().filter_map(|ty| ty.qualifier()) {
             self.write_str(qualifier)?;
             self.write_str(" ")?;
         }
@@ -175,7 +175,7 @@ pub trait Style<'btf>: fmt::Write {
     /// If the text cannot be written.
     fn after_pointer(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
         for (index, ty) in modifiers.iter().rev().enumerate() {
-            match (ty, qualifier(ty)) {
+            match (ty, ty.qualifier()) {
                 (Type::TypeTag(tag), _) => self.tag(*tag)?,
                 (_, Some(qualifier)) => {
                     self.write_str(if index > 0 { " " } else { "" })?;
@@ -337,7 +337,7 @@ impl<'btf> Declarator<'btf> {
 
     /// Iterates over the qualifiers that are written before the base: `const`.
     pub fn base_qualifiers(&self) -> impl Iterator<Item = &'static str> {
-        self.base_modifiers().iter().filter_map(qualifier)
+        self.base_modifiers().iter().filter_map(|ty| ty.qualifier())
     }
 
     /// Splits the chain into the part outside of the base's modifiers, and
@@ -391,15 +391,6 @@ impl<'btf> Declarator<'btf> {
 
 fn is_qualifier(ty: &Type<'_>) -> bool {
     matches!(ty, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_))
-}
-
-fn qualifier(ty: &Type<'_>) -> Option<&'static str> {
-    Some(match ty {
-        Type::Const(_) => "const",
-        Type::Volatile(_) => "volatile",
-        Type::Restrict(_) => "restrict",
-        _ => return None,
-    })
 }
 
 /// Writer of the part of a declaration after the base.

@@ -139,6 +139,18 @@ impl<'btf> Type<'btf> {
         matches!(self, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) | Type::Typedef(_))
     }
 
+    /// Returns the keyword of a qualifier: `const`, `volatile` or `restrict`;
+    /// `None` for other kinds.
+    #[must_use]
+    pub fn qualifier(self) -> Option<&'static str> {
+        match self {
+            Type::Const(_) => Some("const"),
+            Type::Volatile(_) => Some("volatile"),
+            Type::Restrict(_) => Some("restrict"),
+            _ => None,
+        }
+    }
+
     /// Skips the types for which `is_peel` returns `true`.
     #[inline]
     pub(crate) fn peel(self, is_peel: impl Fn(Self) -> bool) -> Self {

@@ -57,7 +57,7 @@ impl<'btf> Printer<'btf, '_> {
         let mut rest = modifiers;
         while let Some((Type::TypeTag(tag), outside)) = rest.split_last() {
             let (further, qualifiers) = split_qualifiers(outside);
-            for qualifier in qualifiers.iter().rev().filter_map(qualifier) {
+            for qualifier in qualifiers.iter().rev().filter_map(|ty| ty.qualifier()) {
                 self.put(qualifier)?;
                 self.put(" ")?;
             }
@@ -89,19 +89,10 @@ fn is_harmless(text: &[u8], is_attribute: bool) -> bool {
     is_plain && (depth == 0 || !is_attribute) && !(is_attribute && text.is_empty())
 }
 
-fn qualifier(ty: &Type<'_>) -> Option<&'static str> {
-    Some(match ty {
-        Type::Const(_) => "const",
-        Type::Volatile(_) => "volatile",
-        Type::Restrict(_) => "restrict",
-        _ => return None,
-    })
-}
-
 /// Modifiers, outermost first, up to the outermost tag that has only qualifiers
 /// inside of it; and these qualifiers.
 fn split_qualifiers<'m, 'btf>(modifiers: &'m [Type<'btf>]) -> (&'m [Type<'btf>], &'m [Type<'btf>]) {
-    let count = modifiers.iter().rev().take_while(|ty| qualifier(ty).is_some()).count();
+    let count = modifiers.iter().rev().take_while(|ty| ty.qualifier().is_some()).count();
     modifiers.split_at_checked(modifiers.len() - count).unwrap_or((modifiers, &[]))
 }
 
@@ -167,7 +158,7 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
 
     fn before_base(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
         let qualifiers = if self.form.exact { split_qualifiers(modifiers).1 } else { modifiers };
-        for qualifier in qualifiers.iter().rev().filter_map(qualifier) {
+        for qualifier in qualifiers.iter().rev().filter_map(|ty| ty.qualifier()) {
             self.put(qualifier)?;
             self.put(" ")?;
         }
@@ -186,14 +177,14 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
 
     fn after_pointer(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
         let (tagged, qualifiers) = split_qualifiers(modifiers);
-        for qualifier in qualifiers.iter().rev().filter_map(qualifier) {
+        for qualifier in qualifiers.iter().rev().filter_map(|ty| ty.qualifier()) {
             self.put(" ")?;
             self.put(qualifier)?;
         }
         if self.form.exact {
             return self.put_tags_as_libbpf(tagged);
         }
-        tagged.iter().rev().try_for_each(|ty| match (ty, qualifier(ty)) {
+        tagged.iter().rev().try_for_each(|ty| match (ty, ty.qualifier()) {
             (Type::TypeTag(tag), _) => self.put_tag(*tag),
             (_, Some(qualifier)) => {
                 self.put(" ")?;
