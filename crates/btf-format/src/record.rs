@@ -410,6 +410,8 @@ impl<'a> Iterator for RecordsMut<'a> {
     }
 }
 
+impl core::iter::FusedIterator for RecordsMut<'_> {}
+
 /// Returns the size in bytes of the record at the start of `rest`, and checks
 /// that it does not exceed `rest`. The byte order need not be native.
 #[inline]
@@ -473,6 +475,11 @@ mod tests {
         let error = Error::RecordTruncated { offset: 40, needed: 12 + 12 * 0xff_ffff, available: 24 };
         assert_eq!(records.next().unwrap().unwrap_err(), error);
         assert!(records.next().is_none());
+        let mut copy = section.clone();
+        let mut records = RecordsMut::new(&mut copy, 24, Layout::NONE);
+        assert!(records.next().unwrap().is_ok());
+        assert_eq!(records.next().unwrap().unwrap_err(), error);
+        assert!(records.next().is_none() && records.next().is_none());
         for len in 1..12 {
             let mut records = Records::new(&section[..len], 24, Layout::NONE);
             assert!(records.next().unwrap().is_err());

@@ -41,7 +41,7 @@ const PATH: usize = 4096;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct ModuleFiles {
     files: BTreeMap<String, Vec<PathBuf>>,
     /// Number of files.

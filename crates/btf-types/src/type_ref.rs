@@ -11,7 +11,7 @@ use crate::{Name, OwnedName, Type};
 const LIMIT: usize = 256;
 
 /// Id, kind and name of the type that an error is about. Outlives the BTF.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TypeRef {
     id: u32,
     kind: Option<Kind>,

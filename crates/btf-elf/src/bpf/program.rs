@@ -215,7 +215,7 @@ impl<'obj> Function<'obj> {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Instructions {
     bytes: Bytes,
     order: ByteOrder,

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Size of a DATASEC, and the offsets of its entries.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DatasecLayout {
     pub(super) size: u32,
     pub(super) entries: Box<[EntryLayout]>,
@@ -33,7 +33,7 @@ pub struct EntryLayout {
 }
 
 /// Sections whose entries are defined elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Extern {
     Kconfig,
     /// With the id of the INT that replaces their types.
