@@ -163,23 +163,23 @@ struct Source {
     types: Vec<Copied>,
 }
 
-/// What became of a type.
+/// State of a type of a source.
 #[derive(Debug, Clone, Copy, Default)]
 struct Copied {
     /// The id of the copy whose references are copies as well, or declared; 0
     /// for none.
     id: u32,
-    /// Whether everything that the copy refers to was copied.
+    /// True if everything that the copy refers to was copied.
     is_closed: bool,
     /// The id of the copy whose references may be FWDs; 0 for none.
     shallow: u32,
-    /// Whether that one can be part of a struct.
+    /// True if the shallow copy can be part of a struct.
     is_sized: bool,
     /// The id of the FWD; 0 for none.
     fwd: u32,
-    /// The copy that came by the type last, by its number.
+    /// Number of the walk that visited the type last.
     seen: u32,
-    /// What that copy needs it for.
+    /// Use of the type in that walk.
     need: Need,
 }
 
@@ -188,7 +188,7 @@ struct Copied {
 struct Chain {
     /// Ids below this one stay, as they are those of the builder's base.
     first_id: u32,
-    /// The same of string offsets.
+    /// String offsets below this one are unchanged.
     first_string: u32,
     /// The numbers of the sources, from the lowest layer.
     sources: Vec<usize>,
@@ -245,7 +245,7 @@ struct Copying<'a> {
 struct Item {
     old: u32,
     form: Form,
-    /// What became of it before.
+    /// State before the copy.
     before: Copied,
 }
 
@@ -263,7 +263,7 @@ enum Visit {
     Leave(u32),
 }
 
-/// What a type is needed for.
+/// Use of a type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Need {
     #[default]

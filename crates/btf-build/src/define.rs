@@ -297,10 +297,11 @@ definitions! {
         ///
         /// # Errors
         ///
-        /// [`Error::FuncWithoutProto`] if `proto` is the id of something else;
-        /// [`Error::NoSuchId`]; [`Error::NameMissing`]; [`Error::NulInName`];
-        /// [`Error::Linkage`] if its number has more than 24 bits. (If `proto`
-        /// is not defined yet, it is looked at when the builder finishes.)
+        /// [`Error::FuncWithoutProto`] if `proto` is not the id of a
+        /// FUNC_PROTO; [`Error::NoSuchId`]; [`Error::NameMissing`];
+        /// [`Error::NulInName`]; [`Error::Linkage`] if its number has more than
+        /// 24 bits. (If `proto` is not defined yet, it is checked when the
+        /// builder finishes.)
         fn func(definition, name: impl AsRef<[u8]>, linkage: Linkage, proto: u32) {
             let name = name.as_ref();
             let mut pending = Pending::named(definition.target(), Kind::Func, name, proto);

@@ -156,7 +156,7 @@ impl<'btf> Wanted<'btf> {
         Ok(Self { base, set, ids })
     }
 
-    /// Their records, by rising id.
+    /// Returns the records, by ascending id.
     fn records(&self) -> impl Iterator<Item = Record<'btf>> {
         self.ids.iter().filter_map(|&id| self.base.record(id))
     }

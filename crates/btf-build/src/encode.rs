@@ -247,7 +247,8 @@ impl Target {
         Ok(())
     }
 
-    /// What in a record the kernel cannot read, and which kernel can.
+    /// Returns the part of a record that the kernel cannot read, and the first
+    /// version that can.
     fn unreadable(
         &self,
         btf: &Btf,

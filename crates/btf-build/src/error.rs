@@ -72,7 +72,7 @@ pub enum Error {
     IntBits {
         /// The name of the integer.
         name: OwnedName,
-        /// Its size in bytes.
+        /// Size of the integer in bytes.
         size: u32,
         /// The offset of its value in bits.
         bit_offset: u8,
@@ -228,9 +228,9 @@ pub enum Error {
     Unreadable {
         /// The id of the first type that cannot be read.
         id: u32,
-        /// Its kind, `None` if this library does not model it.
+        /// Kind of the type; `None` if this library does not model it.
         kind: Option<Kind>,
-        /// Its name.
+        /// Name of the type.
         name: OwnedName,
         /// The unsupported feature.
         what: &'static str,
@@ -255,7 +255,7 @@ pub enum Error {
         id: u32,
         /// The number of its kind.
         kind: u8,
-        /// Its name.
+        /// Name of the type.
         name: OwnedName,
     },
     /// The layout section cannot be omitted: only it gives the size of a type.
@@ -266,7 +266,7 @@ pub enum Error {
         id: u32,
         /// The number of its kind.
         kind: u8,
-        /// Its name.
+        /// Name of the type.
         name: OwnedName,
     },
     /// The header has an invalid size.

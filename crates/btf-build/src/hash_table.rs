@@ -111,8 +111,8 @@ impl Table {
     }
 }
 
-/// A hash of bytes or words, with a key that nobody can know: they cannot be made
-/// to collide.
+/// Keyed hash of bytes or words. The key is random, so that collisions cannot
+/// be provoked.
 #[derive(Debug)]
 pub(crate) struct Hash {
     key: u64,

@@ -11,7 +11,7 @@ pub(crate) struct IdSet {
 struct Block {
     /// A bit for each id: set if it is in the set.
     ids: u64,
-    /// How many ids in the set lie before the block, as of the last call of
+    /// Number of ids in the set before the block, as of the last call of
     /// [`IdSet::number`].
     before: u32,
 }

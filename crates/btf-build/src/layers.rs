@@ -78,8 +78,8 @@ pub(crate) fn own_layout(btf: &Btf) -> &[u8] {
     btf.as_bytes().get(btf.layout_section()).unwrap_or_default()
 }
 
-/// What sizes the records of a BTF: its layout section, or that of the nearest
-/// layer below that has one.
+/// Returns the layout section of a BTF, or that of the nearest layer below that
+/// has one.
 pub(crate) fn layout(btf: &Btf) -> Layout<'_> {
     btf.layers().map(own_layout).find(|layout| !layout.is_empty()).map_or(Layout::NONE, Layout::new)
 }
@@ -89,7 +89,8 @@ pub(crate) fn own_records(btf: &Btf) -> impl Iterator<Item = (u32, Record<'_>)> 
     own_records_of(btf, layout(btf))
 }
 
-/// The same, for who knows what sizes them: to find that goes down the layers.
+/// Iterates over the own records, given the layout section: finding it visits
+/// the layers below.
 pub(crate) fn own_records_of<'a>(btf: &'a Btf, layout: Layout<'a>) -> impl Iterator<Item = (u32, Record<'a>)> {
     let types = btf.type_section();
     let offset = types.start as u64;

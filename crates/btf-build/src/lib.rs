@@ -29,7 +29,8 @@
 //!
 //! # Journeys
 //!
-//! A part of a kernel's BTF for a program of one's own, on split BTF and back to bytes:
+//! A part of a kernel's BTF for your own program, on split BTF and back to
+//! bytes:
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

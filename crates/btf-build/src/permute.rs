@@ -71,7 +71,7 @@ pub fn permute(btf: &Btf, new_ids: &[u32]) -> Result<(Btf, Remap), Error> {
     Ok((new, remap.finish()))
 }
 
-/// Where in the type section each record is to begin, by new id.
+/// Returns the new offset of each record in the type section, by new id.
 fn starts(btf: &Btf, new_ids: &[u32]) -> Result<Vec<u32>, Error> {
     let ids = btf.own_ids();
     let not = |reason| Error::NotPermutation { first: ids.start, count: ids.len() as u32, reason };
@@ -132,15 +132,15 @@ struct Named {
     /// Eight bytes of the name, those that are being compared; zeros after its
     /// end.
     key: u64,
-    /// Its number among the own types.
+    /// Index among the own types.
     own: u32,
     name_off: u32,
 }
 
 /// The new id of each own type, when they are in the order of their names.
 ///
-/// Eight bytes of all names are compared, then the next eight of those that are
-/// equal so far, and so on: each byte of a name is looked at once.
+/// First the first eight bytes of all names are compared, then the next eight
+/// of those that are equal, and so on: each byte of a name is read once.
 fn sorted_ids(btf: &Btf) -> Result<Vec<u32>, Error> {
     let names = Names::new(btf);
     let first = btf.own_ids().start;

@@ -423,7 +423,8 @@ impl<'a> Rewriter<'a> {
         self.other_name(offset, rule)
     }
 
-    /// The same of the base's names, and of those that are no identifiers.
+    /// Returns the replacement for a name of the base, or for one that is not
+    /// an identifier.
     #[cold]
     fn other_name(&mut self, offset: u32, rule: NameRule) -> Result<u32, Error> {
         if let Some(&renamed) = self.renamed.get(&(offset, rule)) {

@@ -13,8 +13,8 @@ use crate::{
     string_table::StringTable,
 };
 
-/// Where the strings of all layers of a BTF go: most of its own, and few of those
-/// below.
+/// New offsets of the strings of all layers of a BTF: of most own ones, and of
+/// few of those below.
 #[derive(Debug)]
 pub(crate) struct SourceStrings {
     layers: Layers,
@@ -50,7 +50,7 @@ impl SourceStrings {
     }
 }
 
-/// Where strings go of which few are asked for: the others are not looked at.
+/// New offsets of few strings of a section. The others are not read.
 ///
 /// As in a [`StringMap`], each string is looked up once, and offsets into the
 /// middle of it follow.
@@ -62,8 +62,8 @@ pub(crate) struct FewStrings {
     /// Each string that was asked for: its old offsets with the NUL, and the new
     /// one.
     found: Vec<(Range<u32>, u32)>,
-    /// Where strings begin and end that were asked for by an offset in the middle.
-    /// So none is gone through for each of its bytes.
+    /// Bounds of strings that were looked up by an offset inside them, so that
+    /// none is scanned for each of its bytes.
     by_middle: BTreeMap<u32, u32>,
 }
 
@@ -108,8 +108,8 @@ impl FewStrings {
         Ok(new + (offset - start))
     }
 
-    /// Where the string begins that an offset lies in the middle of; `before` are
-    /// the strings before it, and `first` is the offset of those of the layer.
+    /// Returns the start of the string that contains an offset. `before` are
+    /// the strings before it, and `first` is the first offset of the layer.
     fn start_of(&mut self, strings: &[u8], first: u32, before: &[u8]) -> u32 {
         let offset = first + before.len() as u32;
         if let Some((&start, &end)) = self.by_middle.range(..offset).next_back()

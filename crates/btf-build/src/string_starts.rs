@@ -72,9 +72,9 @@ impl StringStarts {
 struct Block {
     /// A bit for each byte: set if a string begins there.
     starts: u64,
-    /// How many strings begin before the block.
+    /// Number of strings that begin before the block.
     before: u32,
-    /// Where the last of those begins.
+    /// Start of the last of those.
     last: u32,
 }
 

@@ -52,9 +52,9 @@ pub enum Error {
     SectionOutOfBounds {
         /// The section.
         section: Section,
-        /// Its start.
+        /// Start of the section.
         start: u64,
-        /// Its end.
+        /// End of the section.
         end: u64,
         /// Size of the blob in bytes.
         size: u64,
@@ -66,7 +66,7 @@ pub enum Error {
     SectionTooLarge {
         /// The section.
         section: Section,
-        /// Its end, in bytes from the end of the header.
+        /// End of the section, in bytes from the end of the header.
         end: u64,
     },
     /// The number of a kind does not fit an info word.
@@ -89,7 +89,7 @@ pub enum Error {
     SectionMisaligned {
         /// The section.
         section: Section,
-        /// Its start, in bytes from the end of the header.
+        /// Start of the section, in bytes from the end of the header.
         off: u32,
     },
     /// Two sections share bytes.
@@ -107,7 +107,7 @@ pub enum Error {
     #[error("layout section of {len} bytes, expected a multiple of 4")]
     #[non_exhaustive]
     LayoutLength {
-        /// Its length in bytes.
+        /// Length of the section in bytes.
         len: u32,
     },
     /// A layout entry gives sizes that are not multiples of 4 bytes.
@@ -190,7 +190,7 @@ pub enum Error {
     ExtRecordSize {
         /// The section.
         section: Section,
-        /// Its start.
+        /// Start of the section.
         offset: u64,
         /// Bytes of a record.
         rec_size: u32,

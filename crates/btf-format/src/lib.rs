@@ -50,7 +50,7 @@
 //! # Errors
 //!
 //! [`Error`] says what is wrong, and at which offset in the blob. Opening checks the header
-//! and the bounds of sections; each record is checked when it is come by.
+//! and the bounds of sections; each record is checked when it is reached.
 //!
 //! ```
 //! use btf_format::{Error, RawBtf};

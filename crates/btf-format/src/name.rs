@@ -31,7 +31,7 @@ use crate::Escaped;
 #[derive(Clone, Copy, Eq, PartialOrd, Ord, Default)]
 pub struct Name<'a>(&'a [u8]);
 
-/// Whether a byte can be in an identifier of C.
+/// Bytes that can be in a C identifier.
 const IS_INNER: [bool; 256] = {
     let (mut is_inner, mut byte) = ([false; 256], 0u8);
     let mut rest: &mut [bool] = &mut is_inner;

@@ -189,7 +189,7 @@ pub(crate) fn shortened(text: impl fmt::Display) -> String {
     short.0
 }
 
-/// The same of a type, of which no more of the name is looked at.
+/// Shortens a type for an error, without reading more of its name.
 pub(crate) fn shortened_type(ty: Type<'_>) -> String {
     let name = ty.name_start(LONGEST + 1);
     if name.as_bytes().len() <= LONGEST {

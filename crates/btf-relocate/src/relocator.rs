@@ -117,12 +117,12 @@ struct Session<'l, 't> {
     fields: FieldSearch<'t>,
     enumerators: EnumeratorSearch<'t>,
     records: Vec<Record>,
-    /// What was asked before: programs read a field many times.
+    /// Results of earlier questions, as programs read a field many times.
     known: HashMap<Question, Known>,
     scratch: Scratch<'l>,
 }
 
-/// What a relocation asks for: the place of its list, the address of its access
+/// Key of a question: the address of the candidates, the address of the access
 /// string, and the kind.
 type Question = (usize, usize, CoreReloKind);
 
@@ -246,7 +246,8 @@ impl<'l, 't> Session<'l, 't> {
         self.records.get(known.record).cloned()
     }
 
-    /// What a relocation asks for, and how many candidates there are left.
+    /// Returns the question of a relocation, and the number of remaining
+    /// candidates.
     fn question(&self, request: Request<'l>) -> Option<(Question, usize)> {
         let &place = self.places.get(&request.ty.id())?;
         let question = (place, request.access.as_bytes().as_ptr().addr(), request.kind);

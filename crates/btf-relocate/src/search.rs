@@ -181,7 +181,7 @@ impl<'t> FieldSearch<'t> {
     }
 }
 
-/// What a member is to a search.
+/// Role of a member in a search.
 enum Look<'t> {
     /// Another.
     Next,

@@ -217,7 +217,7 @@ pub(crate) fn resolve(ty: Type<'_>) -> Result<Type<'_>, Fault> {
     ty.resolve().map_err(|source| unsized_type(ty, source))
 }
 
-/// The same, of which each type on the way is charged for.
+/// Resolves a type, and charges each type on the path.
 pub(crate) fn resolve_within<'a>(ty: Type<'a>, budget: &Budget) -> Result<Type<'a>, Fault> {
     if !ty.is_modifier() {
         return Ok(ty);

@@ -62,7 +62,7 @@ impl Object {
     }
 }
 
-/// The same BTF under the same name.
+/// Equal if it is the same BTF under the same name.
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
         self.btf.is_same(&other.btf) && self.name == other.name

@@ -59,10 +59,10 @@ struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     New,
-    /// Its references are being visited.
+    /// The references of the type are being visited.
     Begun,
     Ends,
-    /// It leads to a cycle.
+    /// The type leads to a cycle.
     Cycle,
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Graph {
     children: Vec<u32>,
 }
 
-/// Where something of a type begins.
+/// Start of the data of a type.
 #[derive(Debug, Clone, Copy)]
 struct Start {
     record: u32,

@@ -23,7 +23,7 @@ pub(super) struct Names {
     table: Table,
     /// Offsets into the middle of a string that were asked for.
     middles: HashMap<u32, u32>,
-    /// How many bytes of those may be hashed: many may share the same ones.
+    /// Remaining number of bytes to hash, as strings may share bytes.
     budget: u64,
     limit: u64,
 }
@@ -128,7 +128,7 @@ pub(super) struct NewStrings<'a> {
     bytes: Vec<u8>,
     /// The new offset of each own string; 0 before its first use.
     to: Vec<u32>,
-    /// The same of what begins in the middle of a string.
+    /// Representatives of strings that begin inside others.
     middles: HashMap<u32, u32>,
 }
 

@@ -68,7 +68,7 @@ impl Classes {
         (self.inner & !unknown, Some(offset + self.nuls.trailing_zeros() as usize))
     }
 
-    /// The same, whatever bytes there are.
+    /// Tests any bytes in the same way.
     #[cold]
     fn within_any(&self, offset: usize, mut end: Option<usize>, name_len: usize) -> (u64, Option<usize>) {
         let (mut within, mut above, mut ends) = (0, WORD, !self.inner);

@@ -1,10 +1,10 @@
-//! What is known of types while they are resolved.
+//! States of types while they are resolved.
 
 use btf_types::Kind;
 
 use super::{kinds::is_modifier, types::Types};
 
-/// How far a type is.
+/// State of a type.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     New,
@@ -16,7 +16,7 @@ pub(super) enum State {
     Named,
 }
 
-/// How far types are, and what they resolve to.
+/// States of types, and their resolved types.
 pub(super) struct Known<'t, 'a> {
     pub(super) types: &'t Types<'a>,
     /// Size of a pointer in bytes.
@@ -63,7 +63,7 @@ impl<'t, 'a> Known<'t, 'a> {
         matches!(self.state(id), State::Resolved | State::Sized)
     }
 
-    /// What a type resolves to.
+    /// Returns the resolved type.
     #[inline]
     pub(super) fn resolved(&self, id: u32) -> u32 {
         self.resolved.get(id as usize).copied().unwrap_or(0)

@@ -21,19 +21,20 @@ pub(crate) struct Limits {
     pub(crate) max_name_off: u32,
     /// Maximum length of a name in bytes.
     pub(crate) name_len: usize,
-    /// Whether names are checked at all.
+    /// True if names are checked at all.
     pub(crate) checks_names: bool,
-    /// Whether identifiers may contain dots.
+    /// True if identifiers may contain dots.
     pub(crate) dots: bool,
-    /// Whether FUNCs have a linkage.
+    /// True if FUNCs have a linkage.
     pub(crate) func_linkage: bool,
     /// Maximum number of bits of an INT.
     pub(crate) int_bits: u32,
-    /// Whether enums may have other sizes than 4 bytes.
+    /// True if enums may have other sizes than 4 bytes.
     pub(crate) enum_sizes: bool,
-    /// Whether type tags must precede modifiers.
+    /// True if type tags must precede modifiers.
     pub(crate) tag_order: bool,
-    /// Whether `bpf_spin_lock` and the like are looked for in structs.
+    /// True if structs are searched for `bpf_spin_lock` and other special
+    /// types.
     pub(crate) special_fields: bool,
     /// The special types that are known, by age.
     pub(crate) rb_tree: bool,

@@ -51,7 +51,7 @@ pub(super) fn check(
     }
 }
 
-/// Where a member lies; offset and size of the bitfield in bits, size of the
+/// Position of a member: offset and size of the bitfield in bits, size of the
 /// struct in bytes.
 struct Place {
     struct_size: u32,

@@ -4,7 +4,7 @@ use btf_types::{Name, format::Feature};
 
 use super::limits::Limits;
 
-/// What a kernel wants of a name.
+/// Rule of a kernel for a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum NameRule {
     /// Identifier.

@@ -104,7 +104,7 @@ macro_rules! rules {
                 }
             }
 
-            /// What is required.
+            /// Returns the requirement.
             const fn requires(self) -> &'static str {
                 match self {
                     $(Self::$name => $requires,)*

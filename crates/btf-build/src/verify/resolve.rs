@@ -23,9 +23,9 @@ pub(super) const MAX_DEPTH: usize = 32;
 enum Mode {
     /// Not yet known.
     Open,
-    /// Where does a pointer lead?
+    /// Resolving the pointee of a pointer.
     Pointer,
-    /// How large is a struct or array?
+    /// Resolving the size of a struct or array.
     Size,
 }
 
@@ -40,7 +40,7 @@ struct Vertex {
 pub(super) struct Resolver<'t, 'a> {
     types: &'t Types<'a>,
     known: Known<'t, 'a>,
-    /// Those that need the type which is looked at, the first one first.
+    /// Types that wait for the current one, the first one first.
     waiting: Vec<Vertex>,
     mode: Mode,
 }
@@ -179,8 +179,8 @@ impl<'t, 'a> Resolver<'t, 'a> {
         self.types.exists(id) && !matches!(self.types.kind(id), Some(Kind::Var | Kind::DeclTag | Kind::Datasec))
     }
 
-    /// What a modifier or pointer resolves to: a type with a size, or one that may
-    /// be without.
+    /// Returns the resolved type of a modifier or pointer, which may have no
+    /// size.
     fn target(&self, id: u32) -> Result<u32, Rule> {
         if let Some((id, _)) = self.known.sized(id) {
             return Ok(id);

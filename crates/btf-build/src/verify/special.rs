@@ -20,9 +20,9 @@ use crate::layers::terminated;
 
 /// Maximum number of fields in a struct.
 const MAX_FIELDS: usize = 11;
-/// What the names of all special types begin with.
+/// Prefix of the names of all special types.
 const PREFIX: &[u8] = b"bpf_";
-/// What the tag of a list or tree begins with.
+/// Prefix of the tag of a list or tree.
 const CONTAINS: &[u8] = b"contains:";
 
 /// A type with a meaning.
@@ -92,7 +92,7 @@ struct Field<'a> {
     root: Option<Root<'a>>,
 }
 
-/// What a list or tree contains.
+/// Contents of a list or tree.
 #[derive(Clone, Copy)]
 struct Root<'a> {
     /// Id of the struct.
@@ -136,19 +136,20 @@ struct Finder<'a> {
     known: Vec<(Special, &'static str)>,
     /// Ids of structs and unions.
     composites: Vec<u32>,
-    /// One for each id: a struct with a member of this type is looked at.
+    /// One for each id: true if structs with a member of this type are
+    /// searched.
     interesting: Vec<bool>,
     /// Structs without fields, with the number of levels that they nest.
     barren: HashMap<u32, usize>,
     graph: Option<Graph<'a>>,
 }
 
-/// What the roots of lists and trees refer to.
+/// Types referred to by the roots of lists and trees.
 struct Graph<'a> {
     /// Offsets of the texts of tags that say what is contained, by type and
     /// component; `None` if there are several.
     tags: HashMap<(u32, u32), Option<u32>>,
-    /// What each text says: tags may share it.
+    /// Parsed texts of tags, which tags may share.
     roots: HashMap<u32, Result<Root<'a>, Rule>>,
     /// The first struct of each name.
     structs: HashMap<&'a [u8], u32>,
@@ -205,7 +206,7 @@ impl<'a> Finder<'a> {
         members.any(|[_, type_id, _]| self.interesting.get(type_id as usize) == Some(&true))
     }
 
-    /// The fields of a struct that is looked at.
+    /// Returns the fields of a struct that is searched.
     fn record(&mut self, id: u32) -> Result<Vec<Field<'a>>, Rule> {
         let size = self.types.size_or_type(id);
         let mut fields = Vec::new();
@@ -276,7 +277,7 @@ impl<'a> Finder<'a> {
         Ok((id, nelems))
     }
 
-    /// What a type is by its name, or may be by its kind.
+    /// Returns the special type by its name, or the possible one by its kind.
     fn special(&self, id: u32) -> Option<Special> {
         let named = self.known.iter().find(|(_, name)| self.types.is_named(id, name)).map(|&(special, _)| special);
         let is_other = !self.types.kind(id).is_some_and(is_composite);
@@ -361,7 +362,7 @@ impl<'a> Finder<'a> {
         Ok(true)
     }
 
-    /// What the tag of a list or tree says that it contains.
+    /// Returns the contents of a list or tree by its tag.
     fn root(&mut self, composite: u32, index: u32) -> Result<Root<'a>, Rule> {
         let types = self.types;
         let graph = self.graph.get_or_insert_with(|| Graph::new(types));
@@ -416,7 +417,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// What the text of a tag says, which ends at a NUL.
+/// Parses the text of a tag, which ends at a NUL.
 fn parse_root<'a>(text: &'a [u8], structs: &HashMap<&[u8], u32>, limits: &Limits) -> Result<Root<'a>, Rule> {
     let text = text.strip_prefix(CONTAINS).ok_or(Rule::GraphTag)?;
     let end = memchr::memchr2(b':', 0, text).ok_or(Rule::GraphTag)?;
@@ -443,8 +444,8 @@ fn repeat<'a>(fields: &mut Vec<Field<'a>>, found: &[Field<'a>], nelems: u32, siz
     Ok(())
 }
 
-/// Checks what lists and trees contain: a struct that is looked at, too, and that
-/// does not own others if its owner is itself owned.
+/// Checks the contents of lists and trees: a struct that is also searched, and
+/// that does not own others if its owner is itself owned.
 fn check_owners(records: &[Record<'_>], record: &Record<'_>) -> Result<(), Rule> {
     let has_node = record.fields.iter().any(|field| matches!(field.special, Special::ListNode | Special::RbNode));
     for root in record.fields.iter().filter_map(|field| field.root) {

@@ -21,7 +21,7 @@ pub(super) struct Types<'a> {
     places: Vec<Place>,
 }
 
-/// Where a type is, and its size or the type that it refers to.
+/// Position of a type, and its size or the type that it refers to.
 #[derive(Clone, Copy)]
 struct Place {
     /// Index of its first word.

@@ -28,7 +28,7 @@ const fn sizes() -> [(u8, u8); Kind::ALL.len() + 1] {
 #[derive(Clone, Copy)]
 pub(super) struct Words<'a> {
     words: &'a [Word],
-    /// Whether the section ends within a word.
+    /// True if the section ends inside a word.
     has_rest: bool,
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// What void is like.
+    /// Record of `void`.
     pub(super) const VOID: Self = Record { name_off: 0, info: Info::from_word(0), size_or_type: 0, rest: &[] };
 
     /// A word after the first ones; 0 if there is none.

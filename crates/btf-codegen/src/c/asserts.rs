@@ -10,7 +10,7 @@ use super::{names::Written, printer::Printer};
 /// so that none is kept: members may share a name that is long.
 #[derive(Debug, Default)]
 pub(super) struct Asserts {
-    /// The definition is gone through for them.
+    /// True while the definition is visited for assertions.
     is_active: bool,
     /// The type that is defined: `struct foo`.
     root: String,
@@ -22,7 +22,7 @@ pub(super) struct Asserts {
     is_hidden: bool,
 }
 
-/// What is to be restored behind a member.
+/// State to restore after a member.
 #[derive(Debug)]
 pub(super) struct Outside {
     path: usize,

@@ -175,7 +175,7 @@ impl<'btf> Printer<'btf, '_> {
         Ok(())
     }
 
-    /// Says that there is a member that C cannot declare.
+    /// Writes a comment for a member that C cannot declare.
     fn left_out(&mut self, field: &Field<'btf>, why: &str) -> fmt::Result {
         self.line()?;
         let name = field.member.name();

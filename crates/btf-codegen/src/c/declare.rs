@@ -9,7 +9,7 @@ use btf_types::{Composite, FwdKind, Group, Name, Param, Style, Type, TypeTag, Vi
 use super::{names::is_identifier, printer::Printer, scalar::Spelling};
 use crate::Error;
 
-/// How many types of a declaration are followed.
+/// Maximum number of types of a declaration.
 const HOPS: u32 = 64;
 
 impl<'btf> Printer<'btf, '_> {
@@ -68,7 +68,7 @@ impl<'btf> Printer<'btf, '_> {
     }
 }
 
-/// Whether a tag cannot end the attribute that it is in.
+/// Returns `true` if a tag cannot end its attribute.
 fn is_harmless(text: &[u8], is_attribute: bool) -> bool {
     let mut depth = 0u32;
     let is_plain = text.iter().all(|byte| match byte {

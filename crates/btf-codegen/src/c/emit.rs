@@ -19,7 +19,8 @@ const POLYNOMIALS: [(&str, &str); 4] = [
     ("__Poly128_t", "unsigned __int128"),
 ];
 
-/// Whether an integer is one of Arm's polynomials, for which the header has a typedef.
+/// Returns `true` for Arm's polynomial types, for which the header has
+/// typedefs.
 pub(super) fn is_polynomial(name: Name<'_>) -> bool {
     POLYNOMIALS.iter().any(|(polynomial, _)| name == *polynomial)
 }

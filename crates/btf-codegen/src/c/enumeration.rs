@@ -81,7 +81,7 @@ fn mode(any: AnyEnum<'_>, pointer_size: u8) -> Option<&'static str> {
     }
 }
 
-/// Whether C can give an enumeration its size.
+/// Returns `true` if C can give an enumeration its size.
 pub(super) fn is_definable(any: AnyEnum<'_>) -> bool {
     any.values().len() > 0 && matches!(any.size(), 1 | 2 | 4 | 8)
 }

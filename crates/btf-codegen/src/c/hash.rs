@@ -1,4 +1,5 @@
-//! Hashes of names, with a key that nobody can know: they cannot be made to collide.
+//! Keyed hashes of names. The key is random, so that collisions cannot be
+//! provoked.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 

@@ -10,7 +10,7 @@ use super::{names::is_identifier, printer::Printer};
 
 /// The tag of a kfunc.
 const KFUNC: &str = "bpf_kfunc";
-/// That of one which leaves registers alone.
+/// Tag of a kfunc that preserves registers.
 const FASTCALL: &str = "bpf_fastcall";
 
 impl<'btf> Printer<'btf, '_> {
@@ -46,7 +46,8 @@ impl<'btf> Printer<'btf, '_> {
         self.put("#endif\n\n")
     }
 
-    /// Whether a function can be declared by its name; if not, a comment says so.
+    /// Returns `true` if a function can be declared by its name; otherwise
+    /// writes a comment.
     fn is_declarable(&mut self, func: Func<'btf>, last: Name<'btf>) -> Result<bool, fmt::Error> {
         let name = func.name();
         let why = if !is_identifier(name) {

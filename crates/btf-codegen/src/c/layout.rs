@@ -30,12 +30,12 @@ use super::{
 };
 use crate::Error;
 
-/// How many types of a chain are followed, and structs inside each other.
+/// Maximum number of types of a chain, and of nested structs.
 const HOPS: u32 = 64;
 /// The most that an attribute can raise alignment to, in bytes.
 const MAX_ALIGN: u64 = 1 << 28;
 
-/// How a struct or union is written, and the alignment that it then has.
+/// Form of a struct or union, with its resulting alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) plan: Plan,
@@ -80,13 +80,13 @@ impl Measure {
     }
 }
 
-/// What a member takes up.
+/// Space of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Bytes(Measure),
-    /// So many bits of a type.
+    /// Number of bits of a type.
     Bits(Measure, u64),
-    /// It cannot be declared, for this reason.
+    /// Not declarable, for this reason.
     Out(&'static str),
 }
 
@@ -167,7 +167,7 @@ impl Compiler {
 }
 
 impl<'btf> Printer<'btf, '_> {
-    /// How a struct or union is written.
+    /// Returns the form of a struct or union.
     pub(super) fn layout(&mut self, ty: Composite<'btf>) -> Result<Layout, fmt::Error> {
         let known = self.layouts.get(ty.id() as usize).copied().unwrap_or(Layout::UNKNOWN);
         if known.plan != Plan::Unknown {

@@ -10,10 +10,10 @@ use btf_types::{Composite, Member, Type};
 use super::printer::Printer;
 use crate::Error;
 
-/// How many types of a chain are followed.
+/// Maximum number of types of a chain.
 const HOPS: u32 = 64;
 
-/// What libbpf's own arithmetic makes of the size of a type: 0, if there is none.
+/// Returns the size of a type as computed by libbpf: 0 if it has none.
 pub(super) fn size_of(ty: Type<'_>) -> u64 {
     ty.size_of().ok().filter(|size| *size <= u32::MAX.into()).unwrap_or(0)
 }
@@ -82,7 +82,7 @@ impl<'btf> Printer<'btf, '_> {
         Ok(align)
     }
 
-    /// Whether a struct was packed, so far as libbpf can tell.
+    /// Returns `true` if a struct is packed by libbpf's rules.
     pub(super) fn is_packed_as_libbpf(&mut self, ty: Composite<'btf>) -> Result<bool, fmt::Error> {
         is_packed(ty, ty.members().map(|member| Ok((member, self.align_as_libbpf(member.ty())?))))
     }
@@ -109,8 +109,8 @@ pub(super) fn align_of<'btf>(
     Ok(if u64::from(ty.size()) % largest == 0 { largest } else { 1 })
 }
 
-/// Whether a struct was packed, so far as libbpf can tell from members and their
-/// alignment.
+/// Returns `true` if a struct is packed by libbpf's rules, given its members
+/// and their alignment.
 pub(super) fn is_packed<'btf>(
     ty: Composite<'btf>,
     aligned: impl Iterator<Item = Result<(Member<'btf>, u64), fmt::Error>>,

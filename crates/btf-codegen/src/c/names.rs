@@ -55,10 +55,10 @@ impl Word {
     }
 }
 
-/// What has a name.
+/// Items with one name.
 #[derive(Debug, Clone, Copy)]
 struct Users {
-    /// How many definitions there are.
+    /// Number of definitions.
     count: u32,
     /// The word of the first, or of the forward declarations before it.
     word: Word,
@@ -104,13 +104,13 @@ impl<'btf> Names<'btf> {
         number
     }
 
-    /// Whether something has this name.
+    /// Returns `true` if the name is used.
     pub(super) fn contains(&self, name: &[u8]) -> bool {
         self.0.contains_key(name) || self.is_numbered(name)
     }
 
-    /// Whether something got this name by its number. Such names are not kept, as
-    /// many may begin with one that is long.
+    /// Returns `true` for a name that was made by adding a number. Such names
+    /// are not stored, as many may begin with one long name.
     fn is_numbered(&self, name: &[u8]) -> bool {
         let users = without_number(name).and_then(|(name, number)| Some((self.0.get(name)?, number)));
         users.is_some_and(|(users, number)| number <= users.count)
@@ -132,7 +132,7 @@ pub(super) fn without_number(name: &[u8]) -> Option<(&[u8], u32)> {
 /// A name as it is written.
 pub(super) type Written<'btf> = Cow<'btf, [u8]>;
 
-/// Whether a name is written as it is: printable ASCII.
+/// Returns `true` if a name is written unchanged: printable ASCII.
 fn is_plain(name: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     // The high bit of each byte that is below ` ` or above `~`, but for those above the
@@ -157,13 +157,13 @@ pub(super) fn identifier(name: Name<'_>) -> Written<'_> {
     Cow::Owned(underscore.into_iter().chain(inner).collect())
 }
 
-/// Whether a name can be written as it is.
+/// Returns `true` if a name can be written unchanged.
 pub(super) fn is_identifier(name: Name<'_>) -> bool {
     name.is_c_identifier() && !is_keyword(name.as_bytes())
 }
 
-/// Whether compilers take a word for something else: keywords of C17 and of GNU.
-/// (`bool`, `true` and `false` are the kernel's own.)
+/// Returns `true` for words with a meaning to compilers: keywords of C17 and of
+/// GNU C. (`bool`, `true` and `false` are the kernel's own.)
 fn is_keyword(word: &[u8]) -> bool {
     if word.first() == Some(&b'_') {
         return matches!(
@@ -275,7 +275,7 @@ fn is_keyword(word: &[u8]) -> bool {
     )
 }
 
-/// Whether a type is a forward declaration, so that it can be one of many.
+/// Returns `true` for a forward declaration, of which there can be many.
 fn is_forward(ty: Type<'_>) -> bool {
     match ty {
         Type::Fwd(_) => true,

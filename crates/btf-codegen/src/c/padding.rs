@@ -22,7 +22,7 @@ impl Unit {
         }
     }
 
-    /// Its width in bits, which is its alignment too.
+    /// Width in bits, and alignment.
     pub(super) fn bits(self, pointer_size: u8) -> u64 {
         match self {
             Self::Long => u64::from(pointer_size) * 8,
@@ -50,7 +50,7 @@ pub(super) struct Padding {
     end: u64,
     unit: Unit,
     pointer_size: u8,
-    /// What goes before all others.
+    /// Padding before all others.
     mark: Option<Pad>,
     /// No unit is larger than this.
     largest: u64,
@@ -59,8 +59,8 @@ pub(super) struct Padding {
 }
 
 impl Padding {
-    /// As libbpf pads from one bit to another, before a member of some alignment in
-    /// bytes; in a bitfield if there is one on both sides.
+    /// Pads as libbpf does from one bit to another, before a member with some
+    /// alignment in bytes; in a bitfield if there is one on both sides.
     pub(super) fn as_libbpf(at: u64, end: u64, align: u64, in_bitfield: bool, pointer_size: u8) -> Self {
         let rounded = |unit: Unit| at.next_multiple_of(unit.bits(pointer_size));
         // Natural alignment closes as much of the gap as the largest unit can.

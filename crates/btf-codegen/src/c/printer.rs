@@ -13,41 +13,41 @@ use crate::Error;
 
 /// Bytes of text that are gathered before they are handed on.
 const BUFFER: usize = 1 << 15;
-/// How many types may lead to one another on the way to a definition.
+/// Maximum number of types on the path to a definition.
 const HOPS: u32 = 512;
-/// How many anonymous types may be inside each other.
+/// Maximum nesting of anonymous types.
 const NESTING: usize = 64;
 /// Steps that any BTF may take, and how many more for each word of its types. (Kernels
 /// take half a step for each word.)
 const STEPS: (u64, u64) = (1 << 16, 8);
 
-/// How a header is written.
+/// Form of a header.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form {
-    /// What bpftool prints, and not what is right.
+    /// Equal to bpftool's output, even if that is wrong.
     pub(super) exact: bool,
     pub(super) static_asserts: bool,
 }
 
-/// What is known of a type, as bits.
+/// States of a type, as bits.
 pub(super) mod state {
-    /// It is being ordered: what it needs comes first.
+    /// The type is being ordered, after the types that it needs.
     pub(in crate::c) const ORDERING: u16 = 1;
     /// All that it needs is in the queue, or written.
     pub(in crate::c) const ORDERED: u16 = 1 << 1;
-    /// What it needs is being written.
+    /// The types that it needs are being written.
     pub(in crate::c) const EMITTING: u16 = 1 << 2;
-    /// It is defined, or need not be.
+    /// The type is defined, or need not be.
     pub(in crate::c) const EMITTED: u16 = 1 << 3;
     /// A forward declaration is written.
     pub(in crate::c) const FORWARD: u16 = 1 << 4;
     /// Another type refers to it.
     pub(in crate::c) const REFERENCED: u16 = 1 << 5;
-    /// Which of the types of its name it is has been settled.
+    /// The number among the types of its name is assigned.
     pub(in crate::c) const NAMED: u16 = 1 << 6;
-    /// It is not the first of its name.
+    /// The type is not the first of its name.
     pub(in crate::c) const SUFFIXED: u16 = 1 << 7;
-    /// Its name is written as it is in the BTF.
+    /// The name is written unchanged.
     pub(in crate::c) const AS_IT_IS: u16 = 1 << 8;
 }
 
@@ -68,18 +68,18 @@ pub(super) struct Printer<'btf, 'o> {
     pub(super) idents: Names<'btf>,
     /// The numbers that types of a name have, but for the first of each.
     pub(super) suffixes: HashMap<u32, u32, Keyed>,
-    /// How integers are spelled, by id.
+    /// Names of integers, by id.
     pub(super) spellings: HashMap<u32, Spelling, Keyed>,
     /// Names of members, of the structs that are being written.
     pub(super) scopes: Scopes<'btf>,
     /// Alignments as libbpf has them, by id.
     pub(super) aligns: Vec<u8>,
-    /// How structs and unions are laid out, by id.
+    /// Layouts of structs and unions, by id.
     pub(super) layouts: Vec<Layout>,
     /// Definitions in the order in which they are to be written.
     pub(super) queue: Vec<Type<'btf>>,
     pub(super) asserts: Asserts,
-    /// How many structs are being laid out inside each other.
+    /// Number of structs that are being laid out, one inside the other.
     pub(super) layout_depth: u32,
     /// The next struct has its members' names in common with the one that it is in.
     pub(super) shares_scope: bool,
@@ -91,7 +91,7 @@ pub(super) struct Printer<'btf, 'o> {
     current: Type<'btf>,
     steps_left: u64,
     steps: u64,
-    /// Why a method failed with [`fmt::Error`].
+    /// Reason of a [`fmt::Error`].
     failure: Option<Error>,
 }
 
@@ -265,7 +265,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         self.put(TABS.get(..=self.level).unwrap_or(TABS))
     }
 
-    /// Whether a type has any of these states.
+    /// Returns `true` if a type has any of these states.
     #[inline]
     pub(super) fn is(&self, id: u32, state: u16) -> bool {
         self.states.get(id as usize).is_some_and(|states| states & state != 0)
@@ -290,7 +290,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         self.btf.type_by_id(id).unwrap_or(Type::Void)
     }
 
-    /// Takes off steps for a name that is looked at and not written.
+    /// Charges a name that is read and not written.
     pub(super) fn spend_name(&mut self, len: usize) {
         self.steps_left = self.steps_left.saturating_sub(len as u64 / 64);
     }
@@ -332,7 +332,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         Err(fmt::Error)
     }
 
-    /// Whether something has failed.
+    /// Returns `true` after an error.
     pub(super) fn has_failed(&self) -> bool {
         self.failure.is_some()
     }

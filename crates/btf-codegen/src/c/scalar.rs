@@ -7,19 +7,19 @@ use btf_types::{Float, Int, Name};
 
 use super::{emit::is_polynomial, printer::Printer};
 
-/// How a scalar is written.
+/// Form of a scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {
     /// By its name.
     Name,
     /// By the name of another type, of the same size.
     Other(&'static str),
-    /// As a struct of bytes: no scalar of C has this size.
+    /// Struct of bytes, as no scalar of C has this size.
     Bytes,
 }
 
 impl Printer<'_, '_> {
-    /// How an integer is written.
+    /// Returns the form of an integer.
     pub(super) fn spelling(&mut self, int: Int<'_>) -> Spelling {
         let pointer_size = self.btf.pointer_size();
         *self.spellings.entry(int.id()).or_insert_with(|| Spelling::of_int(int, pointer_size))
@@ -62,7 +62,7 @@ impl Spelling {
     }
 }
 
-/// Whether a float is spelled as C does it. (Before FLOAT there was, they were INTs.)
+/// Returns `true` if a float has its name in C. (Before FLOAT, they were INTs.)
 fn is_float(name: Name<'_>, size: u32) -> bool {
     matches!((name.as_bytes(), size), (b"float", 4) | (b"double", 8) | (b"long double", 8 | 12 | 16))
 }

@@ -58,8 +58,8 @@ impl<'btf> Scopes<'btf> {
     }
 }
 
-/// Whether a member got this name by its number. Such names are not kept, as many may
-/// begin with one that is long.
+/// Returns `true` for a name that a member got by adding a number. Such names
+/// are not stored, as many may begin with one long name.
 fn is_numbered(scope: &HashMap<Written<'_>, u32, Keyed>, name: &[u8]) -> bool {
     let count = without_number(name).and_then(|(name, number)| Some((scope.get(name)?, number)));
     count.is_some_and(|(&count, number)| number <= count)

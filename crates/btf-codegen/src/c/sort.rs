@@ -11,7 +11,7 @@ use std::{cell::OnceCell, cmp::Ordering, ops::Range};
 
 use btf_types::{AnyEnum, Btf, Composite, Name, Type, View};
 
-/// How many types of a chain are followed.
+/// Maximum number of types of a chain.
 const HOPS: u32 = 64;
 /// The rank of what has none.
 const LAST: u8 = 10;
@@ -121,8 +121,8 @@ fn rank_of_target(ty: Type<'_>) -> u8 {
     LAST
 }
 
-/// Whether a type that has no definition itself leads to none but by way of a typedef
-/// that has one, or has its place among others anyhow.
+/// Returns `true` for a type without a definition that leads to no other
+/// definition, except through a typedef that has its own place.
 fn leads_nowhere(ty: Type<'_>) -> bool {
     let mut inner = ty;
     for _ in 0..HOPS {

@@ -10,9 +10,9 @@ use crate::Error;
 
 /// A type has not been looked at.
 const NEW: u8 = 0;
-/// What it leads to is being looked at.
+/// The target is being visited.
 const OPEN: u8 = 1;
-/// It leads to nothing that leads back.
+/// The target does not lead back.
 const DONE: u8 = 2;
 
 impl<'btf> Generator<'btf, '_> {

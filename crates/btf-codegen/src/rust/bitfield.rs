@@ -12,7 +12,7 @@ use super::{
 };
 use crate::Error;
 
-/// What a method returns, and how that is made of the bits.
+/// Result of a method, and its computation from the bits.
 struct Value {
     ty: String,
     is_signed: bool,

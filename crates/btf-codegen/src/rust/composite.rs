@@ -10,7 +10,7 @@ use super::{
 };
 use crate::Error;
 
-/// What a member is called in the text.
+/// Names of a member in the text.
 #[derive(Debug, Default)]
 pub(super) struct FieldNames {
     /// Of the members, by their index.
@@ -49,7 +49,7 @@ pub(super) struct Access<'f, 'btf> {
     pub(super) setter: String,
     /// The field of bytes in which it lies.
     pub(super) bytes: &'f str,
-    /// Where it lies there, in bits.
+    /// Offset in bits.
     pub(super) at: u64,
 }
 

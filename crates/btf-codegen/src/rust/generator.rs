@@ -26,9 +26,9 @@ pub(super) struct Generator<'btf, 'o> {
     number: itoa::Buffer,
     pub(super) selection: Selection<'btf>,
     pub(super) names: Names,
-    /// How structs and unions are laid out, by id.
+    /// Layouts of structs and unions, by id.
     pub(super) layouts: Vec<Layout>,
-    /// What the text uses of the items at its end.
+    /// Items at the end that the text uses.
     pub(super) used: Used,
     /// The type whose definition is being written.
     pub(super) current: Type<'btf>,

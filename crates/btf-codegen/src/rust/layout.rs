@@ -17,16 +17,16 @@ use super::{
 };
 use crate::Error;
 
-/// How a struct or union is laid out.
+/// Layout of a struct or union.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) plan: Plan,
     /// Power of two of the alignment.
     align: u8,
-    /// It has an alignment that is stated, or something inside has: no packed type may
-    /// hold it.
+    /// True if it, or a type inside, has an explicit alignment: no packed type
+    /// may contain it.
     pub(super) is_raised: bool,
-    /// It is or has a union, some bytes of which need not be initialised.
+    /// True if it is or contains a union, whose bytes need not be initialized.
     pub(super) has_union: bool,
 }
 
@@ -54,7 +54,7 @@ impl Layout {
     }
 }
 
-/// What a type takes up by value.
+/// Space of a type by value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Measure {
     /// Bytes.
@@ -72,19 +72,20 @@ impl Measure {
         Self { size: size.into(), align, host, is_raised: false, has_union: false }
     }
 
-    /// Whether it has to be wrapped, so that no machine aligns it to more than the BTF.
+    /// Returns `true` if it must be wrapped, so that no machine aligns it to
+    /// more than the BTF.
     fn is_lowered(self) -> bool {
         self.host == WIDE && self.align == 4
     }
 }
 
-/// Where a member is.
+/// Position of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Bytes(Measure),
-    /// So many bits of a type.
+    /// Number of bits of a type.
     Bits(Measure, u64),
-    /// What is there cannot be told.
+    /// Unknown contents.
     Nowhere,
 }
 
@@ -93,7 +94,7 @@ pub(super) enum Place {
 pub(super) struct Field<'btf> {
     pub(super) ty: Type<'btf>,
     pub(super) name: Name<'btf>,
-    /// Which one it is in the BTF.
+    /// Index in the BTF.
     pub(super) index: u32,
     /// In bits.
     pub(super) offset: u64,
@@ -112,7 +113,7 @@ impl Field<'_> {
         matches!(self.place, Place::Bytes(measure) if measure.has_union)
     }
 
-    /// Whether it lies where its alignment would put it.
+    /// Returns `true` if it is where its alignment would put it.
     fn is_in_place(&self) -> bool {
         match self.place {
             Place::Bytes(measure) => self.offset.is_multiple_of(8 * measure.align),
@@ -130,7 +131,7 @@ pub(super) struct Item<'btf> {
     pub(super) what: What<'btf>,
 }
 
-/// What a field of the text is.
+/// Field of the text.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum What<'btf> {
     Field(Field<'btf>, Measure, Writing),
@@ -139,13 +140,13 @@ pub(super) enum What<'btf> {
     Padding,
 }
 
-/// How a member is written.
+/// Form of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writing {
     Plain,
     /// Wrapped, to align to 4 on all machines.
     Lowered,
-    /// As bytes: its alignment is stated, and what holds it is packed.
+    /// Bytes: its alignment is explicit, and the containing type is packed.
     Bytes,
 }
 
@@ -187,14 +188,14 @@ impl<'btf> Body<'btf> {
         Self { layout, is_union, fields, items }
     }
 
-    /// Whether it is a `union` in Rust.
+    /// Returns `true` for a `union` in Rust.
     pub(super) fn is_union(&self) -> bool {
         self.is_union && self.layout.plan != Plan::Opaque
     }
 }
 
 impl<'btf> Generator<'btf, '_> {
-    /// How a struct or union is written.
+    /// Returns the layout of a struct or union.
     pub(super) fn layout(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Layout, Error> {
         let known = self.layouts.get(ty.id() as usize).copied().unwrap_or(Layout::UNKNOWN);
         match known.plan {
@@ -404,7 +405,7 @@ fn union_items<'btf>(fields: &[Field<'btf>], size: u64, align: u64) -> Option<Ve
     Some(items)
 }
 
-/// What the BTF says.
+/// Layout in the BTF.
 struct Truth {
     is_union: bool,
     size: u64,
@@ -432,7 +433,8 @@ impl Truth {
         (Plan::Opaque, Vec::new())
     }
 
-    /// Whether rustc makes just this of fields, on all machines.
+    /// Returns `true` if rustc gives the fields exactly this layout on all
+    /// machines.
     fn holds(&self, items: &[Item<'_>], is_packed: bool, stated: u64) -> bool {
         [false, true].into_iter().all(|is_most| {
             let (mut end, mut align) = (0u64, stated);

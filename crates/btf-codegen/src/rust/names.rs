@@ -68,7 +68,7 @@ pub(super) fn type_identifier(name: Name<'_>) -> String {
     ident
 }
 
-/// Whether a name is that of a primitive type.
+/// Returns `true` for the name of a primitive type.
 pub(super) fn is_primitive(name: &str) -> bool {
     matches!(
         name,
@@ -94,8 +94,8 @@ pub(super) fn is_primitive(name: &str) -> bool {
     )
 }
 
-/// Whether types of a name would hide what Rust, or the text, has by that name. (A type
-/// with a constructor hides variables too.)
+/// Returns `true` if types of this name would hide a name of Rust or of the
+/// text. (A type with a constructor also hides variables.)
 fn is_reserved(name: &str) -> bool {
     is_primitive(name)
         || matches!(
@@ -170,7 +170,8 @@ fn is_reserved(name: &str) -> bool {
         )
 }
 
-/// Whether a word is a keyword of any edition that can be an identifier behind `r#`.
+/// Returns `true` for a keyword of any edition that is an identifier after
+/// `r#`.
 pub(super) fn is_keyword(word: &str) -> bool {
     matches!(
         word,

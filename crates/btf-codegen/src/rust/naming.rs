@@ -1,4 +1,4 @@
-//! Which type gets which name.
+//! Assignment of names to types.
 //!
 //! * A struct, union, enumeration or typedef has its own name; a type without one has that
 //!   of the typedef that is for it.
@@ -21,7 +21,7 @@ use crate::Error;
 /// Bytes of a name that are looked at.
 pub(super) const NAME: usize = Name::MAX_KERNEL_LEN;
 
-/// What comes first among types of one name.
+/// Precedence among types of one name.
 type Rank = (bool, bool, Reverse<u64>, Reverse<usize>, u32, u32);
 
 impl<'btf> Generator<'btf, '_> {
@@ -256,12 +256,12 @@ impl<'btf> Generator<'btf, '_> {
     }
 }
 
-/// Whether it is a struct, union or enumeration.
+/// Returns `true` for a struct, union or enumeration.
 fn is_item(ty: Type<'_>) -> bool {
     matches!(ty, Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_))
 }
 
-/// What a type defines or declares.
+/// Returns the kind that a type defines or declares.
 fn declares(ty: Type<'_>) -> Option<FwdKind> {
     match ty {
         Type::Struct(_) => Some(FwdKind::Struct),

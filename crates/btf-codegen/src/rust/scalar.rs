@@ -92,7 +92,7 @@ impl Scalar {
         }
     }
 
-    /// What an enumeration is made of.
+    /// Returns the integer type of an enumeration.
     pub(super) fn of_enum(any: AnyEnum<'_>) -> Self {
         Plain::of_size(any.size(), any.is_signed()).map_or(Self::Bytes(any.size()), Self::Plain)
     }

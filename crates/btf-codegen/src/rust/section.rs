@@ -11,7 +11,8 @@ use super::{
 };
 use crate::Error;
 
-/// Whether a section has data that a program shares with whoever loads it.
+/// Returns `true` for a section with data that a program shares with its
+/// loader.
 pub(super) fn is_data(section: Datasec<'_>) -> bool {
     ![".maps", ".ksyms"].iter().any(|name| section.as_type().is_named(name))
 }

@@ -12,7 +12,7 @@ use crate::Error;
 
 /// A type has a name in the text.
 const NAMED: u8 = 1;
-/// It has a definition there, with all its members.
+/// The type has a definition with all its members.
 const DEFINED: u8 = 1 << 1;
 
 /// The types that are written.
@@ -32,7 +32,7 @@ impl Selection<'_> {
         Self { states: vec![0; count], types: Vec::new(), sections: Vec::new(), same: HashMap::new() }
     }
 
-    /// Whether a struct or union is written with its members.
+    /// Returns `true` if a struct or union is written with its members.
     pub(super) fn is_defined(&self, id: u32) -> bool {
         self.states.get(id as usize).is_some_and(|state| state & DEFINED != 0)
     }

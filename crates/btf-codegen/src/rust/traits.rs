@@ -1,5 +1,5 @@
-//! What is implemented for each type: the traits of the text, `Default`, and traits of
-//! other crates that were asked for.
+//! Implementations for each type: the traits of the text, `Default`, and
+//! requested traits of other crates.
 
 use super::{
     Traits,

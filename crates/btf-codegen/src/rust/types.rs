@@ -27,7 +27,7 @@ pub struct Types {
     form: Form,
 }
 
-/// How types are written.
+/// Form of the types.
 #[derive(Debug, Clone)]
 pub(super) struct Form {
     pub(super) byte_order: ByteOrder,
@@ -215,7 +215,7 @@ impl<'btf> Generator<'btf, '_> {
         Ok(())
     }
 
-    /// Whether there is an item for a type, which has the name for itself.
+    /// Returns `true` if a type has an item, and its name.
     fn has_item(&self, ty: Type<'btf>) -> bool {
         let Some(name) = self.names.get(ty.id()) else { return false };
         match ty {
