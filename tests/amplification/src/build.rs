@@ -49,10 +49,10 @@ pub(crate) const ENTRIES: &[Entry] = &[
     alone("dedup", |input, _| drop(dedup(&parse(input))), cost(256, 40, 16)),
     alone("permute", reverse, cost(24, 10, 5)),
     split("Merge", merge, cost(8, 4, 2)),
-    split("dedup, split", |input, _| drop(dedup(&stack(input))), cost(768, 28, 24)),
+    split("dedup, split", |input, _| drop(dedup(&stack(input))), cost(112, 28, 24)),
     split("distill", |input, _| drop(distill(&stack(input))), cost(40, 28, 20)),
     split("Verify::verify_module", verify_module, cost(20, 20, 20)),
-    split("Builder::copy_reachable, split", copy_split, cost(80, 16, 4)),
+    split("Builder::copy_reachable, split", copy_split, cost(32, 16, 5)),
 ];
 
 fn by_hand(input: &Input, meter: &mut Meter) {

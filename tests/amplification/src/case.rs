@@ -169,7 +169,7 @@ const GROWTH: u64 = 150;
 /// Words in the names of entry points that spend a budget in proportion to the input
 /// on what cannot be looked up. Until it is spent, a byte may cost the more the more
 /// there are; what it may cost when it is spent bounds it all the same.
-const BUDGETED: [&str; 6] = ["dedup", "Relocat", "Trim", "relocs", "relocate", "btf min"];
+const BUDGETED: [&str; 8] = ["dedup", "Relocat", "Trim", "relocs", "relocate", "btf min", "c::Header", "format c"];
 
 /// Whether an entry point spends a budget.
 fn has_budget(entry: &Entry) -> bool {

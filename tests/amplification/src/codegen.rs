@@ -33,8 +33,8 @@ pub(crate) const ENTRIES: &[Entry] = &[
         run: |input, meter| write(&Header::new().unsorted(true), input, meter),
         most: cost(192, 8, 6),
     },
-    Entry { name: "c::Header::definition", shapes: &[btf::ALONE], size: SIZE, run: pieces, most: cost(512, 1280, 384) },
-    Entry { name: "rust::Types", shapes: &[btf::ALONE], size: SIZE, run: rust, most: cost(448, 32, 20) },
+    Entry { name: "c::Header::definition", shapes: &[btf::ALONE], size: SIZE, run: pieces, most: cost(256, 384, 320) },
+    Entry { name: "rust::Types", shapes: &[btf::ALONE], size: SIZE, run: rust, most: cost(320, 192, 32) },
 ];
 
 fn write(header: &Header, input: &Input, meter: &mut Meter) {

@@ -92,14 +92,14 @@ pub(crate) const ENTRIES: &[Entry] = &[
         shapes: &[relocate::RELOCATIONS],
         size: SIZE,
         run: relocs_json,
-        most: cost(3072, 20, 12),
+        most: cost(1536, 20, 8),
     },
     Entry {
         name: "btf relocate",
         shapes: &[relocate::RELOCATIONS],
         size: SIZE,
         run: relocate_object,
-        most: cost(1536, 128, 80),
+        most: cost(512, 96, 40),
     },
     Entry {
         name: "btf dump --format c",

@@ -15,13 +15,13 @@ const fn program(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) ->
 }
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    program("Relocator::relocate", |input, _| drop(relocated(input)), cost(2048, 112, 64)),
+    program("Relocator::relocate", |input, _| drop(relocated(input)), cost(1792, 64, 40)),
     program("Relocated::iter, section", iter, cost(5, 1, 1)),
-    program("Relocation::explain", explain, cost(8192, 80, 48)),
-    program("Relocated::apply", apply, cost(1792, 112, 64)),
-    program("Relocator::relocate_object", whole, cost(1792, 112, 64)),
-    program("Trim::trim", trim, cost(2048, 112, 64)),
-    program("Trim::trim_modules", trim_modules, cost(3584, 112, 64)),
+    program("Relocation::explain", explain, cost(4096, 48, 28)),
+    program("Relocated::apply", apply, cost(1792, 64, 40)),
+    program("Relocator::relocate_object", whole, cost(1792, 64, 40)),
+    program("Trim::trim", trim, cost(3584, 96, 56)),
+    program("Trim::trim_modules", trim_modules, cost(3584, 96, 56)),
 ];
 
 fn object(input: &Input) -> BpfObject {
