@@ -13,7 +13,9 @@ use btf_format::{
 };
 use btf_types::{Btf, BtfExt, Collection, Error, Remap, Type};
 
-use crate::{blob::Blob, described::Description, headers, judging, making, memory, relocating, trimming, walk};
+use crate::{
+    blob::Blob, described::Description, headers, judging, making, memory, relocating, rust_types, trimming, walk,
+};
 
 /// Makes a binary of a fuzz target, in which allocations are counted.
 #[macro_export]
@@ -49,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     ("relocate", relocating::relocate),
     ("trim", trimming::trim),
     ("c_header", headers::c_header),
+    ("rust_types", rust_types::rust_types),
     #[cfg(target_os = "linux")]
     ("os_release", os_release),
     #[cfg(target_os = "linux")]

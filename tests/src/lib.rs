@@ -15,6 +15,7 @@ pub mod memory;
 pub mod packed;
 pub mod rebuild;
 pub mod relocating;
+pub mod rust_types;
 pub mod rust_values;
 #[cfg(target_os = "linux")]
 pub mod seccomp;

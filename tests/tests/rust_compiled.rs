@@ -74,6 +74,27 @@ fn layouts_are_what_rustc_makes_of_the_text() {
     }
 }
 
+/// All types of whole kernels. (For each, rustc takes a minute and 3 to 4 GB.)
+#[test]
+fn whole_kernels_compile() {
+    if env::var_os("BTF_CI").is_none() {
+        println!("skipped: minutes and gigabytes, unless BTF_CI is set");
+        return;
+    }
+    let Some(rustc) = rustc() else { return };
+    let mut kernels: Vec<(String, Btf)> = [fixtures::SORTED, fixtures::UNSORTED, fixtures::BIG_ENDIAN]
+        .map(|release| (release.to_owned(), open(&format!("kernels/{release}/vmlinux.btf"))))
+        .into();
+    match btf_kernel::Kernel::running().btf() {
+        Ok(btf) => kernels.push(("the running kernel".into(), btf)),
+        Err(error) => skip(error),
+    }
+    for (name, btf) in kernels {
+        let source = Types::new().generate(&btf).unwrap();
+        assert_eq!(compile(&rustc, &source), "", "{name}");
+    }
+}
+
 #[test]
 fn an_assertion_that_does_not_hold_is_found() {
     let Some(rustc) = rustc() else { return };

@@ -1,0 +1,39 @@
+//! Rust types of any BTF.
+
+use btf_codegen::{
+    Error,
+    rust::{Traits, Types},
+};
+use btf_types::{Btf, ByteOrder};
+
+/// Writes Rust types of the input, if it is BTF.
+pub fn rust_types(input: &[u8]) {
+    let Ok(btf) = Btf::parse(input.to_vec()) else { return };
+    check(&btf);
+}
+
+/// Writes Rust types of BTF in all forms.
+///
+/// # Panics
+///
+/// If one that is written is not whole, is another when it is written again, or is
+/// refused for something that BTF cannot be the cause of.
+pub fn check(btf: &Btf) {
+    for types in [
+        Types::new(),
+        Types::new().byte_order(ByteOrder::Big).implement(Traits::Zerocopy).implement(Traits::Aya),
+        Types::new().globals(true),
+        Types::new().root_id(btf.own_ids().start),
+        Types::new().root_id(btf.type_count() - 1),
+    ] {
+        match types.generate(btf) {
+            Ok(text) => {
+                assert!(text.starts_with("// Types of BTF") && text.ends_with("\n}\n"), "{types:?}");
+                assert_eq!(types.generate(btf).as_ref().ok(), Some(&text), "{types:?}");
+            }
+            Err(Error::Cycle { .. } | Error::TooDeep { .. } | Error::TooComplex { .. } | Error::Misplaced { .. }) => {}
+            Err(Error::NoSuchRoot { .. }) if btf.own_ids().is_empty() => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
