@@ -147,8 +147,19 @@ impl Hash {
 
     /// The hash of a list of numbers.
     pub(crate) fn of_words(&self, words: impl Iterator<Item = u32>) -> u32 {
-        let hash = words.fold(self.key, |hash, word| fold(hash ^ u64::from(word), FACTOR ^ self.key));
+        let hash = self.fold_all(words.map(u64::from));
         (hash ^ hash >> 32) as u32 & self.mask
+    }
+
+    /// The hash of a list of numbers, with so many bits that no two lists have the same one
+    /// by chance.
+    pub(crate) fn wide(&self, words: impl Iterator<Item = u64>) -> u64 {
+        let mask = u64::from(self.mask);
+        self.fold_all(words) & (mask << 32 | mask)
+    }
+
+    fn fold_all(&self, words: impl Iterator<Item = u64>) -> u64 {
+        words.fold(self.key, |hash, word| fold(hash ^ word, FACTOR ^ self.key))
     }
 }
 

@@ -4,6 +4,9 @@
 //! results, as types that may turn out to be equal have the same color: a
 //! forward declaration has the color of its possible meaning for all that refer
 //! to it.
+//!
+//! Colors have 64 bits: with 32, two of 20,000 types on a chain had the same one now and
+//! then, and so had all that lead to these, which then had to be compared in vain.
 
 use std::collections::HashSet;
 
@@ -31,7 +34,7 @@ pub(super) enum Reach {
 
 /// Colors structs, unions and typedefs, and what they refer to. The color of all other
 /// types is their shape.
-pub(super) fn of(graph: &Graph, classes: &mut Classes, hash: &Hash, reach: Reach) -> Vec<u32> {
+pub(super) fn of(graph: &Graph, classes: &mut Classes, hash: &Hash, reach: Reach) -> Vec<u64> {
     let ids = || 0..graph.count();
     let looks = Looks { declared: Declared::new(graph), reach };
     let is_compared = |&id: &u32| graph.role(id) == Role::Composite && classes.is_class(id);
@@ -40,7 +43,7 @@ pub(super) fn of(graph: &Graph, classes: &mut Classes, hash: &Hash, reach: Reach
         graph,
         classes,
         hash,
-        colors: ids().map(|id| graph.shape(id)).collect(),
+        colors: ids().map(|id| graph.shape(id).into()).collect(),
         looks: ids().map(|id| looks.of(graph, hash, id).unwrap_or(0)).collect(),
         on_cycles: Vec::new(),
     };
@@ -72,33 +75,33 @@ struct Coloring<'a> {
     graph: &'a Graph,
     classes: &'a mut Classes,
     hash: &'a Hash,
-    colors: Vec<u32>,
+    colors: Vec<u64>,
     /// Color of a type for those that refer to it, if it differs from its own; else 0.
-    looks: Vec<u32>,
+    looks: Vec<u64>,
     on_cycles: Vec<u32>,
 }
 
 impl Coloring<'_> {
-    fn fixed_look(&self, id: u32) -> Option<u32> {
+    fn fixed_look(&self, id: u32) -> Option<u64> {
         self.looks.get(id as usize).copied().filter(|&look| look != 0)
     }
 
-    fn look(&self, id: u32) -> u32 {
+    fn look(&self, id: u32) -> u64 {
         self.fixed_look(id).or(self.colors.get(id as usize).copied()).unwrap_or(0)
     }
 
     /// Computes the color of a type from those that it refers to.
-    fn color(&mut self, id: u32) -> u32 {
-        let mut color = self.graph.shape(id);
+    fn color(&mut self, id: u32) -> u64 {
+        let mut color = self.graph.shape(id).into();
         for &child in self.graph.children(id) {
             let child = self.classes.find_from(id, child);
-            color = self.hash.of_words([color, self.look(child)].into_iter());
+            color = self.hash.wide([color, self.look(child)].into_iter());
         }
         self.classes.commit();
         color
     }
 
-    fn set(&mut self, id: u32, color: u32) {
+    fn set(&mut self, id: u32, color: u64) {
         if let Some(place) = self.colors.get_mut(id as usize) {
             *place = color;
         }
@@ -128,10 +131,10 @@ struct Looks {
 }
 
 impl Looks {
-    fn of(&self, graph: &Graph, hash: &Hash, id: u32) -> Option<u32> {
+    fn of(&self, graph: &Graph, hash: &Hash, id: u32) -> Option<u64> {
         self.declared.look(graph, hash, id).or_else(|| {
             let is_named = graph.role(id) == Role::Composite && graph.head(id).is_some_and(|head| head.name_off() != 0);
-            (matches!(self.reach, Reach::Names) && is_named).then(|| graph.shape(id))
+            (matches!(self.reach, Reach::Names) && is_named).then(|| graph.shape(id).into())
         })
     }
 }
@@ -148,7 +151,7 @@ impl Declared {
 
     /// Returns the color of a declaration, or of its possible meaning; `None`
     /// for other types.
-    fn look(&self, graph: &Graph, hash: &Hash, id: u32) -> Option<u32> {
+    fn look(&self, graph: &Graph, hash: &Hash, id: u32) -> Option<u64> {
         if self.0.is_empty() || !matches!(graph.role(id), Role::Composite | Role::Leaf) {
             return None;
         }
@@ -157,7 +160,7 @@ impl Declared {
         let kind = meant_kind(head).or(composite)?;
         let name = head.name_off();
         // Not 0, which means none.
-        let look = || hash.of_words([name, kind.number().into()].into_iter()) | 1;
+        let look = || hash.wide([name.into(), kind.number().into()].into_iter()) | 1;
         (name != 0 && self.0.contains(&(name, kind))).then(look)
     }
 }

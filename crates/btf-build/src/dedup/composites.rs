@@ -19,8 +19,8 @@ pub(super) fn merge(
     classes: &mut Classes,
     comparison: &mut Comparison,
     hash: &Hash,
-    colors: Vec<u32>,
-) -> Result<Vec<u32>, Error> {
+    colors: Vec<u64>,
+) -> Result<Vec<u64>, Error> {
     let mut distinct = Distinct::new(graph, hash, colors);
     for id in 1..graph.count() {
         if graph.role(id) != Role::Composite || !classes.is_class(id) {
@@ -45,7 +45,7 @@ struct Distinct<'a> {
     graph: &'a Graph,
     hash: &'a Hash,
     /// Empty if all have the same color.
-    colors: Vec<u32>,
+    colors: Vec<u64>,
     /// First type of each list.
     firsts: Table,
     /// Last type of each list, by the first.
@@ -55,7 +55,7 @@ struct Distinct<'a> {
 }
 
 impl<'a> Distinct<'a> {
-    fn new(graph: &'a Graph, hash: &'a Hash, colors: Vec<u32>) -> Self {
+    fn new(graph: &'a Graph, hash: &'a Hash, colors: Vec<u64>) -> Self {
         let zeros = || vec![0; graph.count() as usize];
         let composites = (1..graph.count()).filter(|&id| graph.role(id) == Role::Composite).count();
         // Many are equal, if they are deduplicated for a reason.
@@ -63,12 +63,13 @@ impl<'a> Distinct<'a> {
         Self { graph, hash, colors, firsts, lasts: zeros(), nexts: zeros() }
     }
 
-    fn color(&self, id: u32) -> u32 {
+    fn color(&self, id: u32) -> u64 {
         self.colors.get(id as usize).copied().unwrap_or(0)
     }
 
     fn key(&self, id: u32) -> u32 {
-        self.hash.of_words([self.graph.shape(id), self.color(id)].into_iter())
+        let color = self.color(id);
+        self.hash.of_words([self.graph.shape(id), color as u32, (color >> 32) as u32].into_iter())
     }
 
     fn find(&self, id: u32) -> Result<u32, usize> {
