@@ -199,7 +199,7 @@ fn a_descriptor_is_taken_for_btf_only_if_it_is() {
         let number = fd.as_raw_fd();
         let error = LoadedBtf::try_from(fd).unwrap_err();
         assert!(matches!(&error, Error::NotBtfDescriptor { number: is, .. } if *is == number), "{error}");
-        assert!(error.to_string().starts_with(&format!("file descriptor {number} is not BTF, but ")), "{error}");
+        assert!(error.to_string().starts_with(&format!("file descriptor {number} is not BTF but ")), "{error}");
     }
     if cannot_load() {
         return;

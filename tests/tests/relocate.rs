@@ -143,7 +143,7 @@ fn errors_name_program_instruction_relocation_and_value() {
     assert_eq!(
         error("fentry/loads", |code| code[8 + 2] = 7),
         "program loads (section fentry/loads), instruction 1 (byte 8), byte_off of moved.b (0:0): \
-         the instruction has 7, expected 0 (to become 53)"
+         the instruction has the value 7, expected 0 (to be replaced by 53)"
     );
     assert_eq!(
         error("fentry/loads", |code| code[8] = 0x95),

@@ -96,7 +96,7 @@ fn what_cannot_be_trimmed_leaves_what_was_there() {
     bytes.splice(name..name + 4, *b".XXX");
     fs::write(&program, bytes).unwrap();
     let error = failed(&["min", &kernel(), path, &fixture(PROGRAM), damaged]);
-    let expected = "no .BTF.ext: it cannot be told what the programs need; compile with -g";
+    let expected = "the object has no .BTF.ext, which lists the types that its programs need: compile it with -g";
     assert_eq!(error, format!("btf: {damaged}: {expected}\n"));
     for (source, program, expected) in [
         ("/nowhere", fixture(PROGRAM), "/nowhere"),
