@@ -303,7 +303,7 @@ fn damaged_relocations_are_refused_by_the_name_of_their_program() {
         (
             0,
             4,
-            "program on_exec (section raw_tp/sched_process_exec), instruction 0 (byte 4), byte_off of task_struct.pid (0:0): there is no instruction at this offset; the code has 1208 bytes",
+            "program on_exec (section raw_tp/sched_process_exec), instruction 0 (byte 4), byte_off of task_struct.pid (0:0): no instruction at this offset: the code has 1208 bytes",
         ),
         (0, 0, "program on_exec (section raw_tp/sched_process_exec), instruction 0"),
         (4, anonymous, "program on_exec (section raw_tp/sched_process_exec), instruction 2 (byte 16), byte_off of "),
