@@ -85,7 +85,7 @@ fn a_program_its_btf_and_descriptors_that_are_not() {
     for (fd, name) in [(fd, "bpf-prog"), (map, "bpf-map")] {
         let error = LoadedBtf::try_from(fd).unwrap_err();
         assert!(matches!(error, Error::NotBtfDescriptor { .. }), "{error}");
-        assert!(error.to_string().ends_with(&format!("is not BTF, but anon_inode:{name}")), "{error}");
+        assert!(error.to_string().ends_with(&format!("is not BTF but anon_inode:{name}")), "{error}");
     }
 }
 
