@@ -257,11 +257,18 @@ pub fn print(files: &[String]) {
         path
     };
     let vmlinux = files.first().map_or_else(|| fixture("vmlinux"), PathBuf::from);
-    let module = files.get(1).map_or_else(|| fixture("openvswitch"), PathBuf::from);
+    // The module of the fixtures has no other base than the kernel of the fixtures.
+    let module = match files {
+        [] => Some(fixture("openvswitch")),
+        [_, rest @ ..] => rest.first().map(PathBuf::from),
+    };
     println!("| operation |{}", PEERS.iter().map(|(name, _)| format!(" {name} |")).collect::<String>());
     println!("|---|{}", "---|".repeat(PEERS.len()));
     for (operation, title) in OPERATIONS {
-        let all: Vec<Option<Least>> = PEERS.iter().map(|(name, _)| least(name, operation, &vmlinux, &module)).collect();
+        let Some(module) = module.as_deref().or((!title.contains("module")).then_some(vmlinux.as_path())) else {
+            continue;
+        };
+        let all: Vec<Option<Least>> = PEERS.iter().map(|(name, _)| least(name, operation, &vmlinux, module)).collect();
         let cell = |least: &Option<Least>| match least {
             Some(least) => format!(" {}, {} |", least.time(2), least.memory()),
             None => " - |".into(),
