@@ -11,13 +11,6 @@ use btf_types::{CoreReloKind, Error, Type};
 /// poisoned, see [`Outcome::Poison`](crate::Outcome::Poison).
 ///
 /// Types and access strings of more than 128 bytes are cut short in it.
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-///
-/// # Ok(())
-/// # }
-/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {

@@ -72,7 +72,13 @@ impl Header {
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use btf_codegen::{btf_types::Struct, c::Header};
     ///
+    /// # let vmlinux = btf_types::Btf::parse(std::fs::read("doc/kernel.btf")?)?;
+    /// let list_head: Struct<'_> = vmlinux.find("list_head")?;
+    /// let mut text = String::new();
+    /// Header::new().root_id(list_head.id()).write(&vmlinux, &mut text)?;
+    /// assert!(text.contains("struct list_head {") && !text.contains("sk_buff"));
     /// # Ok(())
     /// # }
     /// ```
