@@ -94,6 +94,7 @@
 struct Readme;
 
 pub mod c;
+mod element;
 mod error;
 mod output;
 mod root;

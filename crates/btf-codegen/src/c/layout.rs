@@ -28,9 +28,9 @@ use super::{
     printer::Printer,
     scalar::Spelling,
 };
-use crate::Error;
+use crate::{Error, element::innermost};
 
-/// Maximum number of types of a chain, and of nested structs.
+/// Maximum number of nested structs.
 const HOPS: u32 = 64;
 /// The most that an attribute can raise alignment to, in bytes.
 const MAX_ALIGN: u64 = 1 << 28;
@@ -329,45 +329,32 @@ impl<'btf> Printer<'btf, '_> {
     /// Size and alignment that a type has where it is written; `None` if it cannot be
     /// written where its size is needed.
     pub(super) fn measure(&mut self, ty: Type<'btf>) -> Result<Option<Measure>, fmt::Error> {
-        let mut inner = ty;
-        let mut count = 1u64;
-        for _ in 0..HOPS {
-            let one = match inner {
-                Type::Array(array) => {
-                    count = count.saturating_mul(array.nelems().into());
-                    inner = array.element();
-                    continue;
-                }
-                _ if inner.is_modifier() => {
-                    inner = inner.target().unwrap_or(Type::Void);
-                    continue;
-                }
-                Type::Int(int) => match self.spelling(int) {
-                    Spelling::Bytes => Measure { size: int.size().into(), low: 1, high: 1 },
-                    _ => self.scalar(inner, int.size()),
-                },
-                Type::Float(float) => match Spelling::of_float(float) {
-                    Spelling::Bytes => Measure { size: float.size().into(), low: 1, high: 1 },
-                    _ => self.scalar(inner, float.size()),
-                },
-                Type::Enum(e) if is_definable(e.into()) => self.scalar(inner, e.size()),
-                Type::Enum64(e) if is_definable(e.into()) => self.scalar(inner, e.size()),
-                Type::Enum(_) | Type::Enum64(_) => match AnyEnum::try_from(inner) {
-                    // It is written as an `int`.
-                    Ok(any) if inner.is_anonymous() && any.size() == 4 => self.scalar(inner, 4),
-                    _ => return Ok(None),
-                },
-                Type::Ptr(_) => {
-                    let size = self.btf.pointer_size().into();
-                    Measure { size, low: size, high: size }
-                }
-                Type::Struct(s) => self.measure_composite(s.into())?,
-                Type::Union(u) => self.measure_composite(u.into())?,
+        let Some((inner, count)) = innermost(ty) else { return Ok(None) };
+        let one = match inner {
+            Type::Int(int) => match self.spelling(int) {
+                Spelling::Bytes => Measure { size: int.size().into(), low: 1, high: 1 },
+                _ => self.scalar(inner, int.size()),
+            },
+            Type::Float(float) => match Spelling::of_float(float) {
+                Spelling::Bytes => Measure { size: float.size().into(), low: 1, high: 1 },
+                _ => self.scalar(inner, float.size()),
+            },
+            Type::Enum(e) if is_definable(e.into()) => self.scalar(inner, e.size()),
+            Type::Enum64(e) if is_definable(e.into()) => self.scalar(inner, e.size()),
+            Type::Enum(_) | Type::Enum64(_) => match AnyEnum::try_from(inner) {
+                // It is written as an `int`.
+                Ok(any) if inner.is_anonymous() && any.size() == 4 => self.scalar(inner, 4),
                 _ => return Ok(None),
-            };
-            return Ok(one.size.checked_mul(count).map(|size| Measure { size, ..one }));
-        }
-        Ok(None)
+            },
+            Type::Ptr(_) => {
+                let size = self.btf.pointer_size().into();
+                Measure { size, low: size, high: size }
+            }
+            Type::Struct(s) => self.measure_composite(s.into())?,
+            Type::Union(u) => self.measure_composite(u.into())?,
+            _ => return Ok(None),
+        };
+        Ok(one.size.checked_mul(count).map(|size| Measure { size, ..one }))
     }
 
     fn measure_composite(&mut self, ty: Composite<'btf>) -> Result<Measure, fmt::Error> {

@@ -8,10 +8,10 @@ use std::fmt;
 use btf_types::{Composite, Member, Type};
 
 use super::printer::Printer;
-use crate::Error;
-
-/// Maximum number of types of a chain.
-const HOPS: u32 = 64;
+use crate::{
+    Error,
+    element::{HOPS, innermost},
+};
 
 /// Returns the size of a type as computed by libbpf: 0 if it has none.
 pub(super) fn size_of(ty: Type<'_>) -> u64 {
@@ -39,30 +39,21 @@ impl<'btf> Printer<'btf, '_> {
 
     fn align_within(&mut self, ty: Type<'btf>, depth: u32) -> Result<u64, fmt::Error> {
         let pointer_size = u64::from(self.btf.pointer_size());
-        let mut inner = ty;
-        for _ in 0..HOPS {
-            let size = match inner {
-                Type::Int(view) => view.size(),
-                Type::Float(view) => view.size(),
-                Type::Enum(view) => view.size(),
-                Type::Enum64(view) => view.size(),
-                Type::Ptr(_) => return Ok(pointer_size),
-                Type::Struct(s) => return self.align_of_composite(s.into(), depth),
-                Type::Union(u) => return self.align_of_composite(u.into(), depth),
-                Type::Array(array) => {
-                    inner = array.element();
-                    continue;
-                }
-                _ if inner.is_modifier() => {
-                    inner = inner.target().unwrap_or(Type::Void);
-                    continue;
-                }
-                _ => return Ok(0),
-            };
-            return Ok(pointer_size.min(size.into()));
-        }
-        self.fail(Error::TooDeep { ty: ty.into(), limit: HOPS })?;
-        Ok(0)
+        let Some((inner, _)) = innermost(ty) else {
+            self.fail(Error::TooDeep { ty: ty.into(), limit: HOPS })?;
+            return Ok(0);
+        };
+        let size = match inner {
+            Type::Int(view) => view.size(),
+            Type::Float(view) => view.size(),
+            Type::Enum(view) => view.size(),
+            Type::Enum64(view) => view.size(),
+            Type::Ptr(_) => return Ok(pointer_size),
+            Type::Struct(s) => return self.align_of_composite(s.into(), depth),
+            Type::Union(u) => return self.align_of_composite(u.into(), depth),
+            _ => return Ok(0),
+        };
+        Ok(pointer_size.min(size.into()))
     }
 
     fn align_of_composite(&mut self, ty: Composite<'btf>, depth: u32) -> Result<u64, fmt::Error> {

@@ -15,7 +15,7 @@ use super::{
     naming::NAME,
     scalar::{Scalar, WIDE},
 };
-use crate::Error;
+use crate::{Error, element::innermost};
 
 /// Layout of a struct or union.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,38 +248,25 @@ impl<'btf> Generator<'btf, '_> {
 
     /// Size and alignment of a type; `None` if it cannot be held by value.
     pub(super) fn measure(&mut self, ty: Type<'btf>, depth: u32) -> Result<Option<Measure>, Error> {
-        let mut inner = ty;
-        let mut count = 1u64;
-        for _ in 0..HOPS {
-            let one = match inner {
-                Type::Array(array) => {
-                    count = count.saturating_mul(array.nelems().into());
-                    inner = array.element();
-                    continue;
-                }
-                _ if inner.is_modifier() => {
-                    inner = inner.target().unwrap_or(Type::Void);
-                    continue;
-                }
-                Type::Int(int) => scalar(inner, int.size(), Scalar::of_int(int)),
-                Type::Float(float) => scalar(inner, float.size(), Scalar::of_float(float)),
-                Type::Enum(_) | Type::Enum64(_) => match AnyEnum::of(inner) {
-                    Some(any) => scalar(inner, any.size(), Scalar::of_enum(any)),
-                    None => return Ok(None),
-                },
-                Type::Ptr(_) => {
-                    let size = self.btf.pointer_size();
-                    let host = if size == 8 { WIDE } else { (4, 4) };
-                    Measure::scalar(size.into(), size.into(), host)
-                }
-                Type::Struct(s) => self.measure_composite(s.into(), depth)?,
-                Type::Union(u) => self.measure_composite(u.into(), depth)?,
-                _ => return Ok(None),
-            };
-            let size = one.size.checked_mul(count).filter(|size| *size <= u32::MAX.into());
-            return Ok(size.map(|size| Measure { size, ..one }));
-        }
-        Ok(None)
+        let Some((inner, count)) = innermost(ty) else { return Ok(None) };
+        let one = match inner {
+            Type::Int(int) => scalar(inner, int.size(), Scalar::of_int(int)),
+            Type::Float(float) => scalar(inner, float.size(), Scalar::of_float(float)),
+            Type::Enum(_) | Type::Enum64(_) => match AnyEnum::of(inner) {
+                Some(any) => scalar(inner, any.size(), Scalar::of_enum(any)),
+                None => return Ok(None),
+            },
+            Type::Ptr(_) => {
+                let size = self.btf.pointer_size();
+                let host = if size == 8 { WIDE } else { (4, 4) };
+                Measure::scalar(size.into(), size.into(), host)
+            }
+            Type::Struct(s) => self.measure_composite(s.into(), depth)?,
+            Type::Union(u) => self.measure_composite(u.into(), depth)?,
+            _ => return Ok(None),
+        };
+        let size = one.size.checked_mul(count).filter(|size| *size <= u32::MAX.into());
+        Ok(size.map(|size| Measure { size, ..one }))
     }
 
     fn measure_composite(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Measure, Error> {

@@ -1,0 +1,23 @@
+//! Elements of arrays of arrays.
+
+use btf_types::Type;
+
+/// Maximum number of types of a chain.
+pub(crate) const HOPS: u32 = 64;
+
+/// Returns the innermost element of a type, through arrays and modifiers, and how many of
+/// them it has: the type and 1 if it is no array; `None` if it is nested too deeply.
+pub(crate) fn innermost(mut ty: Type<'_>) -> Option<(Type<'_>, u64)> {
+    let mut count = 1u64;
+    for _ in 0..HOPS {
+        match ty {
+            Type::Array(array) => {
+                count = count.saturating_mul(array.nelems().into());
+                ty = array.element();
+            }
+            _ if ty.is_modifier() => ty = ty.target().unwrap_or(Type::Void),
+            _ => return Some((ty, count)),
+        }
+    }
+    None
+}
