@@ -114,8 +114,14 @@ mod kernel {
         (any::<prop::sample::Index>(), value)
     }
 
+    /// 4,096 cases, or more by `PROPTEST_CASES`.
+    fn cases() -> ProptestConfig {
+        let default = ProptestConfig::default();
+        ProptestConfig { cases: default.cases.max(4096), ..default }
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+        #![proptest_config(cases())]
 
         #[test]
         fn the_kernel_agrees_on_types_roughly_as_they_should_be(records in prop::collection::vec(record(), 1..10)) {
@@ -154,28 +160,56 @@ mod kernel {
     }
 }
 
-/// On these, prediction and kernel were once of two minds.
+/// Prediction and kernel once disagreed on these.
 #[test]
 fn cases_that_property_tests_found() {
-    // Structs of these names and sizes, and one that has them as members.
-    let of = |parts: &[(&str, u32)]| {
+    const STRUCT: u8 = 4;
+    const UNION: u8 = 5;
+    // Structs of these names and sizes, and a type that has them as members.
+    let of = |kind: u8, parts: &[(&str, u32)]| {
         let mut blob = Blob::new();
         let mut members = Vec::new();
         let [name, m] = ["a", "m"].map(|name| blob.string(name));
         for (index, &(part, size)) in parts.iter().enumerate() {
             let part = blob.string(part);
-            blob.record(part, 4, 0, false, size, &[]);
-            members.extend([m, index as u32 + 1, index as u32 * 32]);
+            blob.record(part, STRUCT, 0, false, size, &[]);
+            members.extend([m, index as u32 + 1, if kind == UNION { 0 } else { index as u32 * 32 }]);
         }
-        blob.record(name, 4, parts.len() as u32, false, 8, &members);
+        blob.record(name, kind, parts.len() as u32, false, 8, &members);
+        blob
+    };
+    let structs = |parts: &[(&str, u32)]| of(STRUCT, parts).build();
+    // A lock, and behind it a union of a lock and a struct.
+    let beside_union = || {
+        let mut blob = of(UNION, &[("bpf_spin_lock", 4), ("b", 4)]);
+        let [name, m] = ["c", "m"].map(|name| blob.string(name));
+        blob.record(name, STRUCT, 2, false, 12, &[m, 1, 0, m, 3, 32]);
+        blob.build()
+    };
+    // A struct with a kptr and an array of reference counts.
+    let array = |count: u32| {
+        let mut blob = Blob::new();
+        let [name, m, int, kptr, part] = ["a", "m", "int", "kptr", "bpf_refcount"].map(|name| blob.string(name));
+        blob.record(int, 1, 0, false, 4, &[32]);
+        blob.record(part, STRUCT, 0, false, 4, &[]);
+        blob.record(0, 3, 0, false, 0, &[2, 1, count]);
+        // To itself: a struct that kernels have too would need a destructor.
+        blob.record(kptr, 18, 0, false, 6, &[]);
+        blob.record(0, 2, 0, false, 4, &[]);
+        blob.record(name, STRUCT, 2, false, 8 + 4 * count, &[m, 5, 0, m, 3, 64]);
         blob.build()
     };
     for (blob, expected) in [
-        (of(&[("bpf_res_spin_lock", 1)]), None),
-        (of(&[("bpf_spin_lock", 1)]), Some(14)),
-        (of(&[("bpf_refcount", 4), ("bpf_refcount", 4)]), None),
-        (of(&[("bpf_spin_lock", 4), ("bpf_res_spin_lock", 4)]), Some(22)),
-        (of(&[("bpf_spin_lock", 4), ("bpf_spin_lock", 4)]), Some(7)),
+        (structs(&[("bpf_res_spin_lock", 1)]), None),
+        (structs(&[("bpf_spin_lock", 1)]), Some(14)),
+        (structs(&[("bpf_refcount", 4), ("bpf_refcount", 4)]), None),
+        (structs(&[("bpf_spin_lock", 4), ("bpf_res_spin_lock", 4)]), Some(22)),
+        (structs(&[("bpf_spin_lock", 4), ("bpf_spin_lock", 4)]), Some(7)),
+        (of(UNION, &[("bpf_spin_lock", 8)]).build(), None),
+        (of(UNION, &[("bpf_spin_lock", 4), ("bpf_spin_lock", 4)]).build(), None),
+        (beside_union(), None),
+        (array(1), None),
+        (array(2), Some(22)),
     ] {
         let predicted = verify(&blob, PROVED);
         assert_eq!(errno(&predicted), expected, "{predicted:?}");

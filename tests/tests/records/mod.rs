@@ -124,12 +124,13 @@ pub(crate) fn blob(records: &[Record]) -> Vec<u8> {
     bytes
 }
 
-/// Structs with the types that have a meaning to the kernel: the types themselves
-/// (ids 2 to 8), a kptr (10), structs that contain them, and tags of these.
+/// Structs and unions with the types that have a meaning to the kernel: the types
+/// themselves (ids 2 to 8), a kptr (10), structs and unions that contain them (11
+/// to 14), arrays of all of these (15 and 16), and tags.
 #[allow(dead_code, reason = "one of the tests has no use for it")]
 pub(crate) fn special() -> impl Strategy<Value = Vec<Record>> {
-    /// Sizes and alignments of the types with ids 1 to 14, in bytes.
-    const PLACES: [(u32, u32); 14] = [
+    /// Sizes and alignments of the types with ids 1 to 16, in bytes.
+    const PLACES: [(u32, u32); 16] = [
         (4, 4),
         (4, 4),
         (4, 4),
@@ -144,41 +145,61 @@ pub(crate) fn special() -> impl Strategy<Value = Vec<Record>> {
         (64, 8),
         (64, 8),
         (64, 8),
+        (64, 8),
+        (64, 8),
     ];
     let plain =
         |kind, name, size, target| Record { kind, name, kind_flag: false, vlen: 0, size, target, elements: Vec::new() };
-    let sizes = prop::collection::vec(prop_oneof![30 => Just(0_u32), 1 => Just(4)], 7);
-    let member = (1..3_usize, prop_oneof![6 => 2..=8_u32, 1 => Just(1), 1 => Just(10), 1 => 11..=14_u32], 0..12_u32);
-    let composite = (1..4_usize, prop::bool::weighted(0.05), prop::collection::vec(member, 1..5), 0..16_u32).prop_map(
-        move |(name, kind_flag, members, slack)| {
-            let mut end = 0_u32;
+    // Of the right kind and size, in most cases.
+    let kind = prop_oneof![40 => Just(4_u8), 1 => Just(5), 1 => Just(1), 1 => Just(6), 1 => Just(8), 1 => Just(7)];
+    let named = prop::collection::vec((kind, prop_oneof![30 => Just(0_u32), 1 => Just(4)]), 7);
+    let id = prop_oneof![12 => 2..=8_u32, 2 => Just(1), 2 => Just(10), 2 => 11..=14_u32, 1 => 15..=16_u32];
+    let member = (1..3_usize, id, 0..12_u32);
+    let composite = (
+        prop_oneof![5 => Just(4_u8), 1 => Just(5)],
+        1..4_usize,
+        prop::bool::weighted(0.05),
+        prop::collection::vec(member, 1..5),
+        0..16_u32,
+    )
+        .prop_map(move |(kind, name, kind_flag, members, slack)| {
+            let (mut end, mut size) = (0_u32, 0_u32);
             let mut elements = Vec::new();
             for (name, id, noise) in members {
-                let (size, align) = PLACES[id as usize - 1];
+                let (bytes, align) = PLACES[id as usize - 1];
                 end = end.next_multiple_of(if noise == 11 { 4 } else { align });
                 elements.push((name, id, 8 * end + u32::from(noise == 10)));
-                end += if noise == 9 { 0 } else { size };
+                size = size.max(end + bytes);
+                end += if noise == 9 || kind == 5 { 0 } else { bytes };
             }
-            let size = if slack == 15 { 64 } else { end.next_multiple_of(8) };
-            Record { kind: 4, name, kind_flag, vlen: 0, size, target: 0, elements }
-        },
-    );
+            let size = if slack == 15 { 64 } else { size.next_multiple_of(8) };
+            Record { kind, name, kind_flag, vlen: 0, size, target: 0, elements }
+        });
+    let array = (2..=14_u32, prop_oneof![4 => Just(1_u32), 2 => Just(2), 1 => Just(0), 1 => Just(12)])
+        .prop_map(move |(element, count)| Record { elements: vec![(0, 1, count)], ..plain(3, 0, 0, element) });
     let tag = (19..STRINGS.len(), 11..=14_u32, 0..4_u32).prop_map(move |(name, target, component)| Record {
         // A component of 0 to 3, or the declaration itself.
         elements: vec![(0, component, 1)],
         ..plain(17, name, 0, target)
     });
-    let kptr = (10..12_usize, 11..=14_u32);
-    (sizes, kptr, prop::collection::vec(composite, 4), prop::collection::vec(tag, 0..5)).prop_map(
-        move |(sizes, (value, pointee), composites, tags)| {
+    let kptr = (10..12_usize, 11..=14_u32, prop_oneof![8 => Just(2_u8), 1 => Just(9), 1 => Just(10)]);
+    (
+        named,
+        kptr,
+        prop::collection::vec(composite, 4),
+        prop::collection::vec(array, 2),
+        prop::collection::vec(tag, 0..5),
+    )
+        .prop_map(move |(named, (value, pointee, pointer), composites, arrays, tags)| {
             let mut records = vec![plain(1, 3, 4, 0)];
-            for (index, more) in sizes.into_iter().enumerate() {
-                records.push(plain(4, 12 + index, PLACES[index + 1].0 + more, 0));
+            for (index, (kind, more)) in named.into_iter().enumerate() {
+                // As a typedef, one of int.
+                records.push(plain(kind, 12 + index, PLACES[index + 1].0 + more, 1));
             }
-            records.extend([plain(18, value, 0, pointee), plain(2, 0, 0, 9)]);
+            records.extend([plain(18, value, 0, pointee), plain(pointer, 0, 0, 9)]);
             records.extend(composites);
+            records.extend(arrays);
             records.extend(tags);
             records
-        },
-    )
+        })
 }

@@ -41,6 +41,8 @@ pub(crate) struct Limits {
     pub(crate) refcount: bool,
     pub(crate) res_spin_lock: bool,
     pub(crate) kptr: bool,
+    /// They are looked for in nested structs and in arrays.
+    pub(crate) nested_fields: bool,
 }
 
 /// The version that kinds 20 to 22 are expected with.
@@ -114,6 +116,8 @@ impl Limits {
             refcount: since(6, 4),
             res_spin_lock: since(6, 15),
             kptr: since(6, 12),
+            // "bpf: create repeated fields for arrays" and what follows it.
+            nested_fields: since(6, 11),
         }
     }
 

@@ -197,6 +197,7 @@ rules! {
     FieldOverlap, EEXIST, "", "bpf_spin_lock and the like do not overlap";
     FieldEnd, EFAULT, "", "bpf_spin_lock and the like end within their struct";
     FieldCount, E2BIG, "", "a struct has at most 11 of bpf_spin_lock and the like, and one lock at most";
+    FieldRepeat, EINVAL, "", "an array of several elements has no bpf_spin_lock and the like but kptrs and roots";
     FieldLocks, EINVAL, "", "a struct has a bpf_spin_lock or a bpf_res_spin_lock, not both";
     KptrTags, EINVAL, "", "a kptr has one type tag and points to a struct";
     GraphTag, EINVAL, "", "a bpf_list_head or bpf_rb_root has one tag `contains:TYPE:MEMBER`";

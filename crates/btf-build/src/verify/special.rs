@@ -74,6 +74,11 @@ impl Special {
         matches!(self, Self::SpinLock | Self::ResSpinLock)
     }
 
+    /// Returns whether it may be the element of an array with several, or in one.
+    const fn may_repeat(self) -> bool {
+        matches!(self, Self::ListHead | Self::RbRoot | Self::Kptr)
+    }
+
     /// The node that a root contains.
     const fn node(self) -> Option<(Self, &'static str)> {
         match self {
@@ -114,7 +119,7 @@ pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
         return Ok(());
     }
     let mut records = Vec::new();
-    for id in std::mem::take(&mut finder.composites) {
+    for id in std::mem::take(&mut finder.structs) {
         if finder.has_special_member(id) {
             let fields = finder.record(id).map_err(|rule| types.reject(id, rule, None))?;
             records.push(Record { id, fields });
@@ -126,16 +131,18 @@ pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
     Ok(())
 }
 
-const fn is_composite(kind: Kind) -> bool {
-    matches!(kind, Kind::Struct | Kind::Union)
+/// Returns whether a type is a struct; the kernel looks neither for nor into
+/// unions.
+fn is_struct(types: &Types<'_>, id: u32) -> bool {
+    types.kind(id) == Some(Kind::Struct)
 }
 
 /// Structs of special types by id, and what finds fields of them.
 struct Finder<'a> {
     types: &'a Types<'a>,
     known: Vec<(Special, &'static str)>,
-    /// Ids of structs and unions.
-    composites: Vec<u32>,
+    /// Ids of structs; unions are searched as their members alone.
+    structs: Vec<u32>,
     /// One for each id: true if structs with a member of this type are
     /// searched.
     interesting: Vec<bool>,
@@ -168,7 +175,7 @@ impl<'a> Finder<'a> {
         let mut finder = Self {
             types,
             known,
-            composites: Vec::new(),
+            structs: Vec::new(),
             interesting: vec![false; types.count() as usize],
             barren: HashMap::new(),
             graph: None,
@@ -181,15 +188,11 @@ impl<'a> Finder<'a> {
         for (id, kind) in types.kinds() {
             let is_interesting = match kind {
                 Some(Kind::Struct) => {
-                    finder.composites.push(id);
+                    finder.structs.push(id);
                     types.strings.starts_with(types.record(id).name_off, PREFIX) && {
                         let index = missing.iter().position(|missing| types.is_named(id, missing));
                         index.map(|index| missing.swap_remove(index)).is_some()
                     }
-                }
-                Some(Kind::Union) => {
-                    finder.composites.push(id);
-                    false
                 }
                 Some(Kind::Ptr | Kind::Volatile) if has_kptrs => matches!(finder.kptr(id), Ok(true)),
                 _ => false,
@@ -254,7 +257,7 @@ impl<'a> Finder<'a> {
                         repeat(fields, &[field], nelems, special.size())?;
                     }
                 }
-                None if self.types.kind(type_id).is_some_and(is_composite) => {
+                None if self.types.limits.nested_fields && is_struct(self.types, type_id) => {
                     let levels = self.find_nested(type_id, bits / 8, nelems, level + 1, fields)?;
                     height = height.max(levels);
                 }
@@ -267,7 +270,7 @@ impl<'a> Finder<'a> {
     /// The type of an array's elements, however nested, and their number.
     fn element(&self, mut id: u32) -> Result<(u32, u32), Rule> {
         let (mut nelems, mut depth) = (1_u32, 0);
-        while self.types.kind(id) == Some(Kind::Array) {
+        while self.types.limits.nested_fields && self.types.kind(id) == Some(Kind::Array) {
             require(depth < MAX_DEPTH, Rule::FieldCount)?;
             let [element, _, count] = self.types.array(id);
             nelems = nelems.wrapping_mul(count);
@@ -280,7 +283,7 @@ impl<'a> Finder<'a> {
     /// Returns the special type by its name, or the possible one by its kind.
     fn special(&self, id: u32) -> Option<Special> {
         let named = self.known.iter().find(|(_, name)| self.types.is_named(id, name)).map(|&(special, _)| special);
-        let is_other = !self.types.kind(id).is_some_and(is_composite);
+        let is_other = !is_struct(self.types, id);
         named.or((is_other && self.types.limits.kptr).then_some(Special::Kptr))
     }
 
@@ -299,8 +302,8 @@ impl<'a> Finder<'a> {
         if special == Special::Kptr {
             return Ok(self.kptr(type_id)?.then_some(None));
         }
-        let is_composite = self.types.kind(type_id).is_some_and(is_composite);
-        if !is_composite || self.types.size_or_type(type_id) != special.size() {
+        let is_struct = is_struct(self.types, type_id);
+        if !is_struct || self.types.size_or_type(type_id) != special.size() {
             return Ok(None);
         }
         match special.node() {
@@ -358,7 +361,7 @@ impl<'a> Finder<'a> {
                 pointee = types.size_or_type(pointee);
             }
         }
-        require(types.kind(pointee).is_some_and(is_composite), Rule::KptrTags)?;
+        require(is_struct(types, pointee), Rule::KptrTags)?;
         Ok(true)
     }
 
@@ -379,7 +382,7 @@ impl<'a> Finder<'a> {
             }
             require(!found, Rule::GraphNode)?;
             found = true;
-            require(types.kind(type_id).is_some_and(is_composite), Rule::GraphNode)?;
+            require(is_struct(types, type_id), Rule::GraphNode)?;
             require(types.is_named(type_id, node_name), Rule::GraphNode)?;
             // The kernel takes the offset by the flag of the node's type.
             let bits = if types.record(type_id).info.kind_flag() { word & 0x00ff_ffff } else { word };
@@ -432,6 +435,7 @@ fn parse_root<'a>(text: &'a [u8], structs: &HashMap<&[u8], u32>, limits: &Limits
 
 /// Adds fields, once for each element of an array of so many bytes each.
 fn repeat<'a>(fields: &mut Vec<Field<'a>>, found: &[Field<'a>], nelems: u32, size: u32) -> Result<(), Rule> {
+    require(nelems <= 1 || found.iter().all(|field| field.special.may_repeat()), Rule::FieldRepeat)?;
     let count = found.len() as u64 * u64::from(nelems);
     require(count <= (MAX_FIELDS - fields.len()) as u64, Rule::FieldCount)?;
     if found.is_empty() {
