@@ -14,7 +14,7 @@ use btf_format::{
 use btf_types::{Btf, BtfExt, Collection, Error, Remap, Type};
 
 use crate::{
-    blob::Blob, described::Description, headers, judging, making, memory, relocating, rust_types, trimming, walk,
+    blob::Blob, costs, described::Description, headers, judging, making, memory, relocating, rust_types, trimming, walk,
 };
 
 /// Makes a binary of a fuzz target, in which allocations are counted.
@@ -68,54 +68,68 @@ pub const TARGETS: &[Target] = &[
 /// Opens the input as BTF that stands alone and as split BTF, and asks
 /// everything of what opens.
 pub fn open(input: &[u8]) {
-    let alone = bounded("parse", input.len(), || Btf::parse(input.to_vec()));
-    if let Ok(btf) = &alone {
-        let _ = walk::everything(btf);
-        assert!(!btf.is_split());
-        assert_eq!(btf.to_bytes(btf.byte_order()).as_deref(), Ok(input), "opened and written again");
+    let alone = within("Btf::parse", input.len(), || Btf::parse(input.to_vec()));
+    match &alone {
+        Ok(btf) => {
+            let _ = walk::everything(btf);
+            types_within(btf);
+            assert!(!btf.is_split());
+            let again = within("Btf::to_bytes", input.len(), || btf.to_bytes(btf.byte_order()));
+            assert_eq!(again.as_deref(), Ok(input), "opened and written again");
+        }
+        Err(error) => within("Btf::parse", input.len(), || _ = shown(format_args!("{error} {error:?}"))),
     }
-    if let Ok(split) = Btf::parse_split(input.to_vec(), base()) {
-        let _ = walk::everything(&split);
-        assert_eq!(split.own_ids().start, base().type_count());
-    }
-    if let Err(error) = alone {
-        let _ = format!("{error} {error:?}");
+    let len = input.len() + len_of(base());
+    match within("Btf::parse_split", len, || Btf::parse_split(input.to_vec(), base())) {
+        Ok(split) => {
+            let _ = walk::everything(&split);
+            types_within(&split);
+            assert_eq!(split.own_ids().start, base().type_count());
+        }
+        Err(error) => within("Btf::parse_split", len, || _ = shown(format_args!("{error} {error:?}"))),
     }
 }
 
 /// Walks the raw records and strings, whether or not the whole would open.
 pub fn walk(input: &[u8]) {
     if let Ok(raw) = RawBtf::parse(input) {
-        let mut bytes = 0;
-        let mut sound = true;
-        for record in raw.records() {
-            let Ok(record) = record else {
-                sound = false;
-                break;
-            };
-            bytes += record.as_bytes().len();
-            record.for_each_field(|field, _| assert!(field.at + 4 <= record.as_bytes().len()));
-            match record.data() {
-                Data::Members(members) => assert_eq!(members.len(), record.head().info().vlen() as usize),
-                Data::Params(params) => assert_eq!(params.len(), record.head().info().vlen() as usize),
-                _ => {}
-            }
-        }
-        assert!(bytes <= raw.types().len());
-        assert!(!sound || bytes == raw.types().len(), "the records use up the section");
-        let strings: usize = raw.strings().iter().map(|(_, name)| name.as_bytes().len() + 1).sum();
-        assert_eq!(strings, raw.strings().as_bytes().len());
-        let _ = Btf::parse(input.to_vec());
+        within("RawBtf::parse, records", input.len(), || walk_records(&raw));
+        let _ = within("Btf::parse", input.len(), || Btf::parse(input.to_vec()));
     }
     // As nothing but records, too.
     let mut copy = input.to_vec();
-    let shared = Records::new(input, 0, Layout::NONE).take_while(Result::is_ok).count();
-    let changed = RecordsMut::new(&mut copy, 0, Layout::NONE)
-        .map_while(Result::ok)
-        .map(|mut record| record.for_each_field(|_, value| value))
-        .count();
-    assert_eq!(changed, shared);
+    within("RawBtf::parse, records", input.len(), || {
+        let shared = Records::new(input, 0, Layout::NONE).take_while(Result::is_ok).count();
+        let changed = RecordsMut::new(&mut copy, 0, Layout::NONE)
+            .map_while(Result::ok)
+            .map(|mut record| record.for_each_field(|_, value| value))
+            .count();
+        assert_eq!(changed, shared);
+    });
     assert_eq!(copy, input, "what was put back changes nothing");
+}
+
+/// Walks all records and strings of BTF.
+fn walk_records(raw: &RawBtf<'_>) {
+    let mut bytes = 0;
+    let mut sound = true;
+    for record in raw.records() {
+        let Ok(record) = record else {
+            sound = false;
+            break;
+        };
+        bytes += record.as_bytes().len();
+        record.for_each_field(|field, _| assert!(field.at + 4 <= record.as_bytes().len()));
+        match record.data() {
+            Data::Members(members) => assert_eq!(members.len(), record.head().info().vlen() as usize),
+            Data::Params(params) => assert_eq!(params.len(), record.head().info().vlen() as usize),
+            _ => {}
+        }
+    }
+    assert!(bytes <= raw.types().len());
+    assert!(!sound || bytes == raw.types().len(), "the records use up the section");
+    let strings: usize = raw.strings().iter().map(|(_, name)| name.as_bytes().len() + 1).sum();
+    assert_eq!(strings, raw.strings().as_bytes().len());
 }
 
 /// Converts the input to the other byte order and back.
@@ -130,7 +144,7 @@ pub fn swap(input: &[u8]) {
     let mut copy = input.to_vec();
     assert_eq!(convert(&mut copy, order), Ok(()));
     assert_eq!(copy, input, "nothing to do");
-    match convert(&mut copy, order.swapped()) {
+    match within("convert", input.len(), || convert(&mut copy, order.swapped())) {
         Err(_) => assert_eq!(copy, input, "an error changes nothing"),
         Ok(()) => {
             let header = Header::parse(&copy).expect("still a header");
@@ -151,7 +165,7 @@ pub fn swap(input: &[u8]) {
 /// Reads the input as `.BTF.ext`, by itself and of the small base below, and
 /// converts it there and back.
 pub fn ext(input: &[u8]) {
-    if let Ok(ext) = bounded("parse", input.len(), || BtfExt::parse(input.to_vec(), base())) {
+    if let Ok(ext) = within("BtfExt", input.len() + len_of(base()), || BtfExt::parse(input.to_vec(), base())) {
         let funcs = ext.func_infos().map(|info| format!("{info:?} {}", info.func().name())).count();
         let lines = ext.line_infos().map(|info| format!("{info:?} {}", info.text())).count();
         let relos = ext.core_relos().map(|relo| format!("{relo:?} {:?}", relo.access().max())).count();
@@ -166,7 +180,7 @@ pub fn ext(input: &[u8]) {
     let mut copy = input.to_vec();
     for order in [ByteOrder::Little, ByteOrder::Big] {
         let before = copy.clone();
-        if convert_ext(&mut copy, order).is_err() {
+        if within("RawBtfExt::parse, convert_ext", copy.len(), || convert_ext(&mut copy, order)).is_err() {
             assert_eq!(copy, before, "an error changes nothing");
         } else if copy != before {
             let mut back = copy.clone();
@@ -185,7 +199,7 @@ pub fn rewrite(input: &[u8]) {
     let mut copy = input.to_vec();
     if let Ok(mut ext) = RawBtfExtMut::parse(&mut copy) {
         let same = |_, _: &mut u32| Ok::<_, ()>(());
-        ext.try_for_each_field(same).expect("nothing fails");
+        within("RawBtfExt::parse, convert_ext", input.len(), || ext.try_for_each_field(same)).expect("nothing fails");
         assert_eq!(copy, input, "what was put back changes nothing");
     }
     if let Ok(ext) = BtfExt::parse(input.to_vec(), base()) {
@@ -224,7 +238,8 @@ fn rewrite_records(raw: &RawBtf<'_>) {
 /// Moves `.BTF.ext` of the small base to the same types elsewhere, and back.
 fn remap_ext(ext: &BtfExt) {
     let (moved, there, back) = moved_base();
-    match there.remap_ext(ext, moved) {
+    let len = ext.as_bytes().len() + len_of(moved);
+    match within("BtfExt", len, || there.remap_ext(ext, moved)) {
         Ok(moved) => {
             let said = |ext: &BtfExt| {
                 let funcs = ext.func_infos().map(|info| format!("{info:?} {:?}", info.section()));
@@ -287,7 +302,7 @@ pub fn query(input: &[u8]) {
 pub fn split(input: &[u8]) {
     let Some((base, split)) = halves(input) else { return };
     let Ok(base) = Btf::parse(base.to_vec()) else { return };
-    if let Ok(split) = bounded("parse", input.len(), || Btf::parse_split(split.to_vec(), &base)) {
+    if let Ok(split) = within("Btf::parse_split", input.len(), || Btf::parse_split(split.to_vec(), &base)) {
         let _ = walk::everything(&split);
         types_within(&split);
         walk::questions(&split, 20);
@@ -312,7 +327,7 @@ pub fn rebase(input: &[u8]) {
     let before = split.as_bytes().to_vec();
     for target in [base(), &distilled] {
         let len = input.len() + target.as_bytes().len();
-        if let Ok(rebased) = bounded("rebase", len, || split.rebase(target)) {
+        if let Ok(rebased) = within("Btf::rebase", len, || split.rebase(target)) {
             assert!(rebased.base().is_some_and(|base| base.is_same(target)));
             assert_eq!(rebased.types().len(), split.types().len());
             let _ = walk::everything(&rebased);
@@ -411,7 +426,7 @@ pub fn object(input: &[u8]) {
 /// Reads the input as os-release, and what it says written again.
 #[cfg(target_os = "linux")]
 pub fn os_release(input: &[u8]) {
-    let parsed = btf_kernel::OsRelease::parse(input);
+    let parsed = within("OsRelease::parse", input.len(), || btf_kernel::OsRelease::parse(input));
     let said = [parsed.id(), parsed.version_id(), parsed.version_codename()];
     assert!(said.iter().flatten().all(|value| !value.is_empty()));
     assert!(parsed.id_like().all(|id| !id.contains(|c: char| c.is_ascii_whitespace())));
@@ -423,11 +438,12 @@ pub fn os_release(input: &[u8]) {
 /// Reads the input as modules.dep.
 #[cfg(target_os = "linux")]
 pub fn modules_dep(input: &[u8]) {
-    let mut bytes = 0;
-    for path in btf_kernel::modules_dep(input) {
-        bytes += path.as_os_str().len() + 1;
-        assert!(!path.components().any(|part| part == std::path::Component::ParentDir));
-    }
+    let bytes = within("modules_dep", input.len(), || {
+        let paths = btf_kernel::modules_dep(input).inspect(|path| {
+            assert!(!path.components().any(|part| part == std::path::Component::ParentDir));
+        });
+        paths.map(|path| path.as_os_str().len() + 1).sum::<usize>()
+    });
     assert!(bytes <= input.len());
 }
 
@@ -486,6 +502,30 @@ pub(crate) fn bounded_with<T>(what: &str, call: impl FnOnce() -> T, len: impl Fn
     result
 }
 
+/// Bytes that an entry point may allocate however little it is given, if it allocates at
+/// all: for an error, or for the first elements of a list.
+const ANY: u64 = 4 << 10;
+
+/// Calls an entry point that is given so many bytes.
+///
+/// # Panics
+///
+/// If it allocates more than [`costs`] allows, as with [`bounded`].
+pub(crate) fn within<T>(entry: &str, len: usize, call: impl FnOnce() -> T) -> T {
+    within_with(entry, call, |_| len)
+}
+
+/// Calls an entry point that shows by its result how many bytes it was given and has
+/// written; as [`within`].
+pub(crate) fn within_with<T>(entry: &str, call: impl FnOnce() -> T, len: impl FnOnce(&T) -> usize) -> T {
+    let (result, heap) = memory::measure(call);
+    let (len, cost) = (len(&result), costs::of(entry));
+    let most = |each: u64| if each == 0 { 0 } else { len as u64 * each + ANY };
+    let is_within = heap.bytes <= most(cost.allocated) && heap.peak <= most(cost.held);
+    assert!(is_within, "{entry}: {heap:?} for {len} bytes, {cost:?} for each");
+    result
+}
+
 /// Bytes of a BTF and of all that it is split from.
 pub(crate) fn len_of(btf: &Btf) -> usize {
     btf.layers().map(|layer| layer.as_bytes().len()).sum()
@@ -502,7 +542,7 @@ impl std::fmt::Write for Sink {
 }
 
 /// How long a text is that is not kept.
-fn shown(text: impl std::fmt::Display) -> usize {
+pub(crate) fn shown(text: impl std::fmt::Display) -> usize {
     let mut sink = Sink(0);
     let _ = std::fmt::write(&mut sink, format_args!("{text}"));
     sink.0
@@ -512,12 +552,12 @@ fn shown(text: impl std::fmt::Display) -> usize {
 pub fn described_btf(input: &[u8]) {
     let blob = Description::new(input).btf(0, 1);
     let len = blob.len();
-    let Ok(btf) = bounded("parse", len, || Btf::parse(blob)) else { return };
+    let Ok(btf) = within("Btf::parse", len, || Btf::parse(blob)) else { return };
     types_within(&btf);
     headers::check(&btf);
     for order in [ByteOrder::Little, ByteOrder::Big] {
-        let converted = bounded("to_bytes", len, || btf.to_bytes(order)).expect("all kinds are known");
-        bounded("parse", len, || Btf::parse(converted)).expect("it was sound before");
+        let converted = within("Btf::to_bytes", len, || btf.to_bytes(order)).expect("all kinds are known");
+        within("Btf::parse", len, || Btf::parse(converted)).expect("it was sound before");
     }
 }
 
@@ -527,21 +567,27 @@ fn types_within(btf: &Btf) {
     let first = btf.types().take(16);
     for ty in first.chain(btf.types().rev().take(16)) {
         bounded("Display", len, || shown(ty));
-        bounded("Debug", len, || shown(format_args!("{ty:?}")));
-        bounded("sizes", len, || _ = (ty.size_of(), ty.align_of(), ty.resolve(), ty.chain().count()));
-        bounded("packed", len, || match ty {
+        within_with("Type Debug", || shown(format_args!("{ty:?}")), |text| len + text);
+        within("Type::size_of, align_of", len, || _ = (ty.size_of(), ty.align_of(), ty.resolve(), ty.chain().count()));
+        within("is_packed, holes", len, || match ty {
             Type::Struct(s) => _ = (s.is_packed(), s.holes().len(), s.padding()),
             Type::Union(u) => _ = (u.is_packed(), u.padding()),
             _ => {}
         });
-        bounded("members", len, || _ = (ty.find_member("type"), ty.path("values.values.values"), ty.path("[0][0]")));
-        bounded("graph", len, || ty.post_order().count() + ty.references().count() + ty.decl_tags().count());
-        let name = ty.name();
-        bounded("find", len, || {
-            let all = btf.find_all::<Type<'_>>(name);
-            assert!(name.is_empty() || all.contains(&ty));
-            let _ = (btf.find::<Type<'_>>(name).is_ok(), btf.find_flavors::<Type<'_>>(name.essential()).len());
-        });
+        within("Type::find_member", len, || _ = ty.find_member("type"));
+        for path in ["values.values.values", "[0][0]"] {
+            within("Type::path", len + path.len(), || _ = ty.path(path));
+        }
+        within("Type::post_order", len, || ty.post_order().count());
+        within("Type::references", len, || ty.references().count());
+        within("decl_tags", len, || ty.decl_tags().count());
+        let (name, essential) = (ty.name(), ty.name().essential());
+        let len = len + name.as_bytes().len();
+        let len_of_all = |all: &Vec<Type<'_>>| len + size_of_val(all.as_slice());
+        let all = within_with("Btf::find_all", || btf.find_all::<Type<'_>>(name), len_of_all);
+        assert!(name.is_empty() || all.contains(&ty));
+        within("Btf::find", len_of_all(&all), || _ = btf.find::<Type<'_>>(name));
+        within_with("Btf::find_flavors", || btf.find_flavors::<Type<'_>>(essential), len_of_all);
     }
 }
 

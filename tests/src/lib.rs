@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 pub mod blob;
+pub mod costs;
 pub mod described;
 pub mod elf_blob;
 pub mod fixtures;

@@ -4,22 +4,27 @@ use btf_build::{Builder, Encode, Error, IntEncoding, Merge, dedup, distill, sort
 use btf_types::{Btf, ByteOrder, FwdKind, Linkage, Type};
 
 use crate::{
-    fuzz::{base, bounded, len_of},
+    fuzz::{base, bounded, len_of, shown, within_with},
     rebuild::{is_buildable, rebuild},
     walk,
 };
 
 /// The input as a list of numbers, names and choices.
-struct Calls<'a>(&'a [u8]);
+struct Calls<'a> {
+    input: &'a [u8],
+    /// Bytes that calls were given.
+    given: usize,
+}
 
 impl<'a> Calls<'a> {
     fn byte(&mut self) -> Option<u8> {
-        let (&byte, rest) = self.0.split_first()?;
-        self.0 = rest;
+        let (&byte, rest) = self.input.split_first()?;
+        self.input = rest;
         Some(byte)
     }
 
     fn number(&mut self) -> Option<u32> {
+        self.given += size_of::<u32>();
         // Small ones, and some that are at a limit.
         Some(match self.byte()? {
             byte @ 0..=239 => byte.into(),
@@ -32,8 +37,9 @@ impl<'a> Calls<'a> {
 
     fn name(&mut self) -> Option<&'a [u8]> {
         let len = usize::from(self.byte()? % 6);
-        let (name, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
+        let (name, rest) = self.input.split_at_checked(len)?;
+        self.input = rest;
+        self.given += len;
         Some(name)
     }
 
@@ -49,31 +55,14 @@ impl<'a> Calls<'a> {
 ///
 /// If that is not so.
 pub fn builder(input: &[u8]) {
-    let mut calls = Calls(input);
-    let mut b = match calls.byte() {
-        Some(byte) if byte % 2 == 0 => Builder::on(base()),
-        _ => Builder::new(),
+    let make = || {
+        let mut calls = Calls { input, given: 0 };
+        let (count, built) = build(&mut calls);
+        let written = built.as_ref().map_or(0, |btf| btf.as_bytes().len());
+        (count, built, calls.given + written)
     };
-    let mut declared = Vec::new();
-    loop {
-        let before = b.type_count();
-        match call(&mut b, &mut calls, &mut declared) {
-            Some(Ok(id)) => assert!(id < b.type_count()),
-            Some(Err(error)) => {
-                let _ = format!("{error} {error:?}");
-                assert!(b.type_count() - before <= 1, "declared, and no more: {error}");
-            }
-            None => break,
-        }
-    }
-    for id in b.base().map_or(1, Btf::type_count)..b.type_count() {
-        match b.define(id).ptr(0) {
-            Ok(_) | Err(Error::AlreadyDefined { .. }) => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-    let count = b.type_count();
-    match b.finish() {
+    let (count, built, _) = within_with("Builder", make, |&(_, _, len)| len);
+    match built {
         Ok(btf) => {
             assert_eq!(btf.type_count(), count);
             assert!(btf.string_section().len() <= input.len() + 8 * input.len().min(4096) + 8);
@@ -85,15 +74,46 @@ pub fn builder(input: &[u8]) {
     }
 }
 
+/// Makes all calls, and defines what they have only declared. Returns the number of
+/// types, and what is finished.
+fn build(calls: &mut Calls<'_>) -> (u32, Result<Btf, Error>) {
+    let mut b = match calls.byte() {
+        Some(byte) if byte % 2 == 0 => Builder::on(base()),
+        _ => Builder::new(),
+    };
+    let mut declared = Vec::new();
+    loop {
+        let before = b.type_count();
+        match call(&mut b, calls, &mut declared) {
+            Some(Ok(id)) => assert!(id < b.type_count()),
+            Some(Err(error)) => {
+                let _ = shown(format_args!("{error} {error:?}"));
+                assert!(b.type_count() - before <= 1, "declared, and no more: {error}");
+            }
+            None => break,
+        }
+    }
+    for id in b.base().map_or(1, Btf::type_count)..b.type_count() {
+        match b.define(id).ptr(0) {
+            Ok(_) | Err(Error::AlreadyDefined { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    (b.type_count(), b.finish())
+}
+
 /// One call; `None` at the end of the input.
 fn call(b: &mut Builder, calls: &mut Calls<'_>, declared: &mut Vec<u32>) -> Option<Result<u32, Error>> {
     let choice = calls.byte()?;
+    // A record has at least a head.
+    calls.given += size_of::<[u32; 3]>();
     if choice >= 240 {
         declared.push(b.declare());
         return Some(Ok(0));
     }
     if choice >= 232 {
         let ty = base().type_by_id(calls.number()? % base().type_count()).ok()?;
+        calls.given += len_of(base());
         return Some(match choice % 3 {
             0 => b.copy_reachable(ty),
             1 => b.copy_shallow(ty),

@@ -6,6 +6,8 @@ use btf_codegen::{
 };
 use btf_types::{Btf, ByteOrder};
 
+use crate::fuzz::{bounded_with, len_of};
+
 /// Writes Rust types of the input, if it is BTF.
 pub fn rust_types(input: &[u8]) {
     let Ok(btf) = Btf::parse(input.to_vec()) else { return };
@@ -26,7 +28,8 @@ pub fn check(btf: &Btf) {
         Types::new().root_id(btf.own_ids().start),
         Types::new().root_id(btf.type_count() - 1),
     ] {
-        match types.generate(btf) {
+        let len = |text: &Result<String, Error>| len_of(btf) + text.as_ref().map_or(0, String::len);
+        match bounded_with("types", || types.generate(btf), len) {
             Ok(text) => {
                 assert!(text.starts_with("// Types of BTF") && text.ends_with("\n}\n"), "{types:?}");
                 assert_eq!(types.generate(btf).as_ref().ok(), Some(&text), "{types:?}");

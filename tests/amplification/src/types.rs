@@ -22,7 +22,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     // Of types of 12 bytes each: the input, 4 bytes for each where it is, and while
     // they are indexed 8 more for each.
     alone("Btf::find_all", find_all, cost(24, 6, 3)),
-    alone("Btf::find_flavors", find_flavors, cost(4, 3, 2)),
+    alone("Btf::find_flavors", find_flavors, cost(4, 5, 4)),
     alone("Btf::find_matching", find_matching, cost(12, 12, 10)),
     alone("Type Display", |input, meter| each(input, |ty| meter.show(ty)), cost(8, 8, 2)),
     alone("Type Debug", |input, meter| each(input, |ty| meter.show(format_args!("{ty:?}"))), cost(4, 2, 2)),
@@ -35,7 +35,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     alone("Btf::find_enumerator", find_enumerator, cost(3, 4, 2)),
     alone("Type::references", references, cost(12, 4, 3)),
     alone("Type::post_order", post_order, cost(10, 2, 2)),
-    alone("decl_tags", decl_tags, cost(14, 4, 3)),
+    alone("decl_tags", decl_tags, cost(14, 7, 5)),
     alone("Collection", collection, cost(6, 4, 2)),
     Entry {
         name: "Btf::parse_split",
