@@ -102,7 +102,7 @@ struct Rewriter<'a> {
     limits: &'a Limits,
     layers: Layers,
     /// Own strings that are identifiers, and the offset of the first own one.
-    identifiers: Identifiers,
+    identifiers: Identifiers<'a>,
     first_own: u32,
     /// Room for the header, and the types behind it.
     blob: Vec<u8>,

@@ -2,37 +2,113 @@
 
 use super::{limits::Limits, names};
 
-/// Bytes that a word of a bitmap tells of.
-const WORD: usize = 64;
+/// Bytes of a block, for each of which a bitmap has a bit.
+const BLOCK: usize = 64;
 
-/// A bit for each byte of a string section at which an identifier begins. So
-/// whether a string is one takes a look at one bit, however long it is, and however
-/// many types share it.
-pub(crate) struct Identifiers(Vec<u64>);
+/// The identifiers of a string section. Whether one begins at a byte is looked up in
+/// constant time, however long it is and however many types share it.
+///
+/// In most blocks all strings are identifiers, so that the byte itself has the answer.
+/// The others have a bitmap.
+pub(crate) struct Identifiers<'a> {
+    strings: &'a [u8],
+    /// For each value of a byte, true if an identifier can begin with it.
+    can_begin: [bool; 256],
+    /// 0 for each block in which an identifier begins at each byte that it can begin
+    /// with; otherwise the number of its bitmap, from 1.
+    blocks: Vec<u32>,
+    /// A bit for each byte of the other blocks: set if an identifier begins there.
+    bitmaps: Vec<u64>,
+}
 
-impl Identifiers {
-    pub(crate) fn new(strings: &[u8], limits: &Limits) -> Self {
+impl<'a> Identifiers<'a> {
+    pub(crate) fn new(strings: &'a [u8], limits: &Limits) -> Self {
+        let dots = limits.dots;
         let (chunks, rest) = strings.as_chunks();
-        let mut bits = vec![0; chunks.len() + 1];
-        let mut last = [0; WORD];
+        let mut last = [0; BLOCK];
         last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        let mut blocks = vec![0; chunks.len() + 1];
+        let mut bitmaps = Vec::new();
         // From the end, for the end of each string to be known where it begins.
-        let mut end = None;
-        for ((index, word), bytes) in
-            bits.iter_mut().enumerate().rev().zip([&last].into_iter().chain(chunks.iter().rev()))
+        let mut end = End::None;
+        for ((index, block), bytes) in
+            blocks.iter_mut().enumerate().rev().zip([&last].into_iter().chain(chunks.iter().rev()))
         {
-            let classes = Classes::of(bytes, limits.dots);
-            let within;
-            (within, end) = classes.within_identifiers(index * WORD, end, limits.name_len);
-            *word = within & !bitmap(bytes, |byte| byte.is_ascii_digit());
+            let offset = index * BLOCK;
+            if end.is_within(offset, limits.name_len) && is_plain(bytes, dots) {
+                end = End::In(bytes);
+            } else {
+                let (bitmap, before) = Classes::of(bytes, dots).identifiers(offset, end.of(offset), limits.name_len);
+                end = before.map_or(End::None, End::At);
+                bitmaps.push(bitmap);
+                *block = bitmaps.len() as u32;
+            }
         }
-        Self(bits)
+        let can_begin = std::array::from_fn(|byte| names::can_begin(byte as u8, dots));
+        Self { strings, can_begin, blocks, bitmaps }
     }
 
     /// Returns whether an identifier begins at an offset of the strings.
     #[inline]
     pub(crate) fn contains(&self, offset: usize) -> bool {
-        self.0.get(offset / WORD).is_some_and(|bits| bits >> (offset % WORD) & 1 != 0)
+        match self.blocks.get(offset / BLOCK) {
+            Some(0) => self.strings.get(offset).and_then(|byte| self.can_begin.get(usize::from(*byte))) == Some(&true),
+            Some(&number) => {
+                let bitmap = self.bitmaps.get(number as usize - 1);
+                bitmap.is_some_and(|bitmap| bitmap >> (offset % BLOCK) & 1 != 0)
+            }
+            None => false,
+        }
+    }
+}
+
+/// Returns whether a block has only NULs, at least one of them, and such bytes of
+/// identifiers as are in ASCII. If not, it may still be that all its strings are
+/// identifiers.
+#[inline]
+fn is_plain(bytes: &[u8; BLOCK], dots: bool) -> bool {
+    let dot = if dots { b'.' } else { b'_' };
+    let (mut least, mut excess) = (u8::MAX, 0);
+    for &byte in bytes {
+        // How far the byte is from each class: 0 if it is in the class. This takes fewer
+        // vector instructions than comparing, and all bytes take them.
+        let letter = (byte | 0x20).wrapping_sub(b'a').saturating_sub(25);
+        let digit = byte.wrapping_sub(b'0').saturating_sub(9);
+        excess = excess.max(letter.min(digit).min(byte ^ b'_').min(byte ^ dot).min(byte));
+        least = least.min(byte);
+    }
+    (least == 0) & (excess == 0)
+}
+
+/// The first NUL behind a block.
+#[derive(Clone, Copy)]
+enum End<'a> {
+    /// Other bytes that no identifier contains come before it, or there is none.
+    None,
+    /// At this offset.
+    At(usize),
+    /// In the next block, which is a plain one.
+    In(&'a [u8; BLOCK]),
+}
+
+impl End<'_> {
+    /// Returns whether there is one that strings of the block at an offset reach.
+    #[inline]
+    fn is_within(self, offset: usize, name_len: usize) -> bool {
+        match self {
+            Self::None => false,
+            Self::At(end) => end - offset <= name_len,
+            Self::In(_) => 2 * BLOCK <= name_len,
+        }
+    }
+
+    /// Its offset, behind the block at another.
+    fn of(self, offset: usize) -> Option<usize> {
+        match self {
+            Self::None => None,
+            Self::At(end) => Some(end),
+            Self::In(bytes) => Some(offset + BLOCK + memchr::memchr(0, bytes)?),
+        }
     }
 }
 
@@ -41,37 +117,23 @@ struct Classes {
     nuls: u64,
     /// Those that identifiers contain.
     inner: u64,
+    digits: u64,
 }
 
 impl Classes {
-    #[inline]
-    fn of(bytes: &[u8; WORD], dots: bool) -> Self {
-        let nuls = bitmap(bytes, |byte| byte == 0);
-        // There are seldom others, and they are counted in fewer steps.
-        let known = bytes.iter().fold(true, |known, &byte| known & (byte == 0 || names::can_contain(byte, dots)));
-        let inner = if known { !nuls } else { bitmap(bytes, |byte| names::can_contain(byte, dots)) };
-        Self { nuls, inner }
-    }
-
-    /// The bytes from which on there are only those of an identifier, to a NUL that
-    /// is at most so far away. The bytes begin at an offset; `end` is that of the NUL
-    /// behind them, if no other byte comes before it. Returned, too, is where a NUL
-    /// is for what comes before these.
-    #[inline]
-    fn within_identifiers(&self, offset: usize, end: Option<usize>, name_len: usize) -> (u64, Option<usize>) {
-        let is_near = end.is_none_or(|end| end - offset <= name_len);
-        if self.inner | self.nuls != u64::MAX || self.nuls == 0 || !is_near {
-            return self.within_any(offset, end, name_len);
+    fn of(bytes: &[u8; BLOCK], dots: bool) -> Self {
+        Self {
+            nuls: bitmap(bytes, |byte| byte == 0),
+            inner: bitmap(bytes, |byte| names::can_contain(byte, dots)),
+            digits: bitmap(bytes, |byte| byte.is_ascii_digit()),
         }
-        // What is not yet in reach of a NUL are the bytes above the last one here.
-        let unknown = if end.is_some() { 0 } else { u64::MAX << self.nuls.ilog2() };
-        (self.inner & !unknown, Some(offset + self.nuls.trailing_zeros() as usize))
     }
 
-    /// Tests any bytes in the same way.
-    #[cold]
-    fn within_any(&self, offset: usize, mut end: Option<usize>, name_len: usize) -> (u64, Option<usize>) {
-        let (mut within, mut above, mut ends) = (0, WORD, !self.inner);
+    /// The bytes at which an identifier begins. The bytes begin at an offset; `end` is
+    /// that of the NUL behind them, if only bytes of identifiers come before it. Also
+    /// returned is where such a NUL is for what comes before these bytes.
+    fn identifiers(&self, offset: usize, mut end: Option<usize>, name_len: usize) -> (u64, Option<usize>) {
+        let (mut within, mut above, mut ends) = (0, BLOCK, !self.inner);
         loop {
             // Of the bytes below `above`, the last one that ends a string.
             let at = ends.checked_ilog2();
@@ -80,7 +142,7 @@ impl Classes {
                 let first = first.max(end.saturating_sub(name_len).saturating_sub(offset)).min(above);
                 within |= up_to(above) & !up_to(first);
             }
-            let Some(at) = at else { return (within, end) };
+            let Some(at) = at else { return (within & !self.digits, end) };
             let is_nul = self.nuls >> at & 1 != 0;
             (end, above) = (is_nul.then_some(offset + at as usize), at as usize);
             ends &= !(1 << at);
@@ -90,13 +152,13 @@ impl Classes {
 
 /// The lowest bits, so many.
 const fn up_to(bits: usize) -> u64 {
-    if bits < WORD { (1 << bits) - 1 } else { u64::MAX }
+    if bits < BLOCK { (1 << bits) - 1 } else { u64::MAX }
 }
 
 /// A bit for each byte, whether it is of a class.
 #[inline]
-fn bitmap(bytes: &[u8; WORD], is: impl Fn(u8) -> bool) -> u64 {
-    let mut flags = [0; WORD];
+fn bitmap(bytes: &[u8; BLOCK], is: impl Fn(u8) -> bool) -> u64 {
+    let mut flags = [0; BLOCK];
     for (flag, &byte) in flags.iter_mut().zip(bytes) {
         *flag = u8::from(is(byte));
     }
@@ -139,7 +201,7 @@ mod tests {
         }
         for version in [KernelVersion::new(5, 4), KernelVersion::new(6, 1), KernelVersion::new(6, 18)] {
             let limits = Limits::new(version, FeatureSet::of(version));
-            for cut in 0..WORD {
+            for cut in 0..BLOCK {
                 let strings = &strings[cut..];
                 let identifiers = Identifiers::new(strings, &limits);
                 for offset in 0..strings.len() {

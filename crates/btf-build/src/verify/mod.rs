@@ -12,6 +12,7 @@
 //!
 //! Source: `kernel/bpf/btf.c`.
 
+mod direct;
 mod header;
 mod identifiers;
 mod kinds;

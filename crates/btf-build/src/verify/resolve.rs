@@ -8,7 +8,7 @@ use btf_types::Kind;
 
 use super::{
     kinds::{is_modifier, is_regular_int},
-    known::{Known, State},
+    known::{Known, Size, State},
     member,
     meta::require,
     reject::{Reject, Rule},
@@ -68,13 +68,17 @@ impl<'t, 'a> Resolver<'t, 'a> {
         for (id, kind) in types.kinds() {
             match kind {
                 Some(Kind::FuncProto) => self.check_func_proto(id)?,
-                // Which are most types, and need no walk.
                 Some(Kind::Func) => {
-                    let proto = self.func(id).map_err(|(rule, element)| types.reject(id, rule, element))?;
+                    self.func(id).map_err(|(rule, element)| types.reject(id, rule, element))?;
                     self.known.set_state(id, State::Resolved);
-                    self.known.set_resolved(id, proto);
                 }
-                kind if needs_resolve(kind) && !self.known.is_resolved(id) => self.resolve(id)?,
+                Some(kind)
+                    if needs_resolve(Some(kind))
+                        && !self.known.is_resolved(id)
+                        && !self.known.resolve_directly(id, kind) =>
+                {
+                    self.resolve(id)?;
+                }
                 _ => {}
             }
         }
@@ -134,6 +138,12 @@ impl<'t, 'a> Resolver<'t, 'a> {
         };
         self.known.set_state(id, if is_sized { State::Sized } else { State::Resolved });
         self.known.set_resolved(id, resolved);
+        match self.types.kind(id) {
+            Some(Kind::Struct | Kind::Union) => self.known.set_size(id, Size::new(self.types.size_or_type(id))),
+            Some(Kind::Array) => self.known.set_size(id, Size::new(resolved)),
+            Some(kind) if is_modifier(kind) => self.known.set_size(id, self.known.size(resolved)),
+            _ => {}
+        }
     }
 
     fn step(&mut self, vertex: Vertex) -> Result<Step, Violation> {
@@ -185,7 +195,11 @@ impl<'t, 'a> Resolver<'t, 'a> {
         if let Some((id, _)) = self.known.sized(id) {
             return Ok(id);
         }
-        let id = if self.known.is_resolved(id) { self.known.resolved(id) } else { id };
+        let id = match self.types.kind(id) {
+            Some(Kind::Func) if self.known.is_resolved(id) => self.types.size_or_type(id),
+            _ if self.known.is_resolved(id) => self.known.resolved(id),
+            _ => id,
+        };
         let is_fine = self.types.exists(id) && matches!(self.types.kind(id), None | Some(Kind::Fwd | Kind::FuncProto));
         require(is_fine, Rule::Referent)?;
         Ok(id)
@@ -255,18 +269,18 @@ impl<'t, 'a> Resolver<'t, 'a> {
     }
 
     fn composite(&self, vertex: Vertex) -> Result<Step, Violation> {
-        let id = vertex.id;
-        let record = self.types.record(id);
+        let record = self.types.record(vertex.id);
         // The member that had to be resolved first is the one before.
-        let first = vertex.next.saturating_sub(1);
-        for (index, member) in (first..).zip(record.elements_from(first)) {
-            let [_, type_id, word] = member;
+        let mut from = vertex.next.saturating_sub(1);
+        while let Some(index) = self.known.first_unusual_member(&record, from) {
+            let Some([_, type_id, word]) = record.elements_from(index).next() else { break };
             let kind = self.types.kind(type_id);
             require(is_element(kind), Rule::MemberType).map_err(|rule| (rule, Some(index)))?;
             if self.is_open_kind(type_id, kind) {
                 return Ok(Step::Open { id: type_id, next: index + 1 });
             }
             member::check(&self.known, &record, type_id, kind, word).map_err(|rule| (rule, Some(index)))?;
+            from = index + 1;
         }
         Ok(Step::Done(0))
     }
@@ -275,16 +289,23 @@ impl<'t, 'a> Resolver<'t, 'a> {
     #[inline]
     fn func(&mut self, id: u32) -> Result<u32, Violation> {
         let proto = self.types.size_or_type(id);
-        require(self.types.kind(proto) == Some(Kind::FuncProto), Rule::Referent).map_err(|rule| (rule, None))?;
         // Once for each FUNC_PROTO, however many FUNCs share it.
         if self.known.state(proto) != State::Named {
-            let is_unnamed = |[name_off, type_id]: [u32; 2]| name_off == 0 && type_id != 0;
-            if let Some(index) = self.types.elements(proto).position(is_unnamed) {
-                return Err((Rule::Argument, Some(index as u32)));
-            }
-            self.known.set_state(proto, State::Named);
+            self.check_arguments(proto)?;
         }
         Ok(proto)
+    }
+
+    /// Checks that all parameters of the type of a FUNC have names.
+    #[cold]
+    fn check_arguments(&mut self, proto: u32) -> Result<(), Violation> {
+        require(self.types.kind(proto) == Some(Kind::FuncProto), Rule::Referent).map_err(|rule| (rule, None))?;
+        let is_unnamed = |[name_off, type_id]: [u32; 2]| name_off == 0 && type_id != 0;
+        if let Some(index) = self.types.elements(proto).position(is_unnamed) {
+            return Err((Rule::Argument, Some(index as u32)));
+        }
+        self.known.set_state(proto, State::Named);
+        Ok(())
     }
 
     fn decl_tag(&self, id: u32) -> Result<Step, Rule> {
@@ -360,13 +381,19 @@ impl<'t, 'a> Resolver<'t, 'a> {
             require(name_off == 0, Rule::Argument).map_err(|rule| self.types.reject(id, rule, Some(last)))?;
             count = last;
         }
+        let mut is_named = true;
         for (index, [name_off, type_id]) in (0..count).zip(record.elements_from(0)) {
-            if name_off != 0 && !self.is_parameter_name(name_off) {
+            if name_off == 0 {
+                is_named = false;
+            } else if !self.is_parameter_name(name_off) {
                 return Err(self.types.reject(id, Rule::Argument, Some(index)));
             }
             if self.known.state(type_id) != State::Sized {
                 self.check_sized(id, type_id, Rule::Argument, Some(index))?;
             }
+        }
+        if is_named {
+            self.known.set_state(id, State::Named);
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ pub(super) struct Strings<'a> {
     own: &'a [u8],
     /// First offset that no name may have.
     end: u32,
-    identifiers: Identifiers,
+    identifiers: Identifiers<'a>,
     limits: &'a Limits,
 }
 

@@ -9,41 +9,44 @@ use super::{
     words::{Record, Words},
 };
 
+/// In place of the index of a record's first word: that of void.
+const NO_RECORD: u32 = u32::MAX;
+
 /// The records by id, as a kernel keeps them.
 pub(super) struct Types<'a> {
     words: Words<'a>,
     base: Option<&'a Btf>,
     pub(super) strings: Strings<'a>,
     pub(super) limits: &'a Limits,
-    first_id: u32,
-    /// Of each, what most questions are about.
+    /// The id of the first entry of the arrays: that of void, or of the first type that
+    /// is not of the base.
+    origin: u32,
+    /// Kind of each type, which most questions are about; `None` for void.
     kinds: Vec<Option<Kind>>,
-    places: Vec<Place>,
-}
-
-/// Position of a type, and its size or the type that it refers to.
-#[derive(Clone, Copy)]
-struct Place {
-    /// Index of its first word.
-    start: u32,
-    size_or_type: u32,
+    /// Index of the first word of each type.
+    starts: Vec<u32>,
 }
 
 impl<'a> Types<'a> {
     /// No types yet, of a type section.
     pub(super) fn new(section: &'a [u8], strings: Strings<'a>, base: Option<&'a Btf>, limits: &'a Limits) -> Self {
         let words = Words::new(section);
-        // Kernels have 25 bytes a type: seldom more is needed.
+        // Kernels have 25 bytes per type: seldom more is needed.
         let capacity = words.len() / 6;
-        Self {
+        let mut types = Self {
             words,
             base,
             strings,
             limits,
-            first_id: base.map_or(1, Btf::type_count),
+            origin: base.map_or(0, Btf::type_count),
             kinds: Vec::with_capacity(capacity),
-            places: Vec::with_capacity(capacity),
+            starts: Vec::with_capacity(capacity),
+        };
+        if base.is_none() {
+            types.kinds.push(None);
+            types.starts.push(NO_RECORD);
         }
+        types
     }
 
     pub(super) fn words(&self) -> Words<'a> {
@@ -56,25 +59,24 @@ impl<'a> Types<'a> {
         // The kernel keeps one place free, and does not say when there is none.
         if self.count() < self.limits.max_type_id {
             self.kinds.push(record.info.kind());
-            self.places.push(Place { start: at as u32, size_or_type: record.size_or_type });
+            self.starts.push(at as u32);
         }
     }
 
     /// The id of the first type that is not of the base.
     pub(super) fn first_id(&self) -> u32 {
-        self.first_id
+        self.origin.max(1)
     }
 
     /// Number of types, those of the base and void included.
     pub(super) fn count(&self) -> u32 {
-        self.first_id + self.kinds.len() as u32
+        self.origin + self.kinds.len() as u32
     }
 
-    /// Index of a type among the own ones; that of no type for void, for the
-    /// base's, and for ids that do not exist.
+    /// Index of a type in the arrays; beyond their end for types of the base.
     #[inline]
     fn index(&self, id: u32) -> usize {
-        id.wrapping_sub(self.first_id) as usize
+        id.wrapping_sub(self.origin) as usize
     }
 
     /// Returns whether there is such a type; void is one.
@@ -86,8 +88,8 @@ impl<'a> Types<'a> {
     /// The record of a type; that of void where there is no own one.
     #[inline]
     pub(super) fn record(&self, id: u32) -> Record<'a> {
-        let place = self.places.get(self.index(id));
-        place.and_then(|place| self.words.record(place.start as usize)).unwrap_or(Record::VOID)
+        let start = self.starts.get(self.index(id));
+        start.and_then(|start| self.words.record(*start as usize)).unwrap_or(Record::VOID)
     }
 
     /// Kind of a type; `None` for void and ids that do not exist.
@@ -101,12 +103,13 @@ impl<'a> Types<'a> {
 
     /// Ids and kinds of the own types.
     pub(super) fn kinds(&self) -> impl Iterator<Item = (u32, Option<Kind>)> {
-        (self.first_id..).zip(self.kinds.iter().copied())
+        let own = self.index(self.first_id());
+        (self.first_id()..).zip(self.kinds.get(own..).unwrap_or_default().iter().copied())
     }
 
     #[cold]
     fn kind_in_base(&self, id: u32) -> Option<Kind> {
-        self.base.filter(|_| id < self.first_id)?.type_by_id(id).ok()?.kind()
+        self.base.filter(|_| id < self.origin)?.type_by_id(id).ok()?.kind()
     }
 
     pub(super) fn vlen(&self, id: u32) -> u32 {
@@ -116,7 +119,7 @@ impl<'a> Types<'a> {
     /// Size or referenced type of a type.
     #[inline]
     pub(super) fn size_or_type(&self, id: u32) -> u32 {
-        self.places.get(self.index(id)).map_or(0, |place| place.size_or_type)
+        self.record(id).size_or_type
     }
 
     /// The words of an ARRAY: element and index type, number of elements.
@@ -141,9 +144,9 @@ impl<'a> Types<'a> {
 
     /// Rejection at a type.
     pub(super) fn reject(&self, id: u32, rule: Rule, element: Option<u32>) -> Reject {
-        match self.places.get(self.index(id)) {
-            Some(place) => self.reject_record(place.start as usize, id, rule, element),
-            None => Reject::of_blob(rule),
+        match self.starts.get(self.index(id)) {
+            Some(start) if *start != NO_RECORD => self.reject_record(*start as usize, id, rule, element),
+            _ => Reject::of_blob(rule),
         }
     }
 
