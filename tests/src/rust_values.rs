@@ -4,10 +4,7 @@
 //! How a member is reached in Rust is read from the text: it is a field, or there are
 //! methods of its name.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Write as _,
-};
+use std::{collections::HashMap, fmt::Write as _};
 
 use btf_types::{AnyEnum, Composite, Member, Type, View};
 
@@ -20,7 +17,6 @@ pub struct Text {
     /// The types that enumerations are made of.
     enums: HashMap<String, String>,
     aliases: HashMap<String, String>,
-    setters: HashSet<(String, String)>,
 }
 
 impl Text {
@@ -39,7 +35,7 @@ impl Text {
                 line.strip_prefix("    pub struct ").and_then(|rest| rest.strip_suffix(");")?.split_once("(pub "))
             {
                 read.enums.insert(name.into(), of.into());
-            } else if let Some(name) = words("    pub union ").or_else(|| words("    pub struct ")) {
+            } else if let Some(name) = words("    pub struct ") {
                 current = name.into();
                 is_impl = false;
             } else if let Some(name) = words("    impl ") {
@@ -55,10 +51,6 @@ impl Text {
             {
                 let methods = read.methods.entry(current.clone()).or_default();
                 methods.insert(bare(name), ty.trim_end_matches(" {").into());
-            } else if let Some(method) = line.strip_prefix("        pub fn set_")
-                && let Some((name, _)) = method.split_once("(&mut self")
-            {
-                read.setters.insert((current.clone(), name.into()));
             }
         }
         read
@@ -86,8 +78,6 @@ pub struct Values {
     pub reads: String,
     /// Statements that set them in `value`.
     pub writes: String,
-    /// Whether they set all: what lies in bytes and has a union in it cannot be set.
-    pub is_complete: bool,
     /// Scalars that have a value.
     pub count: usize,
     seed: u64,
@@ -103,11 +93,11 @@ struct Reached {
 }
 
 impl Values {
-    /// Values for all scalars of a type, of unions those of the first member; different
-    /// ones for each seed.
+    /// Values for all scalars of a type, of unions those of one member; different ones for
+    /// each seed.
     #[must_use]
     pub fn of(ty: Composite<'_>, name: &str, text: &Text, seed: u64) -> Self {
-        let mut values = Self { seed, is_complete: true, ..Self::default() };
+        let mut values = Self { seed, ..Self::default() };
         values.composite(ty, name, text, "", "value");
         values
     }
@@ -121,11 +111,11 @@ impl Values {
     }
 
     fn composite(&mut self, ty: Composite<'_>, name: &str, text: &Text, c: &str, place: &str) {
-        for member in ty.members() {
-            self.member(member, name, text, c, place);
-            if ty.is_union() {
-                break;
-            }
+        if ty.is_union() {
+            let one = self.next() as usize % ty.members().len().max(1);
+            ty.members().skip(one).take(1).for_each(|member| self.member(member, name, text, c, place));
+        } else {
+            ty.members().for_each(|member| self.member(member, name, text, c, place));
         }
     }
 
@@ -160,14 +150,9 @@ impl Values {
         self.temporaries += 1;
         let copy = format!("copy{}", self.temporaries);
         let _ = writeln!(self.reads, "let {copy} = {read};");
-        let start = self.writes.len();
         let _ = writeln!(self.writes, "let mut {copy} = {read};");
         self.value(member.ty(), None, ty, text, &c, &copy);
         let _ = writeln!(self.writes, "{before}{copy}{behind}");
-        if !text.setters.contains(&(owner.into(), name)) {
-            self.writes.truncate(start);
-            self.is_complete = false;
-        }
     }
 
     fn value(&mut self, ty: Type<'_>, bits: Option<u8>, rust_type: &str, text: &Text, c: &str, place: &str) {

@@ -27,7 +27,8 @@ pub(crate) fn renew() -> Result {
     check()
 }
 
-/// Copies what git knows of the workspace, but for fixtures and lockfile.
+/// Copies what git knows of the workspace, but for the lockfile and the kernels and modules
+/// of the fixtures: build scripts read the others.
 fn copy_workspace() -> Result<PathBuf> {
     let copy = root().join("target/oldest");
     if copy.exists() {
@@ -35,7 +36,8 @@ fn copy_workspace() -> Result<PathBuf> {
     }
     let output = Command::new("git")
         .current_dir(root())
-        .args(["ls-files", "--cached", "--others", "--exclude-standard", "--", ".", ":!fixtures", ":!Cargo.lock"])
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "--", ".", ":!Cargo.lock"])
+        .args([":!fixtures/golden", ":!fixtures/kernels", ":!fixtures/modules", ":!fixtures/split"])
         .output()?;
     for name in String::from_utf8(output.stdout)?.lines() {
         let to = copy.join(name);

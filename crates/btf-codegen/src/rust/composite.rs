@@ -4,7 +4,7 @@ use btf_types::{Composite, Name, Type};
 
 use super::{
     generator::{Generator, put},
-    layout::{Body, Field, Item, Layout, Measure, Place, Plan, What, Writing},
+    layout::{Body, Field, Item, Layout, Place, Plan, What, Writing},
     names::{Ident, Taken},
     naming::field_name,
 };
@@ -66,7 +66,6 @@ impl<'btf> Generator<'btf, '_> {
         debug_assert_eq!(body.layout, layout, "a layout is what it is");
         let mut names = FieldNames::new(ty.members().map(field_name));
         let name = self.name_of(id);
-        let is_union = body.is_union();
         self.put("    /// ");
         self.put_declaration(id, Name::EMPTY, None);
         put!(self, ", {} bytes", ty.size());
@@ -74,8 +73,8 @@ impl<'btf> Generator<'btf, '_> {
             Plan::Packed => ", packed.\n",
             _ => ".\n",
         });
-        self.head(body.layout, is_union);
-        put!(self, "    pub {} {name} {{\n", if is_union { "union" } else { "struct" });
+        self.head(body.layout);
+        put!(self, "    pub struct {name} {{\n");
         self.members(&name, ty.size().into(), &body, &mut names)
     }
 
@@ -89,15 +88,15 @@ impl<'btf> Generator<'btf, '_> {
     }
 
     /// Writes the attributes of a struct or union.
-    pub(super) fn head(&mut self, layout: Layout, is_union: bool) {
+    pub(super) fn head(&mut self, layout: Layout) {
         match layout.plan {
             Plan::Packed => self.put("    #[repr(C, packed)]\n"),
             Plan::Fields { is_aligned: false } => self.put("    #[repr(C)]\n"),
             _ if layout.align() == 1 => self.put("    #[repr(C)]\n"),
             _ => put!(self, "    #[repr(C, align({}))]\n", layout.align()),
         }
-        self.put(if is_union { "    #[derive(Clone, Copy)]\n" } else { "    #[derive(Clone, Copy, Debug)]\n" });
-        self.derives(is_union, layout.has_union);
+        self.put("    #[derive(Clone, Copy, Debug)]\n");
+        self.derives();
     }
 
     /// Writes the fields of a struct, union or section, and all that comes after it.
@@ -110,7 +109,7 @@ impl<'btf> Generator<'btf, '_> {
     ) -> Result<(), Error> {
         let storage = self.fields_of(body, size, names)?;
         self.put("    }\n\n");
-        self.traits(name, body.layout.has_union, body.is_union());
+        self.traits(name);
         self.methods(name, body, names, &storage)?;
         self.asserts(name, size, body, names)?;
         self.flush_full()
@@ -173,7 +172,7 @@ impl<'btf> Generator<'btf, '_> {
             let access = Access { field: *field, getter, setter, bytes, at };
             match field.place {
                 Place::Bits(unit, width) => self.bitfield(&access, unit, width)?,
-                Place::Bytes(measure) => self.access(&access, measure)?,
+                Place::Bytes(_) => self.access(&access)?,
                 Place::Nowhere => {}
             }
             self.flush_full()?;
@@ -183,7 +182,7 @@ impl<'btf> Generator<'btf, '_> {
     }
 
     /// Writes the methods for a member that lies in bytes.
-    fn access(&mut self, access: &Access<'_, 'btf>, measure: Measure) -> Result<(), Error> {
+    fn access(&mut self, access: &Access<'_, 'btf>) -> Result<(), Error> {
         let Access { field, getter, setter, bytes, at } = access;
         self.used.read_at = true;
         self.put("        /// ");
@@ -191,9 +190,6 @@ impl<'btf> Generator<'btf, '_> {
         put!(self, ", offset {}.\n        pub fn {}(&self) -> ", field.offset / 8, Ident(getter));
         self.put_value_type(field.ty, Writing::Plain, 0)?;
         put!(self, " {{\n            read_at(&self.{bytes}, {})\n        }}\n", at / 8);
-        if measure.has_union {
-            return Ok(());
-        }
         self.used.write_at = true;
         put!(self, "\n        /// Sets [`Self::{getter}`].\n");
         put!(self, "        pub fn {}(&mut self, value: ", Ident(setter));

@@ -20,14 +20,14 @@ impl<'btf> Generator<'btf, '_> {
         put!(self, ", {} bytes.\n    #[repr(transparent)]\n", any.size());
         let Some((plain, foreign)) = self.enum_integer(ty) else {
             self.put("    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]\n");
-            self.derives(false, false);
+            self.derives();
             put!(self, "    pub struct {name}(pub [u8; {}]);\n\n", any.size());
-            self.traits(&name, false, false);
+            self.traits(&name);
             return Ok(());
         };
         let order = if foreign.is_some() { "" } else { "PartialOrd, Ord, " };
         put!(self, "    #[derive(Clone, Copy, PartialEq, Eq, {order}Hash, Debug)]\n");
-        self.derives(false, false);
+        self.derives();
         put!(self, "    pub struct {name}(pub ");
         self.put_plain(plain);
         self.put(");\n\n");
@@ -49,7 +49,7 @@ impl<'btf> Generator<'btf, '_> {
             }
             self.put("    }\n\n");
         }
-        self.traits(&name, false, false);
+        self.traits(&name);
         put!(self, "    const _: () = assert!(::core::mem::size_of::<{name}>() == {});\n\n", any.size());
         Ok(())
     }

@@ -6,7 +6,8 @@
 //! Nothing is left to the compiler: gaps are filled, bitfields lie in bytes of their own,
 //! and alignment is stated where that of the fields depends on the machine. Where the
 //! outcome is not that of the BTF, the struct is packed; where that does not do either,
-//! it is bytes, with methods in place of fields.
+//! it is bytes, with methods in place of fields. So is each union: the bytes that a member
+//! of a Rust union leaves out need not be initialized, and to read one is unsafe.
 
 use btf_types::{Alignment, AnyEnum, Composite, Member, Name, Type, View};
 
@@ -26,8 +27,6 @@ pub(super) struct Layout {
     /// True if it, or a type inside, has an explicit alignment: no packed type
     /// may contain it.
     pub(super) is_raised: bool,
-    /// True if it is or contains a union, whose bytes need not be initialized.
-    pub(super) has_union: bool,
 }
 
 /// A way of writing a struct or union.
@@ -46,7 +45,7 @@ pub(super) enum Plan {
 }
 
 impl Layout {
-    pub(super) const UNKNOWN: Self = Self { plan: Plan::Unknown, align: 0, is_raised: false, has_union: false };
+    pub(super) const UNKNOWN: Self = Self { plan: Plan::Unknown, align: 0, is_raised: false };
 
     /// Alignment in bytes.
     pub(super) fn align(self) -> u64 {
@@ -64,12 +63,11 @@ pub(super) struct Measure {
     /// The least and the most alignment that rustc gives to what is written for it.
     host: (u64, u64),
     pub(super) is_raised: bool,
-    pub(super) has_union: bool,
 }
 
 impl Measure {
     fn scalar(size: u32, align: u64, host: (u64, u64)) -> Self {
-        Self { size: size.into(), align, host, is_raised: false, has_union: false }
+        Self { size: size.into(), align, host, is_raised: false }
     }
 
     /// Returns `true` if it must be wrapped, so that no machine aligns it to
@@ -107,10 +105,6 @@ impl Field<'_> {
             Place::Bytes(measure) | Place::Bits(measure, _) => measure.align,
             Place::Nowhere => 1,
         }
-    }
-
-    fn has_union(&self) -> bool {
-        matches!(self.place, Place::Bytes(measure) if measure.has_union)
     }
 
     /// Returns `true` if it is where its alignment would put it.
@@ -154,7 +148,6 @@ pub(super) enum Writing {
 #[derive(Debug)]
 pub(super) struct Body<'btf> {
     pub(super) layout: Layout,
-    is_union: bool,
     /// All members, by their offsets.
     pub(super) fields: Vec<Field<'btf>>,
     /// The fields of the text; none if it is opaque.
@@ -168,11 +161,9 @@ impl<'btf> Body<'btf> {
         let natural = fields.iter().map(Field::align).max().unwrap_or(1);
         let is_natural = size.is_multiple_of(natural) && fields.iter().all(Field::is_in_place);
         let align = if is_natural { natural } else { 1 };
-        let truth = Truth { is_union, size, align };
-        let has_union = is_union || fields.iter().any(Field::has_union);
-        let items = if is_union { union_items(&fields, size, align) } else { struct_items(&fields, size) };
+        let items = if is_union { None } else { struct_items(&fields, size) };
         let (plan, items) = match items {
-            Some(items) => truth.plan(items, natural > align),
+            Some(items) => Truth { size, align }.plan(items, natural > align),
             None => (Plan::Opaque, Vec::new()),
         };
         let layout = Layout {
@@ -183,14 +174,8 @@ impl<'btf> Body<'btf> {
                 Plan::Opaque => align > 1,
                 _ => false,
             },
-            has_union: has_union && plan != Plan::Opaque,
         };
-        Self { layout, is_union, fields, items }
-    }
-
-    /// Returns `true` for a `union` in Rust.
-    pub(super) fn is_union(&self) -> bool {
-        self.is_union && self.layout.plan != Plan::Opaque
+        Self { layout, fields, items }
     }
 }
 
@@ -272,7 +257,7 @@ impl<'btf> Generator<'btf, '_> {
     fn measure_composite(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Measure, Error> {
         let layout = self.layout(ty, depth + 1)?;
         let (size, align) = (ty.size().into(), layout.align());
-        Ok(Measure { size, align, host: (align, align), is_raised: layout.is_raised, has_union: layout.has_union })
+        Ok(Measure { size, align, host: (align, align), is_raised: layout.is_raised })
     }
 }
 
@@ -368,33 +353,8 @@ fn pad(items: &mut Vec<Item<'_>>, to: u64) -> Option<()> {
     Some(())
 }
 
-/// The fields of a union; `None` if a member is a bitfield or does not fit.
-fn union_items<'btf>(fields: &[Field<'btf>], size: u64, align: u64) -> Option<Vec<Item<'btf>>> {
-    let mut items = Vec::with_capacity(fields.len());
-    let mut largest = 0;
-    for field in fields {
-        match field.place {
-            Place::Nowhere => {}
-            Place::Bytes(measure) if field.offset == 0 && measure.size <= size => {
-                largest = measure.size.max(largest);
-                let what = What::Field(*field, measure, Writing::Plain);
-                items.push(Item { offset: 0, size: measure.size, what });
-            }
-            _ => return None,
-        }
-    }
-    if items.is_empty() {
-        return None;
-    }
-    if largest.next_multiple_of(align) != size {
-        items.push(Item { offset: 0, size, what: What::Padding });
-    }
-    Some(items)
-}
-
 /// Layout in the BTF.
 struct Truth {
-    is_union: bool,
     size: u64,
     align: u64,
 }
@@ -403,9 +363,8 @@ impl Truth {
     /// The way of writing fields of which rustc makes just this.
     fn plan<'btf>(&self, mut items: Vec<Item<'btf>>, is_packed: bool) -> (Plan, Vec<Item<'btf>>) {
         if is_packed {
-            let is_possible = !self.is_union || !items.iter().any(Item::is_raised);
             items.iter_mut().for_each(Item::hide_raised);
-            if is_possible && self.holds(&items, true, 1) {
+            if self.holds(&items, true, 1) {
                 return (Plan::Packed, items);
             }
             return (Plan::Opaque, Vec::new());
@@ -428,11 +387,11 @@ impl Truth {
             for item in items {
                 let of_item = if is_packed { 1 } else { item.host_align(is_most) };
                 align = align.max(of_item);
-                let at = if self.is_union { 0 } else { end.next_multiple_of(of_item) };
+                let at = end.next_multiple_of(of_item);
                 if at != item.offset {
                     return false;
                 }
-                end = end.max(at + item.size);
+                end = at + item.size;
             }
             align == self.align && end.next_multiple_of(align) == self.size
         })

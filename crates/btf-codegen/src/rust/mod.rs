@@ -40,16 +40,17 @@
 //! ```
 //!
 //! The text is one module, `types`, without inner attributes, for `include!` or a file of
-//! its own. It needs `core` alone and Rust 1.84 or later.
+//! its own. It needs `core` alone and Rust 1.84 or later. As it implements unsafe traits, a
+//! crate that includes it may deny unsafe code, but not forbid it.
 //!
 //! # Layout
 //!
 //! Widths are those of the BTF, on any host: nothing is left to alignment, gaps are
 //! private fields, and the alignment of a type is stated where that of its fields depends
-//! on the machine. Before a struct or union is written, it is laid out as rustc would, for
-//! the least and the most alignment that machines give to scalars. It is `repr(C)` if that
-//! is what the BTF says, `repr(C, packed)` if that is, and else bytes with methods for the
-//! members. Behind each there are assertions of its size, its alignment and the offsets of
+//! on the machine. Before a struct is written, it is laid out as rustc would, for the least
+//! and the most alignment that machines give to scalars. It is `repr(C)` if that is what
+//! the BTF says, `repr(C, packed)` if that is, and else bytes with methods for the members,
+//! as unions are. Behind each there are assertions of its size, its alignment and the offsets of
 //! its fields, for the compiler to check; `cargo check` is enough.
 //!
 //! # What is what
@@ -63,14 +64,14 @@
 //! | pointers | `Ptr<T>`, `FnPtr<T>`: an address of the BTF's pointer size |
 //! | enumerations | `struct E(pub u32)` with constants |
 //! | bitfields | methods: `flags()`, `set_flags()`, in the bit order of the BTF |
-//! | unions | `union`; bytes with methods, if there are bitfields in them |
-//! | what is held by a packed struct and has a stated alignment | bytes with methods; without one that sets it, if there is a union in it |
+//! | unions | bytes with methods: `member()`, `set_member()` |
+//! | what is held by a packed struct and has a stated alignment | bytes with methods |
 //! | members without a name | a field `anon_FIRST`, after the first member in them |
 //! | types without a name | `OUTER__FIELD`, after what they are in; the typedef's name, if there is one |
 //! | what is only pointed to, and no root type | a type without fields |
 //!
-//! All types are `Copy` and implement `Plain`: any bytes are a value. Those without unions
-//! are `AsBytes` too. Traits of zerocopy and aya are implemented on demand
+//! All types are `Copy` and implement `Plain`, as any bytes are a value, and `AsBytes`, as
+//! there is no padding. No use of them needs unsafe code. Traits of zerocopy and aya are implemented on demand
 //! ([`Types::implement`]).
 //!
 //! # Names

@@ -40,7 +40,7 @@ impl<'btf> Generator<'btf, '_> {
         self.put("    /// Section `");
         put!(self, "{}", section.as_type().name_start(NAME));
         put!(self, "`, {size} bytes.\n");
-        self.head(body.layout, false);
+        self.head(body.layout);
         put!(self, "    pub struct {name} {{\n");
         self.members(&name, size, &body, &mut names)
     }

@@ -2,7 +2,7 @@
 
 use btf_types::ByteOrder;
 
-use super::{Traits, generator::Generator};
+use super::{Traits, generator::Generator, traits::ZEROCOPY};
 
 /// Items that the text uses.
 #[derive(Debug, Default)]
@@ -84,9 +84,7 @@ impl Generator<'_, '_> {
     /// Writes one of the texts below, with these in place of names in capitals.
     fn support_text(&mut self, text: &str, replace: &[(&str, &str)]) {
         let zerocopy = match self.form.implements.contains(&Traits::Zerocopy) {
-            true => {
-                "    #[derive(::zerocopy::FromBytes, ::zerocopy::Immutable, ::zerocopy::KnownLayout, ::zerocopy::IntoBytes)]\n"
-            }
+            true => ZEROCOPY,
             false => "",
         };
         let mut text = text.replace("    $DERIVES\n", zerocopy);
@@ -131,17 +129,17 @@ const PLAIN: &str = r#"    /// A type of which any bytes are a value.
         }
     }
 
-    /// A type all of whose bytes are initialized: one without unions.
+    /// A type all of whose bytes are initialized.
     ///
     /// # Safety
     ///
-    /// The type has no padding, and neither is nor has a union.
+    /// The type has no padding.
     pub unsafe trait AsBytes: Plain {
         /// The bytes of the value.
         #[must_use]
         fn as_bytes(&self) -> &[u8] {
             let start = ::core::ptr::from_ref(self).cast();
-            // SAFETY: all bytes of a value are initialised.
+            // SAFETY: all bytes of a value are initialized.
             unsafe { ::core::slice::from_raw_parts(start, ::core::mem::size_of::<Self>()) }
         }
 
@@ -152,7 +150,7 @@ const PLAIN: &str = r#"    /// A type of which any bytes are a value.
             let bytes = bytes.get_mut(..::core::mem::size_of::<Self>())?;
             let value = bytes.as_mut_ptr().cast::<Self>();
             // SAFETY: the bytes are as many as the type has, any are a value, all bytes
-            // of a value are initialised, and they are aligned.
+            // of a value are initialized, and they are aligned.
             if value.is_aligned() { Some(unsafe { &mut *value }) } else { None }
         }
     }

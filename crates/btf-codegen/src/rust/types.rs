@@ -41,9 +41,9 @@ pub(super) struct Form {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Traits {
-    /// `FromBytes`, `KnownLayout` and `Immutable` of zerocopy 0.8, which are derived, and
-    /// `IntoBytes` where there are no unions. The crate that includes the text depends
-    /// on zerocopy with its feature `derive`.
+    /// `FromBytes`, `IntoBytes`, `KnownLayout` and `Immutable` of zerocopy 0.8, which are
+    /// derived. The crate that includes the text depends on zerocopy with its feature
+    /// `derive`.
     Zerocopy,
     /// `Pod` of aya, for maps and ring buffers.
     Aya,
@@ -182,7 +182,7 @@ impl<'btf> Generator<'btf, '_> {
         );
         self.put(concat!(
             "#[allow(\n    dead_code,\n    improper_ctypes_definitions,\n    missing_docs,\n    non_camel_case_types,\n    non_snake_case,\n",
-            "    non_upper_case_globals,\n    clippy::all,\n    clippy::pedantic\n)]\n",
+            "    non_upper_case_globals,\n    unreachable_pub,\n    unsafe_code,\n    clippy::all,\n    clippy::nursery,\n    clippy::pedantic,\n    clippy::restriction\n)]\n",
         ));
         put!(self, "pub mod {} {{\n", super::names::Ident(module));
         if self.foreign().is_none() {
