@@ -25,6 +25,7 @@ views! {
 }
 
 impl<'btf> Array<'btf> {
+    #[inline]
     fn data(self) -> raw::Array {
         let data = raw::Array::first(self.0.rest());
         debug_assert!(data.is_some(), "records lie within the type section");
@@ -33,6 +34,7 @@ impl<'btf> Array<'btf> {
 
     /// The element type.
     #[must_use]
+    #[inline]
     pub fn element(self) -> Type<'btf> {
         self.0.btf.type_of(self.data().type_id())
     }
@@ -45,6 +47,7 @@ impl<'btf> Array<'btf> {
 
     /// The number of elements (`nelems`); 0 for a flexible array.
     #[must_use]
+    #[inline]
     pub fn nelems(self) -> u32 {
         self.data().nelems()
     }

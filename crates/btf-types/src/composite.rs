@@ -194,6 +194,7 @@ impl<'btf> Member<'btf> {
     /// and printed by `bpftool`. Bitfields from before Linux 5.0 are not
     /// converted.
     #[must_use]
+    #[inline]
     pub fn encoded(self) -> (u32, Option<u8>) {
         let size = self.raw.bitfield_size(self.kind_flag);
         (self.raw.bit_offset(self.kind_flag), (size > 0).then_some(size))

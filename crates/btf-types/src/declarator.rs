@@ -255,6 +255,7 @@ impl<'btf> Chain<'btf> {
         self.as_slice().len()
     }
 
+    #[inline]
     fn as_slice(&self) -> &[Type<'btf>] {
         match self {
             Self::Few(types, len) => types.get(..*len).unwrap_or_default(),
@@ -282,6 +283,8 @@ impl<'btf> Chain<'btf> {
 pub struct Declarator<'btf> {
     /// The chain, beginning with the declared type.
     chain: Chain<'btf>,
+    /// Number of types of the chain outside of the base's modifiers.
+    outer: usize,
     /// `None` if the chain is too long.
     base: Option<Type<'btf>>,
     /// Own name of a FUNC or VAR.
@@ -289,35 +292,55 @@ pub struct Declarator<'btf> {
 }
 
 impl<'btf> Declarator<'btf> {
-    fn new(ty: Type<'btf>, mut spend: impl FnMut() -> bool) -> Self {
+    #[inline]
+    fn new(ty: Type<'btf>, spend: impl FnMut() -> bool) -> Self {
+        let mut declarator = Self { chain: Chain::default(), outer: 0, base: None, own_name: None };
+        declarator.follow(ty, spend);
+        declarator
+    }
+
+    fn follow(&mut self, ty: Type<'btf>, mut spend: impl FnMut() -> bool) {
         // A FUNC or VAR is declared by its own name.
-        let (ty, own_name) = match ty {
-            Type::Func(func) => (func.proto().into(), Some(func.name())),
-            Type::Var(var) => (var.ty(), Some(var.name())),
-            ty => (ty, None),
+        let mut next = match ty {
+            Type::Func(func) => {
+                self.own_name = Some(func.name());
+                func.proto().into()
+            }
+            Type::Var(var) => {
+                self.own_name = Some(var.name());
+                var.ty()
+            }
+            ty => ty,
         };
-        let mut declarator = Self { chain: Chain::default(), base: None, own_name };
-        let mut next = ty;
         while spend() {
-            let is_inner = matches!(next, Type::Ptr(_) | Type::Array(_) | Type::FuncProto(_)) || is_qualifier(&next);
-            let inner = if is_inner { next.inner() } else { None };
-            let Some(inner) = inner else {
-                declarator.base = Some(next);
-                break;
+            let inner = match next {
+                Type::Ptr(ptr) => ptr.target(),
+                Type::Array(array) => array.element(),
+                Type::FuncProto(proto) => proto.return_type(),
+                Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) => {
+                    next.target().unwrap_or(Type::Void)
+                }
+                _ => {
+                    self.base = Some(next);
+                    break;
+                }
             };
-            if declarator.chain.len() == HOPS as usize {
+            if self.chain.len() == HOPS as usize {
                 break;
             }
-            declarator.chain.push(next);
+            self.chain.push(next);
+            if !is_qualifier(&next) {
+                self.outer = self.chain.len();
+            }
             next = inner;
         }
-        declarator
     }
 
     /// The base of the declaration, behind all pointers, arrays, prototypes
     /// (then it is the return type) and modifiers other than typedefs; `None`
     /// if the chain has more than 64 types.
     #[must_use]
+    #[inline]
     pub fn base(&self) -> Option<Type<'btf>> {
         self.base
     }
@@ -325,12 +348,14 @@ impl<'btf> Declarator<'btf> {
     /// Types from the declared one to the base, without the base: pointers,
     /// arrays, prototypes, qualifiers and TYPE_TAGs.
     #[must_use]
+    #[inline]
     pub fn chain(&self) -> &[Type<'btf>] {
         self.chain.as_slice()
     }
 
     /// Qualifiers and TYPE_TAGs of the base, outermost first.
     #[must_use]
+    #[inline]
     pub fn base_modifiers(&self) -> &[Type<'btf>] {
         self.split().1
     }
@@ -342,10 +367,10 @@ impl<'btf> Declarator<'btf> {
 
     /// Splits the chain into the part outside of the base's modifiers, and
     /// these.
+    #[inline]
     fn split(&self) -> (&[Type<'btf>], &[Type<'btf>]) {
         let chain = self.chain();
-        let outer = chain.len() - chain.iter().rev().take_while(|ty| is_qualifier(ty)).count();
-        chain.split_at_checked(outer).unwrap_or((chain, &[]))
+        chain.split_at_checked(self.outer).unwrap_or((chain, &[]))
     }
 
     /// Writes the declaration of this name.
@@ -603,6 +628,7 @@ impl<'btf> Type<'btf> {
     /// Returns this type as C declares it, for writing in a [`Style`] of your
     /// own.
     #[must_use]
+    #[inline]
     pub fn declarator(self) -> Declarator<'btf> {
         Declarator::new(self, || true)
     }

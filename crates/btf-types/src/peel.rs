@@ -3,7 +3,7 @@
 //! A chain is followed for at most [`HOPS`] types. No compiler writes a longer
 //! one; damaged BTF may, or may contain a cycle.
 
-use crate::{Error, Type};
+use crate::{Const, DeclTag, Error, Ptr, Restrict, Type, TypeTag, Typedef, Volatile};
 
 /// Maximum number of types of a chain.
 pub(crate) const HOPS: u32 = 64;
@@ -27,21 +27,23 @@ impl<'btf> Type<'btf> {
     /// # }
     /// ```
     #[must_use]
+    #[inline]
     pub fn target(self) -> Option<Self> {
-        Some(match self {
-            Type::Ptr(view) => view.target(),
-            Type::Typedef(view) => view.target(),
-            Type::Volatile(view) => view.target(),
-            Type::Const(view) => view.target(),
-            Type::Restrict(view) => view.target(),
-            Type::TypeTag(view) => view.target(),
-            Type::DeclTag(view) => view.target(),
-            _ => return None,
-        })
+        match self {
+            Type::Ptr(Ptr(handle))
+            | Type::Typedef(Typedef(handle))
+            | Type::Volatile(Volatile(handle))
+            | Type::Const(Const(handle))
+            | Type::Restrict(Restrict(handle))
+            | Type::TypeTag(TypeTag(handle))
+            | Type::DeclTag(DeclTag(handle)) => Some(handle.referred()),
+            _ => None,
+        }
     }
 
     /// Returns the next type of a chain: [`Type::target`], the element of an
     /// array, the type of a variable, or the return type of a prototype.
+    #[inline]
     pub(crate) fn inner(self) -> Option<Self> {
         match self {
             Type::Array(array) => Some(array.element()),
@@ -135,6 +137,7 @@ impl<'btf> Type<'btf> {
     /// Returns `true` for kinds that only modify or name another type: `const`,
     /// `volatile`, `restrict`, TYPE_TAG, `typedef`.
     #[must_use]
+    #[inline]
     pub fn is_modifier(self) -> bool {
         matches!(self, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) | Type::Typedef(_))
     }
@@ -142,6 +145,7 @@ impl<'btf> Type<'btf> {
     /// Returns the keyword of a qualifier: `const`, `volatile` or `restrict`;
     /// `None` for other kinds.
     #[must_use]
+    #[inline]
     pub fn qualifier(self) -> Option<&'static str> {
         match self {
             Type::Const(_) => Some("const"),

@@ -50,11 +50,17 @@ impl Type<'_> {
                     ty = array.element();
                     continue;
                 }
-                _ if ty.is_modifier() || matches!(ty, Type::Var(_) | Type::DeclTag(_)) => {
-                    ty = ty.inner().unwrap_or(Type::Void);
+                Type::Var(var) => {
+                    ty = var.ty();
                     continue;
                 }
-                _ => return Err(Error::Unsized { ty: ty.into() }),
+                _ => match ty.target() {
+                    Some(target) => {
+                        ty = target;
+                        continue;
+                    }
+                    None => return Err(Error::Unsized { ty: ty.into() }),
+                },
             };
             return count.checked_mul(size).filter(|&size| size <= LIMIT).ok_or_else(|| self.too_large());
         }

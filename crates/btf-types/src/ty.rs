@@ -196,6 +196,7 @@ impl<'btf> Type<'btf> {
 
     /// Returns `true` if the type has no name, without reading it.
     #[must_use]
+    #[inline]
     pub fn is_anonymous(self) -> bool {
         let string = |handle: Handle<'btf>| handle.btf.string_at(handle.record().name_off());
         self.handle().is_none_or(|handle| string(handle).first() == Some(&0))
