@@ -27,7 +27,6 @@ pub(super) struct Asserts {
 pub(super) struct Outside {
     path: usize,
     bits: u64,
-    is_hidden: bool,
 }
 
 impl<'btf> Printer<'btf, '_> {
@@ -105,19 +104,19 @@ impl<'btf> Printer<'btf, '_> {
         texts.iter().try_for_each(|text| self.put(text))
     }
 
-    /// Goes into a member, at this bit of what it is in.
+    /// Goes into a member, at this bit of what it is in. Returns what there is to restore
+    /// after it, if there are assertions of it.
     pub(super) fn assert_member(
         &mut self,
         name: &[u8],
         bits: u64,
         ty: Type<'btf>,
         is_bitfield: bool,
-    ) -> Result<Outside, fmt::Error> {
-        let outside =
-            Outside { path: self.asserts.path.len(), bits: self.asserts.bits, is_hidden: self.asserts.is_hidden };
+    ) -> Result<Option<Outside>, fmt::Error> {
         if !self.asserts.is_active || self.asserts.is_hidden {
-            return Ok(outside);
+            return Ok(None);
         }
+        let outside = Outside { path: self.asserts.path.len(), bits: self.asserts.bits };
         let name = String::from_utf8_lossy(name);
         if !name.is_empty() && !is_bitfield {
             self.put_offset_assert(&name, bits)?;
@@ -128,7 +127,7 @@ impl<'btf> Printer<'btf, '_> {
         if !declarator.base().is_some_and(|base| base.is_anonymous() && Composite::of(base).is_some()) {
             // Others have their own.
             asserts.is_hidden = !name.is_empty();
-            return Ok(outside);
+            return Ok(Some(outside));
         }
         asserts.path.push_str(&name);
         for ty in declarator.chain() {
@@ -141,13 +140,13 @@ impl<'btf> Printer<'btf, '_> {
         if !name.is_empty() {
             asserts.path.push('.');
         }
-        Ok(outside)
+        Ok(Some(outside))
     }
 
     /// Goes out of a member.
     pub(super) fn assert_outside(&mut self, outside: &Outside) {
         self.asserts.path.truncate(outside.path);
         self.asserts.bits = outside.bits;
-        self.asserts.is_hidden = outside.is_hidden;
+        self.asserts.is_hidden = false;
     }
 }

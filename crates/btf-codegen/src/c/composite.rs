@@ -38,21 +38,22 @@ impl<'btf> Printer<'btf, '_> {
         self.put(" {")?;
         self.nest(ty)?;
         let plan = if self.form.exact {
-            let packed = !ty.is_union() && self.is_packed_as_libbpf(ty)?;
+            let packed = self.as_libbpf(ty.into())?.packed;
             Plan::AsLibbpf { packed }
         } else {
             self.layout(ty)?.plan
         };
-        if !shares_scope {
+        let has_scope = !shares_scope && !self.form.exact;
+        if has_scope {
             self.scopes.open();
         }
         match plan {
             Plan::Filled { .. } if ty.is_union() => self.union_filled(ty)?,
             Plan::Filled { packed } => self.struct_filled(ty, packed)?,
-            Plan::AsLibbpf { packed } => self.as_libbpf(ty, packed)?,
-            Plan::Unknown | Plan::Raised(_) => self.as_libbpf(ty, false)?,
+            Plan::AsLibbpf { packed } => self.members_as_libbpf(ty, packed)?,
+            Plan::Unknown | Plan::Raised(_) => self.members_as_libbpf(ty, false)?,
         }
-        if !shares_scope {
+        if has_scope {
             self.scopes.close();
         }
         self.level -= 1;
@@ -71,14 +72,14 @@ impl<'btf> Printer<'btf, '_> {
         }
     }
 
-    fn as_libbpf(&mut self, ty: Composite<'btf>, packed: bool) -> fmt::Result {
+    fn members_as_libbpf(&mut self, ty: Composite<'btf>, packed: bool) -> fmt::Result {
         let (mut at, mut is_bitfield) = (0, false);
         for member in ty.members() {
             let (offset, width) = member.encoded();
             let offset = u64::from(offset);
             let in_bitfield = is_bitfield && width.is_some();
             if at < offset {
-                let align = if packed { 1 } else { self.align_as_libbpf(member.ty())? };
+                let align = if packed { 1 } else { self.as_libbpf(member.ty())?.align.into() };
                 self.padding(Padding::as_libbpf(at, offset, align, in_bitfield, self.btf.pointer_size()))?;
             }
             self.member(member, offset, width)?;
@@ -86,9 +87,9 @@ impl<'btf> Printer<'btf, '_> {
             is_bitfield = width.is_some();
         }
         if !ty.is_union() {
-            let align = self.align_as_libbpf(ty.into())?;
+            let align = self.as_libbpf(ty.into())?.align;
             let end = u64::from(ty.size()) * 8;
-            self.padding(Padding::as_libbpf(at, end, align, false, self.btf.pointer_size()))?;
+            self.padding(Padding::as_libbpf(at, end, align.into(), false, self.btf.pointer_size()))?;
         }
         Ok(())
     }
@@ -162,7 +163,9 @@ impl<'btf> Printer<'btf, '_> {
         }
         self.declare(ty, Name::new(&name))?;
         (self.shares_scope, self.inlines) = (false, false);
-        self.assert_outside(&outside);
+        if let Some(outside) = outside {
+            self.assert_outside(&outside);
+        }
         if let Some(width) = width {
             self.put(": ")?;
             self.put_number(width)?;

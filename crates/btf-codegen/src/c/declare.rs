@@ -157,6 +157,9 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
     }
 
     fn before_base(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
+        if modifiers.is_empty() {
+            return Ok(());
+        }
         let qualifiers = if self.form.exact { split_qualifiers(modifiers).1 } else { modifiers };
         for qualifier in qualifiers.iter().rev().filter_map(|ty| ty.qualifier()) {
             self.put(qualifier)?;
@@ -166,6 +169,9 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
     }
 
     fn after_base(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
+        if modifiers.is_empty() {
+            return Ok(());
+        }
         if self.form.exact {
             return self.put_tags_as_libbpf(split_qualifiers(modifiers).0);
         }
@@ -176,6 +182,9 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
     }
 
     fn after_pointer(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
+        if modifiers.is_empty() {
+            return Ok(());
+        }
         let (tagged, qualifiers) = split_qualifiers(modifiers);
         for qualifier in qualifiers.iter().rev().filter_map(|ty| ty.qualifier()) {
             self.put(" ")?;

@@ -28,11 +28,15 @@ pub(super) fn is_polynomial(name: Name<'_>) -> bool {
 impl<'btf> Printer<'btf, '_> {
     /// Writes what a type needs, and at the top, where nothing contains it
     /// (`container` is 0), its definition.
+    #[inline]
     pub(super) fn emit(&mut self, ty: Type<'btf>, container: u32, hops: u32) -> fmt::Result {
+        if self.is(ty.id(), state::EMITTED) { Ok(()) } else { self.emit_first(ty, container, hops) }
+    }
+
+    /// Writes what a type needs that is not [`state::EMITTED`].
+    #[inline(never)]
+    fn emit_first(&mut self, ty: Type<'btf>, container: u32, hops: u32) -> fmt::Result {
         let id = ty.id();
-        if self.is(id, state::EMITTED) {
-            return Ok(());
-        }
         if self.is(id, state::EMITTING) {
             return self.emit_inside(ty, container);
         }

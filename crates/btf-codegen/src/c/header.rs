@@ -8,6 +8,7 @@ use std::{
 use btf_types::{Btf, Name, Type};
 
 use super::{
+    order::has_place,
     printer::{Form, Printer, steps},
     sort::sorted,
 };
@@ -276,23 +277,23 @@ impl Header {
     fn print(&self, btf: &Btf, out: &mut dyn fmt::Write) -> Result<(), Error> {
         let roots = Root::all(&self.roots, btf)?;
         let mut printer = Printer::new(btf, self.form(), out);
-        let is_split_off = self.own && btf.is_split();
-        let ids = if is_split_off { btf.own_ids() } else { 1..btf.type_count() };
-        if let Some(base) = btf.base().filter(|_| is_split_off) {
+        let mut layers: Vec<_> = btf.layers().collect();
+        layers.reverse();
+        if let Some((own, base)) = layers.split_last().filter(|_| self.own && btf.is_split()) {
             // What the header of the base defines, and by which names.
             printer.muted = true;
-            let ids = base.own_ids();
-            printer.mark_referenced(1..ids.end);
-            self.all(btf, &mut printer, 1..ids.end)?;
-            printer.end_base(ids.end);
+            printer.unmarked.extend(base);
+            self.all(base, &mut printer)?;
+            printer.end_base(own.own_ids().start);
             printer.muted = false;
+            layers.drain(..base.len());
         }
-        printer.mark_referenced(ids.clone());
+        printer.unmarked.extend(&layers);
         let result = self.preamble(&mut printer);
         printer.checked(result)?;
         if self.roots.is_empty() {
-            self.all(btf, &mut printer, ids.clone())?;
-            let result = printer.kfuncs(ids);
+            self.all(&layers, &mut printer)?;
+            let result = printer.kfuncs(&layers);
             printer.checked(result)?;
         }
         for ty in roots {
@@ -303,16 +304,12 @@ impl Header {
         printer.finish()
     }
 
-    fn all<'btf>(
-        &self,
-        btf: &'btf Btf,
-        printer: &mut Printer<'btf, '_>,
-        ids: std::ops::Range<u32>,
-    ) -> Result<(), Error> {
+    fn all<'btf>(&self, layers: &[&'btf Btf], printer: &mut Printer<'btf, '_>) -> Result<(), Error> {
         if self.unsorted {
-            return ids.filter_map(|id| btf.type_by_id(id).ok()).try_for_each(|ty| printer.define(ty));
+            let types = layers.iter().flat_map(|layer| layer.types());
+            return types.filter(|ty| has_place(*ty)).try_for_each(|ty| printer.define(ty));
         }
-        sorted(btf, ids).into_iter().try_for_each(|ty| printer.define(ty))
+        sorted(layers).into_iter().try_for_each(|ty| printer.define(ty))
     }
 
     fn preamble(&self, out: &mut Printer<'_, '_>) -> fmt::Result {

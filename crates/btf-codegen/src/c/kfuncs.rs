@@ -2,9 +2,9 @@
 //!
 //! Source: `dump_btf_kfuncs` in `tools/bpf/bpftool/btf.c`.
 
-use std::{collections::HashSet, fmt, ops::Range};
+use std::{collections::HashSet, fmt};
 
-use btf_types::{Func, Name, Type};
+use btf_types::{Btf, Func, Name, Type};
 
 use super::{names::is_identifier, printer::Printer};
 
@@ -14,13 +14,13 @@ const KFUNC: &str = "bpf_kfunc";
 const FASTCALL: &str = "bpf_fastcall";
 
 impl<'btf> Printer<'btf, '_> {
-    /// Writes the prototypes of the functions that types of these ids tag.
-    pub(super) fn kfuncs(&mut self, ids: Range<u32>) -> fmt::Result {
+    /// Writes the prototypes of the functions that types of these layers tag.
+    pub(super) fn kfuncs(&mut self, layers: &[&'btf Btf]) -> fmt::Result {
         let (mut kfuncs, mut fastcalls) = (Vec::new(), HashSet::new());
-        for id in ids {
-            let Type::DeclTag(tag) = self.ty(id) else { continue };
+        for ty in layers.iter().flat_map(|layer| layer.types()) {
+            let Type::DeclTag(tag) = ty else { continue };
             let (Type::Func(func), None) = (tag.target(), tag.component_idx()) else { continue };
-            let name = Type::from(tag).name_start(16);
+            let name = ty.name_start(16);
             if name == KFUNC {
                 kfuncs.push(func);
             } else if name == FASTCALL {

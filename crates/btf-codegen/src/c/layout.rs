@@ -23,7 +23,7 @@ use btf_types::{AnyEnum, Composite, Member, Type};
 
 use super::{
     enumeration::is_definable,
-    libbpf::{align_of, is_packed},
+    libbpf::Rules,
     padding::{Pad, Padding},
     printer::Printer,
     scalar::Spelling,
@@ -98,7 +98,7 @@ pub(super) struct Field<'btf> {
     pub(super) offset: u64,
     pub(super) place: Place,
     /// Alignment in bytes as libbpf has it.
-    align: u64,
+    align: u8,
 }
 
 impl Field<'_> {
@@ -190,7 +190,7 @@ impl<'btf> Printer<'btf, '_> {
         let is_as_encoded =
             |field: &Field<'_>| field.member.encoded() == (field.member.bit_offset(), field.member.bitfield_size());
         if fields.iter().all(|field| !field.is_out() && is_as_encoded(field)) {
-            let packed = is_packed(ty, fields.iter().map(|field| Ok((field.member, field.align))))?;
+            let packed = self.as_libbpf(ty.into())?.packed;
             if let Some((low, high)) = self.try_out(ty, &fields, packed, None)? {
                 return Ok(Layout::new(Plan::AsLibbpf { packed }, low, high));
             }
@@ -239,7 +239,7 @@ impl<'btf> Printer<'btf, '_> {
         let (mut at, mut is_bitfield) = (0, false);
         for field in fields.iter().filter(|field| !field.is_out()) {
             let is_next_bitfield = matches!(field.place, Place::Bits(..));
-            let align = if packed { 1 } else { field.align };
+            let align = if packed { 1 } else { field.align.into() };
             for pad in padding(at, field.offset, align, is_bitfield && is_next_bitfield) {
                 self.step()?;
                 compiler.pad(pad, pointer_size);
@@ -256,7 +256,7 @@ impl<'btf> Printer<'btf, '_> {
             is_bitfield = is_next_bitfield;
         }
         let size = 8 * u64::from(ty.size());
-        let align = if largest.is_some() { 1 } else { self.align_as_libbpf(ty.into())? };
+        let align = if largest.is_some() { 1 } else { self.as_libbpf(ty.into())?.align.into() };
         for pad in padding(at, size, align, false) {
             self.step()?;
             compiler.pad(pad, pointer_size);
@@ -296,11 +296,11 @@ impl<'btf> Printer<'btf, '_> {
         for member in ty.members() {
             self.step()?;
             let place = self.place(member)?;
-            let align = self.align_as_libbpf(member.ty())?;
+            let align = self.as_libbpf(member.ty())?.align;
             fields.push(Field { member, offset: member.bit_offset().into(), place, align });
         }
-        let align = align_of(ty, fields.iter().map(|field| Ok((field.member, field.align))))?;
-        self.keep_align(ty.into(), align);
+        let rules = Rules::of(ty, fields.iter().map(|field| Ok((field.member, field.align))))?;
+        self.keep_rules(ty.into(), rules);
         Ok(fields)
     }
 

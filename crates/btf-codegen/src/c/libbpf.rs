@@ -18,102 +18,96 @@ pub(super) fn size_of(ty: Type<'_>) -> u64 {
     ty.size_of().ok().filter(|size| *size <= u32::MAX.into()).unwrap_or(0)
 }
 
+/// What libbpf's rules make of a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rules {
+    /// Alignment in bytes, at most the size of a pointer; 0 for what has none.
+    pub(super) align: u8,
+    /// True for a packed struct.
+    pub(super) packed: bool,
+}
+
+impl Rules {
+    /// The rules for a struct or union with these members, which have alignments in bytes.
+    pub(super) fn of<'btf>(
+        ty: Composite<'btf>,
+        aligned: impl Iterator<Item = Result<(Member<'btf>, u8), fmt::Error>>,
+    ) -> Result<Self, fmt::Error> {
+        let is_union = ty.is_union();
+        let (mut largest, mut has_none) = (1, false);
+        for member in aligned {
+            let (member, align) = member?;
+            has_none |= align == 0;
+            if has_none && is_union {
+                break;
+            }
+            let (offset, bits) = member.encoded();
+            if align > 0 && bits.is_none() && offset % (8 * u32::from(align)) != 0 {
+                return Ok(Self { align: u8::from(!has_none), packed: !is_union });
+            }
+            largest = largest.max(align);
+        }
+        let is_whole = ty.size().is_multiple_of(largest.into());
+        let align = if is_whole { largest } else { 1 };
+        Ok(Self { align: if has_none { 0 } else { align }, packed: !is_union && !is_whole })
+    }
+}
+
 impl<'btf> Printer<'btf, '_> {
-    /// Alignment in bytes; 0 for what has none.
-    pub(super) fn align_as_libbpf(&mut self, ty: Type<'btf>) -> Result<u64, fmt::Error> {
-        let known = self.aligns.get(ty.id() as usize).copied().unwrap_or(0);
-        if let Some(align) = known.checked_sub(1) {
-            return Ok(align.into());
-        }
-        let align = self.align_within(ty, 0)?;
-        self.keep_align(ty, align);
-        Ok(align)
+    /// Applies libbpf's rules to a type.
+    pub(super) fn as_libbpf(&mut self, ty: Type<'btf>) -> Result<Rules, fmt::Error> {
+        self.rules_within(ty, 0)
     }
 
-    pub(super) fn keep_align(&mut self, ty: Type<'btf>, align: u64) {
-        if let Some(known) = self.aligns.get_mut(ty.id() as usize) {
-            // At most the size of a pointer.
-            *known = align as u8 + 1;
+    pub(super) fn keep_rules(&mut self, ty: Type<'btf>, rules: Rules) {
+        if let Some(known) = self.rules.get_mut(ty.id() as usize) {
+            *known = Some(rules);
         }
     }
 
-    fn align_within(&mut self, ty: Type<'btf>, depth: u32) -> Result<u64, fmt::Error> {
-        let pointer_size = u64::from(self.btf.pointer_size());
+    #[inline]
+    fn rules_within(&mut self, ty: Type<'btf>, depth: u32) -> Result<Rules, fmt::Error> {
+        match self.rules.get(ty.id() as usize) {
+            Some(Some(known)) => Ok(*known),
+            _ => self.apply_rules(ty, depth),
+        }
+    }
+
+    #[inline(never)]
+    fn apply_rules(&mut self, ty: Type<'btf>, depth: u32) -> Result<Rules, fmt::Error> {
+        let pointer_size = self.btf.pointer_size();
         let Some((inner, _)) = innermost(ty) else {
             self.fail(Error::TooDeep { ty: ty.into(), limit: HOPS })?;
-            return Ok(0);
+            return Err(fmt::Error);
         };
-        let size = match inner {
-            Type::Int(view) => view.size(),
-            Type::Float(view) => view.size(),
-            Type::Enum(view) => view.size(),
-            Type::Enum64(view) => view.size(),
-            Type::Ptr(_) => return Ok(pointer_size),
-            Type::Struct(s) => return self.align_of_composite(s.into(), depth),
-            Type::Union(u) => return self.align_of_composite(u.into(), depth),
-            _ => return Ok(0),
+        let scalar = |size: u32| Rules { align: size.min(pointer_size.into()) as u8, packed: false };
+        let rules = match inner {
+            Type::Int(view) => scalar(view.size()),
+            Type::Float(view) => scalar(view.size()),
+            Type::Enum(view) => scalar(view.size()),
+            Type::Enum64(view) => scalar(view.size()),
+            Type::Ptr(_) => scalar(pointer_size.into()),
+            Type::Struct(s) => self.apply_rules_inside(s.into(), depth)?,
+            Type::Union(u) => self.apply_rules_inside(u.into(), depth)?,
+            _ => scalar(0),
         };
-        Ok(pointer_size.min(size.into()))
+        self.keep_rules(ty, rules);
+        Ok(rules)
     }
 
-    fn align_of_composite(&mut self, ty: Composite<'btf>, depth: u32) -> Result<u64, fmt::Error> {
-        let known = self.aligns.get(ty.id() as usize).copied().unwrap_or(0);
-        if let Some(align) = known.checked_sub(1) {
-            return Ok(align.into());
+    fn apply_rules_inside(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Rules, fmt::Error> {
+        if let Some(Some(known)) = self.rules.get(ty.id() as usize) {
+            return Ok(*known);
         }
         if depth == HOPS {
             self.fail(Error::TooDeep { ty: Type::from(ty).into(), limit: HOPS })?;
         }
         let aligned = ty.members().map(|member| {
             self.step()?;
-            Ok((member, self.align_within(member.ty(), depth + 1)?))
+            Ok((member, self.rules_within(member.ty(), depth + 1)?.align))
         });
-        let align = align_of(ty, aligned)?;
-        self.keep_align(ty.into(), align);
-        Ok(align)
+        let rules = Rules::of(ty, aligned)?;
+        self.keep_rules(ty.into(), rules);
+        Ok(rules)
     }
-
-    /// Returns `true` if a struct is packed by libbpf's rules.
-    pub(super) fn is_packed_as_libbpf(&mut self, ty: Composite<'btf>) -> Result<bool, fmt::Error> {
-        is_packed(ty, ty.members().map(|member| Ok((member, self.align_as_libbpf(member.ty())?))))
-    }
-}
-
-/// Alignment in bytes of a struct or union with these members, which have theirs; 0 if one
-/// has none.
-pub(super) fn align_of<'btf>(
-    ty: Composite<'btf>,
-    aligned: impl Iterator<Item = Result<(Member<'btf>, u64), fmt::Error>>,
-) -> Result<u64, fmt::Error> {
-    let mut largest = 1;
-    for member in aligned {
-        let (member, align) = member?;
-        let (offset, bits) = member.encoded();
-        if align == 0 {
-            return Ok(0);
-        }
-        largest = largest.max(align);
-        if bits.is_none() && u64::from(offset) % (8 * align) != 0 {
-            return Ok(1);
-        }
-    }
-    Ok(if u64::from(ty.size()) % largest == 0 { largest } else { 1 })
-}
-
-/// Returns `true` if a struct is packed by libbpf's rules, given its members
-/// and their alignment.
-pub(super) fn is_packed<'btf>(
-    ty: Composite<'btf>,
-    aligned: impl Iterator<Item = Result<(Member<'btf>, u64), fmt::Error>>,
-) -> Result<bool, fmt::Error> {
-    let mut largest = 1;
-    for member in aligned {
-        let (member, align) = member?;
-        let (offset, bits) = member.encoded();
-        if align > 0 && bits.is_none() && u64::from(offset) % (8 * align) != 0 {
-            return Ok(true);
-        }
-        largest = largest.max(align);
-    }
-    Ok(u64::from(ty.size()) % largest != 0)
 }

@@ -45,11 +45,12 @@ impl Word {
         }
     }
 
-    pub(super) fn as_str(self) -> &'static str {
+    /// The word with the space between it and a name.
+    pub(super) fn before_name(self) -> &'static str {
         match self {
-            Self::Struct => "struct",
-            Self::Union => "union",
-            Self::Enum => "enum",
+            Self::Struct => "struct ",
+            Self::Union => "union ",
+            Self::Enum => "enum ",
             Self::None => "",
         }
     }
@@ -286,12 +287,19 @@ fn is_forward(ty: Type<'_>) -> bool {
 
 impl<'btf> Printer<'btf, '_> {
     /// The name of a type as it is written; empty if it has none.
+    #[inline]
     pub(super) fn resolved(&mut self, ty: Type<'btf>) -> Written<'btf> {
-        let id = ty.id();
         let raw = ty.name();
-        if raw.is_empty() || self.is(id, state::AS_IT_IS) {
+        if raw.is_empty() || self.is(ty.id(), state::AS_IT_IS) {
             return Cow::Borrowed(raw.as_bytes());
         }
+        self.resolved_first(ty, raw)
+    }
+
+    /// The name of a type that is not [`state::AS_IT_IS`].
+    #[inline(never)]
+    fn resolved_first(&mut self, ty: Type<'btf>, raw: Name<'btf>) -> Written<'btf> {
+        let id = ty.id();
         let name = if self.form.exact { Cow::Borrowed(raw.as_bytes()) } else { identifier(raw) };
         if !self.is(id, state::NAMED) {
             self.set(id, state::NAMED);
@@ -312,7 +320,7 @@ impl<'btf> Printer<'btf, '_> {
             }
         }
         if !self.is(id, state::SUFFIXED) {
-            if matches!(name, Cow::Borrowed(_)) {
+            if matches!(name, Cow::Borrowed(name) if is_plain(name)) {
                 self.set(id, state::AS_IT_IS);
             }
             return name;
@@ -328,18 +336,21 @@ impl<'btf> Printer<'btf, '_> {
 
     /// Writes the name of a type.
     pub(super) fn put_type_name(&mut self, ty: Type<'btf>) -> fmt::Result {
+        if self.is(ty.id(), state::AS_IT_IS) {
+            return self.put_ascii(ty.name().as_bytes());
+        }
         let name = self.resolved(ty);
         self.put_name(Name::new(&name))
     }
 
     /// Writes the keyword and name of a struct, union or enum.
     pub(super) fn put_tag_name(&mut self, ty: Type<'btf>) -> fmt::Result {
-        self.put(Word::of(ty).as_str())?;
-        if !ty.is_anonymous() {
-            self.put(" ")?;
-            self.put_type_name(ty)?;
+        let word = Word::of(ty);
+        if ty.is_anonymous() {
+            return self.put(word.before_name().trim_ascii_end());
         }
-        Ok(())
+        self.put(word.before_name())?;
+        self.put_type_name(ty)
     }
 
     /// Writes the name of an enumerator.

@@ -4,32 +4,38 @@
 //!
 //! Source: `btf_dump_order_type` in `tools/lib/bpf/btf_dump.c`.
 
-use std::{fmt, ops::Range};
+use std::fmt;
 
 use btf_types::{Btf, Type};
 
 use super::printer::{Printer, state};
 use crate::Error;
 
-/// Marks what the types of these ids refer to. That of return types is not told
+/// Returns `false` for types that have no definition, and whose turn brings none about: they
+/// are written with whatever has them.
+pub(super) fn has_place(ty: Type<'_>) -> bool {
+    !matches!(ty, Type::Int(_) | Type::Float(_) | Type::Func(_) | Type::Var(_) | Type::Datasec(_) | Type::DeclTag(_))
+}
+
+/// Marks what the types of these layers refer to. That of return types is not told
 /// apart, as in libbpf.
-pub(super) fn mark_referenced(btf: &Btf, ids: Range<u32>, states: &mut [u16]) {
+pub(super) fn mark_referenced(layers: &[&Btf], states: &mut [u16]) {
     let mut mark = |ty: Type<'_>| {
         if let Some(states) = states.get_mut(ty.id() as usize) {
             *states |= state::REFERENCED;
         }
     };
-    for ty in ids.filter_map(|id| btf.type_by_id(id).ok()) {
+    for ty in layers.iter().flat_map(|layer| layer.types()) {
         match ty {
+            // Neither refers to what is asked about: types.
+            Type::Func(_) | Type::Datasec(_) => {}
             Type::Struct(s) => s.members().for_each(|member| mark(member.ty())),
             Type::Union(u) => u.members().for_each(|member| mark(member.ty())),
             Type::FuncProto(proto) => proto.params().for_each(|param| mark(param.ty())),
-            Type::Datasec(section) => section.entries().for_each(|entry| mark(entry.ty())),
             Type::Array(array) => {
                 mark(array.element());
                 mark(array.index());
             }
-            Type::Func(func) => mark(func.proto().into()),
             Type::Var(var) => mark(var.ty()),
             _ => {
                 if let Some(target) = ty.target() {
@@ -43,11 +49,15 @@ pub(super) fn mark_referenced(btf: &Btf, ids: Range<u32>, states: &mut [u16]) {
 impl<'btf> Printer<'btf, '_> {
     /// Puts a type into the queue, behind what it needs. Returns whether it has to be
     /// defined before what refers to it (`true`), or a forward declaration will do.
+    #[inline]
     pub(super) fn order(&mut self, ty: Type<'btf>, through_ptr: bool, hops: u32) -> Result<bool, fmt::Error> {
+        if self.is(ty.id(), state::ORDERED) { Ok(true) } else { self.order_first(ty, through_ptr, hops) }
+    }
+
+    /// Orders a type that is not [`state::ORDERED`].
+    #[inline(never)]
+    fn order_first(&mut self, ty: Type<'btf>, through_ptr: bool, hops: u32) -> Result<bool, fmt::Error> {
         let id = ty.id();
-        if self.is(id, state::ORDERED) {
-            return Ok(true);
-        }
         let hops = self.hop(ty, hops)?;
         match ty {
             Type::Struct(_) | Type::Union(_) => return self.order_composite(ty, through_ptr, hops),
@@ -58,7 +68,7 @@ impl<'btf> Printer<'btf, '_> {
             }
             Type::Array(array) => return self.order(array.element(), false, hops),
             Type::Enum(_) | Type::Enum64(_) | Type::Fwd(_) => {
-                if !ty.is_anonymous() || !self.is(id, state::REFERENCED) {
+                if !ty.is_anonymous() || !self.is_referenced(id) {
                     self.queue.push(ty);
                 }
                 self.set(id, state::ORDERED);

@@ -6,8 +6,8 @@ use std::{collections::HashMap, fmt, fmt::Write};
 use btf_types::{Btf, Composite, Name, Type};
 
 use super::{
-    asserts::Asserts, hash::Keyed, layout::Layout, names::Names, order::mark_referenced, scalar::Spelling,
-    scope::Scopes,
+    asserts::Asserts, hash::Keyed, layout::Layout, libbpf::Rules, names::Names, order::mark_referenced,
+    scalar::Spelling, scope::Scopes,
 };
 use crate::Error;
 
@@ -47,7 +47,7 @@ pub(super) mod state {
     pub(in crate::c) const NAMED: u16 = 1 << 6;
     /// The type is not the first of its name.
     pub(in crate::c) const SUFFIXED: u16 = 1 << 7;
-    /// The name is written unchanged.
+    /// The name is written unchanged, and is printable ASCII.
     pub(in crate::c) const AS_IT_IS: u16 = 1 << 8;
 }
 
@@ -63,6 +63,9 @@ pub(super) struct Printer<'btf, 'o> {
     /// Nothing is written, but all else goes on.
     pub(super) muted: bool,
     states: Vec<u16>,
+    /// Layers whose references are marked when they are asked for, which headers of a few
+    /// types seldom do.
+    pub(super) unmarked: Vec<&'btf Btf>,
     /// Names of structs, unions and enums; those of typedefs and enumerators.
     pub(super) tags: Names<'btf>,
     pub(super) idents: Names<'btf>,
@@ -72,8 +75,8 @@ pub(super) struct Printer<'btf, 'o> {
     pub(super) spellings: HashMap<u32, Spelling, Keyed>,
     /// Names of members, of the structs that are being written.
     pub(super) scopes: Scopes<'btf>,
-    /// Alignments as libbpf has them, by id.
-    pub(super) aligns: Vec<u8>,
+    /// What libbpf's rules make of types, by id.
+    pub(super) rules: Vec<Option<Rules>>,
     /// Layouts of structs and unions, by id.
     pub(super) layouts: Vec<Layout>,
     /// Definitions in the order in which they are to be written.
@@ -120,12 +123,13 @@ impl<'btf, 'o> Printer<'btf, 'o> {
             base_end: 0,
             muted: false,
             states,
+            unmarked: Vec::new(),
             tags: Names::default(),
             idents: Names::default(),
             suffixes: HashMap::default(),
             spellings: HashMap::default(),
             scopes: Scopes::default(),
-            aligns: vec![0; count],
+            rules: vec![None; count],
             layouts: if form.exact { Vec::new() } else { vec![Layout::UNKNOWN; count] },
             queue: Vec::new(),
             asserts: Asserts::default(),
@@ -140,9 +144,10 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         }
     }
 
-    /// Marks what types of these ids refer to.
-    pub(super) fn mark_referenced(&mut self, ids: std::ops::Range<u32>) {
-        mark_referenced(self.btf, ids, &mut self.states);
+    /// Returns `true` if a type of the layers that there are so far refers to this one.
+    pub(super) fn is_referenced(&mut self, id: u32) -> bool {
+        mark_referenced(&std::mem::take(&mut self.unmarked), &mut self.states);
+        self.is(id, state::REFERENCED)
     }
 
     /// Writes the definition of a type, and before it what that needs.

@@ -7,9 +7,11 @@
 //!
 //! Source: `sort_btf_c` in `tools/bpf/bpftool/btf.c`.
 
-use std::{cell::OnceCell, cmp::Ordering, ops::Range};
+use std::{cell::OnceCell, cmp::Ordering};
 
 use btf_types::{AnyEnum, Btf, Composite, Name, Type, View};
+
+use super::order::has_place;
 
 /// Maximum number of types of a chain.
 const HOPS: u32 = 64;
@@ -28,11 +30,10 @@ struct Key<'btf> {
     hash: OnceCell<u64>,
 }
 
-/// The types of these ids for which a header has a definition, or that lead to some,
+/// The types of these layers for which a header has a definition, or that lead to some,
 /// in the order of a sorted header.
-pub(super) fn sorted<'btf>(btf: &'btf Btf, ids: Range<u32>) -> Vec<Type<'btf>> {
-    let types = ids.filter_map(|id| btf.type_by_id(id).ok());
-    let keys: Vec<_> = types.filter_map(Key::of).collect();
+pub(super) fn sorted<'btf>(layers: &[&'btf Btf]) -> Vec<Type<'btf>> {
+    let keys: Vec<_> = layers.iter().flat_map(|layer| layer.types()).filter_map(Key::of).collect();
     // Most are told apart by what fits into a number, without a look at the names.
     let mut order: Vec<_> = keys.iter().map(|key| (key.head(), key)).collect();
     order.sort_by(|(a_head, a), (b_head, b)| a_head.cmp(b_head).then_with(|| a.compare(b)));
@@ -45,12 +46,8 @@ impl<'btf> Key<'btf> {
             Type::Enum(_) | Type::Enum64(_) => u8::from(!ty.is_anonymous()),
             Type::Struct(_) | Type::Union(_) if !ty.is_anonymous() => 3,
             Type::Typedef(_) if !ty.is_anonymous() => rank_of_target(ty),
-            // These are written with whatever has them.
-            Type::Int(_) | Type::Float(_) | Type::Func(_) | Type::Var(_) | Type::Datasec(_) | Type::DeclTag(_) => {
-                return None;
-            }
             Type::Typedef(_) => LAST,
-            _ if leads_nowhere(ty) => return None,
+            _ if !has_place(ty) || leads_nowhere(ty) => return None,
             // A tag has a name too, though not one of a definition.
             Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
             _ => LAST,
