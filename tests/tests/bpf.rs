@@ -7,8 +7,11 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
-    os::fd::{AsFd, AsRawFd, OwnedFd},
+    fs::{self, File},
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd},
+        unix::fs::{MetadataExt, symlink},
+    },
 };
 
 use btf_format::ByteOrder;
@@ -62,6 +65,50 @@ fn the_kernels_own_btf_is_mapped() {
     for module in kernel.sysfs_module_names().unwrap() {
         assert!(kernel.module(&module).unwrap().base().unwrap().is_same(&btf), "{module}");
     }
+}
+
+/// Returns whether bytes are in a mapping of a file.
+fn is_mapped(bytes: &[u8], file: &File) -> bool {
+    let inode = file.metadata().unwrap().ino().to_string();
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().any(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let (start, end) = words.next().unwrap().split_once('-').unwrap();
+        let [start, end] = [start, end].map(|address| usize::from_str_radix(address, 16).unwrap());
+        words.nth(3) == Some(&inode) && (start..end).contains(&bytes.as_ptr().addr())
+    })
+}
+
+#[test]
+fn the_kernels_file_is_mapped_under_any_path() {
+    const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+    if !matches!(Kernel::running().source(), Ok(Source::Mapped(_))) {
+        skip("the kernel's BTF cannot be mapped");
+        return;
+    }
+    let vmlinux = File::open(VMLINUX).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link");
+    symlink(VMLINUX, &link).unwrap();
+    let of_fd = |fd: &dyn AsRawFd| format!("/proc/self/fd/{}", fd.as_raw_fd()).into();
+    let mut paths = vec![VMLINUX.into(), link, of_fd(&vmlinux)];
+    // A bind mount that is attached nowhere.
+    let bind = rustix::mount::open_tree(rustix::fs::CWD, VMLINUX, rustix::mount::OpenTreeFlags::OPEN_TREE_CLONE);
+    match &bind {
+        Ok(bind) => paths.push(of_fd(bind)),
+        Err(error) => skip(format!("no bind mount: {error}")),
+    }
+    let copy = folder.path().join("copy");
+    fs::copy(VMLINUX, &copy).unwrap();
+    let copied = btf_kernel::open_file(&copy).unwrap().btf_bytes().unwrap();
+    assert!(!is_mapped(&copied, &vmlinux) && !is_mapped(&copied, &File::open(&copy).unwrap()));
+    for path in paths {
+        let opened = btf_kernel::open_file(&path).unwrap().btf_bytes().unwrap();
+        assert!(is_mapped(&opened, &vmlinux), "{}", path.display());
+        assert!(opened == copied, "{}", path.display());
+    }
+    let missing = btf_kernel::open_file(folder.path().join("missing")).unwrap_err().to_string();
+    assert!(missing.contains("missing"), "{missing}");
 }
 
 #[test]

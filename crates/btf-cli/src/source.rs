@@ -217,7 +217,7 @@ impl Source {
         let stdin = if is_dash(path) { Some(Bytes::from(read(path)?)) } else { None };
         let file = match &stdin {
             Some(bytes) => BtfFile::parse(bytes.clone()),
-            None => BtfFile::open(path),
+            None => btf_kernel::open_file(path),
         };
         let bytes = match file {
             Ok(file) => {
@@ -420,7 +420,7 @@ fn read_member(archive: &Archive, member: &str) -> Result<Btf, btf_archive::Erro
 
 fn open_file(path: &Path) -> Result<BtfFile, SourceError> {
     if !is_dash(path) {
-        return Ok(BtfFile::open(path)?);
+        return Ok(btf_kernel::open_file(path)?);
     }
     BtfFile::parse(read(path)?).map_err(|error| SourceError::Btf(path.into(), error))
 }

@@ -46,6 +46,23 @@ fn a_kernel_is_trimmed_as_bpftool_does() {
 }
 
 #[test]
+fn the_running_kernels_file_is_trimmed_like_a_copy() {
+    const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+    let Ok(vmlinux) = fs::read(VMLINUX) else { return btf_tests::skip("the kernel's BTF is not in sysfs") };
+    let folder = tempfile::tempdir().unwrap();
+    let [copy, link] = ["copy", "link"].map(|name| folder.path().join(name));
+    fs::write(&copy, &vmlinux).unwrap();
+    std::os::unix::fs::symlink(VMLINUX, &link).unwrap();
+    let trimmed = [VMLINUX, link.to_str().unwrap(), copy.to_str().unwrap()].map(|source| {
+        let output = btf(&["min", source, "-", &fixture(PROGRAM)]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        output.stdout
+    });
+    assert!(trimmed.iter().all(|bytes| *bytes == trimmed[0]));
+    Btf::parse(trimmed[0].clone()).unwrap().find::<Struct<'_>>("task_struct").unwrap();
+}
+
+#[test]
 fn types_are_kept_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("min.btf");

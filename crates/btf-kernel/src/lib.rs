@@ -73,6 +73,7 @@
 //! * [`Kernel`]: the kernel's BTF, in sysfs or on disk; that of its modules,
 //!   loaded or on disk; all of them together ([`Kernel::open_all_modules`]), or
 //!   the one that defines a function ([`Kernel::find_module_of`]).
+//! * [`open_file`]: a file that contains BTF, which may be the running kernel's.
 //! * [`Root`]: the file tree of a system. A container passes the folder where
 //!   the host's files are mounted.
 //! * [`Host`], [`OsRelease`]: distribution, machine and kernel release of a
@@ -125,6 +126,7 @@ mod linux;
 mod module_files;
 mod module_index;
 mod modules;
+mod open_file;
 mod os_release;
 #[cfg(not(all(target_os = "linux", not(btf_portable))))]
 mod portable;
@@ -151,6 +153,7 @@ pub use kernel::{Kernel, Source};
 pub use linux::{Token, is_supported_with, supported_features_with};
 pub use module_files::{ModuleFiles, ModuleFilesIter, modules_dep};
 pub use modules::{Module, Modules};
+pub use open_file::open_file;
 pub use os_release::OsRelease;
 pub use root::Root;
 pub use sys::{LoadOptions, LoadedBtf, is_supported, supported_features};

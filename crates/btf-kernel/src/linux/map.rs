@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)]
 
-use std::fs::File;
+use std::{fs::File, path::Path};
 
 use memmap2::{Mmap, MmapOptions};
 use rustix::{
@@ -27,6 +27,11 @@ pub(crate) fn vmlinux(file: &File) -> Option<Mmap> {
     // own .BTF section: memory that is read-only after boot, cannot be
     // truncated, and whose pages the kernel holds while they are mapped.
     unsafe { MmapOptions::new().len(len).map_copy_read_only(file) }.ok()
+}
+
+/// Returns `true` if a path leads to sysfs.
+pub(crate) fn is_in_sysfs(path: &Path) -> bool {
+    fs::statfs(path).is_ok_and(|system| system.f_type as u64 == SYSFS_MAGIC)
 }
 
 /// Returns the length of the running kernel's BTF, if this is its file. Other

@@ -25,6 +25,13 @@ pub(crate) fn map_vmlinux(file: &File) -> Option<Bytes> {
     map::vmlinux(file).map(Bytes::from_owner)
 }
 
+/// Maps the running kernel's BTF, if this is a path of its file and the kernel
+/// can map it.
+pub(crate) fn map_vmlinux_at(path: &Path) -> Option<Bytes> {
+    // Only files of sysfs are opened: to open others, such as a FIFO, may block.
+    if map::is_in_sysfs(path) { map_vmlinux(&File::open(path).ok()?) } else { None }
+}
+
 /// Release of the running kernel.
 pub(crate) fn running_release() -> Option<String> {
     #[cfg(feature = "sys-info")]
