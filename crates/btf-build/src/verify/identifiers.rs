@@ -3,7 +3,7 @@
 use super::{limits::Limits, names};
 
 /// Bytes of a block, for each of which a bitmap has a bit.
-const BLOCK: usize = 64;
+const BLOCK: usize = 128;
 
 /// The identifiers of a string section. Whether one begins at a byte is looked up in
 /// constant time, however long it is and however many types share it.
@@ -18,7 +18,7 @@ pub(crate) struct Identifiers<'a> {
     /// with; otherwise the number of its bitmap, from 1.
     blocks: Vec<u32>,
     /// A bit for each byte of the other blocks: set if an identifier begins there.
-    bitmaps: Vec<u64>,
+    bitmaps: Vec<u128>,
 }
 
 impl<'a> Identifiers<'a> {
@@ -35,7 +35,7 @@ impl<'a> Identifiers<'a> {
             blocks.iter_mut().enumerate().rev().zip([&last].into_iter().chain(chunks.iter().rev()))
         {
             let offset = index * BLOCK;
-            if end.is_within(offset, limits.name_len) && is_plain(bytes, dots) {
+            if is_plain(bytes, dots) && end.is_near(bytes, offset, limits.name_len) {
                 end = End::In(bytes);
             } else {
                 let (bitmap, before) = Classes::of(bytes, dots).identifiers(offset, end.of(offset), limits.name_len);
@@ -92,14 +92,21 @@ enum End<'a> {
 }
 
 impl End<'_> {
-    /// Returns whether there is one that strings of the block at an offset reach.
+    /// Returns whether there is one, for a string that begins in the block at an offset
+    /// to end with.
     #[inline]
-    fn is_within(self, offset: usize, name_len: usize) -> bool {
+    fn is_near(self, block: &[u8; BLOCK], offset: usize, name_len: usize) -> bool {
         match self {
             Self::None => false,
-            Self::At(end) => end - offset <= name_len,
-            Self::In(_) => 2 * BLOCK <= name_len,
+            Self::In(_) if 2 * BLOCK <= name_len => true,
+            _ => self.is_near_last(block, offset, name_len),
         }
+    }
+
+    #[cold]
+    fn is_near_last(self, block: &[u8; BLOCK], offset: usize, name_len: usize) -> bool {
+        let start = offset + memchr::memrchr(0, block).map_or(0, |nul| nul + 1);
+        self.of(offset).is_some_and(|end| end - start <= name_len)
     }
 
     /// Its offset, behind the block at another.
@@ -114,10 +121,10 @@ impl End<'_> {
 
 /// A bit for each byte, of what it can be.
 struct Classes {
-    nuls: u64,
+    nuls: u128,
     /// Those that identifiers contain.
-    inner: u64,
-    digits: u64,
+    inner: u128,
+    digits: u128,
 }
 
 impl Classes {
@@ -132,7 +139,7 @@ impl Classes {
     /// The bytes at which an identifier begins. The bytes begin at an offset; `end` is
     /// that of the NUL behind them, if only bytes of identifiers come before it. Also
     /// returned is where such a NUL is for what comes before these bytes.
-    fn identifiers(&self, offset: usize, mut end: Option<usize>, name_len: usize) -> (u64, Option<usize>) {
+    fn identifiers(&self, offset: usize, mut end: Option<usize>, name_len: usize) -> (u128, Option<usize>) {
         let (mut within, mut above, mut ends) = (0, BLOCK, !self.inner);
         loop {
             // Of the bytes below `above`, the last one that ends a string.
@@ -151,19 +158,19 @@ impl Classes {
 }
 
 /// The lowest bits, so many.
-const fn up_to(bits: usize) -> u64 {
-    if bits < BLOCK { (1 << bits) - 1 } else { u64::MAX }
+const fn up_to(bits: usize) -> u128 {
+    if bits < BLOCK { (1 << bits) - 1 } else { u128::MAX }
 }
 
 /// A bit for each byte, whether it is of a class.
 #[inline]
-fn bitmap(bytes: &[u8; BLOCK], is: impl Fn(u8) -> bool) -> u64 {
+fn bitmap(bytes: &[u8; BLOCK], is: impl Fn(u8) -> bool) -> u128 {
     let mut flags = [0; BLOCK];
     for (flag, &byte) in flags.iter_mut().zip(bytes) {
         *flag = u8::from(is(byte));
     }
     let (eights, _) = flags.as_chunks::<8>();
-    eights.iter().rev().fold(0, |word, eight| word << 8 | bits(*eight))
+    eights.iter().rev().fold(0, |bitmap, eight| bitmap << 8 | u128::from(bits(*eight)))
 }
 
 /// The lowest bits of eight bytes, one after the other.

@@ -68,13 +68,11 @@ impl<'t, 'a> Known<'t, 'a> {
         let states = vec![State::New; count];
         let mut known = Self { types, pointer_size, states, resolved: vec![0; count], sizes: vec![0; count] };
         for (id, kind) in types.kinds() {
-            match kind {
-                Some(Kind::Ptr) => known.set_size(id, Size::new(pointer_size)),
-                Some(Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Float) => {
-                    known.set_state(id, State::Sized);
-                    known.set_size(id, scalar_size(types, id, kind));
-                }
-                _ => {}
+            if kind == Some(Kind::Ptr) {
+                known.set_size(id, Size::new(pointer_size));
+            } else if matches!(kind, Some(Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Float)) {
+                known.set_state(id, State::Sized);
+                known.set_size(id, scalar_size(types, id, kind));
             }
         }
         known

@@ -6,6 +6,7 @@ use btf_types::{
 };
 
 use super::{
+    heads::Heads,
     limits::Limits,
     names::NameRule,
     reject::{Reject, Rule},
@@ -16,21 +17,30 @@ use super::{
 
 /// Checks each record, and adds it to the types.
 pub(super) fn check(types: &mut Types<'_>) -> Result<(), Reject> {
-    let (words, mut at, mut id) = (types.words(), 0, types.first_id());
-    loop {
-        let Some(record) = words.record(at) else {
-            let is_end = words.end_at(at);
-            return if is_end { Ok(()) } else { Err(types.reject_record(at, id, Rule::RecordFits, None)) };
+    let (words, strings, limits) = (types.words(), &types.strings, types.limits);
+    let heads = Heads::new(limits);
+    let (mut kinds, mut starts) = types.empty();
+    let (mut at, before) = (0, kinds.len());
+    let reject = |at, index: usize, (rule, element)| {
+        Err(types.reject_record(at, types.first_id().saturating_add((index - before) as u32), rule, element))
+    };
+    while let Some(record) = words.record(at) {
+        let len = match heads.accept(&record, strings) {
+            Some(len) => len,
+            None => match (Record { words: record, strings, limits }).check() {
+                Ok(len) => len,
+                Err(violation) => return reject(at, kinds.len(), violation),
+            },
         };
-        match (Record { words: &record, strings: &types.strings, limits: types.limits }).check() {
-            Ok(len) => {
-                types.push(at, &record);
-                at += len;
-            }
-            Err((rule, element)) => return Err(types.reject_record(at, id, rule, element)),
-        }
-        id = id.saturating_add(1);
+        kinds.push(record.info.kind());
+        starts.push(at as u32);
+        at += len;
     }
+    if !words.end_at(at) {
+        return reject(at, kinds.len(), (Rule::RecordFits, None));
+    }
+    types.fill(kinds, starts);
+    Ok(())
 }
 
 /// A rule, and the index of the element that violates it.
@@ -38,7 +48,7 @@ type Violation = (Rule, Option<u32>);
 
 /// A record, and what it is checked against.
 struct Record<'r, 'a> {
-    words: &'r words::Record<'a>,
+    words: words::Record<'a>,
     strings: &'r Strings<'a>,
     limits: &'a Limits,
 }
@@ -137,7 +147,12 @@ impl Record<'_, '_> {
     /// Checks the range of an id that must not be void.
     #[inline]
     fn some_type(&self, id: u32, rule: Rule) -> Result<(), Rule> {
-        require(id != 0 && id <= self.limits.max_type_id, rule)
+        require(self.is_some_type(id), rule)
+    }
+
+    #[inline]
+    fn is_some_type(&self, id: u32) -> bool {
+        id.wrapping_sub(1) < self.limits.max_type_id
     }
 
     fn check_int(&self) -> Result<(), Rule> {
@@ -179,19 +194,30 @@ impl Record<'_, '_> {
         let head = self.no_name_or_identifier(self.name_off());
         head.and_then(|()| if without_kind_flag { self.no_kind_flag() } else { Ok(()) })
             .map_err(|rule| (rule, None))?;
-        let (size, kind_flag) = (self.size_or_type(), self.kind_flag());
+        let offset_bits = if self.kind_flag() { 0x00ff_ffff } else { u32::MAX };
+        let end = if kind == Kind::Union { 0 } else { u64::from(self.size_or_type()) * 8 };
         let mut last = 0;
-        self.elements(|[name_off, type_id, offset]| {
-            require(self.strings.contains(name_off), Rule::MemberNameOffset)?;
-            self.no_name_or_identifier(name_off)?;
-            self.some_type(type_id, Rule::TypeIdRange)?;
-            let offset = if kind_flag { offset & 0x00ff_ffff } else { offset };
-            require(kind != Kind::Union || offset == 0, Rule::MemberOrder)?;
-            require(last <= offset, Rule::MemberOrder)?;
-            require(offset.div_ceil(8) <= size, Rule::MemberStart)?;
+        for (index, [name_off, type_id, word]) in (0..).zip(self.words.elements_from(0)) {
+            let offset = word & offset_bits;
+            let is_placed = (last <= offset) & (u64::from(offset) <= end);
+            // Most members are sound, which this tells in fewer steps.
+            if !(is_placed & self.is_some_type(type_id) && self.strings.is_empty_or_identifier(name_off)) {
+                self.check_member(kind, last, (name_off, type_id, offset)).map_err(|rule| (rule, Some(index)))?;
+            }
             last = offset;
-            Ok(())
-        })
+        }
+        Ok(())
+    }
+
+    /// Checks a member: its name, type and offset, given that of the one before.
+    #[cold]
+    fn check_member(&self, kind: Kind, last: u32, (name_off, type_id, offset): (u32, u32, u32)) -> Result<(), Rule> {
+        require(self.strings.contains(name_off), Rule::MemberNameOffset)?;
+        self.no_name_or_identifier(name_off)?;
+        self.some_type(type_id, Rule::TypeIdRange)?;
+        require(kind != Kind::Union || offset == 0, Rule::MemberOrder)?;
+        require(last <= offset, Rule::MemberOrder)?;
+        require(offset.div_ceil(8) <= self.size_or_type(), Rule::MemberStart)
     }
 
     fn check_enum(&self, kind: Kind) -> Result<(), Violation> {

@@ -14,6 +14,7 @@
 
 mod direct;
 mod header;
+mod heads;
 mod identifiers;
 mod kinds;
 mod known;

@@ -69,7 +69,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
             match kind {
                 Some(Kind::FuncProto) => self.check_func_proto(id)?,
                 Some(Kind::Func) => {
-                    self.func(id).map_err(|(rule, element)| types.reject(id, rule, element))?;
+                    self.func(types.size_or_type(id)).map_err(|(rule, element)| types.reject(id, rule, element))?;
                     self.known.set_state(id, State::Resolved);
                 }
                 Some(kind)
@@ -150,7 +150,7 @@ impl<'t, 'a> Resolver<'t, 'a> {
         let id = vertex.id;
         let whole = |rule| (rule, None);
         match self.types.kind(id) {
-            Some(Kind::Func) => self.func(id).map(Step::Done),
+            Some(Kind::Func) => self.func(self.types.size_or_type(id)).map(Step::Done),
             Some(Kind::Ptr) => self.pointer(id).map_err(whole),
             Some(Kind::Struct | Kind::Union) => self.composite(vertex),
             Some(kind) if is_modifier(kind) => self.modifier(id).map_err(whole),
@@ -285,15 +285,14 @@ impl<'t, 'a> Resolver<'t, 'a> {
         Ok(Step::Done(0))
     }
 
-    /// The FUNC_PROTO of a FUNC.
+    /// Checks the FUNC_PROTO of a FUNC, and returns it.
     #[inline]
-    fn func(&mut self, id: u32) -> Result<u32, Violation> {
-        let proto = self.types.size_or_type(id);
+    fn func(&mut self, proto: u32) -> Result<u32, Violation> {
         // Once for each FUNC_PROTO, however many FUNCs share it.
-        if self.known.state(proto) != State::Named {
-            self.check_arguments(proto)?;
+        match self.known.state(proto) {
+            State::Named => Ok(proto),
+            _ => self.check_arguments(proto).map(|()| proto),
         }
-        Ok(proto)
     }
 
     /// Checks that all parameters of the type of a FUNC have names.
@@ -369,11 +368,11 @@ impl<'t, 'a> Resolver<'t, 'a> {
 
     /// Checks the types of the return value and of the parameters.
     fn check_func_proto(&mut self, id: u32) -> Result<(), Reject> {
-        let returned = self.types.size_or_type(id);
+        let record = self.types.record(id);
+        let returned = record.size_or_type;
         if returned != 0 && self.known.state(returned) != State::Sized {
             self.check_sized(id, returned, Rule::ReturnType, None)?;
         }
-        let record = self.types.record(id);
         let mut count = record.info.vlen();
         if let Some(last) = count.checked_sub(1)
             && let Some([name_off, 0]) = record.elements_from(last).next()

@@ -115,7 +115,7 @@ struct Record<'a> {
 /// Checks all structs.
 pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
     let mut finder = Finder::new(types);
-    if !finder.interesting.contains(&true) {
+    if !finder.is_any_interesting {
         return Ok(());
     }
     let mut records = Vec::new();
@@ -146,6 +146,8 @@ struct Finder<'a> {
     /// One for each id: true if structs with a member of this type are
     /// searched.
     interesting: Vec<bool>,
+    /// True if one of these is.
+    is_any_interesting: bool,
     /// Structs without fields, with the number of levels that they nest.
     barren: HashMap<u32, usize>,
     graph: Option<Graph<'a>>,
@@ -177,6 +179,7 @@ impl<'a> Finder<'a> {
             known,
             structs: Vec::new(),
             interesting: vec![false; types.count() as usize],
+            is_any_interesting: false,
             barren: HashMap::new(),
             graph: None,
         };
@@ -199,6 +202,7 @@ impl<'a> Finder<'a> {
             };
             if is_interesting && let Some(found) = finder.interesting.get_mut(id as usize) {
                 *found = true;
+                finder.is_any_interesting = true;
             }
         }
         finder
@@ -338,16 +342,22 @@ impl<'a> Finder<'a> {
     }
 
     /// Returns whether a type is a pointer with a kptr's tag.
-    fn kptr(&self, mut id: u32) -> Result<bool, Rule> {
+    #[inline]
+    fn kptr(&self, id: u32) -> Result<bool, Rule> {
         let types = self.types;
-        if types.kind(id) == Some(Kind::Volatile) {
-            id = types.size_or_type(id);
+        let is_volatile = types.kind(id) == Some(Kind::Volatile);
+        let pointer = if is_volatile { types.size_or_type(id) } else { id };
+        let tag = types.size_or_type(pointer);
+        match (types.kind(pointer), types.kind(tag)) {
+            (Some(Kind::Ptr), Some(Kind::TypeTag)) => self.is_kptr_tag(tag),
+            _ => Ok(false),
         }
-        if types.kind(id) != Some(Kind::Ptr) {
-            return Ok(false);
-        }
-        let tag = types.size_or_type(id);
-        if types.kind(tag) != Some(Kind::TypeTag) || types.record(tag).info.kind_flag() {
+    }
+
+    /// Returns whether the tag of a pointer is a kptr's.
+    fn is_kptr_tag(&self, tag: u32) -> Result<bool, Rule> {
+        let types = self.types;
+        if types.record(tag).info.kind_flag() {
             return Ok(false);
         }
         let mut pointee = types.size_or_type(tag);

@@ -60,6 +60,13 @@ impl<'a> Strings<'a> {
         }
     }
 
+    /// Returns whether there is a string at an offset, which is 0 or that of an
+    /// identifier.
+    #[inline]
+    pub(super) fn is_empty_or_identifier(&self, offset: u32) -> bool {
+        self.contains(offset) && (offset == 0 || self.is_identifier(offset))
+    }
+
     /// Returns whether the kernel accepts a string, of which there are few of this
     /// rule.
     pub(super) fn accepts(&self, rule: NameRule, offset: u32) -> bool {

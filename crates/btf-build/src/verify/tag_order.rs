@@ -14,10 +14,9 @@ const MAX_CHAIN: u32 = 32;
 
 /// Checks each chain.
 pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
-    let first_id = types.first_id();
-    let mut good = first_id.saturating_sub(1);
-    for id in first_id..types.count() {
-        let Some(kind) = types.kind(id).filter(|&kind| is_modifier(kind)) else { continue };
+    let mut good = types.first_id().saturating_sub(1);
+    for (id, kind) in types.kinds() {
+        let Some(kind) = kind.filter(|&kind| is_modifier(kind)) else { continue };
         let mut in_tags = kind == Kind::TypeTag;
         let (mut at, mut left) = (id, MAX_CHAIN);
         while let Some(kind) = types.kind(at).filter(|&kind| is_modifier(kind)) {

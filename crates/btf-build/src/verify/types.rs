@@ -30,37 +30,33 @@ pub(super) struct Types<'a> {
 impl<'a> Types<'a> {
     /// No types yet, of a type section.
     pub(super) fn new(section: &'a [u8], strings: Strings<'a>, base: Option<&'a Btf>, limits: &'a Limits) -> Self {
-        let words = Words::new(section);
-        // Kernels have 25 bytes per type: seldom more is needed.
-        let capacity = words.len() / 6;
-        let mut types = Self {
-            words,
-            base,
-            strings,
-            limits,
-            origin: base.map_or(0, Btf::type_count),
-            kinds: Vec::with_capacity(capacity),
-            starts: Vec::with_capacity(capacity),
-        };
-        if base.is_none() {
-            types.kinds.push(None);
-            types.starts.push(NO_RECORD);
-        }
-        types
+        let origin = base.map_or(0, Btf::type_count);
+        Self { words: Words::new(section), base, strings, limits, origin, kinds: Vec::new(), starts: Vec::new() }
     }
 
     pub(super) fn words(&self) -> Words<'a> {
         self.words
     }
 
-    /// Adds a record, unless there are as many as the kernel keeps.
-    #[inline]
-    pub(super) fn push(&mut self, at: usize, record: &Record<'_>) {
-        // The kernel keeps one place free, and does not say when there is none.
-        if self.count() < self.limits.max_type_id {
-            self.kinds.push(record.info.kind());
-            self.starts.push(at as u32);
+    /// Kinds and first words of no own types yet, in arrays to be filled.
+    pub(super) fn empty(&self) -> (Vec<Option<Kind>>, Vec<u32>) {
+        // Kernels have 25 bytes per type: seldom more is needed.
+        let capacity = self.words.len() / 6;
+        let (mut kinds, mut starts) = (Vec::with_capacity(capacity), Vec::with_capacity(capacity));
+        if self.base.is_none() {
+            kinds.push(None);
+            starts.push(NO_RECORD);
         }
+        (kinds, starts)
+    }
+
+    /// Takes the arrays, as many types as the kernel keeps.
+    pub(super) fn fill(&mut self, mut kinds: Vec<Option<Kind>>, mut starts: Vec<u32>) {
+        // The kernel keeps one place free, and does not say when there is none.
+        let count = self.limits.max_type_id.saturating_sub(self.origin) as usize;
+        kinds.truncate(count);
+        starts.truncate(count);
+        (self.kinds, self.starts) = (kinds, starts);
     }
 
     /// The id of the first type that is not of the base.
@@ -119,7 +115,8 @@ impl<'a> Types<'a> {
     /// Size or referenced type of a type.
     #[inline]
     pub(super) fn size_or_type(&self, id: u32) -> u32 {
-        self.record(id).size_or_type
+        let start = self.starts.get(self.index(id));
+        start.and_then(|start| self.words.size_or_type(*start as usize)).unwrap_or(0)
     }
 
     /// The words of an ARRAY: element and index type, number of elements.

@@ -48,6 +48,12 @@ impl<'a> Words<'a> {
         at >= self.words.len() && !self.has_rest
     }
 
+    /// Size or referenced type of the record that begins at a word.
+    #[inline]
+    pub(super) fn size_or_type(self, at: usize) -> Option<u32> {
+        self.words.get(at + HEAD - 1).map(|word| u32::from_ne_bytes(*word))
+    }
+
     /// The record that begins at a word, and all that follows it; `None` if there
     /// are fewer words than a record begins with.
     #[inline]
