@@ -41,6 +41,7 @@ impl<'btf> Array<'btf> {
 
     /// The index type, which has no meaning in C.
     #[must_use]
+    #[inline]
     pub fn index(self) -> Type<'btf> {
         self.0.btf.type_of(self.data().index_type_id())
     }

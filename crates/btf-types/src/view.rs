@@ -455,6 +455,13 @@ macro_rules! named {
                 self.owner.btf.name_start(self.raw.name_off(), limit)
             }
 
+            /// The id of the type, which is not looked up; 0 for `void`.
+            #[must_use]
+            #[inline]
+            pub fn type_id(self) -> u32 {
+                self.raw.type_id()
+            }
+
             #[doc = concat!("The type", $type, ".")]
             #[must_use]
             #[inline]
