@@ -78,7 +78,9 @@ impl<'btf> Printer<'btf, '_> {
                 self.emit(proto.return_type(), container, hops)?;
                 for param in proto.params() {
                     self.step()?;
-                    self.emit(param.ty(), container, hops)?;
+                    if !self.is(param.type_id(), state::EMITTED) {
+                        self.emit(param.ty(), container, hops)?;
+                    }
                 }
             }
             Type::Ptr(ptr) => {
@@ -123,7 +125,9 @@ impl<'btf> Printer<'btf, '_> {
             let container = if ty.is_anonymous() { container } else { id };
             for member in composite.members() {
                 self.step()?;
-                self.emit(member.ty(), container, hops)?;
+                if !self.is(member.type_id(), state::EMITTED) {
+                    self.emit(member.ty(), container, hops)?;
+                }
             }
         } else if !self.is(id, state::FORWARD) && id != container {
             self.forward(ty)?;

@@ -282,6 +282,7 @@ impl Header {
         if let Some((own, base)) = layers.split_last().filter(|_| self.own && btf.is_split()) {
             // What the header of the base defines, and by which names.
             printer.muted = true;
+            printer.expect_all();
             printer.unmarked.extend(base);
             self.all(base, &mut printer)?;
             printer.end_base(own.own_ids().start);
@@ -292,6 +293,7 @@ impl Header {
         let result = self.preamble(&mut printer);
         printer.checked(result)?;
         if self.roots.is_empty() {
+            printer.expect_all();
             self.all(&layers, &mut printer)?;
             let result = printer.kfuncs(&layers);
             printer.checked(result)?;
@@ -306,10 +308,12 @@ impl Header {
 
     fn all<'btf>(&self, layers: &[&'btf Btf], printer: &mut Printer<'btf, '_>) -> Result<(), Error> {
         if self.unsorted {
-            let types = layers.iter().flat_map(|layer| layer.types());
-            return types.filter(|ty| has_place(*ty)).try_for_each(|ty| printer.define(ty));
+            for layer in layers {
+                layer.types().filter(|ty| has_place(*ty)).try_for_each(|ty| printer.define(ty))?;
+            }
+            return Ok(());
         }
-        sorted(layers).into_iter().try_for_each(|ty| printer.define(ty))
+        sorted(layers).try_for_each(|ty| printer.define(ty))
     }
 
     fn preamble(&self, out: &mut Printer<'_, '_>) -> fmt::Result {

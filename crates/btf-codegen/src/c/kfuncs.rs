@@ -17,14 +17,16 @@ impl<'btf> Printer<'btf, '_> {
     /// Writes the prototypes of the functions that types of these layers tag.
     pub(super) fn kfuncs(&mut self, layers: &[&'btf Btf]) -> fmt::Result {
         let (mut kfuncs, mut fastcalls) = (Vec::new(), HashSet::new());
-        for ty in layers.iter().flat_map(|layer| layer.types()) {
-            let Type::DeclTag(tag) = ty else { continue };
-            let (Type::Func(func), None) = (tag.target(), tag.component_idx()) else { continue };
-            let name = ty.name_start(16);
-            if name == KFUNC {
-                kfuncs.push(func);
-            } else if name == FASTCALL {
-                fastcalls.insert(func.id());
+        for layer in layers {
+            for ty in layer.types() {
+                let Type::DeclTag(tag) = ty else { continue };
+                let (Type::Func(func), None) = (tag.target(), tag.component_idx()) else { continue };
+                let name = ty.name_start(16);
+                if name == KFUNC {
+                    kfuncs.push(func);
+                } else if name == FASTCALL {
+                    fastcalls.insert(func.id());
+                }
             }
         }
         kfuncs.sort_by_key(|func| func.name());

@@ -240,9 +240,11 @@ impl<'btf> Printer<'btf, '_> {
         for field in fields.iter().filter(|field| !field.is_out()) {
             let is_next_bitfield = matches!(field.place, Place::Bits(..));
             let align = if packed { 1 } else { field.align.into() };
-            for pad in padding(at, field.offset, align, is_bitfield && is_next_bitfield) {
-                self.step()?;
-                compiler.pad(pad, pointer_size);
+            if at < field.offset {
+                for pad in padding(at, field.offset, align, is_bitfield && is_next_bitfield) {
+                    self.step()?;
+                    compiler.pad(pad, pointer_size);
+                }
             }
             let start = match field.place {
                 Place::Bytes(measure) => compiler.bytes(measure),

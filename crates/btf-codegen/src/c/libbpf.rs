@@ -56,20 +56,21 @@ impl Rules {
 impl<'btf> Printer<'btf, '_> {
     /// Applies libbpf's rules to a type.
     pub(super) fn as_libbpf(&mut self, ty: Type<'btf>) -> Result<Rules, fmt::Error> {
-        self.rules_within(ty, 0)
+        match self.known_rules(ty.id()) {
+            Some(known) => Ok(known),
+            None => self.apply_rules(ty, 0),
+        }
+    }
+
+    /// What they make of a type, if they were applied to it before.
+    #[inline]
+    fn known_rules(&self, id: u32) -> Option<Rules> {
+        self.rules.get(id as usize).copied().flatten()
     }
 
     pub(super) fn keep_rules(&mut self, ty: Type<'btf>, rules: Rules) {
         if let Some(known) = self.rules.get_mut(ty.id() as usize) {
             *known = Some(rules);
-        }
-    }
-
-    #[inline]
-    fn rules_within(&mut self, ty: Type<'btf>, depth: u32) -> Result<Rules, fmt::Error> {
-        match self.rules.get(ty.id() as usize) {
-            Some(Some(known)) => Ok(*known),
-            _ => self.apply_rules(ty, depth),
         }
     }
 
@@ -96,15 +97,19 @@ impl<'btf> Printer<'btf, '_> {
     }
 
     fn apply_rules_inside(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Rules, fmt::Error> {
-        if let Some(Some(known)) = self.rules.get(ty.id() as usize) {
-            return Ok(*known);
+        if let Some(known) = self.known_rules(ty.id()) {
+            return Ok(known);
         }
         if depth == HOPS {
             self.fail(Error::TooDeep { ty: Type::from(ty).into(), limit: HOPS })?;
         }
         let aligned = ty.members().map(|member| {
             self.step()?;
-            Ok((member, self.rules_within(member.ty(), depth + 1)?.align))
+            let rules = match self.known_rules(member.type_id()) {
+                Some(known) => known,
+                None => self.apply_rules(member.ty(), depth + 1)?,
+            };
+            Ok((member, rules.align))
         });
         let rules = Rules::of(ty, aligned)?;
         self.keep_rules(ty.into(), rules);

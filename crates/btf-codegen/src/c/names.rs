@@ -70,6 +70,11 @@ struct Users {
 pub(super) struct Names<'btf>(HashMap<Cow<'btf, [u8]>, Users, Keyed>);
 
 impl<'btf> Names<'btf> {
+    /// Makes room for this many names.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.0.reserve(count);
+    }
+
     /// The number of one more definition of this name.
     fn next(&mut self, name: Cow<'btf, [u8]>) -> u32 {
         let users = self.0.entry(name).or_insert(Users { count: 0, word: Word::None });
@@ -124,6 +129,9 @@ fn with_number(name: &[u8], number: u32) -> Vec<u8> {
 
 /// A name that ends as [`with_number`] makes it, and the number.
 pub(super) fn without_number(name: &[u8]) -> Option<(&[u8], u32)> {
+    if !name.last()?.is_ascii_digit() {
+        return None;
+    }
     let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (name, number) = name.split_at_checked(name.len() - digits)?;
     let number = str::from_utf8(number).ok().filter(|number| !number.starts_with('0'))?.parse().ok()?;

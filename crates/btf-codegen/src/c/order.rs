@@ -17,29 +17,29 @@ pub(super) fn has_place(ty: Type<'_>) -> bool {
     !matches!(ty, Type::Int(_) | Type::Float(_) | Type::Func(_) | Type::Var(_) | Type::Datasec(_) | Type::DeclTag(_))
 }
 
-/// Marks what the types of these layers refer to. That of return types is not told
+/// Marks what the types of this layer refer to. That of return types is not told
 /// apart, as in libbpf.
-pub(super) fn mark_referenced(layers: &[&Btf], states: &mut [u16]) {
-    let mut mark = |ty: Type<'_>| {
-        if let Some(states) = states.get_mut(ty.id() as usize) {
+pub(super) fn mark_referenced(layer: &Btf, states: &mut [u16]) {
+    let mut mark = |id: u32| {
+        if let Some(states) = states.get_mut(id as usize) {
             *states |= state::REFERENCED;
         }
     };
-    for ty in layers.iter().flat_map(|layer| layer.types()) {
+    for ty in layer.types() {
         match ty {
             // Neither refers to what is asked about: types.
             Type::Func(_) | Type::Datasec(_) => {}
-            Type::Struct(s) => s.members().for_each(|member| mark(member.ty())),
-            Type::Union(u) => u.members().for_each(|member| mark(member.ty())),
-            Type::FuncProto(proto) => proto.params().for_each(|param| mark(param.ty())),
+            Type::Struct(s) => s.members().for_each(|member| mark(member.type_id())),
+            Type::Union(u) => u.members().for_each(|member| mark(member.type_id())),
+            Type::FuncProto(proto) => proto.params().for_each(|param| mark(param.type_id())),
             Type::Array(array) => {
-                mark(array.element());
-                mark(array.index());
+                mark(array.element().id());
+                mark(array.index().id());
             }
-            Type::Var(var) => mark(var.ty()),
+            Type::Var(var) => mark(var.ty().id()),
             _ => {
                 if let Some(target) = ty.target() {
-                    mark(target);
+                    mark(target.id());
                 }
             }
         }
@@ -89,7 +89,8 @@ impl<'btf> Printer<'btf, '_> {
                 let mut is_strong = self.order(proto.return_type(), through_ptr, hops)?;
                 for param in proto.params() {
                     self.step()?;
-                    is_strong |= self.order(param.ty(), through_ptr, hops)?;
+                    is_strong |=
+                        self.is(param.type_id(), state::ORDERED) || self.order(param.ty(), through_ptr, hops)?;
                 }
                 return Ok(is_strong);
             }
@@ -114,7 +115,10 @@ impl<'btf> Printer<'btf, '_> {
             _ => return Ok(false),
         };
         for member in members {
-            self.order(member.ty(), false, hops)?;
+            // Most are, and to look them up would take longer.
+            if !self.is(member.type_id(), state::ORDERED) {
+                self.order(member.ty(), false, hops)?;
+            }
         }
         if !ty.is_anonymous() {
             self.queue.push(ty);

@@ -100,10 +100,14 @@ pub(super) struct Printer<'btf, 'o> {
 
 /// The steps that a header of a BTF may take.
 pub(super) fn steps(btf: &Btf, form: Form) -> u64 {
-    let words = btf.layers().map(|layer| layer.type_section().len() as u64 / 4).sum::<u64>();
     // Assertions are written by going through definitions once more.
     let times = if form.static_asserts { 2 } else { 1 };
-    times * (STEPS.0 + STEPS.1 * words)
+    times * (STEPS.0 + STEPS.1 * words(btf))
+}
+
+/// Words of the types of all layers.
+fn words(btf: &Btf) -> u64 {
+    btf.layers().map(|layer| layer.type_section().len() as u64 / 4).sum()
 }
 
 impl<'btf, 'o> Printer<'btf, 'o> {
@@ -146,8 +150,18 @@ impl<'btf, 'o> Printer<'btf, 'o> {
 
     /// Returns `true` if a type of the layers that there are so far refers to this one.
     pub(super) fn is_referenced(&mut self, id: u32) -> bool {
-        mark_referenced(&std::mem::take(&mut self.unmarked), &mut self.states);
+        for layer in self.unmarked.drain(..) {
+            mark_referenced(layer, &mut self.states);
+        }
         self.is(id, state::REFERENCED)
+    }
+
+    /// Makes room for the names of all types.
+    pub(super) fn expect_all(&mut self) {
+        // As many as kernels have.
+        let words = words(self.btf) as usize;
+        self.idents.reserve(words / 32);
+        self.tags.reserve(words / 64);
     }
 
     /// Writes the definition of a type, and before it what that needs.

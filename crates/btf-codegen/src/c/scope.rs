@@ -1,7 +1,7 @@
 //! Names of members, which must be unique in a struct and its anonymous
 //! members. C compilers ensure that, producers for other languages may not.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::BuildHasher};
 
 use super::{
     hash::Keyed,
@@ -10,22 +10,35 @@ use super::{
 
 /// Number of names for which there stays room from one struct to the next.
 const KEPT: usize = 256;
+/// Words of 64 bits of a filter.
+const WORDS: usize = 16;
 
 /// Names of the structs that are being written, inside each other.
 #[derive(Debug, Default)]
 pub(super) struct Scopes<'btf> {
-    scopes: Vec<HashMap<Written<'btf>, u32, Keyed>>,
+    scopes: Vec<Scope<'btf>>,
     depth: usize,
+}
+
+/// Names of a struct. Few structs have one that could be there twice; only of those the
+/// names are looked up.
+#[derive(Debug, Default)]
+struct Scope<'btf> {
+    keyed: Keyed,
+    /// A bit for each hash of a name.
+    filter: [u64; WORDS],
+    /// Names that are not in the map, and have no number.
+    names: Vec<Written<'btf>>,
+    /// The number of the last of each name.
+    numbers: HashMap<Written<'btf>, u32, Keyed>,
 }
 
 impl<'btf> Scopes<'btf> {
     /// Goes into a struct whose members are its own.
     pub(super) fn open(&mut self) {
         match self.scopes.get_mut(self.depth) {
-            // To clear one that was large costs what it had room for.
-            Some(scope) if scope.capacity() > KEPT => *scope = HashMap::default(),
             Some(scope) => scope.clear(),
-            None => self.scopes.push(HashMap::default()),
+            None => self.scopes.push(Scope::default()),
         }
         self.depth += 1;
     }
@@ -36,11 +49,34 @@ impl<'btf> Scopes<'btf> {
 
     /// The name that a member gets.
     pub(super) fn claim(&mut self, name: Written<'btf>) -> Written<'btf> {
-        let Some(scope) = self.depth.checked_sub(1).and_then(|index| self.scopes.get_mut(index)) else { return name };
-        let count = match scope.get(&name) {
+        match self.depth.checked_sub(1).and_then(|index| self.scopes.get_mut(index)) {
+            Some(scope) => scope.claim(name),
+            None => name,
+        }
+    }
+}
+
+impl<'btf> Scope<'btf> {
+    fn clear(&mut self) {
+        self.filter = [0; WORDS];
+        self.names.clear();
+        if self.numbers.capacity() > KEPT {
+            // To clear one that was large costs what it had room for.
+            self.numbers = HashMap::default();
+        }
+        self.numbers.clear();
+    }
+
+    fn claim(&mut self, name: Written<'btf>) -> Written<'btf> {
+        if self.is_new(&name) && without_number(&name).is_none() {
+            self.names.push(name.clone());
+            return name;
+        }
+        self.numbers.extend(self.names.drain(..).map(|name| (name, 1)));
+        let count = match self.numbers.get(&name) {
             Some(&count) => count,
-            None if !is_numbered(scope, &name) => {
-                scope.insert(name.clone(), 1);
+            None if !self.is_numbered(&name) => {
+                self.numbers.insert(name.clone(), 1);
                 return name;
             }
             None => 1,
@@ -49,18 +85,31 @@ impl<'btf> Scopes<'btf> {
         let numbered: Written<'btf> = loop {
             number += 1;
             let numbered = [&name, format!("___{number}").as_bytes()].concat();
-            if !scope.contains_key(numbered.as_slice()) {
+            if !self.numbers.contains_key(numbered.as_slice()) {
                 break numbered.into();
             }
         };
-        scope.insert(name, number);
+        self.numbers.insert(name, number);
         numbered
     }
-}
 
-/// Returns `true` for a name that a member got by adding a number. Such names
-/// are not stored, as many may begin with one long name.
-fn is_numbered(scope: &HashMap<Written<'_>, u32, Keyed>, name: &[u8]) -> bool {
-    let count = without_number(name).and_then(|(name, number)| Some((scope.get(name)?, number)));
-    count.is_some_and(|(&count, number)| number <= count)
+    /// Returns `true` if the name was certainly not asked about before.
+    fn is_new(&mut self, name: &[u8]) -> bool {
+        let hash = self.keyed.hash_one(name);
+        let bit = 1 << (hash % 64);
+        match self.filter.get_mut((hash >> 6) as usize % WORDS) {
+            Some(word) if *word & bit == 0 => {
+                *word |= bit;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns `true` for a name that a member got by adding a number. Such names
+    /// are not stored, as many may begin with one long name.
+    fn is_numbered(&self, name: &[u8]) -> bool {
+        let count = without_number(name).and_then(|(name, number)| Some((self.numbers.get(name)?, number)));
+        count.is_some_and(|(&count, number)| number <= count)
+    }
 }

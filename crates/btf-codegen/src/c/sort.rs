@@ -7,7 +7,7 @@
 //!
 //! Source: `sort_btf_c` in `tools/bpf/bpftool/btf.c`.
 
-use std::{cell::OnceCell, cmp::Ordering};
+use std::cmp::Ordering;
 
 use btf_types::{AnyEnum, Btf, Composite, Name, Type, View};
 
@@ -19,84 +19,85 @@ const HOPS: u32 = 64;
 const LAST: u8 = 10;
 /// Bytes of a name that are looked at: as many as a kernel's names have at most.
 const NAME: usize = Name::MAX_KERNEL_LEN;
-
-/// The place of a type among others.
-struct Key<'btf> {
-    rank: u8,
-    sort_name: Name<'btf>,
-    own_name: Name<'btf>,
-    ty: Type<'btf>,
-    /// Made when it is needed: few types have names that others have.
-    hash: OnceCell<u64>,
-}
+/// Bytes of names in the [head](head) of a type.
+const HEAD: usize = 15;
 
 /// The types of these layers for which a header has a definition, or that lead to some,
 /// in the order of a sorted header.
-pub(super) fn sorted<'btf>(layers: &[&'btf Btf]) -> Vec<Type<'btf>> {
-    let keys: Vec<_> = layers.iter().flat_map(|layer| layer.types()).filter_map(Key::of).collect();
-    // Most are told apart by what fits into a number, without a look at the names.
-    let mut order: Vec<_> = keys.iter().map(|key| (key.head(), key)).collect();
-    order.sort_by(|(a_head, a), (b_head, b)| a_head.cmp(b_head).then_with(|| a.compare(b)));
-    order.into_iter().map(|(_, key)| key.ty).collect()
+pub(super) fn sorted<'btf>(layers: &[&'btf Btf]) -> impl Iterator<Item = Type<'btf>> {
+    let mut places = Vec::new();
+    for layer in layers {
+        let place = |ty| Some(Place { head: head(ty, rank(ty)?), id: ty.id() });
+        places.extend(layer.types().filter_map(place));
+    }
+    // Most are told apart by their heads, without a look at the rest of their names.
+    places.sort_by_key(|place| place.head);
+    let top = layers.last().copied();
+    let ty = move |id| top.and_then(|top| top.type_by_id(id).ok()).unwrap_or(Type::Void);
+    for same in places.chunk_by_mut(|a, b| a.head == b.head) {
+        // What has no names has nothing else.
+        if same.len() > 1 && same.first().is_some_and(|place| !is_nameless(ty(place.id))) {
+            sort_by_names(same, ty);
+        }
+    }
+    places.into_iter().map(move |place| ty(place.id))
 }
 
-impl<'btf> Key<'btf> {
-    fn of(ty: Type<'btf>) -> Option<Self> {
-        let rank = match ty {
-            Type::Enum(_) | Type::Enum64(_) => u8::from(!ty.is_anonymous()),
-            Type::Struct(_) | Type::Union(_) if !ty.is_anonymous() => 3,
-            Type::Typedef(_) if !ty.is_anonymous() => rank_of_target(ty),
-            Type::Typedef(_) => LAST,
-            _ if !has_place(ty) || leads_nowhere(ty) => return None,
-            // A tag has a name too, though not one of a definition.
-            Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
-            _ => LAST,
-        };
-        let own_name = ty.name_start(NAME);
-        let sort_name = match ty {
-            Type::Struct(_) | Type::Union(_) => own_name,
-            _ => sort_name(ty),
-        };
-        Some(Self { rank, sort_name, own_name, ty, hash: OnceCell::new() })
-    }
-
-    fn is_nameless(&self) -> bool {
-        self.sort_name.is_empty() && self.own_name.is_empty()
-    }
-
-    /// The rank, and as much of the names as fits: of the one that is sorted by, or, if
-    /// that is empty, of the own name behind its end. What has no names has nothing else.
-    fn head(&self) -> u128 {
-        if self.is_nameless() {
-            return u128::from(self.rank) << 120 | u128::from(self.disambiguation());
-        }
-        let own_name = if self.sort_name.is_empty() { self.own_name } else { Name::EMPTY };
-        let (rank, end) = ([self.rank], [0]);
-        let bytes = [rank.as_slice(), self.sort_name.as_bytes(), &end, own_name.as_bytes()];
-        let mut head = [0; 16];
-        head.iter_mut().zip(bytes.into_iter().flatten()).for_each(|(to, from)| *to = *from);
-        u128::from_be_bytes(head)
-    }
-
-    /// Compares what has the same head. Equal are types that only their ids tell apart.
-    fn compare(&self, other: &Self) -> Ordering {
-        if self.is_nameless() {
-            return Ordering::Equal;
-        }
-        compare_names(self.sort_name, other.sort_name)
-            .then_with(|| compare_names(self.own_name, other.own_name))
-            .then_with(|| self.disambiguation().cmp(&other.disambiguation()))
-    }
-
-    fn disambiguation(&self) -> u64 {
-        *self.hash.get_or_init(|| hash(self.ty, true, 0))
-    }
+/// The place of a type among others, but for those of the same head that have names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    head: u128,
+    id: u32,
 }
 
-/// Compares names, of which those at the same place are equal.
-fn compare_names(a: Name<'_>, b: Name<'_>) -> Ordering {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if std::ptr::eq(a, b) { Ordering::Equal } else { a.cmp(b) }
+/// Sorts types of the same head. Equal are those that only their ids tell apart.
+fn sort_by_names<'btf>(places: &mut [Place], ty: impl Fn(u32) -> Type<'btf>) {
+    let names = |ty: Type<'btf>| (sort_name(ty, NAME), ty.name_start(NAME));
+    let mut named: Vec<_> = places.iter().map(|place| (names(ty(place.id)), *place)).collect();
+    named.sort_by(|(a, _), (b, _)| compare_names(*a, *b));
+    for same in named.chunk_by_mut(|(a, _), (b, _)| compare_names(*a, *b).is_eq()) {
+        if same.len() > 1 {
+            same.sort_by_cached_key(|(_, place)| hash(ty(place.id), true, 0));
+        }
+    }
+    places.iter_mut().zip(named).for_each(|(to, (_, place))| *to = place);
+}
+
+/// The group of a type, by which it is sorted first; `None` if it has no place.
+fn rank(ty: Type<'_>) -> Option<u8> {
+    Some(match ty {
+        Type::Enum(_) | Type::Enum64(_) => u8::from(!ty.is_anonymous()),
+        Type::Struct(_) | Type::Union(_) if !ty.is_anonymous() => 3,
+        Type::Typedef(_) if !ty.is_anonymous() => rank_of_target(ty),
+        Type::Typedef(_) => LAST,
+        _ if !has_place(ty) || leads_nowhere(ty) => return None,
+        // A tag has a name too, though not one of a definition.
+        Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
+        _ => LAST,
+    })
+}
+
+fn is_nameless(ty: Type<'_>) -> bool {
+    sort_name(ty, 1).is_empty() && ty.is_anonymous()
+}
+
+/// The rank, and as much of the names as fits: of the one that is sorted by, or, if
+/// that is empty, of the own name behind its end. Of what has no names, the hash.
+fn head(ty: Type<'_>, rank: u8) -> u128 {
+    let mut head = [0; 1 + HEAD];
+    let sort_name = sort_name(ty, HEAD);
+    let (start, name) = if sort_name.is_empty() { (2, ty.name_start(HEAD - 1)) } else { (1, sort_name) };
+    if name.is_empty() {
+        return u128::from(rank) << 120 | u128::from(hash(ty, true, 0));
+    }
+    head.iter_mut().skip(start).zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
+    u128::from(rank) << 120 | u128::from_be_bytes(head)
+}
+
+/// Compares pairs of names, of which those at the same place are equal.
+fn compare_names(a: (Name<'_>, Name<'_>), b: (Name<'_>, Name<'_>)) -> Ordering {
+    let compare = |a: &[u8], b: &[u8]| if std::ptr::eq(a, b) { Ordering::Equal } else { a.cmp(b) };
+    compare(a.0.as_bytes(), b.0.as_bytes()).then_with(|| compare(a.1.as_bytes(), b.1.as_bytes()))
 }
 
 /// The rank of what a typedef is for, which is named by it if by nothing else.
@@ -139,10 +140,10 @@ fn leads_nowhere(ty: Type<'_>) -> bool {
 }
 
 /// The name that a type is sorted by: that of what it refers to in the end, and of an
-/// enumeration without a name that of its first value.
-fn sort_name(ty: Type<'_>) -> Name<'_> {
+/// enumeration without a name that of its first value; or the first `limit` bytes of it.
+fn sort_name(ty: Type<'_>, limit: usize) -> Name<'_> {
     if let Some(any) = AnyEnum::of(ty).filter(|_| ty.is_anonymous()) {
-        return any.values().next().map_or(Name::EMPTY, |value| value.name_start(NAME));
+        return any.values().next().map_or(Name::EMPTY, |value| value.name_start(limit));
     }
     let mut inner = ty;
     for _ in 0..HOPS {
@@ -150,7 +151,7 @@ fn sort_name(ty: Type<'_>) -> Name<'_> {
             Type::Array(array) => array.element(),
             _ => match inner.target() {
                 Some(target) => target,
-                None => return inner.name_start(NAME),
+                None => return inner.name_start(limit),
             },
         };
     }
