@@ -31,12 +31,12 @@ const BYTES: usize = 32;
 /// Bytes that are compared at once: as many too many may be counted.
 const COMPARED: usize = 8 * BYTES;
 
-/// What a process exits with that took more steps than it may.
+/// Exit code of a process that took more steps than allowed.
 const TOO_MANY_STEPS: c_int = 90;
-/// What a process exits with that holds more memory than it may.
+/// Exit code of a process that held more memory than allowed.
 const TOO_MUCH_MEMORY: c_int = 91;
 
-/// As `btf-amplification` reads it.
+/// Counts, in the layout that `btf-amplification` reads.
 #[repr(C)]
 pub struct Counted {
     steps: u64,
@@ -74,7 +74,7 @@ pub extern "C" fn btf_count_from_here(steps_limit: u64, live_limit: u64) {
     LIVE_LIMIT.store(live_limit as i64, Relaxed);
 }
 
-/// What was counted since.
+/// Returns the counts since the last reset.
 #[unsafe(no_mangle)]
 pub extern "C" fn btf_counted() -> Counted {
     Counted {
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn __wrap_memset(to: *mut c_void, byte: c_int, len: usize)
     __real_memset(to, byte, len)
 }
 
-/// In parts, as only what is equal is looked at.
+/// Compares in parts, as only equal bytes are read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __wrap_memcmp(a: *const c_void, b: *const c_void, len: usize) -> c_int {
     let mut at = 0;

@@ -13,7 +13,7 @@ use crate::{
     elf_blob::{self, ElfBlob, SectionBlob, SymbolBlob},
 };
 
-/// As large may be what is described.
+/// Maximum size of what is described.
 const LEN: usize = 1 << 16;
 
 /// `.BTF.ext` with CO-RE relocations of one section, by four words each.
@@ -28,13 +28,13 @@ pub fn core_relos(section: u32, records: &[u32]) -> Vec<u8> {
 /// A program with relocations, and a kernel's types.
 #[derive(Debug)]
 pub struct Program {
-    /// Its `.BTF`.
+    /// The program's `.BTF`.
     pub local: Vec<u8>,
-    /// Its `.BTF.ext`.
+    /// The program's `.BTF.ext`.
     pub ext: Vec<u8>,
     /// The kernel's BTF.
     pub target: Vec<u8>,
-    /// Its instructions.
+    /// The program's instructions.
     pub code: Vec<u8>,
 }
 
@@ -68,7 +68,7 @@ impl<'a> Description<'a> {
         from.get(self.below(from.len() as u32) as usize).copied()
     }
 
-    /// How often something is there: once, most often, or many times.
+    /// Number of copies of something: mostly one, sometimes many.
     fn times(&mut self) -> u32 {
         match self.byte() {
             few @ 0..200 => u32::from(few) % 4 + 1,

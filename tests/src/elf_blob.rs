@@ -8,9 +8,9 @@ use btf_types::ByteOrder;
 /// nonsense.
 #[derive(Debug, Clone)]
 pub struct ElfBlob {
-    /// Whether of 64 bits, or 32.
+    /// `true` for ELFCLASS64, `false` for ELFCLASS32.
     pub is_64: bool,
-    /// Its byte order.
+    /// Byte order of the file.
     pub order: ByteOrder,
     /// `e_type`: 1 relocatable, 2 executable.
     pub elf_type: u16,
@@ -25,7 +25,7 @@ pub struct ElfBlob {
 /// A section in the making.
 #[derive(Debug, Clone, Default)]
 pub struct SectionBlob {
-    /// Its name.
+    /// Name of the section.
     pub name: Arc<str>,
     /// `sh_type`.
     pub kind: u32,
@@ -37,7 +37,7 @@ pub struct SectionBlob {
     pub link: u32,
     /// `sh_info`.
     pub info: u32,
-    /// Its contents.
+    /// Contents of the section.
     pub data: Vec<u8>,
     /// `sh_offset`, where it is not to be the truth.
     pub offset: Option<u64>,
@@ -48,7 +48,7 @@ pub struct SectionBlob {
 /// A symbol in the making.
 #[derive(Debug, Clone, Copy)]
 pub struct SymbolBlob {
-    /// Its name.
+    /// Name of the symbol.
     pub name: &'static str,
     /// `st_shndx`.
     pub section: u16,
@@ -82,7 +82,7 @@ pub const GLOBAL_OBJECT: u8 = 0x11;
 struct Names<'a> {
     bytes: Vec<u8>,
     offsets: HashMap<&'a str, u32>,
-    /// The same by where the names are: long ones take their time.
+    /// Offsets by the addresses of names: comparing long names takes time.
     places: HashMap<(*const u8, usize), u32>,
 }
 

@@ -166,11 +166,11 @@ pub fn files(folder_name: &str) -> Vec<String> {
     names
 }
 
-/// What was fetched by `cargo xtask fetch-fixtures`, a folder each, sorted.
+/// Returns the folders that `cargo xtask fetch-fixtures` fetched, sorted.
 ///
 /// # Panics
 ///
-/// If nothing was.
+/// If there are none.
 #[must_use]
 pub fn fetched() -> Vec<PathBuf> {
     let path = folder().join("fetched");

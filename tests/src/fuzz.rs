@@ -1,6 +1,6 @@
-//! What the fuzz targets do with their input. They are plain functions, so
-//! that `cargo test` runs them on stable over the seeds and over mutations of
-//! the fixtures; `tests/fuzz` hands them to the fuzzer.
+//! Bodies of the fuzz targets. They are plain functions, so that `cargo test`
+//! runs them on stable over the seeds and over mutations of the fixtures;
+//! `tests/fuzz` hands them to the fuzzer.
 //!
 //! Any input is good; a panic is a finding.
 
@@ -65,8 +65,8 @@ pub const TARGETS: &[Target] = &[
     ("described_archive", described_archive),
 ];
 
-/// Opens the input as BTF that stands alone and as split BTF, and asks
-/// everything of what opens.
+/// Opens the input as BTF without a base and as split BTF, and asks everything
+/// of what opens.
 pub fn open(input: &[u8]) {
     let alone = within("Btf::parse", input.len(), || Btf::parse(input.to_vec()));
     match &alone {
@@ -478,8 +478,8 @@ pub fn archive(input: &[u8]) {
     }
 }
 
-/// How many times its input a call may allocate, in all, and some more: what a
-/// decoder starts with, however little it is given (bzip2's most of all).
+/// Bytes that a call may allocate in all, for each byte of input and in any case. The
+/// latter are for decoders, which allocate before they read (bzip2's most of all).
 const MOST: (usize, u64) = (64, 5 << 20);
 
 /// Makes a call that is given so many bytes.
@@ -492,8 +492,8 @@ pub(crate) fn bounded<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T 
     bounded_with(what, call, |_| len)
 }
 
-/// As [`bounded`], of a call that shows by its result how many bytes it was given and
-/// has written.
+/// Makes a call whose result shows how many bytes it was given and has written; as
+/// [`bounded`].
 pub(crate) fn bounded_with<T>(what: &str, call: impl FnOnce() -> T, len: impl FnOnce(&T) -> usize) -> T {
     let (result, heap) = memory::measure(call);
     let len = len(&result);
@@ -541,7 +541,7 @@ impl std::fmt::Write for Sink {
     }
 }
 
-/// How long a text is that is not kept.
+/// Returns the length of a text, without keeping it.
 pub(crate) fn shown(text: impl std::fmt::Display) -> usize {
     let mut sink = Sink(0);
     let _ = std::fmt::write(&mut sink, format_args!("{text}"));
@@ -561,7 +561,7 @@ pub fn described_btf(input: &[u8]) {
     }
 }
 
-/// What types say in calls each of which may cost what the bytes of their BTF allow.
+/// Queries types, each query within a bound in proportion to their BTF.
 fn types_within(btf: &Btf) {
     let len = len_of(btf);
     let first = btf.types().take(16);
@@ -616,7 +616,7 @@ pub(crate) fn decoded_len(elf: &Elf, len: usize) -> usize {
     len + if is_packed { Limits::RATIO_FROM as usize } else { 0 }
 }
 
-/// What a BPF object says in calls each of which may cost what its bytes allow.
+/// Queries a BPF object, each query within a bound in proportion to its bytes.
 fn object_within(object: &BpfObject, len: usize) {
     elf_within(object.elf(), len);
     bounded("maps", len, || _ = object.maps().map(|maps| maps.len()));
@@ -632,7 +632,7 @@ fn object_within(object: &BpfObject, len: usize) {
     }
 }
 
-/// What an ELF file says in calls each of which may cost what its bytes allow.
+/// Queries an ELF file, each query within a bound in proportion to its bytes.
 fn elf_within(elf: &Elf, len: usize) {
     for section in elf.sections().take(16) {
         bounded("data", len, || _ = section.data());

@@ -113,7 +113,7 @@ pub fn silent(payload: &[u8]) -> Vec<u8> {
     image
 }
 
-/// The same of s390x.
+/// Makes an image for s390x.
 #[must_use]
 pub fn s390(payload: &[u8]) -> Vec<u8> {
     let mut image = noise(0x11000);

@@ -1,4 +1,4 @@
-//! What the tests that need more than one crate share.
+//! Code shared by the tests that need more than one crate.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 

@@ -182,8 +182,8 @@ fn call(b: &mut Builder, calls: &mut Calls<'_>, declared: &mut Vec<u32>) -> Opti
     })
 }
 
-/// Makes others of the input, as BTF that stands alone and on a base: built anew,
-/// encoded, appended, merged, sorted, distilled, copied.
+/// Makes others of the input, as BTF without a base and on one: built anew, encoded,
+/// appended, merged, sorted, distilled, copied.
 ///
 /// # Panics
 ///

@@ -11,7 +11,7 @@ use std::{
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CountingAllocator;
 
-/// What a thread has allocated.
+/// Allocations of a thread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Heap {
     /// Calls that made or grew an allocation.

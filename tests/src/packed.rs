@@ -14,7 +14,7 @@ pub fn encode(compression: Compression, bytes: &[u8]) -> Vec<u8> {
     encode_reader(compression, bytes)
 }
 
-/// As many zeros, encoded: a bomb.
+/// Encodes zeros: a bomb.
 #[must_use]
 pub fn zeros(compression: Compression, len: u64) -> Vec<u8> {
     encode_reader(compression, io::repeat(0).take(len))

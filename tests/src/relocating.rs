@@ -1,6 +1,5 @@
-//! What fuzzing does with CO-RE relocations: of whole objects, of `.BTF.ext`
-//! with arbitrary types on both sides, and of what a description makes of its
-//! bytes.
+//! Fuzz targets of CO-RE relocations: of whole objects, of `.BTF.ext` with
+//! arbitrary types on both sides, and of what a description makes of its bytes.
 
 use std::fmt::Write;
 

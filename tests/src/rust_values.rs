@@ -1,4 +1,4 @@
-//! Values that go from C to Rust and back: a C initialiser, and code that uses the types
+//! Values that go from C to Rust and back: a C initializer, and code that uses the types
 //! that btf-codegen wrote, for each scalar in a struct.
 //!
 //! How a member is reached in Rust is read from the text: it is a field, or there are
@@ -8,7 +8,7 @@ use std::{collections::HashMap, fmt::Write as _};
 
 use btf_types::{AnyEnum, Composite, Member, Type, View};
 
-/// What generated text has, by the names of its types.
+/// Contents of generated text, by the names of its types.
 #[derive(Debug, Default)]
 pub struct Text {
     /// Types of fields, and of what methods return.
@@ -56,7 +56,7 @@ impl Text {
         read
     }
 
-    /// What a type is in the end.
+    /// Resolves aliases of a type.
     fn resolved<'t>(&'t self, mut ty: &'t str) -> &'t str {
         while let Some(of) = self.aliases.get(ty) {
             ty = of;
@@ -84,8 +84,7 @@ pub struct Values {
     temporaries: usize,
 }
 
-/// How a scalar is reached: an expression, and what is before and behind a value that it
-/// is set to.
+/// Access to a scalar: an expression, and the text around a value that it is set to.
 struct Reached {
     read: String,
     before: String,

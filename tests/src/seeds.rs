@@ -1,4 +1,4 @@
-//! What fuzzing begins with, and what `cargo test` feeds to the same functions.
+//! Seeds of fuzzing, which `cargo test` feeds to the same functions.
 
 use std::fs;
 

@@ -25,7 +25,7 @@ use btf_tests::{
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// What a file is as btfhub packs it: by its ending.
+/// Packs a file as btfhub does, by its ending.
 fn packed_as(path: &str) -> Vec<u8> {
     let file = path.rsplit('/').next().unwrap();
     let release = file.split(".btf").next().unwrap();
@@ -103,7 +103,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// The same as a tar, with the links before what they lead to.
+/// Makes a tar of the files, with links before their targets.
 fn bundle() -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend(raw("btfhub-archive/", tar::EntryType::Directory, "", 0, b""));

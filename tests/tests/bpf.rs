@@ -21,7 +21,7 @@ use btf_kernel::{
 use btf_tests::{blob::Blob, fixtures, skip};
 use btf_types::{Btf, Struct};
 
-/// Whether this kernel and user let no BTF be loaded, so that a test is skipped.
+/// Returns whether no BTF can be loaded, so that a test is skipped.
 fn cannot_load() -> bool {
     match is_supported(Feature::Btf) {
         Ok(true) => false,
@@ -326,7 +326,7 @@ fn the_kernels_verdicts_and_its_logs() {
     }
 }
 
-/// What this kernel does not know is rewritten, if that is asked for.
+/// Rewrites on request what this kernel does not know.
 #[test]
 fn btf_that_is_newer_than_the_kernel_loads_sanitized() {
     if cannot_load() {

@@ -1,4 +1,4 @@
-//! What is built loads into the kernel that runs. Needs root.
+//! Built BTF loads into the running kernel. Needs root.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]

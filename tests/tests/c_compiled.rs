@@ -117,7 +117,7 @@ fn sizes_and_offsets_of_the_running_kernel() {
     check_asserts(clang, &btf, &[&machine, "bpf"], "the running kernel");
 }
 
-/// What a struct or union must have, whatever its types are called.
+/// Layout of a struct or union, whatever its types are called.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Shape {
     is_union: bool,
@@ -307,7 +307,7 @@ fn what_a_module_adds_compiles_behind_its_base() {
     }
 }
 
-/// What a member of a struct is made of.
+/// Description of a member of a struct.
 #[derive(Debug, Clone)]
 enum Part {
     Scalar(usize),

@@ -96,7 +96,7 @@ fn definitions(header: &str) -> Vec<&str> {
     header.split("\n\n").map(str::trim_end).collect()
 }
 
-/// What a definition is of.
+/// Returns the words that identify a definition.
 fn head(definition: &str) -> &str {
     let first = definition.lines().next().unwrap_or_default();
     match first.strip_suffix(" {") {
@@ -201,8 +201,8 @@ fn sorted_headers_are_bpftools_but_for_its_faults() {
     }
 }
 
-/// What a module only points to is declared once, by whatever pointers and prototypes of
-/// the base it does so; what it holds is left to the header of the base.
+/// Declares once what a module only points to, through any pointers and prototypes of
+/// the base; what it holds is left to the header of the base.
 #[test]
 fn a_modules_own_header_declares_what_it_points_to() {
     let mut b = Builder::new();

@@ -10,7 +10,7 @@ use btf_relocate::{Outcome, Relocator, Targets};
 use btf_tests::fixtures;
 use btf_types::{Btf, BtfExt, ByteOrder, CoreReloKind, Remap};
 
-/// What relocations come to, without the ids of the object's types.
+/// Results of relocations, without the ids of the object's types.
 fn results(relocator: &Relocator, ext: &BtfExt) -> String {
     let mut text = String::new();
     let relocated = relocator.relocate(ext);

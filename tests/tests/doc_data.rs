@@ -13,7 +13,7 @@ use btf_elf::BtfFile;
 use btf_tests::{elf_blob::ElfBlob, fixtures};
 use btf_types::{Btf, ByteOrder, Func, Linkage, Struct, Typedef};
 
-/// Which crate needs which file.
+/// Files, and the crates that need them.
 const COPIES: &[(&str, &str)] = &[
     ("btf-archive", "btfhub/debian/12/x86_64/5.10.0-8-amd64.btf"),
     ("btf-archive", "btfhub/debian/12/x86_64/6.1.0-9-amd64.btf"),

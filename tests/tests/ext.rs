@@ -161,7 +161,7 @@ fn bytes_are_those_it_was_opened_from_in_either_order() {
     }
 }
 
-/// What is said of all sections together is what is said of each by its name.
+/// Records of all sections together are those of each by its name.
 #[test]
 fn sections_by_name_have_all_that_there_is() {
     for object in objects() {
@@ -346,8 +346,8 @@ fn remapped_into_the_merger_of_all_objects() {
     }
 }
 
-/// The same where it refers to types and strings of a base that moves as well,
-/// and of a base that stays.
+/// Remaps `.BTF.ext` that refers to types and strings of a base that moves as
+/// well, and of a base that stays.
 #[test]
 fn remapped_with_a_base() {
     let mut b = Builder::new();

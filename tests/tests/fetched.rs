@@ -81,7 +81,7 @@ fn every_kernel_and_every_module() {
     assert!(kernels > 0);
 }
 
-/// How many times each operation was made.
+/// Number of times that each operation was made.
 #[derive(Debug, Default)]
 struct Made {
     sorted: usize,

@@ -110,7 +110,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
     ]
 }
 
-/// The same, more often in the table of sections, which is at the end.
+/// Mutations, half of them in the table of sections, which is at the end.
 fn elf_mutation() -> impl Strategy<Value = Mutation> {
     let in_table = (0usize..1500, word()).prop_map(|(from_end, word)| Mutation::FromEnd(from_end, word));
     prop_oneof![1 => mutation(), 1 => in_table]
@@ -225,7 +225,7 @@ proptest! {
 proptest! {
     #![proptest_config(Config { cases: 60, failure_persistence: None, ..Config::default() })]
 
-    /// What is described is nearly sound, and costs what its bytes allow.
+    /// Descriptions make inputs that are nearly sound; they cost what their bytes allow.
     #[test]
     fn described_inputs_cost_no_more_than_their_bytes_allow(bytes in vec(any::<u8>(), 0..200)) {
         fuzz::described_btf(&bytes);

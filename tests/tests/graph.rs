@@ -1,4 +1,4 @@
-//! What the views say, and the ways through the graph.
+//! Answers of the views, and ways through the graph.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
@@ -499,8 +499,8 @@ fn records_and_strings_as_they_are_stored() {
     assert_eq!((base.hdr_len(), base.has_layout(), base.layout_section().len()), (24, false, 0));
 }
 
-/// What a program writes is not swapped to be opened; and what is known of it
-/// stays known.
+/// BTF that a program makes is not swapped to be opened, and known properties are
+/// kept.
 #[test]
 fn native_bytes_of_the_other_byte_order() {
     let native = Blob::new().int().build();
@@ -524,8 +524,8 @@ fn native_bytes_of_the_other_byte_order() {
     assert_eq!(own.known_pointer_size(), Some(8));
 }
 
-/// What a printer of C needs to decide for itself: bodies in place of types without
-/// a name, other names for types, `[0]`, and where spaces are.
+/// Decisions left to a printer of C: bodies in place of types without a name, other
+/// names for types, `[0]`, and where spaces are.
 #[test]
 fn declarations_in_a_style_of_ones_own() {
     use std::fmt::{self, Write};

@@ -1,7 +1,7 @@
-//! BTF that opens, and was made to hurt whoever asks it something: each
-//! question comes to an end, and in memory in proportion to the file. (What does
-//! not open is in `opening.rs`.) The bounds on time are no measurements: an answer
-//! takes a fraction of a second, and minutes where work is not in proportion.
+//! BTF that opens, but was made so that queries hurt: each comes to an end, in
+//! memory in proportion to the file. (BTF that does not open is in `opening.rs`.)
+//! The bounds on time are no measurements: an answer takes a fraction of a second,
+//! and minutes where work is not in proportion.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
@@ -313,8 +313,8 @@ fn rebasing_what_has_a_million_types_of_one_name() {
     assert!(matches!(result, Err(Error::NoCounterpart { .. })), "{result:?}");
 }
 
-/// As many names as types, alike in more bytes than a hash may take, and none of
-/// them the one that is looked for.
+/// Equally many names and types, alike in more bytes than a hash may take, and none
+/// of them the one that is looked for.
 #[test]
 fn names_that_begin_alike() {
     const COUNT: u32 = 100_000;

@@ -415,7 +415,7 @@ fn a_module_that_brings_its_base_is_rebased() {
     assert!(veth.find::<Struct<'_>>("veth_priv").is_ok());
 }
 
-/// As of kernels that are built without, and in containers.
+/// Systems whose kernel is built without sysfs or modules, and containers.
 #[test]
 fn a_system_without_modules_is_the_kernel_alone() {
     let system = System::with_kernel();
@@ -499,8 +499,7 @@ fn where_openat2_is_refused() {
 }
 
 /// A small modules.dep that lists one module a hundred thousand times, links
-/// that all lead to one file, and a file that is every place: each is looked at
-/// once.
+/// that all lead to one file, and a file that is every place: each is opened once.
 #[test]
 fn what_is_shared_is_opened_once() {
     let system = System::with_kernel();
@@ -554,7 +553,7 @@ fn devices_and_pipes_are_not_read() {
     assert!(error.contains("not a regular file"), "{error}");
 }
 
-/// What a tree says is never printed as it is.
+/// Text out of a tree is never printed unescaped.
 #[test]
 fn control_characters_of_a_tree_do_not_reach_a_terminal() {
     let system = System(tempfile::tempdir().unwrap());

@@ -91,7 +91,7 @@ fn packed_is_told_from_what_is_out_of_place() {
     }
 }
 
-/// As `pahole -C` shows them of the same file.
+/// Compares with the output of `pahole -C` for the same file.
 #[test]
 fn holes_and_padding() {
     let btf = open("x86_64");

@@ -70,7 +70,7 @@ fn only_datasec(btf: &Btf) -> (u32, Vec<(String, u32)>) {
     (datasec.size(), entries.collect())
 }
 
-/// Why the only DATASEC cannot be filled in.
+/// Returns the reason why the only DATASEC cannot be filled in.
 fn fault(fixup: &DatasecFixups) -> DatasecFault {
     let error = fixup.btf().unwrap_err();
     let Error::Datasec { fault, .. } = error else { panic!("{error:?}") };

@@ -1,5 +1,5 @@
-//! What opening refuses and what it accepts: rule by rule, and the faults
-//! that other libraries were found to have. Each case has a bound on time and
+//! BTF that opening rejects or accepts: rule by rule, and the faults that other
+//! libraries were found to have. Each case has a bound on time and
 //! memory.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
@@ -211,7 +211,7 @@ fn records_use_up_the_type_section_exactly() {
     assert!(matches!(open(&blob.build()), Err(Error::Format(Format::UnknownKind { kind: 0, .. }))));
 }
 
-/// Every word that is an id or a name is looked at.
+/// Every word that is an id or a name is checked.
 #[test]
 fn ids_and_names_out_of_range_are_errors() {
     use btf_format::{Kind, Word};

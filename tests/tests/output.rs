@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all: over what is there, and to what
+//! Files that are written whole or not at all: over existing files, and to what
 //! is not a file.
 
 #![cfg(target_os = "linux")]

@@ -226,7 +226,7 @@ fn what_is_left_out_is_reported() {
     assert_eq!(fs::read(&out).unwrap(), b"before");
 }
 
-/// As large as btfhub-archive, with few distinct files.
+/// Packs an archive as large as btfhub-archive, with few distinct files.
 #[test]
 fn three_thousand_kernels() {
     let folder = tempfile::tempdir().unwrap();

@@ -74,8 +74,8 @@ fn base_of(types: &[(u8, bool, u32, &[u32])]) -> Btf {
 const INT: &[u32] = &[32];
 const SIGNED: &[u32] = &[1 << 24 | 32];
 
-/// What a pointer to the one type of a distilled base, or a struct with it as
-/// a member, becomes: the id it refers to then.
+/// Returns the id to which a pointer to the only type of a distilled base, or a
+/// struct with it as a member, refers after rebasing.
 fn counterpart(old: (u8, bool, u32, &[u32]), embedded: bool, new: &[(u8, bool, u32, &[u32])]) -> Result<u32, Error> {
     let distilled = base_of(&[old]);
     let mut blob = Blob::split();
@@ -220,7 +220,7 @@ fn what_cannot_be_rebased_says_why() {
     assert_eq!(split.rebase(&larger).unwrap().as_bytes(), expected.build());
 }
 
-/// What else refers to split BTF by number follows it.
+/// Other references to split BTF by number follow it.
 #[test]
 fn the_map_of_a_rebase_is_where_its_types_and_strings_are() {
     let mut base = Blob::new();

@@ -470,7 +470,7 @@ fn headers_and_layouts_are_as_asked_for() {
     assert!(sort(&longer).is_err());
 }
 
-/// What the first kernel is that can read each kind of thing.
+/// The first kernel that can read each feature.
 #[test]
 fn a_kernel_gets_what_it_can_read_or_the_name_of_what_it_cannot() {
     type Make = fn(&mut Builder, u32);

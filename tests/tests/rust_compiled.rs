@@ -248,7 +248,7 @@ fn values_of_c_are_values_of_rust() {
     }
 }
 
-/// How many random structs there are, of how many programs.
+/// Numbers of random structs, and of programs that have them.
 const TREES: (usize, usize) = (1000, 4);
 
 /// Random structs of structs, unions, arrays, enumerations, bitfields and attributes, as

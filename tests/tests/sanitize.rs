@@ -198,7 +198,7 @@ fn the_layout_section_is_left_out_for_kernels_that_do_not_know_it() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
 
-    /// What the newest kernel accepts, each older one does once it is rewritten.
+    /// BTF that the newest kernel accepts is accepted by each older one when rewritten.
     #[test]
     fn what_loads_here_loads_anywhere_once_sanitized(
         records in prop::collection::vec(record(), 1..10),

@@ -321,7 +321,7 @@ fn damaged_relocations_are_refused_by_the_name_of_their_program() {
     assert!(matches!(error, TrimError::NoExt), "{error}");
 }
 
-/// What is ambiguous is a fault of this kernel alone.
+/// Ambiguity is a fault for this kernel alone.
 #[test]
 fn ambiguous_relocations_are_refused() {
     let mut b = Builder::new();

@@ -67,7 +67,7 @@ mod kernel {
 
     use super::*;
 
-    /// Whether the kernel cannot be asked, so that a test is skipped.
+    /// Returns whether the kernel cannot be asked, so that a test is skipped.
     pub(super) fn cannot_ask() -> bool {
         match is_supported(Feature::Btf) {
             Ok(true) if Kernel::running().release().is_ok_and(|release| release.starts_with("6.18.")) => return false,

@@ -1,4 +1,4 @@
-//! What the format allows, written: everything that a reader has to expect goes
+//! Writing what the format allows: everything that a reader has to expect goes
 //! through each operation that writes.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
@@ -8,8 +8,8 @@ use btf_format::{Error as Format, Header, Info};
 use btf_tests::{blob::Blob, walk};
 use btf_types::{Btf, BtfExt, ByteOrder, FwdKind, Kind, Linkage, Struct, Type};
 
-/// The same blob with a header of `hdr_len` bytes, `extra` in those that are
-/// not known.
+/// Returns a blob with a header of `hdr_len` bytes, with `extra` in those that
+/// are not known.
 fn with_header(blob: &[u8], hdr_len: u32, extra: u8) -> Vec<u8> {
     let header = Header::parse(blob).unwrap();
     assert_eq!(header.hdr_len(), 24);
@@ -257,8 +257,7 @@ fn circles_come_to_an_end() {
     assert_eq!(distilled.split.types().len(), 7 + 6);
 }
 
-/// What objects have as clang writes them, and kernels refuse: the format allows
-/// it, so it can be built.
+/// Builds what clang writes into objects and kernels reject: the format allows it.
 #[test]
 fn what_kernels_refuse_and_objects_have() {
     let mut b = Builder::new();

@@ -57,9 +57,12 @@ pub(crate) fn run() -> Result {
     for (folder, endings) in [
         ("crates", &["rs", "md", "messages.txt"][..]),
         ("xtask", &["rs"]),
-        ("tests/messages", &["rs"]),
+        ("tests", &["rs", "md"]),
+        ("fixtures/README.md", &["md"]),
         ("ARCHITECTURE.md", &["md"]),
         ("CHANGELOG.md", &["md"]),
+        ("COMPARE.md", &["md"]),
+        ("README.md", &["md"]),
     ] {
         each_file(&root().join(folder), &mut |path| {
             let name = path.to_string_lossy();

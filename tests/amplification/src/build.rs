@@ -15,7 +15,7 @@ use crate::{
 
 const SIZE: usize = 32 << 10;
 
-/// An entry point that is given BTF that stands alone.
+/// An entry point that is given BTF without a base.
 const fn alone(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> Entry {
     Entry { name, shapes: &[btf::ALONE], size: SIZE, run, most }
 }

@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use btf_tests::shapes::Shape;
 
-/// What a call cost, or may cost for each byte that it reads or writes.
+/// Cost of a call, or its limit for each byte that is read or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Cost {
     /// Basic blocks, and 32 bytes copied, cleared or compared.
@@ -15,7 +15,7 @@ pub(crate) struct Cost {
     pub(crate) peak: u64,
 }
 
-/// So many steps, bytes allocated and bytes held.
+/// Makes a cost of steps, bytes allocated and bytes held.
 pub(crate) const fn cost(steps: u64, allocated: u64, peak: u64) -> Cost {
     Cost { steps, allocated, peak }
 }
@@ -30,11 +30,11 @@ pub(crate) struct Entry {
     pub(crate) size: usize,
     /// Calls it.
     pub(crate) run: fn(&Input, &mut Meter),
-    /// What it may cost for each byte of input and output.
+    /// Limit of the cost for each byte of input and output.
     pub(crate) most: Cost,
 }
 
-/// What an entry point is given: one blob, or several that belong together.
+/// Input of an entry point: one blob, or several that belong together.
 #[derive(Debug)]
 pub(crate) struct Input(Vec<Vec<u8>>);
 
@@ -86,7 +86,7 @@ pub(crate) struct Meter {
     calls: u64,
     read: u64,
     written: u64,
-    /// What another process cost, which was run in this one's place.
+    /// Cost of another process that was run instead of a call.
     pub(crate) elsewhere: Option<Cost>,
 }
 
@@ -141,7 +141,7 @@ impl io::Write for Meter {
     }
 }
 
-/// What one run said.
+/// Figures of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Figures {
     pub(crate) read: u64,
@@ -163,7 +163,7 @@ pub(crate) type Part = fn(&Cost) -> u64;
 pub(crate) const PARTS: [(&str, Part); 3] =
     [("steps", |cost| cost.steps), ("allocated", |cost| cost.allocated), ("peak", |cost| cost.peak)];
 
-/// How much more a byte may cost when there are four times as many, in percent.
+/// Limit of the cost of a byte of four times the input, in percent of that of one.
 const GROWTH: u64 = 150;
 
 /// Words in the names of entry points that spend a budget in proportion to the input
@@ -171,12 +171,12 @@ const GROWTH: u64 = 150;
 /// there are; what it may cost when it is spent bounds it all the same.
 const BUDGETED: [&str; 8] = ["dedup", "Relocat", "Trim", "relocs", "relocate", "btf min", "c::Header", "format c"];
 
-/// Whether an entry point spends a budget.
+/// Returns whether an entry point spends a budget.
 fn has_budget(entry: &Entry) -> bool {
     BUDGETED.iter().any(|word| entry.name.contains(word))
 }
 
-/// What is wrong with three runs, each of twice the size; empty if nothing.
+/// Returns the faults of three runs, each of twice the size.
 pub(crate) fn faults(entry: &Entry, runs: &[Figures; 3]) -> Vec<String> {
     let mut faults = Vec::new();
     let [first, _, last] = runs;

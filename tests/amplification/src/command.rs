@@ -154,14 +154,14 @@ fn run(input: &Input, meter: &mut Meter, arguments: &[&str]) {
     meter.elsewhere = Some(cost_in(&counted));
 }
 
-/// What the command wrote as it ended.
+/// Reads the cost that the command wrote as it ended.
 fn cost_in(path: &Path) -> Cost {
     let bytes = fs::read(path).expect("the command counts");
     let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("three words"));
     Cost { steps: word(0), allocated: word(8), peak: word(16) }
 }
 
-/// The last type: most shapes have there what is looked at.
+/// Returns the last type, which is the expensive one of most shapes.
 fn last(input: &Input) -> String {
     let btf = btf_types::Btf::parse(input.one().to_vec()).expect("shapes are sound");
     format!("#{}", btf.type_count() - 1)
@@ -201,7 +201,7 @@ fn find(input: &Input, meter: &mut Meter) {
     run(input, meter, &["find", "*", "./file0"]);
 }
 
-/// What matches nothing, but begins as all do.
+/// Searches for a name that begins like all others, and matches none.
 fn find_none(input: &Input, meter: &mut Meter) {
     run(input, meter, &["find", "*a*n*x", "./file0"]);
 }

@@ -35,7 +35,7 @@ pub(crate) fn count(_: impl FnOnce()) -> Cost {
     panic!("built without its counters: run `cargo xtask amplification`");
 }
 
-/// Why a process ended that `steps.rs` ended.
+/// Returns the reason for which `steps.rs` ended a process.
 pub(crate) fn reason(code: i32) -> Option<&'static str> {
     match code {
         90 => Some("too many steps"),

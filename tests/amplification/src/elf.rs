@@ -15,7 +15,7 @@ const fn object(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> 
     Entry { name, shapes: &[elf::OBJECTS], size: SIZE, run, most }
 }
 
-/// How many times the size that is asked for is decoded.
+/// Ratio of the decoded size to the requested one.
 const ZEROS_TIMES: usize = 256;
 
 /// Zeros in each format.

@@ -118,7 +118,7 @@ fn run_all(filter: &[String]) -> ExitCode {
     if failed == 0 && !cases.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What is to be said of a case: `ok`, or why it failed.
+/// Returns the verdict on a case: `ok`, or the reason why it failed.
 fn verdict(case: &Case, result: &Result<[Figures; 3], String>) -> String {
     let faults = match result {
         Ok(runs) => faults(case.entry, runs).join(", "),
@@ -175,7 +175,7 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
     ENTRIES.iter().copied().flatten()
 }
 
-/// What entry points may cost, as `ARCHITECTURE.md` has it.
+/// Returns the table of `ARCHITECTURE.md`.
 fn table() -> String {
     let row = |entry: &Entry| {
         let Cost { steps, allocated, peak } = entry.most;

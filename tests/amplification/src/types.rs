@@ -9,7 +9,7 @@ use crate::case::{Cost, Entry, Input, Meter, cost};
 
 const SIZE: usize = 32 << 10;
 
-/// An entry point that is asked of BTF that stands alone.
+/// An entry point that is called with BTF without a base.
 const fn alone(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> Entry {
     Entry { name, shapes: &[btf::ALONE], size: SIZE, run, most }
 }
@@ -166,7 +166,8 @@ fn path(input: &Input, meter: &mut Meter) {
     }
 }
 
-/// As many as the input has bytes: structs that share others may have any number.
+/// Reads as many members as the input has bytes: structs that share others may have
+/// any number.
 fn leaf_members(input: &Input, meter: &mut Meter) {
     let most = input.one().len();
     each(input, |ty| {

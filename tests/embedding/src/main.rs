@@ -26,5 +26,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Where the program writes the size.
+/// Index in `.bss` of the number that the program writes.
 const RESULT: usize = 9;

@@ -19,7 +19,7 @@ use std::process::Command;
 
 use btf_elf::BpfObject;
 
-/// What a loader fails with.
+/// Result of a loader.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// The program.
@@ -29,7 +29,7 @@ pub fn object() -> Vec<u8> {
     btf_tests::fixtures::read(&format!("bpf/clang-22/core_real-{order}.bpf.o"))
 }
 
-/// Where in `.bss` the program writes the size: `bits[0]`.
+/// Offset in `.bss` at which the program writes the size: `bits[0]`.
 ///
 /// # Errors
 ///

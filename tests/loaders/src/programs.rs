@@ -125,7 +125,7 @@ impl Program {
     }
 }
 
-/// What made the kernel run a program.
+/// Trigger that made the kernel run a program.
 #[derive(Debug, Clone, Copy)]
 pub struct Triggered {
     /// The process in whose place it ran.

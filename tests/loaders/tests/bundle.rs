@@ -14,7 +14,7 @@ use btf_kernel::{Host, Kernel};
 use btf_tests::packed;
 use btf_types::Struct;
 
-/// The release of a kernel that nobody has built.
+/// The release of a kernel that does not exist.
 const RELEASE: &str = "5.4.0-made-up-amd64";
 
 fn git(folder: &Path, arguments: &[&str]) {

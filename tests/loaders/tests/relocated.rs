@@ -15,8 +15,8 @@ use rustix::process::{getpid, set_child_subreaper};
 
 type Run = fn(&[u8], Program, &str) -> btf_loaders::Result<(Row, Triggered)>;
 
-/// What a program must have written, but for what depends on the process: the
-/// numbers from `at` on.
+/// Returns the numbers that a program must have written, but for those that depend
+/// on the process: from `at` on.
 fn constants(own: &Btf) -> [u64; 7] {
     let task = Type::from(own.find::<Struct<'_>>("task_struct").unwrap());
     let has = |member| u64::from(task.find_member(member).is_some());

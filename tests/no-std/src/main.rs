@@ -47,7 +47,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     unsafe { abort() }
 }
 
-/// What the compiled `alloc` refers to, and calls only where panics unwind.
+/// Function that the compiled `alloc` refers to, and calls only where panics unwind.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 

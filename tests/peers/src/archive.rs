@@ -40,7 +40,7 @@ fn host() -> Host {
     }
 }
 
-/// What a process of its own does: prints what it costs.
+/// Runs in a separate process, and prints the cost.
 pub fn one(way: &str, path: &Path) {
     let cost = Cost::start();
     match way {
@@ -78,8 +78,8 @@ pub fn one(way: &str, path: &Path) {
     cost.print();
 }
 
-/// The same BTF with its members at other offsets, as another kernel has them:
-/// or else three thousand copies of the same would be decoded in no time.
+/// Moves members of BTF to other offsets, as in another kernel: three thousand equal
+/// copies would be decoded in no time.
 fn with_other_offsets(btf: &[u8], number: u32) -> Vec<u8> {
     let mut bytes = btf.to_vec();
     let mut state = number;

@@ -7,7 +7,7 @@ use aya_obj::btf::{Btf, BtfKind};
 
 use crate::measure::Peer;
 
-/// Its parsed BTF.
+/// BTF parsed by aya.
 pub struct Aya(Btf);
 
 impl Peer for Aya {

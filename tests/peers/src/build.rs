@@ -239,8 +239,7 @@ const PEERS: &[Peer] = &[
     ("libbpf", libbpf),
 ];
 
-/// What a process of its own does: prints what it costs, and how many bytes it
-/// made.
+/// Runs in a separate process, and prints the cost and the number of bytes made.
 pub fn one(name: &str, operation: &str, vmlinux: &Path, module: &Path) {
     let Some((_, work)) = PEERS.iter().find(|(peer, _)| *peer == name) else { panic!("no peer {name}") };
     println!("{}", work(operation, vmlinux, module));

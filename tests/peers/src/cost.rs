@@ -1,4 +1,4 @@
-//! What something costs, in a process of its own: time, and memory at most.
+//! Cost of a separate process: time, and peak memory.
 
 use std::{
     env,
@@ -34,8 +34,8 @@ impl Cost {
         self.print_with(self.nanos());
     }
 
-    /// The same with the time that this process was on a CPU, which is what one
-    /// thread takes on a machine that does nothing else.
+    /// Prints the cost, with the time that this process was on a CPU, which is the time
+    /// of one thread on an idle machine.
     pub fn print_cpu(&self) {
         self.print_with((cpu() - self.start_cpu).as_nanos());
     }
@@ -57,7 +57,7 @@ pub struct Least {
     nanos: u64,
     /// `None` where it was not measured.
     kibibytes: Option<u64>,
-    /// What was printed behind, if anything: how much was done for it; else 0.
+    /// The number printed behind the cost, of things done; 0 if there is none.
     pub count: u64,
 }
 

@@ -84,7 +84,7 @@ fn libbpf(path: &Path, base: Option<&Path>) -> Option<u64> {
     }
 }
 
-/// What a process of its own does: prints what it costs.
+/// Runs in a separate process, and prints the cost.
 pub fn one(name: &str, path: &Path, base: Option<&Path>) {
     let Some((_, extract)) = extractors().into_iter().find(|(peer, _)| *peer == name) else {
         panic!("no peer {name}");

@@ -1,4 +1,4 @@
-//! What cannot be avoided: a walk that checks nothing but slice bounds.
+//! The floor: a walk that checks nothing but slice bounds.
 
 use std::{
     cell::OnceCell,

@@ -5,7 +5,7 @@
 //! Every library runs in a process of its own, three times; each cell of the
 //! table is the fastest. "floor" is a loop that does only what cannot be
 //! avoided: one walk over the records that keeps an offset a type, without a
-//! single check. All answers are summed up and compared, so that nobody is
+//! single check. All answers are summed up and compared, so that no library is
 //! fast by doing less.
 
 #![allow(

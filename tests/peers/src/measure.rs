@@ -1,4 +1,4 @@
-//! What is measured, and how: inside the process of one library.
+//! Measurements, inside the process of one library.
 
 use std::{
     fs,
@@ -28,18 +28,18 @@ pub trait Peer: Sized {
         None
     }
 
-    /// The same, asked of split BTF.
+    /// Finds names in split BTF.
     fn find_in_split(&self, names: &[&str]) -> Option<u64> {
         self.find(names)
     }
 
-    /// The same of names that nothing has, by whatever tells so best.
+    /// Looks up names that nothing has, by the fastest way.
     fn find_none(&self, names: &[&str]) -> Option<u64> {
         self.find(names)
     }
 
-    /// How long it takes to make what [`Peer::find`] uses to be fast when much
-    /// is asked, if it is not made by opening.
+    /// Time to make the index that [`Peer::find`] uses for many names, if it is not
+    /// made by opening.
     fn make_index(&self) -> Option<Duration> {
         None
     }

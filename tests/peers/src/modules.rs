@@ -25,8 +25,7 @@ const ROUNDS: usize = 3;
 const WAYS: [(&str, &str); 3] =
     [("ours", "btf-kernel, all modules"), ("btf-rs", "btf-rs, all modules"), ("one", "btf-kernel, one module")];
 
-/// What a process of its own does: prints what it costs, and how many modules it
-/// opened.
+/// Runs in a separate process, and prints the cost and the number of opened modules.
 pub fn one(way: &str, root: &Path, release: &str) {
     let cost = Cost::start();
     let kernel = || Kernel::of(Root::new(root)).with_release(release);

@@ -43,7 +43,7 @@ fn code(object: &BpfObject) -> Code {
         .collect()
 }
 
-/// Number and sum of what was patched, so that nobody is fast by doing less.
+/// Prints number and sum of what was patched, so that no library is fast by doing less.
 fn print_sum(before: &Code, after: &Code) {
     let changed = |(before, after): (&Vec<u8>, &Vec<u8>)| {
         before.chunks(8).zip(after.chunks(8)).filter(|(before, after)| before != after).count()
@@ -154,8 +154,8 @@ const PEERS: &[Peer] = &[
     ("open both files and relocate", open_and_relocate),
 ];
 
-/// What a process of its own does: prints what it costs, and how many
-/// instructions it changed.
+/// Runs in a separate process, and prints the cost and the number of changed
+/// instructions.
 pub fn one(name: &str, object: &Path, vmlinux: &Path) {
     let Some((_, work)) = PEERS.iter().find(|(peer, _)| *peer == name) else { panic!("no peer {name}") };
     work(object, vmlinux);

@@ -9,7 +9,7 @@ use crate::{
 
 const ROUNDS: usize = 3;
 
-/// What one library said of one row: the least of all rounds, and the sum.
+/// Results of one library by row: the least of all rounds, and the sum.
 pub type Cells = HashMap<String, (u64, u64)>;
 
 /// Measures all libraries on a file and prints a table in Markdown.
@@ -25,7 +25,7 @@ pub fn print(title: &str, path: &Path, module: Option<&Path>, peers: &[Entry], f
     }
 }
 
-/// What each library said of the file.
+/// Returns the results of each library for a file.
 pub fn columns(path: &Path, module: Option<&Path>, peers: &[Entry], folder: &Path) -> Vec<(&'static str, Cells)> {
     let names = folder.join(format!("btf-peers-names-{}", std::process::id()));
     let btf = btf_types::Btf::parse(fs::read(path).expect("the file can be read")).expect("the file is sound");

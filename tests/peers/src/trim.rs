@@ -40,7 +40,7 @@ fn trim() -> Trim {
     Trim::new().object(&object()).expect("it is sound")
 }
 
-/// What a process of its own does: prints what it costs.
+/// Runs in a separate process, and prints the cost.
 pub fn one(way: &str, path: &Path) {
     let object = fixtures::folder().join(OBJECT);
     let out = path.with_extension(format!("{way}.out"));

@@ -24,7 +24,7 @@ use btf_types::{Btf, ByteOrder, FwdKind, IntEncoding, Linkage, format::Word};
 use libbpf_sys as sys;
 use proptest::prelude::*;
 
-/// What libbpf makes of a BTF; the error number if it fails.
+/// Deduplicates with libbpf; the error number if it fails.
 fn libbpf(btf: &Btf) -> Result<Btf, i32> {
     let bytes = |btf: &Btf| Encode::new().byte_order(ByteOrder::NATIVE).encode(btf).unwrap();
     let mut below = ptr::null_mut();
@@ -115,12 +115,12 @@ fn print_difference(of: &Btf, these: &[(u64, u32)], those: &[(u64, u32)]) {
     }
 }
 
-/// How our result compares.
+/// Comparison of our result with libbpf's.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
-    /// The same graph.
+    /// Equal graphs.
     Same,
-    /// The same types, of some of which libbpf has several copies.
+    /// Equal types, of some of which libbpf has several copies.
     Fewer,
 }
 
@@ -541,7 +541,7 @@ struct Program<'a> {
 struct Unit<'a> {
     program: &'a Program<'a>,
     b: Builder,
-    /// Which structs it defines.
+    /// Structs that it defines, a bit for each.
     defines: u64,
     known: BTreeMap<String, u32>,
 }

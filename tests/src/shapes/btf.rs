@@ -20,7 +20,7 @@ const DECL_TAG: u8 = 17;
 const TYPE_TAG: u8 = 18;
 const ENUM64: u8 = 19;
 
-/// BTF that stands alone.
+/// BTF without a base.
 pub const ALONE: &[Shape] = shapes![
     members_of_one_name,
     params_of_one_name,
@@ -205,7 +205,7 @@ fn names_that_begin_alike(size: usize) -> Vec<u8> {
     alike(size, 40, TYPEDEF, true)
 }
 
-/// As a kernel has them: all types without a name, then the others in order.
+/// Sorts types as a kernel does: all types without a name, then the others in order.
 fn sorted_names_that_begin_alike(size: usize) -> Vec<u8> {
     let mut blob = Blob::new();
     let start = "a".repeat(200);
@@ -234,7 +234,7 @@ fn names_that_differ_in_the_middle(size: usize) -> Vec<u8> {
 }
 
 /// Names of 16 bytes that all have one hash, as `name_index.rs` of btf-types
-/// takes it: which it must, as it is known to whoever makes BTF.
+/// takes it. It has to take it, as anyone who makes BTF can compute that hash.
 fn colliding(count: usize) -> Vec<[u8; 16]> {
     const KEYS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9];
     // The inverse of the second: each step doubles the bits that are right.
@@ -598,7 +598,7 @@ fn names_within_the_base(size: usize) -> Vec<Vec<u8>> {
     vec![base.build(), split.build()]
 }
 
-/// What is rebased: a distilled base, split BTF on it, and the new base.
+/// Inputs of rebase: a distilled base, split BTF on it, and the new base.
 pub const REBASES: &[Shape] = &[
     Shape::new("names_that_begin_alike", |size| rebased(size, 40, FLOAT)),
     Shape::new("long_names_that_begin_alike", |size| rebased(size, 1000, FLOAT)),

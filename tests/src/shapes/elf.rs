@@ -324,7 +324,7 @@ fn overlapping_tables(size: usize, tables: usize) -> Vec<u8> {
     elf.build()
 }
 
-/// As many as a file may have.
+/// Makes as many as a file may have.
 fn relocation_tables_that_overlap(size: usize) -> Vec<u8> {
     overlapping_tables(size, 5)
 }
@@ -389,7 +389,7 @@ fn overlapping_sections(size: usize, sections: usize) -> Vec<u8> {
     elf.build()
 }
 
-/// As many as a file may have.
+/// Makes as many as a file may have.
 fn sections_that_overlap(size: usize) -> Vec<u8> {
     overlapping_sections(size, 5)
 }

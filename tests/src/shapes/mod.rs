@@ -17,12 +17,11 @@ pub mod text;
 /// belong together.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
-    /// Says what is shared or multiplied.
+    /// Name: what is shared or multiplied.
     pub name: &'static str,
     /// Makes it.
     pub make: fn(usize) -> Vec<Vec<u8>>,
-    /// How many times that many bytes are in what is packed inside, if
-    /// anything is.
+    /// Ratio of the size of what is packed inside, if anything is.
     pub packed: usize,
 }
 

@@ -133,7 +133,7 @@ fn relocations_of_one_big_type(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), make().build()]
 }
 
-/// As many members of the one as of the other, of names that are somewhat alike.
+/// Makes two structs of equally many members, whose names are somewhat alike.
 fn members_that_are_not_there(size: usize) -> Vec<Vec<u8>> {
     let count = (size / 2 / 100) as u32;
     let mut local = structure(count, |at| format!("{}{at:06}", "ab".repeat(12)));
@@ -143,7 +143,7 @@ fn members_that_are_not_there(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), target.build()]
 }
 
-/// The same member, time and again.
+/// Makes many relocations of one member.
 fn one_member_that_is_not_there(size: usize) -> Vec<Vec<u8>> {
     let mut local = structure(1, |_| "ab".repeat(20));
     let access = local.string("0:0");

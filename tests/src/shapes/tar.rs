@@ -35,9 +35,9 @@ pub const TARS: &[Shape] = shapes![
     zeros_in_lz4 * ZEROS,
 ];
 
-/// How many times its bytes a compressed tar holds.
+/// Ratio of a compressed tar of zeros.
 const ZEROS: usize = 64;
-/// The same of an archive of kernels, each of 256 KiB in 1,024 bytes.
+/// Ratio of an archive of kernels, each of 256 KiB in 1,024 bytes.
 const KERNELS_OF_ZEROS: usize = 256;
 
 /// The smallest BTF.
@@ -83,7 +83,7 @@ fn many_releases_of_one_version(size: usize) -> Vec<u8> {
     })
 }
 
-/// As many links as files: the places are their product.
+/// Makes as many links as files: the paths are their product.
 fn links_to_a_folder_of_files(size: usize) -> Vec<u8> {
     let count = size / 1024;
     archive(|tar| {
@@ -157,7 +157,7 @@ fn one_file_many_times(size: usize) -> Vec<u8> {
     archive(|tar| (0..size / 1024).for_each(|_| file(tar, "debian/10/x86_64/4.19.0-1.btf", &btf)))
 }
 
-/// As btfhub packs a kernel, but with a great many files beside it.
+/// Packs a kernel as btfhub does, but with a great many files beside it.
 fn a_kernel_of_many_files(size: usize) -> Vec<u8> {
     let kernel = archive(|tar| {
         file(tar, "4.19.0-1.btf", &btf());
@@ -177,7 +177,7 @@ fn kernels_of_zeros(size: usize) -> Vec<u8> {
     })
 }
 
-/// As btfhub packs kernels: each in a tar of its own.
+/// Packs kernels as btfhub does, each in a separate tar.
 fn kernels_of_tars(size: usize) -> Vec<u8> {
     archive(|tar| {
         for at in 0..size / 1024 {

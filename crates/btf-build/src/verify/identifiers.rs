@@ -109,7 +109,7 @@ impl End<'_> {
         self.of(offset).is_some_and(|end| end - start <= name_len)
     }
 
-    /// Its offset, behind the block at another.
+    /// Returns the offset, behind the block at another.
     fn of(self, offset: usize) -> Option<usize> {
         match self {
             Self::None => None,

@@ -41,7 +41,7 @@ pub(crate) struct Limits {
     pub(crate) refcount: bool,
     pub(crate) res_spin_lock: bool,
     pub(crate) kptr: bool,
-    /// They are looked for in nested structs and in arrays.
+    /// These fields are also searched in nested structs and in arrays.
     pub(crate) nested_fields: bool,
 }
 

@@ -18,7 +18,7 @@ pub(super) fn size_of(ty: Type<'_>) -> u64 {
     ty.size_of().ok().filter(|size| *size <= u32::MAX.into()).unwrap_or(0)
 }
 
-/// What libbpf's rules make of a type.
+/// Properties of a type by libbpf's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rules {
     /// Alignment in bytes, at most the size of a pointer; 0 for what has none.

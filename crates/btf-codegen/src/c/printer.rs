@@ -75,7 +75,7 @@ pub(super) struct Printer<'btf, 'o> {
     pub(super) spellings: HashMap<u32, Spelling, Keyed>,
     /// Names of members, of the structs that are being written.
     pub(super) scopes: Scopes<'btf>,
-    /// What libbpf's rules make of types, by id.
+    /// Properties of types by libbpf's rules, by id.
     pub(super) rules: Vec<Option<Rules>>,
     /// Layouts of structs and unions, by id.
     pub(super) layouts: Vec<Layout>,

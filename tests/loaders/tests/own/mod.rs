@@ -15,7 +15,7 @@ pub(crate) fn btf() -> Option<Btf> {
     None
 }
 
-/// The same BTF with a `struct task_struct` that is larger.
+/// Makes BTF with a larger `struct task_struct`.
 #[allow(dead_code, reason = "not all tests need another kernel")]
 pub(crate) fn larger(btf: &Btf, by: u32) -> Vec<u8> {
     let mut bytes = btf.as_bytes().to_vec();

@@ -1,6 +1,6 @@
-//! What libbpf makes of an object's BTF for a kernel that lacks features: loads
-//! the object, answering libbpf's own probes with "no" for those features, and
-//! writes the BTF that the kernel then has to standard output.
+//! Writes the BTF that libbpf makes of an object's for a kernel that lacks
+//! features: loads the object, answering libbpf's own probes with "no" for those
+//! features, and writes the BTF that the kernel then has to standard output.
 //!
 //!     libbpf-sanitizes OBJECT FEATURE...
 //!
@@ -28,7 +28,7 @@ unsafe extern "C" {
     fn __real_feat_supported(cache: *mut c_void, feature: u32) -> bool;
 }
 
-/// What the linker calls in place of libbpf's function.
+/// Replaces libbpf's function, by an option of the linker.
 ///
 /// # Safety
 ///
