@@ -270,7 +270,7 @@ impl<'a> Below<'a> {
         let base: Vec<&Btf> = builder.base().into_iter().flat_map(Btf::layers).collect();
         let height = btf.layers().count();
         for (depth, layer) in btf.layers().enumerate().skip(1) {
-            // What they have in common has as many layers below.
+            // A shared layer has equally many layers below in both.
             let of_base = base.len().checked_sub(height - depth).and_then(|place| base.get(place));
             if of_base.is_some_and(|own| own.is_same(layer)) {
                 below.first_id = layer.type_count();

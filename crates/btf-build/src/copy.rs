@@ -397,7 +397,7 @@ impl Copying<'_> {
                 Some(Kind::Ptr) => Need::Name,
                 Some(Kind::Typedef | Kind::Const | Kind::Volatile | Kind::Restrict | Kind::TypeTag) => need,
                 Some(Kind::Struct | Kind::Union) if need == Need::Name && record.head().name_off() != 0 => continue,
-                // What a prototype takes or an array consists of has a size.
+                // Parameters and elements need a size.
                 _ => Need::Size,
             };
             references(&record, |id| pending.push((id, need)));

@@ -135,7 +135,7 @@ definitions! {
         /// definitions: [`Error::NulInName`], [`Error::TooLarge`],
         /// [`Error::NotDeclared`], [`Error::AlreadyDefined`].
         fn int(definition, name: impl AsRef<[u8]>, size: u32, encoding: IntEncoding) {
-            // What is no size of an INT has no number of bits either.
+            // An invalid size is rejected, whatever its number of bits.
             let bits = size.checked_mul(8).and_then(|bits| u8::try_from(bits).ok()).unwrap_or(0);
             definition.int_with_bits(name, size, encoding, 0, bits)
         }

@@ -302,7 +302,7 @@ fn section_start(btf: &Btf, id: u32) -> &[u8] {
     name.get(..512).unwrap_or(name)
 }
 
-/// Returns whether a name is none that all kernels allow for a DATASEC: an
+/// Returns `true` unless a name is one that all kernels allow for a DATASEC: an
 /// identifier with dots.
 fn is_any_name(name: &[u8]) -> bool {
     !name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.')

@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 
 /// A hash table of numbers other than 0, with open addressing.
 ///
-/// What a number stands for (the string at an offset, a type) is known to the caller,
-/// who compares.
+/// The caller knows what a number means (the string at an offset, a type), and
+/// compares.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     /// A power of two of them, or none.
@@ -98,7 +98,7 @@ impl Table {
         while let Some(&slot) = self.slots.get(next)
             && slot.value != 0
         {
-            // How far each is from where it belongs.
+            // Distances from the slot where the number belongs.
             let belongs = slot.hash as usize & mask;
             if next.wrapping_sub(belongs) & mask >= next.wrapping_sub(hole) & mask {
                 self.put(hole, slot);

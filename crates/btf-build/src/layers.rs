@@ -23,7 +23,7 @@ impl Layers {
         let mut strings_len = 0;
         for (first, layer) in &mut layers {
             *first = strings_len;
-            // That all of them can be counted was checked at opening.
+            // Opening has checked that the sum fits.
             strings_len += own_strings(layer).len() as u32;
         }
         Self { layers, strings_len }
@@ -95,7 +95,7 @@ pub(crate) fn own_records_of<'a>(btf: &'a Btf, layout: Layout<'a>) -> impl Itera
     let types = btf.type_section();
     let offset = types.start as u64;
     let records = Records::new(btf.as_bytes().get(types).unwrap_or_default(), offset, layout);
-    // They were walked when the BTF was opened.
+    // Opening has checked that all records can be read.
     btf.own_ids().zip(records.flatten())
 }
 

@@ -224,8 +224,8 @@ fn key(tail: &[u8], depth: usize) -> u64 {
             word
         }
     };
-    // The high bit of the first byte that is NUL: bytes after it are none of the
-    // name.
+    // The high bit of the first byte that is NUL: bytes after it do not belong to
+    // the name.
     let low = u64::from_le_bytes(word);
     let nuls = low.wrapping_sub(u64::from_ne_bytes([1; 8])) & !low & u64::from_ne_bytes([0x80; 8]);
     let bits = nuls.trailing_zeros() & !7;

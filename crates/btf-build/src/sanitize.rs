@@ -81,11 +81,11 @@ pub(crate) fn sanitize_within(btf: &Btf, limits: &Limits) -> Result<Btf, Error> 
 
 /// Words that all records begin with.
 const HEAD: usize = 3;
-/// Bytes of an INT that stands for a VAR or DECL_TAG.
+/// Size in bytes of an INT that replaces a VAR or DECL_TAG.
 const PLACEHOLDER_SIZE: u32 = 1;
 /// Name and size in bytes of the type of ENUM64's values.
 const VALUE_TYPE: (&[u8], u32) = (b"enum64_placeholder", 1);
-/// Name of an enumerator that stands for an unnamed parameter.
+/// Name of an enumerator that replaces an unnamed parameter.
 const UNNAMED: &[u8] = b"unnamed";
 
 /// An INT that is added at the end.
@@ -123,7 +123,7 @@ impl<'a> Rewriter<'a> {
     fn new(btf: &'a Btf, limits: &'a Limits) -> Self {
         let own = own_strings(btf);
         let hdr_len = if keeps_layout(btf, limits) { Header::SIZE_WITH_LAYOUT } else { Header::SIZE };
-        // As much as there was, which is seldom too little.
+        // The size of the input is seldom exceeded.
         let mut blob = Vec::with_capacity(btf.as_bytes().len() + hdr_len as usize);
         blob.resize(hdr_len as usize, 0);
         Self {
@@ -246,8 +246,8 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    /// The record as it is, but for names and a `kind_flag` that the kernel does
-    /// not know.
+    /// Keeps a record, but for names and a `kind_flag` that the kernel does not
+    /// know.
     fn keep(&mut self, kind: Kind, record: &Record<'_>) -> Result<(), Error> {
         let flag_since = match kind {
             Kind::Fwd => Some(Feature::Func),
@@ -279,8 +279,7 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// Elements of N words, as they were written behind a record's head, but for
-    /// their names.
+    /// Keeps the elements of a record, of N words each, but for their names.
     fn keep_elements<const N: usize>(&mut self, start: usize, record: &Record<'_>) -> Result<(), Error> {
         for (index, words) in elements::<N>(record).enumerate() {
             let name_off = words.first().copied().unwrap_or(0);
@@ -403,8 +402,8 @@ impl<'a> Rewriter<'a> {
         u32::try_from(offset).map_err(|_| Error::TooLarge { what: "bytes of strings" })
     }
 
-    /// The name of an enumerator that stands for a parameter, which need not have
-    /// one.
+    /// Returns the name of an enumerator that replaces a parameter, which may be
+    /// unnamed.
     fn enumerator(&mut self, name_off: u32) -> Result<u32, Error> {
         match self.name(name_off, NameRule::Identifier)? {
             0 => self.placeholder(UNNAMED),
@@ -412,11 +411,11 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// The offset of a name that the kernel accepts, in place of another.
+    /// Returns the offset of a name that the kernel accepts, for any name.
     #[inline]
     fn name(&mut self, offset: u32, rule: NameRule) -> Result<u32, Error> {
         let own = offset.checked_sub(self.first_own);
-        // What is an identifier is a name of anything.
+        // Identifiers are valid names for all kinds.
         if offset == 0 || own.is_some_and(|own| self.identifiers.contains(own as usize)) {
             return Ok(offset);
         }
@@ -446,7 +445,7 @@ impl<'a> Rewriter<'a> {
             self.put(&[name_off, Info::of(Kind::Int).word(), size, data]);
         }
         let own = own_layout(self.btf);
-        // What sizes the records, even if it is the base's, is not lost.
+        // The layout section that sizes the records is kept, even if it is the base's.
         let keeps_layout = keeps_layout(self.btf, self.limits);
         debug_assert!(
             keeps_layout || own.is_empty() || !layout(self.btf).is_empty(),

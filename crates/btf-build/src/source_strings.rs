@@ -67,9 +67,9 @@ pub(crate) struct FewStrings {
     by_middle: BTreeMap<u32, u32>,
 }
 
-/// A hash that no two offsets share. Where many meet in a table of some size they
-/// are as far apart as it is large, so that there are no more of them than the
-/// strings have bytes for.
+/// Hashes an offset. No two offsets share a hash, and those that meet in a slot of a
+/// table are at least as far apart as the table is large: the number of collisions is
+/// bounded by the bytes of the strings.
 fn hash(offset: u32) -> u32 {
     offset.wrapping_mul(0x9e37_79b1)
 }

@@ -245,7 +245,7 @@ fn similar_member<'a>(ty: Type<'a>, name: Name<'_>, most: usize) -> Option<Name<
             if name.is_empty() {
                 pending.push(member.ty());
             }
-            // What is longer is not like it.
+            // Longer names are not similar.
             let Some(text) = name.to_str().ok().filter(|text| text.len() <= LONGEST) else { continue };
             let least = best.map_or(LEAST, |(best, _)| best);
             if let Some(score) = similarity(wanted, text, least) {

@@ -177,7 +177,7 @@ const LONGEST: usize = 128;
 /// A type or an access string for an error, cut short if it is long.
 pub(crate) fn shortened(text: impl fmt::Display) -> String {
     let mut short = Shortened(String::new());
-    // It fails where the text is cut.
+    // An error means that the text was cut.
     let _ = write!(short, "{text}");
     short.0
 }

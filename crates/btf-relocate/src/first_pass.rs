@@ -60,7 +60,7 @@ impl<'l> FirstPass<'l> {
         let key = key(local, name);
         let same = self.by_start.entry(start).or_default();
         let is_known = |&number: &usize| self.sought.get(number).is_some_and(|sought| sought.key == key);
-        // What is a flavor itself (`a___b` of `a___b___c`) is left to the index.
+        // A flavor (`a___b` of `a___b___c`) is left to the index.
         if name.as_bytes().len() > LONGEST || name.essential() != name || same.iter().any(is_known) {
             return;
         }
@@ -118,8 +118,7 @@ impl<'l> FirstPass<'l> {
     }
 }
 
-/// Returns whether a type is of one of the kinds that are looked at: of those
-/// that programs have relocations of.
+/// Returns whether programs can have relocations of a type's kind.
 fn is_looked_at(ty: Type<'_>) -> bool {
     let kinds = [Kind::Struct, Kind::Union, Kind::Fwd, Kind::Enum, Kind::Enum64, Kind::Typedef];
     ty.kind().is_some_and(|kind| kinds.contains(&kind))

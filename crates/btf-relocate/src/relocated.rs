@@ -482,7 +482,7 @@ impl Relocated {
                     functions.push(Function { insn_offset: info.insn_offset(), id: info.func().id() });
                 }
             }
-            // They are in order as compilers write them.
+            // Compilers write them in order, but they need not be.
             functions.iter_mut().for_each(|functions| functions.sort_by_key(|function| function.insn_offset));
             functions
         })

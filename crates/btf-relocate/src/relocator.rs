@@ -228,7 +228,7 @@ impl<'l, 't> Session<'l, 't> {
         }
         let has_left_out = !scratch.matched.is_empty() && !scratch.dropped.is_empty();
         self.scratch = scratch;
-        // Where candidates were left out, the next one finds them so.
+        // If candidates were dropped, the next relocation of the type differs.
         if record.result.is_ok()
             && !has_left_out
             && let Some((question, candidates)) = self.question(request)
@@ -335,8 +335,8 @@ impl<'l, 't> Session<'l, 't> {
         Ok(place)
     }
 
-    /// The bit offset and the values of a relocation by one candidate, or why
-    /// that is none.
+    /// Returns the bit offset and the values of a relocation for a candidate, or
+    /// the reason why it does not match.
     fn try_candidate(
         &mut self,
         kind: CoreReloKind,

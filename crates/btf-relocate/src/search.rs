@@ -80,13 +80,13 @@ impl<'t> FieldSearch<'t> {
     }
 
     /// Finds a named member, also in anonymous members: the type that has it, its
-    /// number there, and the member. The path is extended by the levels and the
-    /// offset of it.
+    /// number there, and the member. The path is extended by its levels and
+    /// offset.
     ///
     /// The first member of the name decides. Only if that one is in an anonymous
-    /// member, and not compatible, the search goes on behind it; the id of its type
+    /// member, and not compatible, the search continues after it; the id of its type
     /// is put into `incompatible`. (C has no types with two such members. libbpf
-    /// goes on as well, but keeps the offset of the member that it passed over.)
+    /// continues too, but keeps the offset of the member that it skipped.)
     ///
     /// The depth of the recursion is bounded by the length of the path.
     fn find_member(

@@ -33,7 +33,7 @@ impl<'a> Request<'a> {
         Self { kind: relo.kind(), ty: relo.ty(), access: relo.access_string() }
     }
 
-    /// The numbers of the access string, each an error if it is none.
+    /// Parses the numbers of the access string.
     fn numbers(self) -> impl Iterator<Item = Result<u32, Fault>> {
         let parse = |number: &[u8]| str::from_utf8(number).ok()?.parse().ok();
         let numbers = self.access.as_bytes().split(|&byte| byte == b':').enumerate();
@@ -198,8 +198,8 @@ fn member(ty: Type<'_>, index: u32) -> Option<Option<Member<'_>>> {
     members(ty).map(|mut members| members.nth(index as usize))
 }
 
-/// Offset of a member in bits, as its record has it: bitfields by an INT with
-/// an offset of its own (before Linux 5.0) are not told apart by libbpf.
+/// Offset of a member in bits, as stored in its record. Like libbpf, it ignores
+/// the offset that the INT of a bitfield may have (before Linux 5.0).
 pub(crate) fn raw_offset(member: Member<'_>) -> u32 {
     member.encoded().0
 }

@@ -83,8 +83,8 @@ impl<'a> FieldValue<'a> {
             }
             CoreReloKind::FieldByteSize => of(load.size),
             CoreReloKind::FieldSigned => Self::exact(is_signed(ty).into()),
-            // Shifts of fields that are no bitfields may be of more than 64
-            // bits; nobody uses them, and libbpf lets them wrap around.
+            // Shifts of fields that are not bitfields may exceed 64 bits. No program
+            // uses them, and libbpf lets them wrap around.
             CoreReloKind::FieldLshiftU64 => of(match order {
                 ByteOrder::Little => shift(64u64.wrapping_sub(in_load + bits)),
                 ByteOrder::Big => shift(8u64.wrapping_sub(load.size).wrapping_mul(8).wrapping_add(in_load)),
