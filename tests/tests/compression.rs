@@ -171,6 +171,17 @@ fn windows_are_bounded() {
     }
 }
 
+/// An lzma decoder allocates for lc and lp before it reads anything.
+#[test]
+fn lzma_of_unusual_properties_is_not_detected() {
+    let header =
+        |lc: u8, lp: u8, pb: u8| [&[(pb * 5 + lp) * 9 + lc][..], &(1u32 << 19).to_le_bytes(), &[0xff; 8]].concat();
+    assert_eq!(Compression::detect(&header(3, 0, 2)), Some(Compression::Lzma));
+    assert_eq!(Compression::detect(&header(0, 4, 4)), Some(Compression::Lzma));
+    assert_eq!(Compression::detect(&header(4, 1, 0)), None);
+    assert_eq!(Compression::detect(&header(8, 4, 1)), None);
+}
+
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })

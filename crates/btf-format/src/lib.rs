@@ -151,8 +151,6 @@ pub use name::Name;
 pub use raw_btf::RawBtf;
 pub use record::{Data, Record, RecordMut, Records, RecordsMut};
 pub use section::Section;
-#[doc(hidden)]
-pub use shape::Visitor;
 pub use shape::{Field, Shape, Word, Words};
 pub use strings::{Strings, StringsIter};
 pub use uapi::{

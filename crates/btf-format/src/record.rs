@@ -7,7 +7,7 @@ use core::convert::Infallible;
 
 use crate::{
     Array, ByteOrder, DeclTag, Enum64Value, EnumValue, Error, Field, Info, IntData, Kind, Layout, Member, Param, Shape,
-    TypeRecord, Var, VarSecinfo, Visitor, Words, shape,
+    TypeRecord, Var, VarSecinfo, Words, shape,
 };
 
 /// A type record, borrowed from its blob: the 12 bytes that every record has,
@@ -87,14 +87,20 @@ impl<'a> Record<'a> {
         Data::of(self.head.info(), rest)
     }
 
-    /// Calls `visitor` with each word of the record that is a type id or a name
+    /// Calls `visit` with each word of the record that is a type id or a name
     /// offset, in ascending order of positions.
     ///
     /// The third word of a FWD is not a reference. Of a kind that
     /// [`Shape::of`](crate::Shape::of) does not know, only the name is visited.
     #[inline]
-    pub fn for_each_field(&self, mut visitor: impl FnMut(Field, u32)) {
-        walk(self.head, self.bytes, &mut visitor);
+    pub fn for_each_field(&self, mut visit: impl FnMut(Field, u32)) {
+        let info = self.head.info();
+        match info.kind() {
+            Some(kind) => {
+                shape::walk(kind, info.vlen(), self.bytes, &mut visit);
+            }
+            None => walk_other(self.head, self.bytes, &mut visit),
+        }
     }
 
     /// Iterates over all words of the record with their roles, including the
@@ -117,21 +123,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Visits the fields of the record at the start of `bytes`. Returns its size if
-/// its kind is modeled.
-#[inline(always)]
-fn walk(head: &TypeRecord, bytes: &[u8], visitor: &mut impl Visitor) -> Option<u64> {
-    let info = head.info();
-    match info.kind() {
-        Some(kind) => Some(shape::walk(kind, info.vlen(), bytes, visitor)),
-        None => {
-            walk_other(head, bytes, &mut |field, value| visitor.visit(field, value));
-            None
-        }
-    }
-}
-
-/// Visits the fields of a record whose kind is not modeled, if `bytes` hold all
+/// Visits /// Visits the fields of a record whose kind is not modeled, if `bytes` hold all
 /// of it.
 #[cold]
 fn walk_other(head: &TypeRecord, bytes: &[u8], visit: &mut dyn FnMut(Field, u32)) {
@@ -290,41 +282,6 @@ impl<'a> Records<'a> {
     #[must_use]
     pub const fn new(section: &'a [u8], offset: u64, layout: Layout<'a>) -> Self {
         Self { rest: section, offset, layout }
-    }
-}
-
-impl<'a> Records<'a> {
-    /// Calls `visitor` with each field of the next record, and returns the
-    /// record: [`Iterator::next`] and [`Record::for_each_field`] in one step.
-    #[doc(hidden)]
-    #[inline(always)]
-    pub fn next_visited(&mut self, visitor: &mut impl Visitor) -> Option<Result<Record<'a>, Error>> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        Some(self.take(visitor).inspect_err(|_| self.rest = &[]))
-    }
-
-    #[inline(always)]
-    fn take(&mut self, visitor: &mut impl Visitor) -> Result<Record<'a>, Error> {
-        let offset = self.offset;
-        let available = self.rest.len() as u64;
-        let Some(head) = TypeRecord::first(self.rest) else {
-            let needed = size_of::<TypeRecord>() as u64;
-            return Err(Error::RecordTruncated { offset, needed, available });
-        };
-        let needed = match walk(head, self.rest, visitor) {
-            Some(size) => size,
-            None => self.layout.record_size(head.info(), offset)?,
-        };
-        match usize::try_from(needed).ok().and_then(|size| self.rest.split_at_checked(size)) {
-            Some((bytes, rest)) => {
-                self.rest = rest;
-                self.offset += needed;
-                Ok(Record { head, bytes, offset })
-            }
-            None => Err(Error::RecordTruncated { offset, needed, available }),
-        }
     }
 }
 

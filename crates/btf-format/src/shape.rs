@@ -1,6 +1,6 @@
 //! Roles of the words of type records: the one table of ids and names, and the
-//! walks over it. The checks at opening and all code that rewrites ids or names
-//! use it.
+//! walks over it. All code that rewrites ids or names uses it; the walk at
+//! opening is compared with it.
 //!
 //! A record of a known kind consists of 32-bit words: three in every record
 //! (`name_off`, `info`, `size_or_type`), then the fixed words of the kind, then
@@ -117,22 +117,6 @@ pub struct Field {
     pub at: usize,
 }
 
-/// Visitor of the fields of records. Closures are visitors. Implement it on a
-/// type of your own to force inlining, which makes the walk over a kernel's
-/// records twice as fast.
-#[doc(hidden)]
-pub trait Visitor {
-    /// Called for each field.
-    fn visit(&mut self, field: Field, value: u32);
-}
-
-impl<F: FnMut(Field, u32)> Visitor for F {
-    #[inline(always)]
-    fn visit(&mut self, field: Field, value: u32) {
-        self(field, value);
-    }
-}
-
 /// Expands the table below into [`Shape::of`], and into the walks for modeled
 /// kinds. Within an arm, everything that depends on the kind is a constant,
 /// including the bounds of loops.
@@ -175,7 +159,7 @@ macro_rules! shapes {
         /// of this kind at the start of `bytes`. Returns the size of the record
         /// in bytes, even if it exceeds `bytes`; then nothing is visited.
         #[inline(always)]
-        pub(crate) fn walk(kind: Kind, vlen: u32, bytes: &[u8], visit: &mut impl Visitor) -> u64 {
+        pub(crate) fn walk(kind: Kind, vlen: u32, bytes: &[u8], visit: &mut impl FnMut(Field, u32)) -> u64 {
             match kind {
                 $(Kind::$kind => each(
                     Kind::$kind,
@@ -252,7 +236,7 @@ fn each<const FIXED: usize, const ELEMENT: usize>(
     element: [Word; ELEMENT],
     vlen: u32,
     bytes: &[u8],
-    visitor: &mut impl Visitor,
+    visit: &mut impl FnMut(Field, u32),
 ) -> u64 {
     let elements_at = HEAD * 4 + FIXED * 4;
     let size = elements_at as u64 + u64::from(vlen) * (ELEMENT * 4) as u64;
@@ -261,7 +245,7 @@ fn each<const FIXED: usize, const ELEMENT: usize>(
     };
     let mut field = |word: &[u8], holds, at| {
         if let (Word::Id | Word::Name, Ok(word)) = (holds, word.try_into()) {
-            visitor.visit(Field { kind: Some(kind), holds, at }, u32::from_ne_bytes(word));
+            visit(Field { kind: Some(kind), holds, at }, u32::from_ne_bytes(word));
         }
     };
     let (head, elements) = record.split_at(elements_at);

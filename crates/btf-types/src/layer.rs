@@ -1,6 +1,6 @@
 //! Layers: the types and strings of one BTF, with links to the layers below.
 
-use alloc::{boxed::Box, sync::Weak};
+use alloc::{boxed::Box, sync::Weak, vec::Vec};
 use core::ops::Range;
 
 use btf_format::{ByteOrder, Header, Layout, Name, RawBtf, Records, TypeRecord};
@@ -25,7 +25,7 @@ pub(crate) struct Layer {
     /// Layout section, or that of the nearest layer below that has one.
     layout: Bytes,
     /// Offset in `types` of the record of each own id.
-    offsets: Box<[u32]>,
+    offsets: Vec<u32>,
     /// First own id: 1, or the number of types of the base.
     first_id: u32,
     /// First own string offset: 0, or the bytes of the base's strings.

@@ -220,6 +220,7 @@ mod options;
 mod owned_name;
 mod path;
 mod peel;
+mod protos;
 mod rebase;
 mod reference;
 mod references;
@@ -230,6 +231,7 @@ mod type_ref;
 mod types;
 mod unknown;
 mod view;
+mod walk;
 
 pub use align::Alignment;
 pub use array::Array;

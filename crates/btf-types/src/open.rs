@@ -14,16 +14,21 @@
 //! The walk tracks only the largest id and name offset. If one is out of range,
 //! a second walk finds the record at fault.
 
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::vec::Vec;
 
-use btf_format::{Field, IntData, Kind, Layout, RawBtf, Record, Records, TypeRecord, Visitor, Word};
+use btf_format::{IntData, Kind, Layout, RawBtf, Record, Records, TypeRecord, Word};
 
-use crate::{Error, layer::Layer, ty::Type};
+use crate::{
+    Error,
+    layer::Layer,
+    protos::Protos,
+    walk::{Walk, walk},
+};
 
 /// Results of checking a blob.
 pub(crate) struct Index {
     /// Offset of each record in the type section.
-    pub(crate) offsets: Box<[u32]>,
+    pub(crate) offsets: Vec<u32>,
     /// Size of a pointer in bytes, if the name of an INT shows it.
     pub(crate) pointer_size: Option<u8>,
     /// True if an INT does not fill its bytes.
@@ -44,16 +49,16 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Layer>) -> Result<Index, Err
 
     let section = raw.types();
     let start = raw.header().types().start as u64;
-    // Kernels have about 25 bytes per type. More capacity is rarely needed, and
-    // never more than twice as much.
-    let mut offsets = Vec::with_capacity(section.len() / 24);
-    let mut seen = Seen::new(Protos::new(section.len() / 12, first_id, base));
-    let mut records = Records::new(section, start, layout);
-    while let Some(record) = records.next_visited(&mut seen) {
-        offsets.push((record?.offset() - start) as u32);
-        seen.records += 1;
+    let mut protos = Protos::new(section.len() / 12, first_id, base);
+    let walked = match base {
+        None => walk::<false>(section, start, layout, &mut protos),
+        Some(_) => walk::<true>(section, start, layout, &mut protos),
+    };
+    let Walk { mut offsets, largest, ints, only_kinds } = walked?;
+    // What was never touched takes no memory.
+    if offsets.len() < offsets.capacity() / 4 * 3 {
+        offsets.shrink_to_fit();
     }
-    let Seen { largest, protos, ints, only_kinds, .. } = seen;
     let count = u64::from(first_id) + offsets.len() as u64;
     let count = u32::try_from(count).map_err(|_| Error::TooLarge { what: "types" })?;
     let sound = largest.id < count && largest.name < strings_len && protos.all_there();
@@ -74,7 +79,7 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Layer>) -> Result<Index, Err
         pointer_size = pointer_size.or_else(|| int.pointer_size(string_at));
         irregular_ints |= !int.data.is_regular(int.size);
     }
-    Ok(Index { offsets: offsets.into_boxed_slice(), pointer_size, irregular_ints, only_kinds })
+    Ok(Index { offsets, pointer_size, irregular_ints, only_kinds })
 }
 
 /// An INT before the BTF is open.
@@ -119,104 +124,6 @@ impl OpenedInt {
     }
 }
 
-/// State of the walk over the records.
-struct Seen<'a> {
-    /// Number of records.
-    records: usize,
-    largest: Largest,
-    protos: Protos<'a>,
-    /// Indices of the INTs.
-    ints: Vec<usize>,
-    /// True if all records are of kinds 1 to 19.
-    only_kinds: bool,
-}
-
-impl<'a> Seen<'a> {
-    fn new(protos: Protos<'a>) -> Self {
-        Self { records: 0, largest: Largest::default(), protos, ints: Vec::new(), only_kinds: true }
-    }
-}
-
-impl Visitor for Seen<'_> {
-    #[inline(always)]
-    fn visit(&mut self, field: Field, value: u32) {
-        self.largest.take(field.holds, value);
-        match (field.kind, field.holds) {
-            (Some(Kind::Func), Word::Id) => self.protos.is_wanted(value),
-            (Some(Kind::FuncProto), Word::Name) if field.at == 0 => self.protos.is_one(self.records),
-            (Some(Kind::Int), Word::Name) => self.ints.push(self.records),
-            (None, _) => self.only_kinds = false,
-            _ => {}
-        }
-    }
-}
-
-/// Largest id and largest name offset of all records.
-#[derive(Default)]
-struct Largest {
-    id: u32,
-    name: u32,
-}
-
-impl Largest {
-    #[inline(always)]
-    fn take(&mut self, holds: Word, value: u32) {
-        let largest = match holds {
-            Word::Id => &mut self.id,
-            _ => &mut self.name,
-        };
-        *largest = value.max(*largest);
-    }
-}
-
-/// Own types that are FUNC_PROTOs, and those that FUNCs refer to.
-struct Protos<'a> {
-    first_id: u32,
-    base: Option<&'a Layer>,
-    are: Vec<u64>,
-    wanted: Vec<u64>,
-    /// True if a FUNC refers to a type of the base that is not a FUNC_PROTO.
-    is_wrong_in_base: bool,
-}
-
-impl<'a> Protos<'a> {
-    fn new(most: usize, first_id: u32, base: Option<&'a Layer>) -> Self {
-        let words = most / 64 + 1;
-        Self { first_id, base, are: vec![0; words], wanted: vec![0; words], is_wrong_in_base: false }
-    }
-
-    #[inline]
-    fn is_one(&mut self, index: usize) {
-        if let Some(word) = self.are.get_mut(index / 64) {
-            *word |= 1 << (index % 64);
-        }
-    }
-
-    #[inline]
-    fn is_wanted(&mut self, id: u32) {
-        match id.checked_sub(self.first_id) {
-            Some(index) => {
-                if let Some(word) = self.wanted.get_mut(index as usize / 64) {
-                    *word |= 1 << (index % 64);
-                }
-            }
-            None => self.is_wrong_in_base |= !is_proto_of(self.base, id),
-        }
-    }
-
-    /// Returns `true` if an id, own or of the base, is that of a FUNC_PROTO.
-    fn contains(&self, id: u32) -> bool {
-        match id.checked_sub(self.first_id) {
-            Some(index) => self.are.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 != 0),
-            None => is_proto_of(self.base, id),
-        }
-    }
-
-    fn all_there(&self) -> bool {
-        !self.is_wrong_in_base && self.are.iter().zip(&self.wanted).all(|(are, wanted)| wanted & !are == 0)
-    }
-}
-
 /// Limits of ids and names, and the targets of FUNCs.
 struct Limits<'a> {
     count: u32,
@@ -228,8 +135,8 @@ impl Limits<'_> {
     /// Finds the first record that breaks a rule.
     #[cold]
     fn find_fault<'a>(&self, records: impl Iterator<Item = Record<'a>>) -> Result<(), Error> {
-        let split = self.protos.base.is_some();
-        for (id, record) in (self.protos.first_id..).zip(records) {
+        let split = self.protos.is_split();
+        for (id, record) in (self.protos.first_id()..).zip(records) {
             let offset = record.offset();
             let mut fault = None;
             record.for_each_field(|field, found| {
@@ -255,11 +162,4 @@ impl Limits<'_> {
         }
         Ok(())
     }
-}
-
-/// Returns `true` if an id of the base is that of a FUNC_PROTO. Out of line, so
-/// that the walk over the records is inlined.
-#[inline(never)]
-fn is_proto_of(base: Option<&Layer>, id: u32) -> bool {
-    base.is_some_and(|base| matches!(base.type_of(id), Type::FuncProto(_)))
 }

@@ -207,7 +207,8 @@ pub struct ParseCompressionError(());
 /// Returns `true` for the header of an lzma file: properties (lc, lp and pb,
 /// which encoders leave at or near 3, 0 and 2), the size of the dictionary (a
 /// power of two, or one and a half times that), and the decoded size (unknown,
-/// or below 256 GiB).
+/// or below 256 GiB). As in xz, lc + lp is at most 4: a decoder allocates 1.5 KiB
+/// times two to that power before it reads anything.
 fn is_lzma(start: &[u8]) -> bool {
     let Some((&[properties, ref sizes @ ..], _)) = start.split_first_chunk::<13>() else { return false };
     let Some((&dictionary, size)) = sizes.split_first_chunk::<4>() else { return false };
@@ -216,7 +217,8 @@ fn is_lzma(start: &[u8]) -> bool {
     let is_size_of_dictionary = dictionary >= 4096
         && (dictionary.is_power_of_two() || (dictionary % 3 == 0 && (dictionary / 3).is_power_of_two()))
         || dictionary == u32::MAX;
-    properties < 9 * 5 * 5 && is_size_of_dictionary && (size == u64::MAX || (size != 0 && size < 1 << 38))
+    let (lc, lp, pb) = (properties % 9, properties / 9 % 5, properties / 45);
+    lc + lp <= 4 && pb <= 4 && is_size_of_dictionary && (size == u64::MAX || (size != 0 && size < 1 << 38))
 }
 
 /// Returns `true` if ruzstd reports too large a window.
