@@ -169,6 +169,28 @@ fn bitfields_become_members_of_integers_of_their_size() {
 }
 
 #[test]
+fn bitfields_of_enum64_become_those_of_an_integer() {
+    let mut blob = Blob::new();
+    let [e, value, s, a] = ["e", "V", "s", "a"].map(|name| blob.string(name));
+    blob.record(e, 19, 1, true, 8, &[value, 1, 0]);
+    blob.record(0, 10, 0, false, 1, &[]);
+    blob.record(s, 4, 2, true, 8, &[a, 1, 5 << 24, a, 2, 3 << 24 | 5]);
+    assert_eq!(verify(&blob.build(), KernelVersion::new(6, 18)), Ok(()));
+    let btf = Btf::parse(blob.build()).unwrap();
+    for version in [KernelVersion::new(5, 19), KernelVersion::new(5, 0), KernelVersion::new(4, 18)] {
+        let plain = sanitize(&btf, FeatureSet::of(version)).unwrap();
+        assert_eq!(verify(plain.as_bytes(), version), Ok(()), "{version}");
+        let members: Vec<_> = plain
+            .find::<btf_types::Struct<'_>>("s")
+            .unwrap()
+            .members()
+            .map(|member| (member.bit_offset(), member.ty().name().to_string()))
+            .collect();
+        assert_eq!(members, [(0, "e".into()), (5, "e".into())], "{version}");
+    }
+}
+
+#[test]
 fn what_cannot_be_rewritten_is_an_error_that_names_it() {
     let mut blob = Blob::new();
     let name = blob.string("large");

@@ -27,7 +27,7 @@ use crate::{
 /// | FLOAT; INT of 128 bits | anonymous STRUCT of its size |
 /// | DECL_TAG | INT of one byte |
 /// | TYPE_TAG | anonymous CONST |
-/// | ENUM64 | UNION with the enumerators as members |
+/// | ENUM64 | UNION with the enumerators as members; bitfields of an added INT |
 /// | signed ENUM | unsigned ENUM |
 /// | attributes as tags (`kind_flag`) | tags of their text |
 /// | the layout section | omitted |
@@ -227,6 +227,9 @@ impl<'a> Rewriter<'a> {
                 self.put(&[name_off, Info::of(Kind::Int).word(), size_or_type, encoding | bits]);
             }
             Kind::Struct | Kind::Union if info.kind_flag() && !self.has(Feature::Func) => self.bitfields(id, record)?,
+            Kind::Struct | Kind::Union if info.kind_flag() && !self.has(Feature::Enum64) => {
+                self.enum64_bitfields(record)?;
+            }
             _ => self.keep(kind, record)?,
         }
         Ok(())
@@ -360,6 +363,35 @@ impl<'a> Rewriter<'a> {
         )
     }
 
+    /// A struct with bitfields, those of ENUM64s as bitfields of integers: the unions
+    /// that take their place cannot have any.
+    fn enum64_bitfields(&mut self, record: &Record<'_>) -> Result<(), Error> {
+        let name_off = self.name(record.head().name_off(), NameRule::Identifier)?;
+        self.put_all(
+            [name_off, record.head().info().word(), record.head().size_or_type()],
+            record,
+            |this, [name_off, type_id, word]| {
+                let type_id = if word >> 24 == 0 { type_id } else { this.enum64_bitfield_type(type_id)? };
+                Ok([this.name(name_off, NameRule::Identifier)?, type_id, word])
+            },
+            3,
+        )
+    }
+
+    /// The INT for a bitfield of an ENUM64; other types as they are.
+    fn enum64_bitfield_type(&mut self, type_id: u32) -> Result<u32, Error> {
+        let ty = self.btf.type_by_id(type_id).ok().map(btf_types::Type::peel_modifiers);
+        let Some(record) = ty.and_then(btf_types::Type::record).filter(|record| record.kind() == Some(Kind::Enum64))
+        else {
+            return Ok(type_id);
+        };
+        let head = record.head();
+        // A bitfield of up to 32 bits is accepted for an ENUM64 of any size.
+        let size = head.size_or_type().clamp(4, 8);
+        let encoding = u32::from(head.info().kind_flag()) << 24;
+        self.int(Int { name_off: head.name_off(), size, data: encoding | size * 8 })
+    }
+
     /// The INT for a bitfield of a type.
     fn bitfield_type(&mut self, type_id: u32, bits: u32) -> Result<u32, Error> {
         let ty = self.btf.type_by_id(type_id).ok().map(btf_types::Type::peel_modifiers);
@@ -367,7 +399,7 @@ impl<'a> Rewriter<'a> {
         let head = record.head();
         let encoding = match record.kind() {
             Some(Kind::Int) => int_data(&record) & 0x0f00_0000,
-            Some(Kind::Enum) => u32::from(head.info().kind_flag()) << 24,
+            Some(Kind::Enum | Kind::Enum64) => u32::from(head.info().kind_flag()) << 24,
             _ => return Ok(type_id),
         };
         self.int(Int { name_off: head.name_off(), size: head.size_or_type(), data: encoding | bits })
