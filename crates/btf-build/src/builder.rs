@@ -2,10 +2,10 @@
 
 use btf_types::{
     Btf, BtfExt, ByteOrder, Kind,
-    format::{Assembly, Field, Header, Info, Layout, RawBtfExt, RecordMut, Records, RecordsMut, TypeRecord, Word},
+    format::{Field, Header, Info, Layout, RawBtfExt, RecordMut, Records, RecordsMut, TypeRecord, Word},
 };
 
-use crate::{Error, copy::Copies, define::Definition, string_table::StringTable};
+use crate::{Error, copy::Copies, define::Definition, layers::complete, string_table::StringTable};
 
 /// Builder of a BTF.
 ///
@@ -256,14 +256,7 @@ impl Builder {
             self.types = self.in_order_of_ids();
         }
         drop((self.copies, self.slots));
-        let (mut blob, strings) = (self.types, self.strings.into_bytes());
-        let mut header = Vec::with_capacity(self.hdr_len as usize);
-        let (room, types) = blob.split_at_mut_checked(self.hdr_len as usize).unwrap_or_default();
-        Assembly::new(types, &strings).hdr_len(self.hdr_len).write_header(|part| header.extend_from_slice(part))?;
-        room.iter_mut().zip(header).for_each(|(to, from)| *to = from);
-        blob.reserve_exact(strings.len());
-        blob.extend_from_slice(&strings);
-        drop(strings);
+        let blob = complete(self.types, self.hdr_len, &[], &[&self.strings.into_bytes()])?;
         Ok(Btf::from_native(blob, self.base.as_ref(), self.byte_order, self.pointer_size)?)
     }
 

@@ -2,7 +2,7 @@
 
 use btf_types::{
     Btf, Bytes, OwnedName,
-    format::{Layout, Record, Records},
+    format::{Assembly, Layout, Record, Records},
 };
 
 use crate::Error;
@@ -102,6 +102,25 @@ pub(crate) fn own_records_of<'a>(btf: &'a Btf, layout: Layout<'a>) -> impl Itera
 /// The name of a type, for an error.
 pub(crate) fn name_of(btf: &Btf, id: u32) -> OwnedName {
     btf.type_by_id(id).map_or_else(|_| OwnedName::default(), |ty| ty.name().into())
+}
+
+/// Completes a blob of which there are the types, behind room for a header of
+/// `hdr_len` bytes: writes the header, and appends the layout section and the pieces
+/// of the string section.
+pub(crate) fn complete(mut blob: Vec<u8>, hdr_len: u32, layout: &[u8], strings: &[&[u8]]) -> Result<Vec<u8>, Error> {
+    let types_end = blob.len();
+    blob.reserve_exact(layout.len() + strings.iter().map(|piece| piece.len()).sum::<usize>());
+    blob.extend_from_slice(layout);
+    strings.iter().for_each(|piece| blob.extend_from_slice(piece));
+    let (types, rest) = blob.split_at_checked(types_end).unwrap_or_default();
+    let (layout, strings) = rest.split_at_checked(layout.len()).unwrap_or_default();
+    let types = types.get(hdr_len as usize..).unwrap_or_default();
+    let mut header = Vec::with_capacity(hdr_len as usize);
+    let assembly = Assembly::new(types, strings).layout(layout).hdr_len(hdr_len);
+    assembly.write_header(|part| header.extend_from_slice(part))?;
+    debug_assert_eq!(header.len(), hdr_len as usize, "the header fills its room");
+    blob.iter_mut().zip(header).for_each(|(to, from)| *to = from);
+    Ok(blob)
 }
 
 /// Opens what was written in native byte order, as of the byte order and the

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use btf_types::{
     Btf, Kind,
-    format::{Assembly, Feature, FeatureSet, Header, Info, Record, Shape},
+    format::{Feature, FeatureSet, Header, Info, Record, Shape},
 };
 
 use crate::{
     Error,
-    layers::{Layers, layout, name_of, open, own_layout, own_records, own_strings, terminated},
+    layers::{Layers, complete, layout, name_of, open, own_layout, own_records, own_strings, terminated},
     verify::{Identifiers, LOCATIONS, Limits, NameRule},
 };
 
@@ -483,19 +483,8 @@ impl<'a> Rewriter<'a> {
             keeps_layout || own.is_empty() || !layout(self.btf).is_empty(),
             "the layout is own or the base's"
         );
-        let (mut blob, hdr_len) = (self.blob, self.hdr_len as usize);
         let layout = if keeps_layout { own } else { &[] };
-        let strings = own_strings(self.btf);
-        blob.reserve_exact(layout.len() + strings.len() + self.strings.len());
-        let types_end = blob.len();
-        [layout, strings, &self.strings].into_iter().for_each(|part| blob.extend_from_slice(part));
-        let (room, sections) = blob.split_at_checked(hdr_len).unwrap_or_default();
-        let (types, rest) = sections.split_at_checked(types_end - room.len()).unwrap_or_default();
-        let (layout, strings) = rest.split_at_checked(layout.len()).unwrap_or_default();
-        let mut header = Vec::with_capacity(hdr_len);
-        let assembly = Assembly::new(types, strings).layout(layout).hdr_len(self.hdr_len);
-        assembly.write_header(|part| header.extend_from_slice(part))?;
-        blob.iter_mut().zip(header).for_each(|(to, from)| *to = from);
+        let blob = complete(self.blob, self.hdr_len, layout, &[own_strings(self.btf), &self.strings])?;
         open(blob, self.btf.base(), self.btf)
     }
 }

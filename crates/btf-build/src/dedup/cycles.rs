@@ -83,12 +83,23 @@ impl States {
 /// Treats references in a cycle of references (a pointer to itself), which no
 /// language has, as composites, so that they are compared.
 pub(super) fn mark(graph: &mut Graph) {
-    let mut references = References { graph, cyclic: Vec::new() };
-    walk(graph, (1..graph.count()).filter(|&id| graph.role(id) == Role::Reference), &mut references);
-    let cyclic = references.cyclic;
-    for id in cyclic {
+    let is_reference = |&id: &u32| graph.role(id) == Role::Reference;
+    // Each cycle has a type that refers to a later one, or to itself. Few types do.
+    let leads_on = |&id: &u32| graph.children(id).iter().any(|&child| child >= id);
+    if lead_to_cycles(graph, (1..graph.count()).filter(is_reference).filter(leads_on)).is_empty() {
+        return;
+    }
+    for id in lead_to_cycles(graph, (1..graph.count()).filter(is_reference)) {
         graph.make_composite(id);
     }
+}
+
+/// The types that lead to a cycle of references, of some references and those that they
+/// lead to.
+fn lead_to_cycles(graph: &Graph, from: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut references = References { graph, cyclic: Vec::new() };
+    walk(graph, from, &mut references);
+    references.cyclic
 }
 
 /// Follows only references.

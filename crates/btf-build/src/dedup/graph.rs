@@ -36,6 +36,7 @@ pub(super) enum Role {
 pub(super) struct Graph {
     /// The first own id.
     pub(super) first_own: u32,
+    /// Room for the header of the result, and the records of all layers.
     records: Vec<u8>,
     /// Of each type, and of the end.
     starts: Vec<Start>,
@@ -63,9 +64,11 @@ impl Graph {
             children: Vec::new(),
         };
         let len: u64 = btf.layers().map(|layer| layer.type_section().len() as u64).sum();
-        u32::try_from(len).map_err(|_| Error::TooLarge { what: "types" })?;
-        graph.records.reserve_exact(len as usize);
-        graph.starts.push(Start { record: 0, child: 0 });
+        let room = btf.hdr_len();
+        u32::try_from(u64::from(room) + len).map_err(|_| Error::TooLarge { what: "types" })?;
+        graph.records.reserve_exact(room as usize + len as usize);
+        graph.records.resize(room as usize, 0);
+        graph.end();
         graph.roles.push(Role::Unique);
         let layers = Layers::new(btf);
         let mut layout = Layout::NONE;
@@ -191,6 +194,25 @@ impl Graph {
         }
     }
 
+    /// Removes the records, and returns those of some types, in ascending order, behind
+    /// room for a header.
+    pub(super) fn take_records(&mut self, ids: &[u32]) -> Vec<u8> {
+        let place = |id: u32| self.starts.get(id as usize).map_or(0, |start| start.record as usize);
+        let mut records = std::mem::take(&mut self.records);
+        let mut end = place(0);
+        for ids in ids.chunk_by(|id, next| id + 1 == *next) {
+            let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else { continue };
+            let run = place(first)..place(last + 1);
+            if run.start != end {
+                records.copy_within(run.clone(), end);
+            }
+            end += run.len();
+        }
+        records.truncate(end);
+        records.shrink_to_fit();
+        records
+    }
+
     pub(super) fn head(&self, id: u32) -> Option<&TypeRecord> {
         TypeRecord::first(self.record(id))
     }
@@ -203,7 +225,7 @@ impl Graph {
 
 /// Replaces a word.
 #[inline]
-pub(super) fn put(record: &mut [u8], at: usize, value: u32) {
+fn put(record: &mut [u8], at: usize, value: u32) {
     if let Some(word) = record.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
         *word = value.to_ne_bytes();
     }

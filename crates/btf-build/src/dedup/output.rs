@@ -2,37 +2,31 @@
 
 use btf_types::{
     Btf, Remap,
-    format::{Assembly, Layout, Record, Word},
+    format::{Layout, RecordsMut, Word},
 };
 
 use super::{
     classes::Classes,
-    graph::{Graph, put},
+    graph::Graph,
     names::{Names, NewStrings},
 };
 use crate::{
     Error,
-    layers::{open, own_layout},
+    layers::{complete, open, own_layout},
 };
 
 /// Writes the first type of each class.
-pub(super) fn write(btf: &Btf, graph: Graph, mut classes: Classes, names: &Names) -> Result<(Btf, Remap), Error> {
+pub(super) fn write(btf: &Btf, mut graph: Graph, mut classes: Classes, names: &Names) -> Result<(Btf, Remap), Error> {
     let ids = NewIds::new(&graph, &mut classes);
     drop(classes);
     let mut strings = NewStrings::new(names);
-    let mut types = Vec::with_capacity(ids.bytes);
-    for &id in &ids.staying {
-        let start = types.len();
-        let record = graph.record(id);
-        types.extend_from_slice(record);
-        let Some(new) = types.get_mut(start..) else { continue };
+    let mut blob = graph.take_records(&ids.staying);
+    let types = blob.get_mut(btf.hdr_len() as usize..).unwrap_or_default();
+    for (record, &id) in RecordsMut::new(types, 0, Layout::NONE).zip(&ids.staying) {
         let mut children = graph.children(id).iter();
-        Record::first(record, 0, Layout::NONE)?.for_each_field(|field, value| {
-            let value = match field.holds {
-                Word::Id => children.next().map_or(0, |&child| ids.of(child)),
-                _ => strings.map(value),
-            };
-            put(new, field.at, value);
+        record?.for_each_field(|field, value| match field.holds {
+            Word::Id => children.next().map_or(0, |&child| ids.of(child)),
+            _ => strings.map(value),
         });
     }
     let mut remap = Remap::builder(graph.first_own, names.first_own());
@@ -41,11 +35,8 @@ pub(super) fn write(btf: &Btf, graph: Graph, mut classes: Classes, names: &Names
     }
     drop((graph, ids));
     let strings = strings.finish(|old, new| remap.push_strings(old, new))?;
-    let mut blob = Vec::with_capacity(64 + types.len() + own_layout(btf).len() + strings.len());
-    Assembly::new(&types, &strings)
-        .layout(own_layout(btf))
-        .hdr_len(btf.hdr_len())
-        .write(|part| blob.extend_from_slice(part))?;
+    let blob = complete(blob, btf.hdr_len(), own_layout(btf), &[&strings])?;
+    drop(strings);
     Ok((open(blob, btf.base(), btf)?, remap.finish()))
 }
 
@@ -55,8 +46,6 @@ struct NewIds {
     new: Vec<u32>,
     /// The own types that stay, in their order.
     staying: Vec<u32>,
-    /// Bytes of their records.
-    bytes: usize,
 }
 
 impl NewIds {
@@ -66,7 +55,7 @@ impl NewIds {
         let mut new: Vec<u32> = (0..graph.count()).map(|id| classes.find_from_own(id)).collect();
         classes.commit();
         let mut of_class = vec![0; graph.own_ids().len()];
-        let (mut staying, mut bytes) = (Vec::new(), 0);
+        let mut staying = Vec::new();
         for id in graph.own_ids() {
             let class = new.get(id as usize).copied().unwrap_or(0);
             // A declaration is in a class of another shape if it was resolved.
@@ -79,7 +68,6 @@ impl NewIds {
             if *place == 0 {
                 *place = first_own + staying.len() as u32;
                 staying.push(id);
-                bytes += graph.record(id).len();
             }
         }
         for class in &mut new {
@@ -87,7 +75,7 @@ impl NewIds {
                 *class = of_class.get(place as usize).copied().unwrap_or(0);
             }
         }
-        Self { new, staying, bytes }
+        Self { new, staying }
     }
 
     /// The new id of a type that an own type refers to.
