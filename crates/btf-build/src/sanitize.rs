@@ -389,7 +389,7 @@ impl<'a> Rewriter<'a> {
         // A bitfield of up to 32 bits is accepted for an ENUM64 of any size.
         let size = head.size_or_type().clamp(4, 8);
         let encoding = u32::from(head.info().kind_flag()) << 24;
-        self.int(Int { name_off: head.name_off(), size, data: encoding | size * 8 })
+        self.int(Int { name_off: head.name_off(), size, data: encoding | (size * 8) })
     }
 
     /// The INT for a bitfield of a type.
