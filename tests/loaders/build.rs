@@ -30,9 +30,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut names = Vec::new();
     let mut add = |module: &str, types: Types, btf: &Btf| -> Result<(), Box<dyn Error>> {
         let text = types.module(module).generate(btf)?;
-        let plain =
-            text.lines().filter_map(|line| line.strip_prefix("    unsafe impl Plain for ")?.strip_suffix(" {}"));
-        names.extend(plain.map(|name| format!("{module}::{name}")));
+        // The list of all types, at the end.
+        let list = text
+            .split_once(
+                "    types! {
+",
+            )
+            .ok_or("no list of types")?
+            .1
+            .lines();
+        names.extend(list.take_while(|line| *line != "    }").map(|name| format!("{module}::{}", name.trim())));
         out.push_str(&text);
         Ok(())
     };

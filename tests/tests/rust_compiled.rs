@@ -99,13 +99,13 @@ fn whole_kernels_compile() {
 fn an_assertion_that_does_not_hold_is_found() {
     let Some(rustc) = rustc() else { return };
     let source = Types::new().root("packed_inside").generate(&open("layout/x86_64.btf")).unwrap();
-    let right = "offset_of!(packed_inside, p) == 1";
+    let right = "offset_of!(packed_inside, p), 1)";
     assert!(source.contains(right), "{source}");
     assert_eq!(compile(&rustc, &source), "");
     for (right, wrong) in [
-        (right, "offset_of!(packed_inside, p) == 4"),
-        ("size_of::<packed_inside>() == 6", "size_of::<packed_inside>() == 8"),
-        ("align_of::<packed_inner>() == 1", "align_of::<packed_inner>() == 4"),
+        (right, "offset_of!(packed_inside, p), 4)"),
+        ("size_of::<packed_inside>(), 6)", "size_of::<packed_inside>(), 8)"),
+        ("align_of::<packed_inner>(), 1)", "align_of::<packed_inner>(), 4)"),
     ] {
         assert!(source.contains(right), "{right}");
         let errors = compile(&rustc, &source.replace(right, wrong));

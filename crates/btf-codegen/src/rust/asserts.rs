@@ -17,13 +17,13 @@ impl<'btf> Generator<'btf, '_> {
         body: &Body<'btf>,
         names: &FieldNames,
     ) -> Result<(), Error> {
-        put!(self, "    const _: () = {{\n        assert!(::core::mem::size_of::<{name}>() == {size});\n");
-        put!(self, "        assert!(::core::mem::align_of::<{name}>() == {});\n", body.layout.align());
+        put!(self, "    const _: () = {{\n        assert_eq(::core::mem::size_of::<{name}>(), {size});\n");
+        put!(self, "        assert_eq(::core::mem::align_of::<{name}>(), {});\n", body.layout.align());
         for item in &body.items {
             self.step()?;
             if let What::Field(field, _, Writing::Plain | Writing::Lowered) = item.what {
                 let field = Ident(names.get(&field));
-                put!(self, "        assert!(::core::mem::offset_of!({name}, {field}) == {});\n", item.offset);
+                put!(self, "        assert_eq(::core::mem::offset_of!({name}, {field}), {});\n", item.offset);
                 self.flush_full()?;
             }
         }

@@ -33,11 +33,11 @@ impl<'btf> Generator<'btf, '_> {
         let signed = if value.is_signed { "_signed" } else { "" };
         self.put("        /// ");
         self.put_declaration(field.ty, field.name, Some(width as u8));
-        put!(self, ", bit {}.\n", field.offset);
+        put!(self, ", bit {}.\n        #[inline]\n", field.offset);
         put!(self, "        pub fn {}(&self) -> {} {{\n", Ident(getter), value.ty);
         let (before, behind) = &value.from_bits;
         put!(self, "            {before}get{signed}_bits{wide}(&self.{bytes}, {at}, {width}){behind}\n        }}\n");
-        put!(self, "\n        /// Sets [`Self::{getter}`].\n");
+        put!(self, "\n        /// Sets [`Self::{getter}`].\n        #[inline]\n");
         put!(self, "        pub fn {}(&mut self, value: {}) {{\n", Ident(setter), value.ty);
         let to_bits = value.to_bits;
         put!(

@@ -95,7 +95,7 @@ impl<'btf> Generator<'btf, '_> {
             _ if layout.align() == 1 => self.put("    #[repr(C)]\n"),
             _ => put!(self, "    #[repr(C, align({}))]\n", layout.align()),
         }
-        self.put("    #[derive(Clone, Copy, Debug)]\n");
+        self.put("    #[derive(Debug)]\n");
         self.derives();
     }
 
@@ -109,7 +109,7 @@ impl<'btf> Generator<'btf, '_> {
     ) -> Result<(), Error> {
         let storage = self.fields_of(body, size, names)?;
         self.put("    }\n\n");
-        self.traits(name);
+        self.add_plain(name);
         self.methods(name, body, names, &storage)?;
         self.asserts(name, size, body, names)?;
         self.flush_full()
@@ -187,11 +187,11 @@ impl<'btf> Generator<'btf, '_> {
         self.used.read_at = true;
         self.put("        /// ");
         self.put_declaration(field.ty, field.name, None);
-        put!(self, ", offset {}.\n        pub fn {}(&self) -> ", field.offset / 8, Ident(getter));
+        put!(self, ", offset {}.\n        #[inline]\n        pub fn {}(&self) -> ", field.offset / 8, Ident(getter));
         self.put_value_type(field.ty, Writing::Plain, 0)?;
         put!(self, " {{\n            read_at(&self.{bytes}, {})\n        }}\n", at / 8);
         self.used.write_at = true;
-        put!(self, "\n        /// Sets [`Self::{getter}`].\n");
+        put!(self, "\n        /// Sets [`Self::{getter}`].\n        #[inline]\n");
         put!(self, "        pub fn {}(&mut self, value: ", Ident(setter));
         self.put_value_type(field.ty, Writing::Plain, 0)?;
         put!(self, ") {{\n            write_at(&mut self.{bytes}, {}, value);\n        }}\n", at / 8);

@@ -19,14 +19,14 @@ impl<'btf> Generator<'btf, '_> {
         self.put_declaration(ty, Name::EMPTY, None);
         put!(self, ", {} bytes.\n    #[repr(transparent)]\n", any.size());
         let Some((plain, foreign)) = self.enum_integer(ty) else {
-            self.put("    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]\n");
+            self.put("    #[derive(PartialEq, Eq, Hash, Debug)]\n");
             self.derives();
             put!(self, "    pub struct {name}(pub [u8; {}]);\n\n", any.size());
-            self.traits(&name);
+            self.add_plain(&name);
             return Ok(());
         };
         let order = if foreign.is_some() { "" } else { "PartialOrd, Ord, " };
-        put!(self, "    #[derive(Clone, Copy, PartialEq, Eq, {order}Hash, Debug)]\n");
+        put!(self, "    #[derive(PartialEq, Eq, {order}Hash, Debug)]\n");
         self.derives();
         put!(self, "    pub struct {name}(pub ");
         self.put_plain(plain);
@@ -49,8 +49,8 @@ impl<'btf> Generator<'btf, '_> {
             }
             self.put("    }\n\n");
         }
-        self.traits(&name);
-        put!(self, "    const _: () = assert!(::core::mem::size_of::<{name}>() == {});\n\n", any.size());
+        self.add_plain(&name);
+        put!(self, "    const _: () = assert_eq(::core::mem::size_of::<{name}>(), {});\n\n", any.size());
         Ok(())
     }
 }

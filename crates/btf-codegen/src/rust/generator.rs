@@ -30,6 +30,8 @@ pub(super) struct Generator<'btf, 'o> {
     pub(super) layouts: Vec<Layout>,
     /// Items at the end that the text uses.
     pub(super) used: Used,
+    /// Names of the types that are plain bytes, one on a line.
+    pub(super) plain: String,
     /// The type whose definition is being written.
     pub(super) current: Type<'btf>,
     steps_left: u64,
@@ -51,6 +53,7 @@ impl<'btf, 'o> Generator<'btf, 'o> {
             names: Names::new(count),
             layouts: vec![Layout::UNKNOWN; count],
             used: Used::default(),
+            plain: String::new(),
             current: Type::Void,
             steps_left: steps,
             steps,

@@ -407,6 +407,7 @@ const FOREIGN: &str = r#"    /// A scalar in $ORDER-endian byte order.
 "#;
 
 const READ_AT: &str = r#"    /// The value at an offset of some bytes.
+    #[inline]
     fn read_at<T: Plain>(bytes: &[u8], at: usize) -> T {
         let bytes = &bytes[at..at + ::core::mem::size_of::<T>()];
         // SAFETY: the bytes are as many as the type has, and any are a value.
@@ -415,12 +416,14 @@ const READ_AT: &str = r#"    /// The value at an offset of some bytes.
 "#;
 
 const WRITE_AT: &str = r#"    /// Writes a value at an offset of some bytes.
+    #[inline]
     fn write_at<T: AsBytes>(bytes: &mut [u8], at: usize, value: T) {
         bytes[at..at + ::core::mem::size_of::<T>()].copy_from_slice(value.as_bytes());
     }
 "#;
 
 const BITS_LITTLE: &str = r#"    /// So many bits of some bytes, from one bit on, least significant ones first.
+    #[inline]
     fn get_bits$WIDE(bytes: &[u8], at: usize, width: usize) -> u$SIZE {
         let (mut value, mut done) = (0, 0);
         while done < width {
@@ -434,6 +437,7 @@ const BITS_LITTLE: &str = r#"    /// So many bits of some bytes, from one bit on
     }
 
     /// Sets so many bits of some bytes, from one bit on, least significant ones first.
+    #[inline]
     fn set_bits$WIDE(bytes: &mut [u8], at: usize, width: usize, value: u$SIZE) {
         let mut done = 0;
         while done < width {
@@ -448,6 +452,7 @@ const BITS_LITTLE: &str = r#"    /// So many bits of some bytes, from one bit on
 "#;
 
 const BITS_BIG: &str = r#"    /// So many bits of some bytes, from one bit on, most significant ones first.
+    #[inline]
     fn get_bits$WIDE(bytes: &[u8], at: usize, width: usize) -> u$SIZE {
         let (mut value, mut done) = (0, 0);
         while done < width {
@@ -461,6 +466,7 @@ const BITS_BIG: &str = r#"    /// So many bits of some bytes, from one bit on, m
     }
 
     /// Sets so many bits of some bytes, from one bit on, most significant ones first.
+    #[inline]
     fn set_bits$WIDE(bytes: &mut [u8], at: usize, width: usize, value: u$SIZE) {
         let mut done = 0;
         while done < width {
@@ -476,6 +482,7 @@ const BITS_BIG: &str = r#"    /// So many bits of some bytes, from one bit on, m
 "#;
 
 const SIGNED_BITS: &str = r#"    /// So many bits of some bytes, the most significant one of which is the sign.
+    #[inline]
     fn get_signed_bits$WIDE(bytes: &[u8], at: usize, width: usize) -> i$SIZE {
         let unused = $SIZE - width;
         ((get_bits$WIDE(bytes, at, width) << unused) as i$SIZE) >> unused

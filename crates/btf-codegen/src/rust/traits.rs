@@ -1,10 +1,7 @@
-//! Implementations for each type: the traits of the text, `Default`, and
-//! requested traits of other crates.
+//! Traits of the types: those of the text, `Default`, and requested ones of other crates.
 
-use super::{
-    Traits,
-    generator::{Generator, put},
-};
+use super::{Traits, generator::Generator};
+use crate::Error;
 
 /// All traits of zerocopy that plain bytes have.
 pub(super) const ZEROCOPY: &str =
@@ -18,13 +15,60 @@ impl Generator<'_, '_> {
         }
     }
 
-    /// Writes what is implemented for a type.
-    pub(super) fn traits(&mut self, name: &str) {
-        put!(self, "    unsafe impl Plain for {name} {{}}\n    unsafe impl AsBytes for {name} {{}}\n");
+    /// Notes a type, for [`Generator::traits`].
+    pub(super) fn add_plain(&mut self, name: &str) {
+        self.plain.push_str(name);
+        self.plain.push('\n');
+    }
+
+    /// Writes what is implemented for all types.
+    pub(super) fn traits(&mut self) -> Result<(), Error> {
+        let (before, after) = TYPES.split_once("$POD").unwrap_or_default();
+        self.put(before);
         if self.form.implements.contains(&Traits::Aya) {
-            put!(self, "    unsafe impl ::aya::Pod for {name} {{}}\n");
+            self.put("            unsafe impl ::aya::Pod for $ty {}\n");
         }
-        put!(self, "\n    impl Default for {name} {{\n        fn default() -> Self {{\n");
-        self.put("            Plain::zeroed()\n        }\n    }\n\n");
+        self.put(after);
+        for name in std::mem::take(&mut self.plain).lines() {
+            self.put("        ");
+            self.put(name);
+            self.put("\n");
+            self.flush_full()?;
+        }
+        self.put("    }\n");
+        Ok(())
     }
 }
+
+/// As functions and macros of the text, which take rustc less time than what is derived
+/// and asserted with macros of `core`.
+const TYPES: &str = r#"
+    /// Fails to compile, if a size, alignment or offset is not that of the BTF.
+    const fn assert_eq(found: usize, expected: usize) {
+        assert!(found == expected);
+    }
+
+    macro_rules! types {
+        ($($ty:ident)*) => {$(
+            impl Copy for $ty {}
+            impl Clone for $ty {
+                #[inline]
+                fn clone(&self) -> Self {
+                    *self
+                }
+            }
+
+            unsafe impl Plain for $ty {}
+            unsafe impl AsBytes for $ty {}
+$POD
+            impl Default for $ty {
+                #[inline]
+                fn default() -> Self {
+                    Plain::zeroed()
+                }
+            }
+        )*};
+    }
+
+    types! {
+"#;

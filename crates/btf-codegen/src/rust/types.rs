@@ -17,7 +17,7 @@ use crate::{Error, output::Bytes, root::Root};
 ///
 /// let source = Types::new().root("sk_buff").generate(&btf)?;
 /// assert!(source.contains("pub struct sk_buff {\n"));
-/// assert!(source.contains("assert!(::core::mem::offset_of!(sk_buff, len) == 8);"));
+/// assert!(source.contains("assert_eq(::core::mem::offset_of!(sk_buff, len), 8);"));
 /// # Ok(())
 /// # }
 /// ```
@@ -165,6 +165,7 @@ impl Types {
         generator.begin(&self.form.module);
         generator.items()?;
         generator.support();
+        generator.traits()?;
         generator.put("}\n");
         generator.flush()
     }
