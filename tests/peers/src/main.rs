@@ -37,6 +37,7 @@ mod ours;
 #[allow(dead_code, reason = "tests ask for more")]
 mod relo_core;
 mod relocate;
+mod rust_types;
 mod table;
 mod trim;
 
@@ -98,10 +99,11 @@ fn main() -> ExitCode {
         ["--build", ..] => build::print(arguments.get(1..).unwrap_or_default()),
         ["--relocate-one", name, object, vmlinux] => relocate::one(name, Path::new(object), Path::new(vmlinux)),
         ["--relocate", ..] => relocate::print(arguments.get(1..).unwrap_or_default()),
+        ["--rust"] => rust_types::print(),
         ["--extract", ..] => extract::print(arguments.get(1..).unwrap_or_default()),
         ["--help" | "-h"] => {
             println!(
-                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --chart FOLDER\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive\n       btf-peers --trim\n       btf-peers --build [VMLINUX [MODULE]]\n       btf-peers --relocate [OBJECT [VMLINUX]]"
+                "usage: btf-peers [--extract] [FILE]...\n\nWithout FILE: the running kernel's BTF, and the name-sorted fixture;\nwith --extract: an object, a module, and the kernel images that were fetched.\n\n       btf-peers --chart FOLDER\n       btf-peers --modules DIR RELEASE\n       btf-peers --archive\n       btf-peers --trim\n       btf-peers --build [VMLINUX [MODULE]]\n       btf-peers --relocate [OBJECT [VMLINUX]]\n       btf-peers --rust"
             );
         }
         [] => {
