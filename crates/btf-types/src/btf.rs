@@ -172,6 +172,7 @@ impl Btf {
     /// Size of a pointer in bytes: as set when opening, else the size of `long`
     /// in the BTF, else 8, as in BPF objects.
     #[must_use]
+    #[inline]
     pub fn pointer_size(&self) -> u8 {
         self.0.pointer_size()
     }

@@ -74,18 +74,21 @@ converting! {
 }
 
 impl<'btf> From<Composite<'btf>> for Type<'btf> {
+    #[inline]
     fn from(view: Composite<'btf>) -> Self {
         if view.is_union() { Union(view.0).into() } else { Struct(view.0).into() }
     }
 }
 
 impl<'btf> From<Struct<'btf>> for Composite<'btf> {
+    #[inline]
     fn from(view: Struct<'btf>) -> Self {
         Self(view.0)
     }
 }
 
 impl<'btf> From<Union<'btf>> for Composite<'btf> {
+    #[inline]
     fn from(view: Union<'btf>) -> Self {
         Self(view.0)
     }
@@ -94,6 +97,7 @@ impl<'btf> From<Union<'btf>> for Composite<'btf> {
 impl Composite<'_> {
     /// Returns `true` for a union.
     #[must_use]
+    #[inline]
     pub fn is_union(self) -> bool {
         self.0.record().info().kind() == Some(Kind::Union)
     }
@@ -149,8 +153,7 @@ impl<'btf> Member<'btf> {
     /// as its own.
     #[inline]
     pub(crate) fn anonymous(self) -> Option<Composite<'btf>> {
-        let is_anonymous = self.owner.btf.string_at(self.raw.name_off()).first() == Some(&0);
-        if is_anonymous { Composite::of(self.ty().peel_modifiers()) } else { None }
+        if self.is_anonymous() { Composite::of(self.ty().peel_modifiers()) } else { None }
     }
 
     /// Offset from the start of the struct in **bits**; 0 in a union.

@@ -430,14 +430,14 @@ impl<'btf, S: Style<'btf> + ?Sized> Writer<'_, S> {
     fn after_base(&mut self, declarator: &Declarator<'btf>, name: Name<'_>) -> fmt::Result {
         let (outer, on_base) = declarator.split();
         self.style.after_base(on_base)?;
-        let needs_space = self.left(outer, name)?;
+        let needs_space = if outer.is_empty() { true } else { self.left(outer, name)? };
         if self.is_outermost {
             self.style.declared(name, needs_space)?;
         } else if !name.is_empty() {
             self.style.write_str(if needs_space { " " } else { "" })?;
             write!(self.style, "{name}")?;
         }
-        self.right(outer, name)
+        if outer.is_empty() { Ok(()) } else { self.right(outer, name) }
     }
 
     /// Writes the part left of the name, from the base outward. Returns `true`

@@ -121,11 +121,13 @@ impl<'btf> EnumValues<'btf> {
         Self { owner, is_signed: info.kind_flag(), raw, index: 0 }
     }
 
+    #[inline]
     fn of32(&self, raw: &raw::EnumValue, index: u32) -> EnumValue<'btf> {
         let value = if self.is_signed { raw.val().into() } else { i128::from(raw.val() as u32) };
         EnumValue { owner: self.owner, name_off: raw.name_off(), value, index }
     }
 
+    #[inline]
     fn of64(&self, raw: &raw::Enum64Value, index: u32) -> EnumValue<'btf> {
         let value = if self.is_signed { i128::from(raw.val() as i64) } else { raw.val().into() };
         EnumValue { owner: self.owner, name_off: raw.name_off(), value, index }
@@ -135,6 +137,7 @@ impl<'btf> EnumValues<'btf> {
 impl<'btf> Iterator for EnumValues<'btf> {
     type Item = EnumValue<'btf>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let index = self.index;
         let next = match &mut self.raw {
@@ -194,6 +197,7 @@ pub struct EnumValue<'btf> {
 impl<'btf> EnumValue<'btf> {
     /// The name.
     #[must_use]
+    #[inline]
     pub fn name(self) -> Name<'btf> {
         self.owner.btf.name_at(self.name_off)
     }
@@ -221,6 +225,7 @@ impl<'btf> EnumValue<'btf> {
     /// # }
     /// ```
     #[must_use]
+    #[inline]
     pub fn value(self) -> i128 {
         self.value
     }

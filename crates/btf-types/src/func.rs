@@ -127,7 +127,7 @@ impl<'btf> Param<'btf> {
     /// (Only meaningful for the last parameter.)
     #[must_use]
     pub fn is_vararg(self) -> bool {
-        self.raw.type_id() == 0 && self.owner.btf.string_at(self.raw.name_off()).first() == Some(&0)
+        self.type_id() == 0 && self.is_anonymous()
     }
 }
 

@@ -186,6 +186,7 @@ impl Layer {
     }
 
     /// Size of a pointer in bytes, with the default of 8.
+    #[inline]
     pub(crate) fn pointer_size(&self) -> u8 {
         self.pointer_size.unwrap_or(8)
     }
@@ -309,8 +310,12 @@ impl Layer {
     }
 
     /// Returns the name at an offset, or its first `limit` bytes.
+    #[inline]
     pub(crate) fn name_start(&self, offset: u32, limit: usize) -> Name<'_> {
         let text = self.string_at(offset);
+        if text.first() == Some(&0) {
+            return Name::EMPTY;
+        }
         let text = text.get(..limit).unwrap_or(text);
         Name::new(text.get(..terminator(text).unwrap_or(text.len())).unwrap_or_default())
     }

@@ -2,7 +2,7 @@
 //!
 //! Source: `btf__resolve_size` in `tools/lib/bpf/btf.c`.
 
-use crate::{Error, Type, peel::HOPS};
+use crate::{Datasec, Enum, Enum64, Error, Float, Int, Struct, Type, Union, peel::HOPS};
 
 /// Maximum size of a type in bytes, as in the kernel and libbpf.
 const LIMIT: u64 = u32::MAX as u64;
@@ -35,13 +35,13 @@ impl Type<'_> {
         let mut ty = self;
         for _ in 0..=HOPS {
             let size = match ty {
-                Type::Int(view) => view.size().into(),
-                Type::Float(view) => view.size().into(),
-                Type::Struct(view) => view.size().into(),
-                Type::Union(view) => view.size().into(),
-                Type::Enum(view) => view.size().into(),
-                Type::Enum64(view) => view.size().into(),
-                Type::Datasec(view) => view.size().into(),
+                Type::Int(Int(handle))
+                | Type::Float(Float(handle))
+                | Type::Struct(Struct(handle))
+                | Type::Union(Union(handle))
+                | Type::Enum(Enum(handle))
+                | Type::Enum64(Enum64(handle))
+                | Type::Datasec(Datasec(handle)) => handle.record().size_or_type().into(),
                 Type::Ptr(view) => view.0.btf.pointer_size().into(),
                 Type::Array(array) => {
                     // The elements of an empty array may have any size, but must

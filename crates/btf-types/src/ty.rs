@@ -215,6 +215,7 @@ impl<'btf> Type<'btf> {
     /// file millions of types can share a name of megabytes. (Kernels allow 511
     /// bytes.)
     #[must_use]
+    #[inline]
     pub fn name_start(self, limit: usize) -> Name<'btf> {
         let Some(handle) = self.handle() else { return Name::EMPTY };
         handle.btf.name_start(handle.record().name_off(), limit)

@@ -448,9 +448,17 @@ macro_rules! named {
                 self.owner.btf.name_at(self.raw.name_off())
             }
 
+            /// Returns `true` if there is no name, without reading it.
+            #[must_use]
+            #[inline]
+            pub fn is_anonymous(self) -> bool {
+                self.owner.btf.string_at(self.raw.name_off()).first() == Some(&0)
+            }
+
             /// The name, or its first `limit` bytes: see
             /// [`Type::name_start`](crate::Type::name_start).
             #[must_use]
+            #[inline]
             pub fn name_start(self, limit: usize) -> $crate::Name<'btf> {
                 self.owner.btf.name_start(self.raw.name_off(), limit)
             }
