@@ -1,6 +1,6 @@
 //! Root types: requested types, by name or id.
 
-use btf_types::{Btf, Type};
+use btf_types::{AnyEnum, Btf, Composite, Fwd, Type, Typedef, View};
 
 use crate::Error;
 
@@ -35,14 +35,13 @@ impl Root {
             Some((word @ ("struct" | "union" | "enum" | "typedef"), bare)) => (Some(word), bare.trim_start()),
             _ => (None, name.as_str()),
         };
-        let found = btf.find_all::<Type<'_>>(bare);
         let is_meant = |ty: &Type<'_>| keyword(*ty).is_some_and(|keyword| word.is_none_or(|word| word == keyword));
-        let meant: Vec<_> = found.iter().copied().filter(is_meant).collect();
+        let meant: Vec<_> = btf.layers().flat_map(|layer| definable(layer, bare)).filter(is_meant).collect();
         // A definition makes forward declarations superfluous.
         let is_definition = |ty: &Type<'_>| !matches!(ty, Type::Fwd(_));
         let has_definition = meant.iter().any(is_definition);
         if meant.is_empty() {
-            return Err(match found.first() {
+            return Err(match btf.find_all::<Type<'_>>(bare).first() {
                 Some(other) if word.is_none() => Error::NotDefinable { root: name.clone(), kind: other.kind() },
                 _ => Error::NoSuchRoot { root: name.clone() },
             });
@@ -50,6 +49,21 @@ impl Root {
         to.extend(meant.into_iter().filter(|ty| !has_definition || is_definition(ty)));
         Ok(())
     }
+}
+
+/// The own types of a name that have a keyword, by ascending id. Functions are no candidates:
+/// an index of their names would take as long as that of all others.
+fn definable<'btf>(layer: &'btf Btf, name: &str) -> Vec<Type<'btf>> {
+    fn add<'btf, K: View<'btf>>(layer: &'btf Btf, name: &str, to: &mut Vec<Type<'btf>>) {
+        to.extend(layer.find_own::<K>(name).into_iter().map(Into::into));
+    }
+    let mut found = Vec::new();
+    add::<Composite<'_>>(layer, name, &mut found);
+    add::<Fwd<'_>>(layer, name, &mut found);
+    add::<AnyEnum<'_>>(layer, name, &mut found);
+    add::<Typedef<'_>>(layer, name, &mut found);
+    found.sort_by_key(|ty| ty.id());
+    found
 }
 
 /// The keyword of C by which a type is defined; `None` if it has no definition.

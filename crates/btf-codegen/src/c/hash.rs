@@ -42,10 +42,19 @@ impl Folding {
 impl Hasher for Folding {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        let words = bytes.chunks_exact(8);
-        let rest = words.remainder();
-        words.for_each(|word| self.add(word.try_into().map_or(0, u64::from_le_bytes)));
-        self.add(rest.iter().rev().fold(rest.len() as u64, |word, &byte| word << 8 | u64::from(byte)));
+        // The last word may overlap the one before it; the length tells such ends apart.
+        let words = bytes.len().saturating_sub(1) / 8;
+        for word in bytes.chunks_exact(8).take(words) {
+            self.add(word.try_into().map_or(0, u64::from_le_bytes));
+        }
+        let half = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+        let last = match (bytes.last_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(last), ..) => u64::from_le_bytes(*last),
+            (None, Some(first), Some(last)) => half(first) << 32 | half(last),
+            _ => bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        };
+        self.add(last);
+        self.add(bytes.len() as u64);
     }
 
     /// Lengths, which [`Folding::write`] has already.

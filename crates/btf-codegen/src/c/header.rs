@@ -313,7 +313,7 @@ impl Header {
             }
             return Ok(());
         }
-        sorted(layers).try_for_each(|ty| printer.define(ty))
+        sorted(layers).try_for_each(|id| printer.define_id(id))
     }
 
     fn preamble(&self, out: &mut Printer<'_, '_>) -> fmt::Result {

@@ -248,7 +248,7 @@ impl<'btf> Printer<'btf, '_> {
             }
             let start = match field.place {
                 Place::Bytes(measure) => compiler.bytes(measure),
-                Place::Bits(unit, width) => compiler.bits(unit, width, !field.member.name_start(1).is_empty()),
+                Place::Bits(unit, width) => compiler.bits(unit, width, !field.member.is_anonymous()),
                 Place::Out(_) => continue,
             };
             if start != field.offset {
@@ -311,7 +311,7 @@ impl<'btf> Printer<'btf, '_> {
         let Some(measure) = self.measure(ty)? else { return Ok(Place::Out(" is left out: C cannot declare it")) };
         let Some(width) = member.bitfield_size() else {
             let has_members = || matches!(ty.peel_modifiers(), Type::Struct(_) | Type::Union(_));
-            return Ok(match !member.name_start(1).is_empty() || has_members() {
+            return Ok(match !member.is_anonymous() || has_members() {
                 true => Place::Bytes(measure),
                 false => Place::Out(" is left out: it has no name"),
             });

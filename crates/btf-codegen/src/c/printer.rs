@@ -164,12 +164,16 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         self.tags.reserve(words / 64);
     }
 
+    /// Writes the definition of the type with an id, and before it what that needs.
+    pub(super) fn define_id(&mut self, id: u32) -> Result<(), Error> {
+        if self.is(id, state::ORDERED) { Ok(()) } else { self.define(self.ty(id)) }
+    }
+
     /// Writes the definition of a type, and before it what that needs.
     pub(super) fn define(&mut self, ty: Type<'btf>) -> Result<(), Error> {
-        if self.is(ty.id(), state::ORDERED) && self.queue.is_empty() {
+        if self.is(ty.id(), state::ORDERED) {
             return Ok(());
         }
-        self.queue.clear();
         self.current = ty;
         let result = self.order(ty, false, 0).map(drop).and_then(|()| {
             let mut next = 0;
@@ -229,6 +233,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
     }
 
     /// The error behind a [`fmt::Error`].
+    #[inline]
     pub(super) fn checked(&mut self, result: fmt::Result) -> Result<(), Error> {
         match (self.failure.take(), result) {
             (Some(error), _) => Err(error),
@@ -281,7 +286,11 @@ impl<'btf, 'o> Printer<'btf, 'o> {
     /// Begins a line.
     pub(super) fn line(&mut self) -> fmt::Result {
         const TABS: &str = "\n\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t";
-        self.put(TABS.get(..=self.level).unwrap_or(TABS))
+        match self.level {
+            // Of a length that is known, this costs no call.
+            1 => self.put("\n\t"),
+            level => self.put(TABS.get(..=level).unwrap_or(TABS)),
+        }
     }
 
     /// Returns `true` if a type has any of these states.

@@ -21,14 +21,22 @@ const LAST: u8 = 10;
 const NAME: usize = Name::MAX_KERNEL_LEN;
 /// Bytes of names in the [head](head) of a type.
 const HEAD: usize = 15;
+/// The head of a prototype, and of what leads to one: no rank, no name, and no names in it.
+const PROTOTYPE: u128 = (LAST as u128) << 120;
 
 /// The types of these layers for which a header has a definition, or that lead to some,
-/// in the order of a sorted header.
-pub(super) fn sorted<'btf>(layers: &[&'btf Btf]) -> impl Iterator<Item = Type<'btf>> {
-    let mut places = Vec::new();
+/// by their ids, in the order of a sorted header.
+pub(super) fn sorted(layers: &[&Btf]) -> impl Iterator<Item = u32> {
+    // Most of what has no names are prototypes, which need no sorting.
+    let (mut places, mut prototypes) = (Vec::new(), Vec::new());
     for layer in layers {
-        let place = |ty| Some(Place { head: head(ty, rank(ty)?), id: ty.id() });
-        places.extend(layer.types().filter_map(place));
+        for ty in layer.types() {
+            let Some(rank) = rank(ty) else { continue };
+            match head(ty, rank) {
+                PROTOTYPE => prototypes.push(ty.id()),
+                head => places.push(Place { head, id: ty.id() }),
+            }
+        }
     }
     // Most are told apart by their heads, without a look at the rest of their names.
     places.sort_by_key(|place| place.head);
@@ -40,7 +48,9 @@ pub(super) fn sorted<'btf>(layers: &[&'btf Btf]) -> impl Iterator<Item = Type<'b
             sort_by_names(same, ty);
         }
     }
-    places.into_iter().map(move |place| ty(place.id))
+    let after = places.split_off(places.partition_point(|place| place.head < PROTOTYPE));
+    let ids = |places: Vec<Place>| places.into_iter().map(|place| place.id);
+    ids(places).chain(prototypes).chain(ids(after))
 }
 
 /// The place of a type among others, but for those of the same head that have names.
@@ -84,6 +94,9 @@ fn is_nameless(ty: Type<'_>) -> bool {
 /// The rank, and as much of the names as fits: of the one that is sorted by, or, if
 /// that is empty, of the own name behind its end. Of what has no names, the hash.
 fn head(ty: Type<'_>, rank: u8) -> u128 {
+    if matches!(ty, Type::FuncProto(_)) && ty.is_anonymous() {
+        return PROTOTYPE;
+    }
     let mut head = [0; 1 + HEAD];
     let sort_name = sort_name(ty, HEAD);
     let (start, name) = if sort_name.is_empty() { (2, ty.name_start(HEAD - 1)) } else { (1, sort_name) };
