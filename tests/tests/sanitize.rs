@@ -217,8 +217,14 @@ fn the_layout_section_is_left_out_for_kernels_that_do_not_know_it() {
     assert!(same.has_layout());
 }
 
+/// 4,096 cases, or more by `PROPTEST_CASES`.
+fn cases() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(4096), ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+    #![proptest_config(cases())]
 
     /// BTF that the newest kernel accepts is accepted by each older one when rewritten.
     #[test]
