@@ -62,7 +62,7 @@ impl<'btf> Printer<'btf, '_> {
         }
     }
 
-    /// What they make of a type, if they were applied to it before.
+    /// Returns the properties of a type, if the rules were applied to it before.
     #[inline]
     fn known_rules(&self, id: u32) -> Option<Rules> {
         self.rules.get(id as usize).copied().flatten()
