@@ -38,7 +38,7 @@ const KEYWORDS: &str = include_str!("../rust/keywords.c");
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What types are wanted of.
+/// Source of types.
 struct Input {
     name: &'static str,
     object: PathBuf,
@@ -59,7 +59,7 @@ struct Generator {
 
 /// A crate.
 struct Text {
-    /// What is before the generated text.
+    /// Text before the generated one.
     prelude: &'static str,
     generated: String,
 }
@@ -190,7 +190,7 @@ fn aya_tool(input: &Input, folder: &Path) -> Result<Text> {
     Ok(Text { prelude, generated: format!("pub mod types {{\n{}}}\n", run(&mut bindgen)?) })
 }
 
-/// What a program prints; fails with the first line of its complaint.
+/// Returns the output of a program; fails with the first line of its complaint.
 fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|error| format!("{name}: {error}"))?;

@@ -40,8 +40,8 @@ impl Generator<'_, '_> {
     }
 }
 
-/// As functions and macros of the text, which take rustc less time than what is derived
-/// and asserted with macros of `core`.
+/// Functions and macros of the text, which take rustc less time than derives, and
+/// assertions with macros of `core`.
 const TYPES: &str = r#"
     /// Fails to compile, if a size, alignment or offset is not that of the BTF.
     const fn assert_eq(found: usize, expected: usize) {
