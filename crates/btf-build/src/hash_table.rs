@@ -8,30 +8,16 @@ use std::hash::{BuildHasher, RandomState};
 /// compares.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    /// [`Slot`]s, a power of two of them, or none. (As numbers: memory that is zero need
-    /// not be cleared.)
-    slots: Vec<u64>,
+    /// A power of two of them, or none.
+    slots: Vec<Slot>,
     used: usize,
 }
 
 /// A slot of the table; empty if the value is 0.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Slot {
     hash: u32,
     value: u32,
-}
-
-impl Slot {
-    /// An empty one as a number.
-    const EMPTY: u64 = 0;
-
-    const fn pack(self) -> u64 {
-        (self.hash as u64) << 32 | self.value as u64
-    }
-
-    const fn unpack(slot: u64) -> Self {
-        Self { hash: (slot >> 32) as u32, value: slot as u32 }
-    }
 }
 
 impl Table {
@@ -53,7 +39,9 @@ impl Table {
     pub(crate) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Result<u32, usize> {
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = hash as usize & mask;
-        while let Some(slot) = self.slot(at) {
+        while let Some(slot) = self.slots.get(at)
+            && slot.value != 0
+        {
             if slot.hash == hash && is_it(slot.value) {
                 return Ok(slot.value);
             }
@@ -64,17 +52,11 @@ impl Table {
 
     /// Fills an empty slot.
     pub(crate) fn insert(&mut self, at: usize, hash: u32, value: u32) {
-        self.put(at, Slot { hash, value }.pack());
+        self.put(at, Slot { hash, value });
         self.used += 1;
     }
 
-    /// The slot at an index, if it is not empty.
-    #[inline]
-    fn slot(&self, at: usize) -> Option<Slot> {
-        self.slots.get(at).map(|&slot| Slot::unpack(slot)).filter(|slot| slot.value != 0)
-    }
-
-    fn put(&mut self, at: usize, slot: u64) {
+    fn put(&mut self, at: usize, slot: Slot) {
         if let Some(place) = self.slots.get_mut(at) {
             *place = slot;
         }
@@ -91,10 +73,10 @@ impl Table {
     /// Makes room for `count` entries: a quarter of the slots stays empty.
     #[cold]
     fn grow(&mut self, count: usize) {
-        let larger = vec![Slot::EMPTY; (count * 4).div_ceil(3).next_power_of_two().max(16)];
+        let larger = vec![Slot::default(); (count * 4).div_ceil(3).next_power_of_two().max(16)];
         let entries = std::mem::replace(&mut self.slots, larger);
-        for slot in entries.into_iter().filter(|&slot| slot != Slot::EMPTY) {
-            if let Err(at) = self.find(Slot::unpack(slot).hash, |_| false) {
+        for slot in entries.into_iter().filter(|slot| slot.value != 0) {
+            if let Err(at) = self.find(slot.hash, |_| false) {
                 self.put(at, slot);
             }
         }
@@ -106,23 +88,25 @@ impl Table {
         let mask = self.slots.len().wrapping_sub(1);
         let mut hole = hash as usize & mask;
         loop {
-            match self.slot(hole) {
+            match self.slots.get(hole) {
                 Some(slot) if slot.value == value => break,
-                Some(_) => hole = (hole + 1) & mask,
-                None => return,
+                Some(slot) if slot.value != 0 => hole = (hole + 1) & mask,
+                _ => return,
             }
         }
         let mut next = (hole + 1) & mask;
-        while let Some(slot) = self.slot(next) {
+        while let Some(&slot) = self.slots.get(next)
+            && slot.value != 0
+        {
             // Distances from the slot where the number belongs.
             let belongs = slot.hash as usize & mask;
             if next.wrapping_sub(belongs) & mask >= next.wrapping_sub(hole) & mask {
-                self.put(hole, slot.pack());
+                self.put(hole, slot);
                 hole = next;
             }
             next = (next + 1) & mask;
         }
-        self.put(hole, Slot::EMPTY);
+        self.put(hole, Slot::default());
         self.used -= 1;
     }
 }

@@ -33,20 +33,21 @@ pub(super) enum Reach {
 }
 
 /// Colors structs, unions and typedefs, and what they refer to. The color of all other
-/// types is their shape.
+/// types is 0, which stands for their shape.
 pub(super) fn of(graph: &Graph, classes: &mut Classes, hash: &Hash, reach: Reach) -> Vec<u64> {
     let ids = || 0..graph.count();
     let looks = Looks { declared: Declared::new(graph), reach };
     let is_compared = |&id: &u32| graph.role(id) == Role::Composite && classes.is_class(id);
     let composites: Vec<u32> = ids().filter(is_compared).collect();
-    let mut coloring = Coloring {
-        graph,
-        classes,
-        hash,
-        colors: ids().map(|id| graph.shape(id).into()).collect(),
-        looks: ids().map(|id| looks.of(graph, hash, id).unwrap_or(0)).collect(),
-        on_cycles: Vec::new(),
-    };
+    let zeros = || vec![0; graph.count() as usize];
+    let mut coloring = Coloring { graph, classes, hash, colors: zeros(), looks: zeros(), on_cycles: Vec::new() };
+    for id in ids() {
+        if let Some(look) = looks.of(graph, hash, id)
+            && let Some(place) = coloring.looks.get_mut(id as usize)
+        {
+            *place = look;
+        }
+    }
     cycles::walk(graph, composites.into_iter(), &mut coloring);
     let on_cycles = std::mem::take(&mut coloring.on_cycles);
     let mut next = vec![0; on_cycles.len()];
@@ -75,6 +76,7 @@ struct Coloring<'a> {
     graph: &'a Graph,
     classes: &'a mut Classes,
     hash: &'a Hash,
+    /// 0 if it is the shape, so that most of the array is not touched.
     colors: Vec<u64>,
     /// Color of a type for those that refer to it, if it differs from its own; else 0.
     looks: Vec<u64>,
@@ -87,7 +89,8 @@ impl Coloring<'_> {
     }
 
     fn look(&self, id: u32) -> u64 {
-        self.fixed_look(id).or(self.colors.get(id as usize).copied()).unwrap_or(0)
+        let color = || self.colors.get(id as usize).copied().filter(|&color| color != 0);
+        self.fixed_look(id).or_else(color).unwrap_or_else(|| self.graph.shape(id).into())
     }
 
     /// Computes the color of a type from those that it refers to.

@@ -19,6 +19,8 @@ pub(super) struct Names {
     layers: Layers,
     /// Of each layer.
     strings: Vec<LayerStrings>,
+    /// The offset of the first own string.
+    first_own: u32,
     /// The first of equal strings, by their contents.
     table: Table,
     /// Offsets into the middle of a string that were asked for.
@@ -52,7 +54,8 @@ impl Names {
             strings.push(LayerStrings { starts, equal });
         }
         let limit = 8 * u64::from(layers.strings_len());
-        Self { layers, strings, table, middles: HashMap::new(), budget: limit, limit }
+        let first_own = layers.iter().last().map_or(0, |(first, _)| first);
+        Self { layers, strings, first_own, table, middles: HashMap::new(), budget: limit, limit }
     }
 
     /// The first offset that the string at `offset` has.
@@ -61,9 +64,15 @@ impl Names {
         if offset == 0 {
             return Ok(0);
         }
-        let layer = self.layers.of_string(offset);
-        let (Some((first, _)), Some(strings)) = (self.layers.get(layer), self.strings.get(layer)) else {
-            return Ok(0);
+        let (first, strings) = match (offset.checked_sub(self.first_own), self.strings.last()) {
+            (Some(_), Some(own)) => (self.first_own, own),
+            _ => {
+                let layer = self.layers.of_string(offset);
+                let (Some((first, _)), Some(strings)) = (self.layers.get(layer), self.strings.get(layer)) else {
+                    return Ok(0);
+                };
+                (first, strings)
+            }
         };
         let (number, start) = strings.starts.string_at(offset - first);
         match strings.equal.get(number) {
@@ -94,7 +103,7 @@ impl Names {
 
     /// The offset of the first own string.
     pub(super) fn first_own(&self) -> u32 {
-        self.strings.len().checked_sub(1).and_then(|own| self.layers.get(own)).map_or(0, |(first, _)| first)
+        self.first_own
     }
 }
 
@@ -118,15 +127,19 @@ fn intern(table: &mut Table, layers: &Layers, string: &[u8], offset: u32, hash: 
     }
 }
 
+/// In place of the new offset of a string that is not used yet. (New pages of 0 that are
+/// read before they are written are mapped twice.)
+const UNUSED: u32 = u32::MAX;
+
 /// The own strings of the result.
 #[derive(Debug)]
 pub(super) struct NewStrings<'a> {
-    names: &'a Names,
     first_own: u32,
     /// The own strings that there were.
     own: &'a [u8],
+    strings: Option<&'a LayerStrings>,
     bytes: Vec<u8>,
-    /// The new offset of each own string; 0 before its first use.
+    /// The new offset of each own string; [`UNUSED`] before its first use.
     to: Vec<u32>,
     /// Representatives of strings that begin inside others.
     middles: HashMap<u32, u32>,
@@ -134,15 +147,13 @@ pub(super) struct NewStrings<'a> {
 
 impl<'a> NewStrings<'a> {
     pub(super) fn new(names: &'a Names) -> Self {
-        let own = names.strings.last();
+        let strings = names.strings.last();
         let first_own = names.first_own();
         let mut bytes = Vec::with_capacity((names.layers.strings_len() - first_own) as usize);
         bytes.extend((names.strings.len() == 1).then_some(0));
-        let to = vec![0; own.map_or(0, |own| own.starts.len())];
-        let layers = &names.layers;
-        let own_bytes = names.strings.len().checked_sub(1).and_then(|own| layers.get(own));
-        let own_bytes = own_bytes.map_or(&[][..], |(_, layer)| own_strings(layer));
-        Self { names, first_own, own: own_bytes, bytes, to, middles: HashMap::new() }
+        let to = vec![UNUSED; strings.map_or(0, |strings| strings.starts.len())];
+        let own = names.layers.iter().last().map_or(&[][..], |(_, layer)| own_strings(layer));
+        Self { first_own, own, strings, bytes, to, middles: HashMap::new() }
     }
 
     /// The new offset of a string, given the first offset that it had.
@@ -151,20 +162,23 @@ impl<'a> NewStrings<'a> {
         let Some(own) = equal.checked_sub(self.first_own).filter(|_| equal != 0) else {
             return equal;
         };
-        let Some(strings) = self.names.strings.last() else {
+        let Some(strings) = self.strings else {
             return equal;
         };
         let (number, start) = strings.starts.string_at(own);
         let to = match self.to.get_mut(number) {
             Some(to) if start == own => to,
-            _ => self.middles.entry(equal).or_insert(0),
+            _ => self.middles.entry(equal).or_insert(UNUSED),
         };
-        if *to == 0 {
+        if *to == UNUSED {
             *to = self.first_own + self.bytes.len() as u32;
             let tail = self.own.get(own as usize..).unwrap_or_default();
             let len = strings.starts.len_at(own).or_else(|| memchr::memchr(0, tail)).unwrap_or(tail.len());
-            self.bytes.extend_from_slice(tail.get(..len).unwrap_or_default());
-            self.bytes.push(0);
+            // With its NUL, but for one that begins beyond the end.
+            match tail.get(..=len) {
+                Some(string) => self.bytes.extend_from_slice(string),
+                None => self.bytes.push(0),
+            }
         }
         *to
     }
@@ -172,7 +186,7 @@ impl<'a> NewStrings<'a> {
     /// Adds the strings that no type has, and returns all own strings; calls `moved`
     /// with the old offsets of each, its NUL included, and its new one.
     pub(super) fn finish(mut self, mut moved: impl FnMut(Range<u32>, u32)) -> Result<Vec<u8>, Error> {
-        if let Some(strings) = self.names.strings.last() {
+        if let Some(strings) = self.strings {
             for (range, &equal) in strings.starts.iter().zip(&strings.equal) {
                 let new = self.map(equal);
                 moved(self.first_own + range.start..self.first_own + range.end, new);

@@ -48,13 +48,17 @@ struct NewIds {
     staying: Vec<u32>,
 }
 
+/// In place of the id of a class that has none yet. (New pages of 0 that are read before
+/// they are written are mapped twice.)
+const UNSET: u32 = u32::MAX;
+
 impl NewIds {
     fn new(graph: &Graph, classes: &mut Classes) -> Self {
         let first_own = graph.first_own;
         // First the class of each type; those of layers below keep their ids.
         let mut new: Vec<u32> = (0..graph.count()).map(|id| classes.find_from_own(id)).collect();
         classes.commit();
-        let mut of_class = vec![0; graph.own_ids().len()];
+        let mut of_class = vec![UNSET; graph.own_ids().len()];
         let mut staying = Vec::new();
         for id in graph.own_ids() {
             let class = new.get(id as usize).copied().unwrap_or(0);
@@ -65,14 +69,14 @@ impl NewIds {
             let Some(place) = class.checked_sub(first_own).and_then(|place| of_class.get_mut(place as usize)) else {
                 continue;
             };
-            if *place == 0 {
+            if *place == UNSET {
                 *place = first_own + staying.len() as u32;
                 staying.push(id);
             }
         }
         for class in &mut new {
             if let Some(place) = class.checked_sub(first_own) {
-                *class = of_class.get(place as usize).copied().unwrap_or(0);
+                *class = of_class.get(place as usize).copied().filter(|&id| id != UNSET).unwrap_or(0);
             }
         }
         Self { new, staying }
