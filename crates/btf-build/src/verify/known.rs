@@ -67,7 +67,7 @@ impl<'t, 'a> Known<'t, 'a> {
         let count = types.count() as usize;
         let states = vec![State::New; count];
         let mut known = Self { types, pointer_size, states, resolved: vec![0; count], sizes: vec![0; count] };
-        for (id, kind) in types.kinds() {
+        for (id, kind) in types.kinds_of_data() {
             if kind == Some(Kind::Ptr) {
                 known.set_size(id, Size::new(pointer_size));
             } else if matches!(kind, Some(Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Float)) {

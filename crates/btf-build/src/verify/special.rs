@@ -137,6 +137,11 @@ fn is_struct(types: &Types<'_>, id: u32) -> bool {
     types.kind(id) == Some(Kind::Struct)
 }
 
+/// Returns whether the name of a type tag is that of a kptr's.
+fn is_kptr(types: &Types<'_>, tag: u32) -> bool {
+    ["kptr", "kptr_untrusted", "percpu_kptr"].iter().any(|value| types.is_named(tag, value))
+}
+
 /// Structs of special types by id, and what finds fields of them.
 struct Finder<'a> {
     types: &'a Types<'a>,
@@ -187,8 +192,9 @@ impl<'a> Finder<'a> {
         let is_sought = |special: Special| special != Special::ResSpinLock;
         let sought = finder.known.iter().filter(|(special, _)| is_sought(*special));
         let mut missing: Vec<&str> = sought.map(|(_, name)| *name).collect();
-        let has_kptrs = limits.kptr && types.kinds().any(|(_, kind)| kind == Some(Kind::TypeTag));
-        for (id, kind) in types.kinds() {
+        let is_kptr_tag = |(id, kind)| kind == Some(Kind::TypeTag) && is_kptr(types, id);
+        let has_kptrs = limits.kptr && types.kinds_of_data().any(is_kptr_tag);
+        for (id, kind) in types.kinds_of_data() {
             let is_interesting = match kind {
                 Some(Kind::Struct) => {
                     finder.structs.push(id);
@@ -362,7 +368,7 @@ impl<'a> Finder<'a> {
         }
         let mut pointee = types.size_or_type(tag);
         require(types.kind(pointee) != Some(Kind::TypeTag), Rule::KptrTags)?;
-        if !["kptr", "kptr_untrusted", "percpu_kptr"].iter().any(|value| types.is_named(tag, value)) {
+        if !is_kptr(types, tag) {
             return Ok(false);
         }
         // Chains of modifiers are at most 32 long by now.

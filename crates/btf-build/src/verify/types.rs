@@ -103,6 +103,20 @@ impl<'a> Types<'a> {
         (self.first_id()..).zip(self.kinds.get(own..).unwrap_or_default().iter().copied())
     }
 
+    /// Ids and kinds of the own types, of which FUNC and FUNC_PROTO may be left out: in a
+    /// kernel, two of three types are one, and most of them follow each other.
+    pub(super) fn kinds_of_data(&self) -> impl Iterator<Item = (u32, Option<Kind>)> {
+        const MANY: usize = 64;
+        let is_function = |kind: &Option<Kind>| (*kind == Some(Kind::Func)) | (*kind == Some(Kind::FuncProto));
+        let own = self.index(self.first_id());
+        let runs = self.kinds.get(own..).unwrap_or_default().chunks(MANY);
+        (self.first_id()..).step_by(MANY).zip(runs).flat_map(move |(first, run)| {
+            let is_skipped = run.iter().fold(true, |all, kind| all & is_function(kind));
+            let run = if is_skipped { &[] } else { run };
+            (first..).zip(run.iter().copied())
+        })
+    }
+
     #[cold]
     fn kind_in_base(&self, id: u32) -> Option<Kind> {
         self.base.filter(|_| id < self.origin)?.type_by_id(id).ok()?.kind()
