@@ -7,7 +7,12 @@ pub(crate) const HOPS: u32 = 64;
 
 /// Returns the innermost element of a type, through arrays and modifiers, and how many of
 /// them it has: the type and 1 if it is no array; `None` if it is nested too deeply.
-pub(crate) fn innermost(mut ty: Type<'_>) -> Option<(Type<'_>, u64)> {
+#[inline]
+pub(crate) fn innermost(ty: Type<'_>) -> Option<(Type<'_>, u64)> {
+    if matches!(ty, Type::Array(_)) || ty.is_modifier() { inside(ty) } else { Some((ty, 1)) }
+}
+
+fn inside(mut ty: Type<'_>) -> Option<(Type<'_>, u64)> {
     let mut count = 1u64;
     for _ in 0..HOPS {
         match ty {

@@ -3,7 +3,7 @@
 //! A chain is followed for at most [`HOPS`] types. No compiler writes a longer
 //! one; damaged BTF may, or may contain a cycle.
 
-use crate::{Const, DeclTag, Error, Ptr, Restrict, Type, TypeTag, Typedef, Volatile};
+use crate::{Const, DeclTag, Error, Ptr, Restrict, Type, TypeTag, Typedef, Volatile, view::Handle};
 
 /// Maximum number of types of a chain.
 pub(crate) const HOPS: u32 = 64;
@@ -29,6 +29,19 @@ impl<'btf> Type<'btf> {
     #[must_use]
     #[inline]
     pub fn target(self) -> Option<Self> {
+        self.referring().map(Handle::referred)
+    }
+
+    /// Returns the id of [`Type::target`], which is not looked up; 0 for `void`.
+    #[must_use]
+    #[inline]
+    pub fn target_id(self) -> Option<u32> {
+        self.referring().map(|handle| handle.record().size_or_type())
+    }
+
+    /// Returns the handle of a type that has a target.
+    #[inline]
+    fn referring(self) -> Option<Handle<'btf>> {
         match self {
             Type::Ptr(Ptr(handle))
             | Type::Typedef(Typedef(handle))
@@ -36,7 +49,7 @@ impl<'btf> Type<'btf> {
             | Type::Const(Const(handle))
             | Type::Restrict(Restrict(handle))
             | Type::TypeTag(TypeTag(handle))
-            | Type::DeclTag(DeclTag(handle)) => Some(handle.referred()),
+            | Type::DeclTag(DeclTag(handle)) => Some(handle),
             _ => None,
         }
     }

@@ -64,7 +64,7 @@ impl<'btf> Printer<'btf, '_> {
             }
             Type::Typedef(typedef) => {
                 self.set(id, state::EMITTING);
-                self.emit(typedef.target(), id, hops)?;
+                self.emit_target(ty, id, hops)?;
                 if !self.is(id, state::FORWARD) {
                     self.typedef(typedef)?;
                 }
@@ -84,15 +84,26 @@ impl<'btf> Printer<'btf, '_> {
                 }
             }
             Type::Ptr(ptr) => {
-                self.declare_of_base(ptr.target())?;
-                self.emit(ptr.target(), container, hops)?;
+                if self.base_end > 0 {
+                    self.declare_of_base(ptr.target())?;
+                }
+                self.emit_target(ty, container, hops)?;
             }
             Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) => {
-                self.emit(ty.target().unwrap_or(Type::Void), container, hops)?;
+                self.emit_target(ty, container, hops)?;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Writes what a type needs that another one refers to.
+    #[inline]
+    fn emit_target(&mut self, ty: Type<'btf>, container: u32, hops: u32) -> fmt::Result {
+        if ty.target_id().is_some_and(|id| self.is(id, state::EMITTED)) {
+            return Ok(());
+        }
+        self.emit_first(ty.target().unwrap_or(Type::Void), container, hops)
     }
 
     /// Writes what will do of a type inside of which this is: a forward declaration,
@@ -152,9 +163,6 @@ impl<'btf> Printer<'btf, '_> {
     /// Writes a forward declaration of what a pointer leads to, if that is a struct or
     /// union that the header of the base defines.
     fn declare_of_base(&mut self, target: Type<'btf>) -> fmt::Result {
-        if self.base_end == 0 {
-            return Ok(());
-        }
         let is_outside =
             |ty: &Type<'_>| matches!(ty, Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_));
         let Some(ty) = [target].into_iter().chain(target.chain()).find(|ty| !is_outside(ty)) else { return Ok(()) };

@@ -38,8 +38,8 @@ pub(super) fn mark_referenced(layer: &Btf, states: &mut [u16]) {
             }
             Type::Var(var) => mark(var.ty().id()),
             _ => {
-                if let Some(target) = ty.target() {
-                    mark(target.id());
+                if let Some(target) = ty.target_id() {
+                    mark(target);
                 }
             }
         }
@@ -61,8 +61,8 @@ impl<'btf> Printer<'btf, '_> {
         let hops = self.hop(ty, hops)?;
         match ty {
             Type::Struct(_) | Type::Union(_) => return self.order_composite(ty, through_ptr, hops),
-            Type::Ptr(ptr) => {
-                let is_strong = self.order(ptr.target(), true, hops);
+            Type::Ptr(_) => {
+                let is_strong = self.order_target(ty, true, hops);
                 self.set(id, state::ORDERED);
                 return is_strong;
             }
@@ -74,8 +74,8 @@ impl<'btf> Printer<'btf, '_> {
                 self.set(id, state::ORDERED);
                 return Ok(true);
             }
-            Type::Typedef(typedef) => {
-                if !self.order(typedef.target(), through_ptr, hops)? && through_ptr {
+            Type::Typedef(_) => {
+                if !self.order_target(ty, through_ptr, hops)? && through_ptr {
                     return Ok(false);
                 }
                 self.queue.push(ty);
@@ -83,7 +83,7 @@ impl<'btf> Printer<'btf, '_> {
                 return Ok(true);
             }
             Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) | Type::TypeTag(_) => {
-                return self.order(ty.target().unwrap_or(Type::Void), through_ptr, hops);
+                return self.order_target(ty, through_ptr, hops);
             }
             Type::FuncProto(proto) => {
                 let mut is_strong = self.order(proto.return_type(), through_ptr, hops)?;
@@ -98,6 +98,15 @@ impl<'btf> Printer<'btf, '_> {
         }
         self.set(id, state::ORDERED);
         Ok(false)
+    }
+
+    /// Orders what a type refers to.
+    #[inline]
+    fn order_target(&mut self, ty: Type<'btf>, through_ptr: bool, hops: u32) -> Result<bool, fmt::Error> {
+        if ty.target_id().is_some_and(|id| self.is(id, state::ORDERED)) {
+            return Ok(true);
+        }
+        self.order_first(ty.target().unwrap_or(Type::Void), through_ptr, hops)
     }
 
     fn order_composite(&mut self, ty: Type<'btf>, through_ptr: bool, hops: u32) -> Result<bool, fmt::Error> {

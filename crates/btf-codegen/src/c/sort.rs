@@ -30,11 +30,11 @@ pub(super) fn sorted(layers: &[&Btf]) -> impl Iterator<Item = u32> {
     // Most of what has no names are prototypes, which need no sorting.
     let (mut places, mut prototypes) = (Vec::new(), Vec::new());
     for layer in layers {
-        for ty in layer.types() {
-            let Some(rank) = rank(ty) else { continue };
-            match head(ty, rank) {
-                PROTOTYPE => prototypes.push(ty.id()),
-                head => places.push(Place { head, id: ty.id() }),
+        for ty in layer.types().filter(|ty| has_place(*ty)) {
+            match head(ty) {
+                Some(PROTOTYPE) => prototypes.push(ty.id()),
+                Some(head) => places.push(Place { head, id: ty.id() }),
+                None => {}
             }
         }
     }
@@ -80,7 +80,7 @@ fn rank(ty: Type<'_>) -> Option<u8> {
         Type::Struct(_) | Type::Union(_) if !ty.is_anonymous() => 3,
         Type::Typedef(_) if !ty.is_anonymous() => rank_of_target(ty),
         Type::Typedef(_) => LAST,
-        _ if !has_place(ty) || leads_nowhere(ty) => return None,
+        _ if leads_nowhere(ty) => return None,
         // A tag has a name too, though not one of a definition.
         Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
         _ => LAST,
@@ -93,18 +93,20 @@ fn is_nameless(ty: Type<'_>) -> bool {
 
 /// The rank, and as much of the names as fits: of the one that is sorted by, or, if
 /// that is empty, of the own name behind its end. Of what has no names, the hash.
-fn head(ty: Type<'_>, rank: u8) -> u128 {
+/// `None` if the type has no place.
+fn head(ty: Type<'_>) -> Option<u128> {
     if matches!(ty, Type::FuncProto(_)) && ty.is_anonymous() {
-        return PROTOTYPE;
+        return Some(PROTOTYPE);
     }
+    let rank = rank(ty)?;
     let mut head = [0; 1 + HEAD];
     let sort_name = sort_name(ty, HEAD);
     let (start, name) = if sort_name.is_empty() { (2, ty.name_start(HEAD - 1)) } else { (1, sort_name) };
     if name.is_empty() {
-        return u128::from(rank) << 120 | u128::from(hash(ty, true, 0));
+        return Some(u128::from(rank) << 120 | u128::from(hash(ty, true, 0)));
     }
     head.iter_mut().skip(start).zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
-    u128::from(rank) << 120 | u128::from_be_bytes(head)
+    Some(u128::from(rank) << 120 | u128::from_be_bytes(head))
 }
 
 /// Compares pairs of names, of which those at the same place are equal.
