@@ -16,7 +16,7 @@ use std::{
     thread,
 };
 
-use btf_elf::Compression;
+use btf_elf::{BtfFile, Compression};
 use btf_format::ByteOrder;
 use btf_kernel::{Error, Kernel, Root, Source};
 use btf_tests::{blob::Blob, elf_blob::ElfBlob, fixtures, image, packed, seccomp, skip};
@@ -449,6 +449,28 @@ fn a_system_without_anything() {
     assert!(matches!(kernel.btf(), Err(Error::NoRelease { root, .. }) if root == Path::new("/nonexistent")));
     let kernel = kernel.with_release(RELEASE);
     assert!(matches!(kernel.module_files(), Err(Error::Io { .. })), "that the root is wrong does not go unnoticed");
+}
+
+#[test]
+fn large_files_open_as_others_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vmlinux.btf");
+    let mut bytes = fixtures::read(&format!("kernels/{}/vmlinux.btf", fixtures::UNSORTED));
+    assert!(bytes.len() > 2 << 20);
+    fs::write(&path, &bytes).unwrap();
+    assert!(btf_kernel::open_file(&path).unwrap().btf_bytes().unwrap() == bytes);
+    let rejected = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        let [ours, other] =
+            [btf_kernel::open_file(&path), BtfFile::open(&path)].map(|file| file.and_then(|file| file.btf()));
+        assert_eq!(ours.unwrap_err().to_string(), other.unwrap_err().to_string());
+    };
+    rejected(&bytes[..bytes.len() - 1]);
+    let len = bytes.len();
+    bytes[len / 4..len / 2].fill(0xff);
+    rejected(&bytes);
+    bytes[..2].fill(0);
+    rejected(&bytes);
 }
 
 /// Threads that ask first, all at once, get the same.

@@ -30,7 +30,8 @@ use crate::sys;
 /// Those of [`BtfFile::open`].
 pub fn open_file(path: impl AsRef<Path>) -> Result<BtfFile, btf_elf::Error> {
     let path = path.as_ref();
-    match sys::map_vmlinux_at(path).map(BtfFile::parse) {
+    let bytes = sys::map_vmlinux_at(path).or_else(|| sys::read_large_btf(path));
+    match bytes.map(BtfFile::parse) {
         Some(Ok(file)) => Ok(file),
         _ => BtfFile::open(path),
     }

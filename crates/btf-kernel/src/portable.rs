@@ -154,6 +154,10 @@ pub(crate) fn map_vmlinux_at(_: &Path) -> Option<Bytes> {
     None
 }
 
+pub(crate) fn read_large_btf(_: &Path) -> Option<Bytes> {
+    None
+}
+
 /// No Linux kernel is running.
 pub(crate) fn running_release() -> Option<String> {
     None

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the place for what only Linux has")]
 
 mod files;
+mod large;
 mod loaded;
 mod map;
 mod probe;
@@ -15,6 +16,7 @@ use std::{ffi::OsStr, fs::File, os::unix::ffi::OsStrExt, path::Path};
 use btf_types::Bytes;
 
 pub(crate) use files::{identity, list, open};
+pub(crate) use large::read_btf as read_large_btf;
 pub use loaded::{LoadOptions, LoadedBtf};
 pub use probe::{is_supported, is_supported_with, supported_features, supported_features_with};
 pub use token::Token;
