@@ -190,6 +190,24 @@ fn bitfields_of_enum64_become_those_of_an_integer() {
     }
 }
 
+/// Without bits of its own, an enum of 8 bytes needs 32 bits of a struct with
+/// `kind_flag`.
+#[test]
+fn enums_larger_than_their_struct_become_integers() {
+    for (kind, words) in [(19, 2), (6, 1)] {
+        let mut blob = Blob::new();
+        let [e, value, s, a] = ["e", "V", "s", "a"].map(|name| blob.string(name));
+        blob.record(e, kind, 1, false, 8, &[value, 1, 0][..1 + words]);
+        blob.record(s, 4, 2, true, 8, &[a, 1, 0, a, 1, 32]);
+        assert_eq!(verify(&blob.build(), KernelVersion::new(6, 18)), Ok(()));
+        let btf = Btf::parse(blob.build()).unwrap();
+        for version in versions() {
+            let plain = sanitize(&btf, FeatureSet::of(version)).unwrap();
+            assert_eq!(verify(plain.as_bytes(), version), Ok(()), "{version}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_rewritten_is_an_error_that_names_it() {
     let mut blob = Blob::new();

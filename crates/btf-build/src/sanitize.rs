@@ -345,13 +345,14 @@ impl<'a> Rewriter<'a> {
     fn bitfields(&mut self, id: u32, record: &Record<'_>) -> Result<(), Error> {
         let name_off = self.name(record.head().name_off(), NameRule::Identifier)?;
         let info = record.head().info().with_kind_flag(false);
+        let struct_size = record.head().size_or_type();
         self.put_all(
-            [name_off, info.word(), record.head().size_or_type()],
+            [name_off, info.word(), struct_size],
             record,
             |this, [name_off, type_id, word]| {
                 let (bits, offset) = (word >> 24, word & 0x00ff_ffff);
                 let type_id = match bits {
-                    0 => type_id,
+                    0 => this.enum_member_type(type_id, struct_size.saturating_sub(offset / 8))?,
                     bits if bits > this.limits.int_bits => {
                         return this.unreadable(id, "bitfield of more than 64 bits", Feature::Func);
                     }
@@ -364,30 +365,46 @@ impl<'a> Rewriter<'a> {
     }
 
     /// A struct with bitfields, those of ENUM64s as bitfields of integers: the unions
-    /// that take their place cannot have any.
+    /// that take their place cannot have any. Of a whole ENUM64, kernels require 32
+    /// bits of space; of a union, all of it.
     fn enum64_bitfields(&mut self, record: &Record<'_>) -> Result<(), Error> {
         let name_off = self.name(record.head().name_off(), NameRule::Identifier)?;
+        let struct_size = record.head().size_or_type();
         self.put_all(
-            [name_off, record.head().info().word(), record.head().size_or_type()],
+            [name_off, record.head().info().word(), struct_size],
             record,
             |this, [name_off, type_id, word]| {
-                let type_id = if word >> 24 == 0 { type_id } else { this.enum64_bitfield_type(type_id)? };
+                let space = match word >> 24 {
+                    0 => struct_size.saturating_sub((word & 0x00ff_ffff) / 8),
+                    _ => 0,
+                };
+                let type_id = this.enum_member_type(type_id, space)?;
                 Ok([this.name(name_off, NameRule::Identifier)?, type_id, word])
             },
             3,
         )
     }
 
-    /// The INT for a bitfield of an ENUM64; other types as they are.
-    fn enum64_bitfield_type(&mut self, type_id: u32) -> Result<u32, Error> {
+    /// The INT for a member that is an ENUM64 of more bytes than there is space for
+    /// (a bitfield has none), or an ENUM that is rewritten as well; other types as
+    /// they are.
+    fn enum_member_type(&mut self, type_id: u32, space: u32) -> Result<u32, Error> {
         let ty = self.btf.type_by_id(type_id).ok().map(btf_types::Type::peel_modifiers);
-        let Some(record) = ty.and_then(btf_types::Type::record).filter(|record| record.kind() == Some(Kind::Enum64))
-        else {
+        let enums_stay = self.has(Feature::Func) && self.limits.enum_sizes;
+        let is_rewritten = |record: &Record<'_>| match record.kind() {
+            Some(Kind::Enum64) => true,
+            Some(Kind::Enum) => !enums_stay && space != 0,
+            _ => false,
+        };
+        let Some(record) = ty.and_then(btf_types::Type::record).filter(is_rewritten) else {
             return Ok(type_id);
         };
         let head = record.head();
-        // A bitfield of up to 32 bits is accepted for an ENUM64 of any size.
-        let size = head.size_or_type().clamp(4, 8);
+        if head.size_or_type() <= space {
+            return Ok(type_id);
+        }
+        // 32 bits are accepted for an ENUM64 of any size.
+        let size = if space == 0 { head.size_or_type().clamp(4, 8) } else { 4 };
         let encoding = u32::from(head.info().kind_flag()) << 24;
         self.int(Int { name_off: head.name_off(), size, data: encoding | (size * 8) })
     }
