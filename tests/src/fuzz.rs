@@ -383,7 +383,7 @@ pub fn elf(input: &[u8]) {
 /// Takes the input for whatever it is: raw BTF, ELF, an image, compressed.
 pub fn image(input: &[u8]) {
     let len = input.len() + LIMITS.max_output() as usize;
-    match bounded("image", len, || BtfFile::options().limits(LIMITS).parse(input.to_vec())) {
+    match bounded_payloads("image", len, || BtfFile::options().limits(LIMITS).parse(input.to_vec())) {
         Ok(file) => {
             assert!(!file.layers().is_empty());
             let _ = file.layers().iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -412,7 +412,7 @@ pub fn decode(input: &[u8]) {
 
 /// Reads the input as a BPF object, and everything that it says.
 pub fn object(input: &[u8]) {
-    match bounded("parse", input.len(), || BpfObject::parse(input.to_vec())) {
+    match bounded_payloads("parse", input.len(), || BpfObject::parse(input.to_vec())) {
         Ok(object) => {
             object_within(&object, decoded_len(object.elf(), input.len()));
             walk::object(&object);
@@ -492,6 +492,19 @@ pub(crate) fn bounded<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T 
     bounded_with(what, call, |_| len)
 }
 
+/// Number of payloads that are tried in an image, at most.
+const PAYLOADS: u64 = 64;
+
+/// Makes a call that is given so many bytes, which may be an image; as [`bounded`], but
+/// there may be a decoder for each payload, one after another.
+fn bounded_payloads<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T {
+    let (result, heap) = memory::measure(call);
+    let most = (len * MOST.0) as u64 + MOST.1;
+    let in_all = most + PAYLOADS * MOST.1;
+    assert!(heap.bytes <= in_all && heap.peak <= most, "{what}: {heap:?} for {len} bytes");
+    result
+}
+
 /// Makes a call whose result shows how many bytes it was given and has written; as
 /// [`bounded`].
 pub(crate) fn bounded_with<T>(what: &str, call: impl FnOnce() -> T, len: impl FnOnce(&T) -> usize) -> T {
@@ -513,6 +526,16 @@ const ANY: u64 = 4 << 10;
 /// If it allocates more than [`costs`] allows, as with [`bounded`].
 pub(crate) fn within<T>(entry: &str, len: usize, call: impl FnOnce() -> T) -> T {
     within_with(entry, call, |_| len)
+}
+
+/// Calls an entry point that is given so many bytes; as [`within`], and as much more as
+/// [`MOST`] allows in any case, for tables.
+pub(crate) fn within_tables<T>(entry: &str, len: usize, call: impl FnOnce() -> T) -> T {
+    let (result, heap) = memory::measure(call);
+    let cost = costs::of(entry);
+    let most = |cost: u64| len as u64 * cost + MOST.1;
+    assert!(heap.bytes <= most(cost.allocated) && heap.peak <= most(cost.held), "{entry}: {heap:?} for {len} bytes");
+    result
 }
 
 /// Calls an entry point that shows by its result how many bytes it was given and has

@@ -9,7 +9,7 @@ use btf_types::{Btf, BtfExt, Collection};
 
 use crate::{
     described::{Description, Program},
-    fuzz::{Sink, base, bounded, decoded_len, halves, len_of},
+    fuzz::{Sink, base, bounded, decoded_len, halves, len_of, within_tables},
 };
 
 /// Number of relocations of one input that are explained.
@@ -56,13 +56,13 @@ fn relocate_object(object: &BpfObject, bytes: &[u8]) {
     for (targets, of_targets) in [(Targets::custom(base()), base()), (Targets::kernel(ext.btf()), ext.btf())] {
         let len = decoded_len(object.elf(), bytes.len()) + len_of(of_targets);
         let relocator = Relocator::new(targets);
-        let relocated = bounded("relocate", len, || relocator.relocate(ext));
+        let relocated = within_tables("Relocator::relocate", len, || relocator.relocate(ext));
         explain(&relocated, len);
         for program in object.programs() {
             let Ok(code) = program.section().data() else { continue };
             apply(&relocated, program.section().name().as_bytes(), &code);
         }
-        match bounded("relocate_object", len, || relocator.relocate_object(bytes.to_vec())) {
+        match within_tables("Relocator::relocate_object", len, || relocator.relocate_object(bytes.to_vec())) {
             Ok(patched) => {
                 assert_eq!(patched.len(), bytes.len(), "nothing is moved");
                 let again = BpfObject::parse(patched).expect("it is an object as before");
@@ -79,7 +79,7 @@ fn relocate_object(object: &BpfObject, bytes: &[u8]) {
 fn check(len: usize, ext: &BtfExt, targets: Targets, code: &[u8]) {
     let len = len + len_of(base());
     let relocator = Relocator::new(targets);
-    let relocated = bounded("relocate", len, || relocator.relocate(ext));
+    let relocated = within_tables("Relocator::relocate", len, || relocator.relocate(ext));
     explain(&relocated, len);
     for section in ext.sections().take(16) {
         apply(&relocated, section.name().as_bytes(), code);
@@ -151,7 +151,7 @@ pub fn described_relocations(input: &[u8]) {
     let Ok(ext) = BtfExt::parse(ext, &local) else { return };
     let Ok(target) = Btf::parse(target) else { return };
     let relocator = Relocator::new(Targets::custom(&target));
-    let relocated = bounded("relocate", len, || relocator.relocate(&ext));
+    let relocated = within_tables("Relocator::relocate", len, || relocator.relocate(&ext));
     for relocation in relocated.iter().take(EXPLAINED) {
         bounded("explain", len, || {
             let mut sink = Sink(0);
@@ -161,6 +161,6 @@ pub fn described_relocations(input: &[u8]) {
     }
     for section in ext.sections().take(4) {
         let mut code = code.clone();
-        bounded("apply", len, || _ = relocated.apply(section.name(), &mut code));
+        within_tables("Relocated::apply", len, || _ = relocated.apply(section.name(), &mut code));
     }
 }

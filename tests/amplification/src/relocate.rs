@@ -15,11 +15,11 @@ const fn program(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) ->
 }
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    program("Relocator::relocate", |input, _| drop(relocated(input)), cost(1792, 64, 40)),
+    program("Relocator::relocate", |input, _| drop(relocated(input)), cost(1792, 140, 40)),
     program("Relocated::iter, section", iter, cost(5, 1, 1)),
     program("Relocation::explain", explain, cost(4096, 48, 28)),
-    program("Relocated::apply", apply, cost(1792, 64, 40)),
-    program("Relocator::relocate_object", whole, cost(1792, 64, 40)),
+    program("Relocated::apply", apply, cost(1792, 140, 40)),
+    program("Relocator::relocate_object", whole, cost(1792, 140, 40)),
     program("Trim::trim", trim, cost(3584, 96, 56)),
     program("Trim::trim_modules", trim_modules, cost(3584, 96, 56)),
 ];
