@@ -92,6 +92,21 @@ fn root_types_are_bpftools() {
 }
 
 /// The definitions of a header.
+/// The turn of an INT comes before that of what has a higher id: from then on, typedefs of
+/// it are defined where they are met behind a pointer.
+#[test]
+fn typedefs_of_earlier_integers_are_defined_where_they_are_met() {
+    let mut b = Builder::new();
+    let int = b.int("unsigned char", 1, IntEncoding::NONE).unwrap();
+    let [proto, other, ptr, typedef] = [(); 4].map(|()| b.declare());
+    b.define(proto).func_proto(0).param("buf", ptr).finish().unwrap();
+    b.define(other).typedef("other", int).unwrap();
+    b.define(ptr).ptr(typedef).unwrap();
+    b.define(typedef).typedef("u8", int).unwrap();
+    let text = write(&Header::new().unsorted(true), &b.finish().unwrap());
+    assert!(text.find(" u8;").unwrap() < text.find(" other;").unwrap(), "{text}");
+}
+
 fn definitions(header: &str) -> Vec<&str> {
     header.split("\n\n").map(str::trim_end).collect()
 }

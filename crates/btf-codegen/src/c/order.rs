@@ -11,10 +11,11 @@ use btf_types::{Btf, Type};
 use super::printer::{Printer, state};
 use crate::Error;
 
-/// Returns `false` for types that have no definition, and whose turn brings none about: they
-/// are written with whatever has them.
+/// Returns `false` for types that have no definition, and whose turn changes nothing for
+/// others. (That of an INT does: a typedef of one that had none yet is not ordered through
+/// a pointer.)
 pub(super) fn has_place(ty: Type<'_>) -> bool {
-    !matches!(ty, Type::Int(_) | Type::Float(_) | Type::Func(_) | Type::Var(_) | Type::Datasec(_) | Type::DeclTag(_))
+    !matches!(ty, Type::Func(_) | Type::Var(_) | Type::Datasec(_) | Type::DeclTag(_))
 }
 
 /// Marks what the types of this layer refer to. That of return types is not told
