@@ -318,27 +318,27 @@ fn same_elf_files(objects: &Objects) -> usize {
 
 #[test]
 fn the_btf_of_objects_is_as_libbpf_sees_it() {
-    assert_eq!(same_btf(&objects()), 84);
+    assert_eq!(same_btf(&objects()), 88);
 }
 
 #[test]
 fn maps_are_as_libbpf_sees_them() {
-    assert_eq!(same_maps(&objects()), 42);
+    assert_eq!(same_maps(&objects()), 46);
 }
 
 #[test]
 fn programs_are_as_libbpf_sees_them() {
-    assert_eq!(same_programs(&objects()), 336);
+    assert_eq!(same_programs(&objects()), 340);
 }
 
 #[test]
 fn ext_is_as_libbpf_sees_it() {
-    assert_eq!(same_ext(&objects()), 69);
+    assert_eq!(same_ext(&objects()), 73);
 }
 
 #[test]
 fn elf_files_are_what_libbpf_makes_of_them() {
-    assert_eq!(same_elf_files(&objects()), 92);
+    assert_eq!(same_elf_files(&objects()), 96);
 }
 
 #[test]
