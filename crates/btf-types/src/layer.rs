@@ -303,7 +303,7 @@ impl Layer {
     #[inline]
     pub(crate) fn name_at(&self, offset: u32) -> Name<'_> {
         let tail = self.string_at(offset);
-        let len = terminator(tail);
+        let len = memchr::memchr(0, tail);
         debug_assert!(len.is_some(), "strings are terminated, and offsets of names in range: {offset}");
         let len = len.unwrap_or(0);
         Name::new(tail.get(..len).unwrap_or_default())
@@ -317,7 +317,7 @@ impl Layer {
             return Name::EMPTY;
         }
         let text = text.get(..limit).unwrap_or(text);
-        Name::new(text.get(..terminator(text).unwrap_or(text.len())).unwrap_or_default())
+        Name::new(text.get(..memchr::memchr(0, text).unwrap_or(text.len())).unwrap_or_default())
     }
 
     /// Returns the strings of the owning layer, from this offset on.
@@ -374,21 +374,6 @@ impl Layer {
     pub(crate) fn layout(&self) -> Layout<'_> {
         Layout::new(&self.layout)
     }
-}
-
-/// Returns the index of the first NUL.
-fn terminator(text: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    // Most names end in one of these words, which costs less than a call.
-    for (index, word) in text.chunks_exact(8).take(4).enumerate() {
-        let word = word.try_into().map_or(0, u64::from_le_bytes);
-        // The high bit of the first byte that is NUL, and none below it.
-        let nuls = word.wrapping_sub(ONES) & !word & (0x80 * ONES);
-        if nuls != 0 {
-            return Some(8 * index + nuls.trailing_zeros() as usize / 8);
-        }
-    }
-    memchr::memchr(0, text)
 }
 
 /// Returns the first 12 bytes of the record at an offset of the index, in the type
