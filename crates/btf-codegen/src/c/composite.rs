@@ -8,7 +8,6 @@ use btf_types::{Composite, Member, Name};
 
 use super::{
     layout::{Field, Place, Plan, arrange, arrange_union, largest_of, largest_unit},
-    libbpf::size_of,
     names::identifier,
     padding::{Pad, Padding},
     printer::Printer,
@@ -83,7 +82,7 @@ impl<'btf> Printer<'btf, '_> {
                 self.padding(Padding::as_libbpf(at, offset, align, in_bitfield, self.btf.pointer_size()))?;
             }
             self.member(member, offset, width)?;
-            at = offset + width.map_or_else(|| size_of(member.ty()) * 8, u64::from);
+            at = offset + width.map_or_else(|| self.size_as_libbpf(member.ty()) * 8, u64::from);
             is_bitfield = width.is_some();
         }
         if !ty.is_union() {

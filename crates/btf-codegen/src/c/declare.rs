@@ -16,12 +16,51 @@ impl<'btf> Printer<'btf, '_> {
     /// Writes the declaration of something of a type; types without a name are
     /// written with their members or values.
     pub(super) fn declare(&mut self, ty: Type<'btf>, name: Name<'_>) -> fmt::Result {
+        if !name.is_empty() && self.declare_as_before(ty, name)? {
+            return self.step();
+        }
         let declarator = ty.declarator();
         if declarator.base().is_none() {
             return self.fail(Error::TooDeep { ty: ty.into(), limit: HOPS });
         }
+        let start = self.position();
+        self.name_place = None;
         declarator.write(name, self)?;
-        if self.has_failed() { Err(fmt::Error) } else { Ok(()) }
+        if self.has_failed() {
+            return Err(fmt::Error);
+        }
+        self.keep_text(ty, start);
+        Ok(())
+    }
+
+    /// Writes a declaration like the last one of the same type. Returns `false` if there
+    /// was none whose text is kept.
+    fn declare_as_before(&mut self, ty: Type<'btf>, name: Name<'_>) -> Result<bool, fmt::Error> {
+        let texts = std::mem::take(&mut self.texts);
+        let result = match texts.get(ty.id()) {
+            Some((before, after)) => self
+                .put_bytes(before)
+                .and_then(|()| self.put_name(name))
+                .and_then(|()| self.put_bytes(after))
+                .map(|()| true),
+            None => Ok(false),
+        };
+        self.texts = texts;
+        result
+    }
+
+    /// Keeps the text from a position on, which declares something by a name.
+    fn keep_text(&mut self, ty: Type<'btf>, start: u64) {
+        let Some(name) = self.name_place.take() else { return };
+        // A FUNC or VAR is declared by its own name.
+        if self.muted || matches!(ty, Type::Func(_) | Type::Var(_)) {
+            return;
+        }
+        let places = [start, name.start, name.end].map(|position| self.in_buffer(position));
+        let [Some(start), Some(name), Some(name_end)] = places else { return };
+        if let Some((before, after)) = self.buffer.get(start..name).zip(self.buffer.get(name_end..)) {
+            self.texts.keep(ty.id(), before, after);
+        }
     }
 
     fn put_scalar(&mut self, ty: Type<'btf>, spelling: Spelling, size: u32) -> fmt::Result {
@@ -140,7 +179,10 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
             return Ok(());
         }
         self.put(if needs_space { " " } else { "" })?;
-        self.put_name(name)
+        let start = self.position();
+        self.put_name(name)?;
+        self.name_place = Some(start..self.position());
+        Ok(())
     }
 
     fn open(&mut self, group: Group<'btf>) -> fmt::Result {

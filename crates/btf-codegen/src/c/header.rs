@@ -9,8 +9,8 @@ use btf_types::{Btf, Name, Type};
 
 use super::{
     order::has_place,
-    printer::{Form, Printer, steps},
-    sort::sorted,
+    printer::{Form, Printer, state, steps},
+    sort::Groups,
 };
 use crate::{Error, TypeRef, output::Bytes, root::Root};
 
@@ -313,7 +313,11 @@ impl Header {
             }
             return Ok(());
         }
-        sorted(layers).try_for_each(|id| printer.define_id(id))
+        let mut groups = Groups::new(layers);
+        while let Some(ids) = groups.next(|id| printer.is(id, state::ORDERED)) {
+            ids.into_iter().try_for_each(|id| printer.define_id(id))?;
+        }
+        Ok(())
     }
 
     fn preamble(&self, out: &mut Printer<'_, '_>) -> fmt::Result {

@@ -80,6 +80,38 @@ impl Measure {
     }
 }
 
+/// Measures of types, by id.
+#[derive(Debug)]
+pub(super) struct Measures(Vec<Kept>);
+
+/// A [`Measure`] as it is kept: the size, and logarithms of the alignments.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kept {
+    is_known: bool,
+    low: u8,
+    high: u8,
+    size: u32,
+}
+
+impl Measures {
+    pub(super) fn new(types: usize) -> Self {
+        Self(vec![Kept::default(); types])
+    }
+
+    #[inline]
+    pub(super) fn get(&self, id: u32) -> Option<Measure> {
+        let kept = self.0.get(id as usize).filter(|kept| kept.is_known)?;
+        Some(Measure { size: kept.size.into(), low: 1 << kept.low, high: 1 << kept.high })
+    }
+
+    fn keep(&mut self, id: u32, measure: Measure) {
+        if let Some((place, size)) = self.0.get_mut(id as usize).zip(measure.size.try_into().ok()) {
+            let [low, high] = [measure.low, measure.high].map(|align| align.trailing_zeros() as u8);
+            *place = Kept { is_known: true, low, high, size };
+        }
+    }
+}
+
 /// Space of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -330,7 +362,16 @@ impl<'btf> Printer<'btf, '_> {
 
     /// Size and alignment that a type has where it is written; `None` if it cannot be
     /// written where its size is needed.
+    #[inline]
     pub(super) fn measure(&mut self, ty: Type<'btf>) -> Result<Option<Measure>, fmt::Error> {
+        match self.measures.get(ty.id()) {
+            Some(known) => Ok(Some(known)),
+            None => self.measure_first(ty),
+        }
+    }
+
+    #[inline(never)]
+    fn measure_first(&mut self, ty: Type<'btf>) -> Result<Option<Measure>, fmt::Error> {
         let Some((inner, count)) = innermost(ty) else { return Ok(None) };
         let one = match inner {
             Type::Int(int) => match self.spelling(int) {
@@ -356,7 +397,11 @@ impl<'btf> Printer<'btf, '_> {
             Type::Union(u) => self.measure_composite(u.into())?,
             _ => return Ok(None),
         };
-        Ok(one.size.checked_mul(count).map(|size| Measure { size, ..one }))
+        let measured = one.size.checked_mul(count).map(|size| Measure { size, ..one });
+        if let Some(measure) = measured {
+            self.measures.keep(ty.id(), measure);
+        }
+        Ok(measured)
     }
 
     fn measure_composite(&mut self, ty: Composite<'btf>) -> Result<Measure, fmt::Error> {

@@ -13,11 +13,6 @@ use crate::{
     element::{HOPS, innermost},
 };
 
-/// Returns the size of a type as computed by libbpf: 0 if it has none.
-pub(super) fn size_of(ty: Type<'_>) -> u64 {
-    ty.size_of().ok().filter(|size| *size <= u32::MAX.into()).unwrap_or(0)
-}
-
 /// Properties of a type by libbpf's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rules {
@@ -54,6 +49,14 @@ impl Rules {
 }
 
 impl<'btf> Printer<'btf, '_> {
+    /// Returns the size of a type as computed by libbpf: 0 if it has none.
+    pub(super) fn size_as_libbpf(&self, ty: Type<'btf>) -> u64 {
+        match self.measures.get(ty.id()) {
+            Some(known) => known.size,
+            None => ty.size_of().ok().filter(|size| *size <= u32::MAX.into()).unwrap_or(0),
+        }
+    }
+
     /// Applies libbpf's rules to a type.
     pub(super) fn as_libbpf(&mut self, ty: Type<'btf>) -> Result<Rules, fmt::Error> {
         match self.known_rules(ty.id()) {

@@ -95,5 +95,6 @@ mod printer;
 mod scalar;
 mod scope;
 mod sort;
+mod texts;
 
 pub use header::Header;

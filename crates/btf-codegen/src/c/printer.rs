@@ -1,13 +1,20 @@
 //! State of one header: the order, the names and the written types, and the
 //! pending text.
 
-use std::{collections::HashMap, fmt, fmt::Write};
+use std::{collections::HashMap, fmt, fmt::Write, ops::Range};
 
 use btf_types::{Btf, Composite, Name, Type};
 
 use super::{
-    asserts::Asserts, hash::Keyed, layout::Layout, libbpf::Rules, names::Names, order::mark_referenced,
-    scalar::Spelling, scope::Scopes,
+    asserts::Asserts,
+    hash::Keyed,
+    layout::{Layout, Measures},
+    libbpf::Rules,
+    names::Names,
+    order::mark_referenced,
+    scalar::Spelling,
+    scope::Scopes,
+    texts::Texts,
 };
 use crate::Error;
 
@@ -56,7 +63,9 @@ pub(super) struct Printer<'btf, 'o> {
     pub(super) form: Form,
     out: &'o mut dyn fmt::Write,
     /// UTF-8, of whole characters.
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
+    /// Number of bytes that were handed on.
+    flushed: u64,
     number: itoa::Buffer,
     /// The header of the base defines all below this id; 0 if this header does.
     pub(super) base_end: u32,
@@ -75,10 +84,16 @@ pub(super) struct Printer<'btf, 'o> {
     pub(super) spellings: HashMap<u32, Spelling, Keyed>,
     /// Names of members, of the structs that are being written.
     pub(super) scopes: Scopes<'btf>,
+    /// Texts of declarations.
+    pub(super) texts: Texts,
+    /// The place of the name in the declaration that was written last.
+    pub(super) name_place: Option<Range<u64>>,
     /// Properties of types by libbpf's rules, by id.
     pub(super) rules: Vec<Option<Rules>>,
     /// Layouts of structs and unions, by id.
     pub(super) layouts: Vec<Layout>,
+    /// Sizes and alignments that were asked for, by id.
+    pub(super) measures: Measures,
     /// Definitions in the order in which they are to be written.
     pub(super) queue: Vec<Type<'btf>>,
     pub(super) asserts: Asserts,
@@ -123,6 +138,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
             form,
             out,
             buffer: Vec::with_capacity(BUFFER + BUFFER / 4),
+            flushed: 0,
             number: itoa::Buffer::new(),
             base_end: 0,
             muted: false,
@@ -133,7 +149,10 @@ impl<'btf, 'o> Printer<'btf, 'o> {
             suffixes: HashMap::default(),
             spellings: HashMap::default(),
             scopes: Scopes::default(),
+            texts: Texts::new(count),
+            name_place: None,
             rules: vec![None; count],
+            measures: Measures::new(if form.exact { 0 } else { count }),
             layouts: if form.exact { Vec::new() } else { vec![Layout::UNKNOWN; count] },
             queue: Vec::new(),
             asserts: Asserts::default(),
@@ -247,6 +266,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         // Of bytes, as names are; checked here once, and not name by name.
         let text = str::from_utf8(&self.buffer).map_err(|_| fmt::Error)?;
         let result = self.out.write_str(text);
+        self.flushed += self.buffer.len() as u64;
         self.buffer.clear();
         result
     }
@@ -264,8 +284,18 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         self.put_bytes(text)
     }
 
+    /// The number of bytes that were written so far.
+    pub(super) fn position(&self) -> u64 {
+        self.flushed + self.buffer.len() as u64
+    }
+
+    /// The place in the buffer of what was written at a position; `None` if it was handed on.
+    pub(super) fn in_buffer(&self, position: u64) -> Option<usize> {
+        position.checked_sub(self.flushed).map(|place| place as usize)
+    }
+
     #[inline]
-    fn put_bytes(&mut self, text: &[u8]) -> fmt::Result {
+    pub(super) fn put_bytes(&mut self, text: &[u8]) -> fmt::Result {
         if self.muted {
             return Ok(());
         }

@@ -15,42 +15,61 @@ use super::order::has_place;
 
 /// Maximum number of types of a chain.
 const HOPS: u32 = 64;
+/// Number of groups.
+const RANKS: usize = 6;
 /// The rank of what has none.
-const LAST: u8 = 10;
+const LAST: usize = RANKS - 1;
 /// Bytes of a name that are looked at: as many as a kernel's names have at most.
 const NAME: usize = Name::MAX_KERNEL_LEN;
 /// Bytes of names in the [head](head) of a type.
-const HEAD: usize = 15;
-/// The head of a prototype, and of what leads to one: no rank, no name, and no names in it.
-const PROTOTYPE: u128 = (LAST as u128) << 120;
+const HEAD: usize = 16;
+/// The head of a prototype, and of what leads to one: no name, and no names in it.
+const PROTOTYPE: u128 = 0;
 
-/// The types of these layers for which a header has a definition, or that lead to some,
-/// by their ids, in the order of a sorted header.
-pub(super) fn sorted(layers: &[&Btf]) -> impl Iterator<Item = u32> {
-    // Most of what has no names are prototypes, which need no sorting.
-    let (mut places, mut prototypes) = (Vec::new(), Vec::new());
-    for layer in layers {
-        for ty in layer.types().filter(|ty| has_place(*ty)) {
-            match head(ty) {
-                Some(PROTOTYPE) => prototypes.push(ty.id()),
-                Some(head) => places.push(Place { head, id: ty.id() }),
+/// The types of some layers for which a header has a definition, or that lead to some,
+/// in the groups of a sorted header.
+pub(super) struct Groups<'btf> {
+    top: Option<&'btf Btf>,
+    /// Ids of each group.
+    ids: std::array::IntoIter<Vec<u32>, RANKS>,
+}
+
+impl<'btf> Groups<'btf> {
+    pub(super) fn new(layers: &[&'btf Btf]) -> Self {
+        let mut ids: [Vec<u32>; RANKS] = Default::default();
+        for ty in layers.iter().flat_map(|layer| layer.types()).filter(|ty| has_place(*ty)) {
+            if let Some(ids) = ids.get_mut(rank(ty)) {
+                ids.push(ty.id());
+            }
+        }
+        Self { top: layers.last().copied(), ids: ids.into_iter() }
+    }
+
+    /// Returns the ids of the next group in order, without those that the groups before
+    /// left nothing to do for: among pointers and arrays, that are nearly all.
+    pub(super) fn next(&mut self, is_done: impl Fn(u32) -> bool) -> Option<Vec<u32>> {
+        let ids = self.ids.next()?;
+        let ty = |id| self.top.and_then(|top| top.type_by_id(id).ok()).unwrap_or(Type::Void);
+        // Most of what has no names are prototypes, which need no sorting.
+        let (mut places, mut prototypes) = (Vec::new(), Vec::new());
+        for id in ids.into_iter().filter(|id| !is_done(*id)) {
+            match head(ty(id)) {
+                Some(PROTOTYPE) => prototypes.push(id),
+                Some(head) => places.push(Place { head, id }),
                 None => {}
             }
         }
-    }
-    // Most are told apart by their heads, without a look at the rest of their names.
-    places.sort_by_key(|place| place.head);
-    let top = layers.last().copied();
-    let ty = move |id| top.and_then(|top| top.type_by_id(id).ok()).unwrap_or(Type::Void);
-    for same in places.chunk_by_mut(|a, b| a.head == b.head) {
-        // What has no names has nothing else.
-        if same.len() > 1 && same.first().is_some_and(|place| !is_nameless(ty(place.id))) {
-            sort_by_names(same, ty);
+        // Most are told apart by their heads, without a look at the rest of their names.
+        places.sort_unstable();
+        for same in places.chunk_by_mut(|a, b| a.head == b.head) {
+            // What has no names has nothing else.
+            if same.len() > 1 && same.first().is_some_and(|place| !is_nameless(ty(place.id))) {
+                sort_by_names(same, ty);
+            }
         }
+        prototypes.extend(places.iter().map(|place| place.id));
+        Some(prototypes)
     }
-    let after = places.split_off(places.partition_point(|place| place.head < PROTOTYPE));
-    let ids = |places: Vec<Place>| places.into_iter().map(|place| place.id);
-    ids(places).chain(prototypes).chain(ids(after))
 }
 
 /// The place of a type among others, but for those of the same head that have names.
@@ -73,40 +92,39 @@ fn sort_by_names<'btf>(places: &mut [Place], ty: impl Fn(u32) -> Type<'btf>) {
     places.iter_mut().zip(named).for_each(|(to, (_, place))| *to = place);
 }
 
-/// The group of a type, by which it is sorted first; `None` if it has no place.
-fn rank(ty: Type<'_>) -> Option<u8> {
-    Some(match ty {
-        Type::Enum(_) | Type::Enum64(_) => u8::from(!ty.is_anonymous()),
+/// The group of a type.
+fn rank(ty: Type<'_>) -> usize {
+    match ty {
+        Type::Enum(_) | Type::Enum64(_) => usize::from(!ty.is_anonymous()),
         Type::Struct(_) | Type::Union(_) if !ty.is_anonymous() => 3,
-        Type::Typedef(_) if !ty.is_anonymous() => rank_of_target(ty),
-        Type::Typedef(_) => LAST,
-        _ if leads_nowhere(ty) => return None,
         // A tag has a name too, though not one of a definition.
-        Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
+        Type::Typedef(_) | Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
         _ => LAST,
-    })
+    }
 }
 
 fn is_nameless(ty: Type<'_>) -> bool {
     sort_name(ty, 1).is_empty() && ty.is_anonymous()
 }
 
-/// The rank, and as much of the names as fits: of the one that is sorted by, or, if
-/// that is empty, of the own name behind its end. Of what has no names, the hash.
-/// `None` if the type has no place.
+/// As much of the names of a type as fits: of the one that is sorted by, or, if that is
+/// empty, of the own name behind its end. Of what has no names, the hash. `None` if the
+/// type has no place.
 fn head(ty: Type<'_>) -> Option<u128> {
     if matches!(ty, Type::FuncProto(_)) && ty.is_anonymous() {
         return Some(PROTOTYPE);
     }
-    let rank = rank(ty)?;
-    let mut head = [0; 1 + HEAD];
+    if leads_nowhere(ty) {
+        return None;
+    }
+    let mut head = [0; HEAD];
     let sort_name = sort_name(ty, HEAD);
-    let (start, name) = if sort_name.is_empty() { (2, ty.name_start(HEAD - 1)) } else { (1, sort_name) };
+    let (start, name) = if sort_name.is_empty() { (1, ty.name_start(HEAD - 1)) } else { (0, sort_name) };
     if name.is_empty() {
-        return Some(u128::from(rank) << 120 | u128::from(hash(ty, true, 0)));
+        return Some(hash(ty, true, 0).into());
     }
     head.iter_mut().skip(start).zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
-    Some(u128::from(rank) << 120 | u128::from_be_bytes(head))
+    Some(u128::from_be_bytes(head))
 }
 
 /// Compares pairs of names, of which those at the same place are equal.
@@ -116,7 +134,7 @@ fn compare_names(a: (Name<'_>, Name<'_>), b: (Name<'_>, Name<'_>)) -> Ordering {
 }
 
 /// The rank of what a typedef is for, which is named by it if by nothing else.
-fn rank_of_target(ty: Type<'_>) -> u8 {
+fn rank_of_target(ty: Type<'_>) -> usize {
     let mut inner = ty;
     for _ in 0..HOPS {
         inner = match inner {
@@ -137,6 +155,9 @@ fn rank_of_target(ty: Type<'_>) -> u8 {
 /// Returns `true` for a type without a definition that leads to no other
 /// definition, except through a typedef that has its own place.
 fn leads_nowhere(ty: Type<'_>) -> bool {
+    if matches!(ty, Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_) | Type::Typedef(_)) {
+        return false;
+    }
     let mut inner = ty;
     for _ in 0..HOPS {
         inner = match inner {
