@@ -25,7 +25,9 @@ struct Head {
     info: u32,
     /// Maximum of the size or referenced type.
     max: u32,
-    /// True if the name must be an identifier, false if there must be none.
+    /// Maximum offset of the name.
+    max_name_off: u32,
+    /// True if the name must be an identifier, false if it must not be one.
     is_named: bool,
     /// Number of words of each element.
     element: u8,
@@ -33,7 +35,7 @@ struct Head {
 
 impl Head {
     /// Accepts nothing.
-    const NONE: Self = Self { given: 0, info: 1, max: 0, is_named: true, element: 0 };
+    const NONE: Self = Self { given: 0, info: 1, max: 0, max_name_off: 0, is_named: true, element: 0 };
 }
 
 impl Heads {
@@ -52,7 +54,8 @@ impl Heads {
             };
             if let Some(head) = heads.get_mut(usize::from(kind.number())) {
                 let given = !(free & limits.info_mask);
-                *head = Head { given, info: Info::of(kind).word(), max, is_named, element };
+                let max_name_off = if is_named { limits.max_name_off } else { 0 };
+                *head = Head { given, info: Info::of(kind).word(), max, max_name_off, is_named, element };
             }
         }
         Self(heads)
@@ -64,11 +67,13 @@ impl Heads {
     pub(super) fn accept(&self, record: &Record<'_>, strings: &Strings<'_>) -> Option<usize> {
         let (info, name_off) = (record.info, record.name_off);
         let head = self.0.get(usize::from(info.kind_number()))?;
-        if info.word() & head.given != head.info || record.size_or_type > head.max || !strings.contains(name_off) {
-            return None;
-        }
-        let has_name = if head.is_named { strings.is_identifier(name_off) } else { name_off == 0 };
+        let is_accepted = (info.word() & head.given == head.info)
+            & (record.size_or_type <= head.max)
+            & (name_off <= head.max_name_off);
+        // The same question about all names: kinds with and without one alternate, which
+        // branches would not predict.
+        let has_name = strings.is_plain_identifier(name_off) == head.is_named;
         let len = HEAD as u64 + u64::from(info.vlen()) * u64::from(head.element);
-        (has_name && record.has(len)).then_some(len as usize)
+        (is_accepted & has_name & record.has(len)).then_some(len as usize)
     }
 }

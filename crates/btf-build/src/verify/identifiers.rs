@@ -1,6 +1,10 @@
 //! Identifiers among the strings of a section, found for all strings at once.
 
-use super::{limits::Limits, names};
+use super::{
+    bitmap::{self, bitmap},
+    limits::Limits,
+    names,
+};
 
 /// Bytes of a block, for each of which a bitmap has a bit.
 const BLOCK: usize = 128;
@@ -52,13 +56,25 @@ impl<'a> Identifiers<'a> {
     #[inline]
     pub(crate) fn contains(&self, offset: usize) -> bool {
         match self.blocks.get(offset / BLOCK) {
-            Some(0) => self.strings.get(offset).and_then(|byte| self.can_begin.get(usize::from(*byte))) == Some(&true),
+            Some(0) => self.can_begin_at(offset),
             Some(&number) => {
                 let bitmap = self.bitmaps.get(number as usize - 1);
                 bitmap.is_some_and(|bitmap| bitmap >> (offset % BLOCK) & 1 != 0)
             }
             None => false,
         }
+    }
+
+    /// Returns whether an identifier begins at an offset and can be told by its first byte, as
+    /// most can.
+    #[inline]
+    pub(super) fn contains_plain(&self, offset: usize) -> bool {
+        (self.blocks.get(offset / BLOCK) == Some(&0)) & self.can_begin_at(offset)
+    }
+
+    #[inline]
+    fn can_begin_at(&self, offset: usize) -> bool {
+        self.strings.get(offset).and_then(|byte| self.can_begin.get(usize::from(*byte))) == Some(&true)
     }
 }
 
@@ -130,9 +146,9 @@ struct Classes {
 impl Classes {
     fn of(bytes: &[u8; BLOCK], dots: bool) -> Self {
         Self {
-            nuls: bitmap(bytes, |byte| byte == 0),
-            inner: bitmap(bytes, |byte| names::can_contain(byte, dots)),
-            digits: bitmap(bytes, |byte| byte.is_ascii_digit()),
+            nuls: classified(bytes, |byte| byte == 0),
+            inner: classified(bytes, |byte| names::can_contain(byte, dots)),
+            digits: classified(bytes, |byte| byte.is_ascii_digit()),
         }
     }
 
@@ -163,20 +179,9 @@ const fn up_to(bits: usize) -> u128 {
 }
 
 /// A bit for each byte, whether it is of a class.
-#[inline]
-fn bitmap(bytes: &[u8; BLOCK], is: impl Fn(u8) -> bool) -> u128 {
-    let mut flags = [0; BLOCK];
-    for (flag, &byte) in flags.iter_mut().zip(bytes) {
-        *flag = u8::from(is(byte));
-    }
-    let (eights, _) = flags.as_chunks::<8>();
-    eights.iter().rev().fold(0, |bitmap, eight| bitmap << 8 | u128::from(bits(*eight)))
-}
-
-/// The lowest bits of eight bytes, one after the other.
-fn bits(bytes: [u8; 8]) -> u64 {
-    // Byte k is moved to bit 56 + k, and no other product gets there.
-    u64::from_le_bytes(bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56
+fn classified(bytes: &[u8; BLOCK], is: impl Fn(u8) -> bool + Copy) -> u128 {
+    let halves = bytes.chunks(bitmap::ELEMENTS).rev();
+    halves.fold(0, |bits, half| bits << bitmap::ELEMENTS | u128::from(bitmap(half, is)))
 }
 
 #[cfg(test)]
@@ -185,14 +190,6 @@ mod tests {
 
     use super::*;
     use crate::verify::NameRule;
-
-    #[test]
-    fn all_bits_are_kept() {
-        for byte in 0..=u8::MAX {
-            let flags = std::array::from_fn(|bit| byte >> bit & 1);
-            assert_eq!(bits(flags), u64::from(byte));
-        }
-    }
 
     #[test]
     fn each_offset_is_judged_as_one_by_one() {

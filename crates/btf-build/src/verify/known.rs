@@ -67,13 +67,12 @@ impl<'t, 'a> Known<'t, 'a> {
         let count = types.count() as usize;
         let states = vec![State::New; count];
         let mut known = Self { types, pointer_size, states, resolved: vec![0; count], sizes: vec![0; count] };
-        for (id, kind) in types.kinds_of_data() {
-            if kind == Some(Kind::Ptr) {
-                known.set_size(id, Size::new(pointer_size));
-            } else if matches!(kind, Some(Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Float)) {
-                known.set_state(id, State::Sized);
-                known.set_size(id, scalar_size(types, id, kind));
-            }
+        for id in types.ids_of(|kind| kind == Kind::Ptr) {
+            known.set_size(id, Size::new(pointer_size));
+        }
+        for id in types.ids_of(|kind| matches!(kind, Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Float)) {
+            known.set_state(id, State::Sized);
+            known.set_size(id, scalar_size(types, id));
         }
         known
     }
@@ -148,10 +147,10 @@ impl<'t, 'a> Known<'t, 'a> {
 }
 
 /// Size as a member of an INT or enumeration; FLOATs must be aligned.
-fn scalar_size(types: &Types<'_>, id: u32, kind: Option<Kind>) -> Size {
+fn scalar_size(types: &Types<'_>, id: u32) -> Size {
     let record = types.record(id);
     let bytes = record.size_or_type;
-    let is_plain = match kind {
+    let is_plain = match record.info.kind() {
         Some(Kind::Int) => is_regular_int(record.word(0)) && record.word(0) & 0xff == bytes.saturating_mul(8),
         // In a struct with bitfields, all are checked as if they had this one.
         Some(Kind::Enum | Kind::Enum64) => bytes == 4,

@@ -10,6 +10,7 @@ use super::{
     limits::Limits,
     names::NameRule,
     reject::{Reject, Rule},
+    special,
     strings::Strings,
     types::Types,
     words,
@@ -20,26 +21,33 @@ pub(super) fn check(types: &mut Types<'_>) -> Result<(), Reject> {
     let (words, strings, limits) = (types.words(), &types.strings, types.limits);
     let heads = Heads::new(limits);
     let (mut kinds, mut starts) = types.empty();
+    let mut special_structs = Vec::new();
     let (mut at, before) = (0, kinds.len());
-    let reject = |at, index: usize, (rule, element)| {
-        Err(types.reject_record(at, types.first_id().saturating_add((index - before) as u32), rule, element))
-    };
+    let id = |index: usize| types.first_id().saturating_add((index - before) as u32);
+    let reject = |at, index, (rule, element)| Err(types.reject_record(at, id(index), rule, element));
     while let Some(record) = words.record(at) {
+        let kind = record.info.kind();
         let len = match heads.accept(&record, strings) {
             Some(len) => len,
             None => match (Record { words: record, strings, limits }).check() {
-                Ok(len) => len,
+                Ok(len) => {
+                    // Now that the name is in the caches.
+                    if kind == Some(Kind::Struct) && special::has_prefix(strings.tail(record.name_off)) {
+                        special_structs.push(id(kinds.len()));
+                    }
+                    len
+                }
                 Err(violation) => return reject(at, kinds.len(), violation),
             },
         };
-        kinds.push(record.info.kind());
+        kinds.push(kind);
         starts.push(at as u32);
         at += len;
     }
     if !words.end_at(at) {
         return reject(at, kinds.len(), (Rule::RecordFits, None));
     }
-    types.fill(kinds, starts);
+    types.fill(kinds, starts, special_structs);
     Ok(())
 }
 

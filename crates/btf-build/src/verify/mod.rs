@@ -12,9 +12,11 @@
 //!
 //! Source: `kernel/bpf/btf.c`.
 
+mod bitmap;
 mod direct;
 mod header;
 mod heads;
+mod id_set;
 mod identifiers;
 mod kinds;
 mod known;

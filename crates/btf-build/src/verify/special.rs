@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use btf_types::Kind;
 
 use super::{
+    id_set::IdSet,
     kinds::is_modifier,
     limits::Limits,
     meta::require,
@@ -115,11 +116,12 @@ struct Record<'a> {
 /// Checks all structs.
 pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
     let mut finder = Finder::new(types);
-    if !finder.is_any_interesting {
+    if finder.interesting.is_empty() {
         return Ok(());
     }
     let mut records = Vec::new();
-    for id in std::mem::take(&mut finder.structs) {
+    // Unions are searched only as members.
+    for id in types.ids_of(|kind| kind == Kind::Struct) {
         if finder.has_special_member(id) {
             let fields = finder.record(id).map_err(|rule| types.reject(id, rule, None))?;
             records.push(Record { id, fields });
@@ -131,10 +133,34 @@ pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
     Ok(())
 }
 
+/// Returns whether a name begins like those of special types.
+#[inline]
+pub(super) fn has_prefix(name: &[u8]) -> bool {
+    name.starts_with(PREFIX)
+}
+
 /// Returns whether a type is a struct; the kernel looks neither for nor into
 /// unions.
 fn is_struct(types: &Types<'_>, id: u32) -> bool {
     types.kind(id) == Some(Kind::Struct)
+}
+
+/// Returns the ids of types for which structs are searched: the first struct of each name,
+/// and pointers with a kptr's tag.
+fn interesting(types: &Types<'_>, known: &[(Special, &str)]) -> IdSet {
+    // A bpf_res_spin_lock is found where another is, but not looked for itself.
+    let sought = known.iter().filter(|(special, _)| *special != Special::ResSpinLock);
+    let mut missing: Vec<&str> = sought.map(|(_, name)| *name).collect();
+    let mut is_first = |&id: &u32| {
+        let index = missing.iter().position(|missing| types.is_named(id, missing));
+        index.map(|index| missing.swap_remove(index)).is_some()
+    };
+    let mut ids: Vec<u32> = types.special_structs().iter().copied().filter(&mut is_first).collect();
+    if types.limits.kptr && types.ids_of(|kind| kind == Kind::TypeTag).any(|tag| is_kptr(types, tag)) {
+        let pointers = types.ids_of(|kind| matches!(kind, Kind::Ptr | Kind::Volatile));
+        ids.extend(pointers.filter(|&id| matches!(kptr(types, id), Ok(true))));
+    }
+    ids.into_iter().collect()
 }
 
 /// Returns whether the name of a type tag is that of a kptr's.
@@ -142,17 +168,43 @@ fn is_kptr(types: &Types<'_>, tag: u32) -> bool {
     ["kptr", "kptr_untrusted", "percpu_kptr"].iter().any(|value| types.is_named(tag, value))
 }
 
+/// Returns whether a type is a pointer with a kptr's tag.
+fn kptr(types: &Types<'_>, id: u32) -> Result<bool, Rule> {
+    let is_volatile = types.kind(id) == Some(Kind::Volatile);
+    let pointer = if is_volatile { types.size_or_type(id) } else { id };
+    let tag = types.size_or_type(pointer);
+    match (types.kind(pointer), types.kind(tag)) {
+        (Some(Kind::Ptr), Some(Kind::TypeTag)) => is_kptr_tag(types, tag),
+        _ => Ok(false),
+    }
+}
+
+/// Returns whether the tag of a pointer is a kptr's.
+fn is_kptr_tag(types: &Types<'_>, tag: u32) -> Result<bool, Rule> {
+    if types.record(tag).info.kind_flag() {
+        return Ok(false);
+    }
+    let mut pointee = types.size_or_type(tag);
+    require(types.kind(pointee) != Some(Kind::TypeTag), Rule::KptrTags)?;
+    if !is_kptr(types, tag) {
+        return Ok(false);
+    }
+    // Chains of modifiers are at most 32 long by now.
+    for _ in 0..=MAX_DEPTH {
+        if types.kind(pointee).is_some_and(is_modifier) {
+            pointee = types.size_or_type(pointee);
+        }
+    }
+    require(is_struct(types, pointee), Rule::KptrTags)?;
+    Ok(true)
+}
+
 /// Structs of special types by id, and what finds fields of them.
 struct Finder<'a> {
     types: &'a Types<'a>,
     known: Vec<(Special, &'static str)>,
-    /// Ids of structs; unions are searched as their members alone.
-    structs: Vec<u32>,
-    /// One for each id: true if structs with a member of this type are
-    /// searched.
-    interesting: Vec<bool>,
-    /// True if one of these is.
-    is_any_interesting: bool,
+    /// Ids of types; structs with a member of such a type are searched.
+    interesting: IdSet,
     /// Structs without fields, with the number of levels that they nest.
     barren: HashMap<u32, usize>,
     graph: Option<Graph<'a>>,
@@ -178,45 +230,14 @@ impl<'a> Finder<'a> {
             Special::ResSpinLock => limits.res_spin_lock,
             _ => true,
         };
-        let known = Special::NAMED.into_iter().filter(|&(special, _)| is_known(special)).collect();
-        let mut finder = Self {
-            types,
-            known,
-            structs: Vec::new(),
-            interesting: vec![false; types.count() as usize],
-            is_any_interesting: false,
-            barren: HashMap::new(),
-            graph: None,
-        };
-        // A bpf_res_spin_lock is found where another is, but not looked for itself.
-        let is_sought = |special: Special| special != Special::ResSpinLock;
-        let sought = finder.known.iter().filter(|(special, _)| is_sought(*special));
-        let mut missing: Vec<&str> = sought.map(|(_, name)| *name).collect();
-        let is_kptr_tag = |(id, kind)| kind == Some(Kind::TypeTag) && is_kptr(types, id);
-        let has_kptrs = limits.kptr && types.kinds_of_data().any(is_kptr_tag);
-        for (id, kind) in types.kinds_of_data() {
-            let is_interesting = match kind {
-                Some(Kind::Struct) => {
-                    finder.structs.push(id);
-                    types.strings.starts_with(types.record(id).name_off, PREFIX) && {
-                        let index = missing.iter().position(|missing| types.is_named(id, missing));
-                        index.map(|index| missing.swap_remove(index)).is_some()
-                    }
-                }
-                Some(Kind::Ptr | Kind::Volatile) if has_kptrs => matches!(finder.kptr(id), Ok(true)),
-                _ => false,
-            };
-            if is_interesting && let Some(found) = finder.interesting.get_mut(id as usize) {
-                *found = true;
-                finder.is_any_interesting = true;
-            }
-        }
-        finder
+        let known: Vec<_> = Special::NAMED.into_iter().filter(|&(special, _)| is_known(special)).collect();
+        let interesting = interesting(types, &known);
+        Self { types, known, interesting, barren: HashMap::new(), graph: None }
     }
 
     fn has_special_member(&self, id: u32) -> bool {
         let mut members = self.types.elements(id);
-        members.any(|[_, type_id, _]| self.interesting.get(type_id as usize) == Some(&true))
+        members.any(|[_, type_id, _]| self.interesting.contains(type_id))
     }
 
     /// Returns the fields of a struct that is searched.
@@ -310,7 +331,7 @@ impl<'a> Finder<'a> {
             return Ok(None);
         }
         if special == Special::Kptr {
-            return Ok(self.kptr(type_id)?.then_some(None));
+            return Ok(kptr(self.types, type_id)?.then_some(None));
         }
         let is_struct = is_struct(self.types, type_id);
         if !is_struct || self.types.size_or_type(type_id) != special.size() {
@@ -345,40 +366,6 @@ impl<'a> Finder<'a> {
         found.iter_mut().for_each(|field| field.offset = field.offset.saturating_add(offset));
         repeat(fields, &found, nelems, self.types.size_or_type(id))?;
         Ok(height + 1)
-    }
-
-    /// Returns whether a type is a pointer with a kptr's tag.
-    #[inline]
-    fn kptr(&self, id: u32) -> Result<bool, Rule> {
-        let types = self.types;
-        let is_volatile = types.kind(id) == Some(Kind::Volatile);
-        let pointer = if is_volatile { types.size_or_type(id) } else { id };
-        let tag = types.size_or_type(pointer);
-        match (types.kind(pointer), types.kind(tag)) {
-            (Some(Kind::Ptr), Some(Kind::TypeTag)) => self.is_kptr_tag(tag),
-            _ => Ok(false),
-        }
-    }
-
-    /// Returns whether the tag of a pointer is a kptr's.
-    fn is_kptr_tag(&self, tag: u32) -> Result<bool, Rule> {
-        let types = self.types;
-        if types.record(tag).info.kind_flag() {
-            return Ok(false);
-        }
-        let mut pointee = types.size_or_type(tag);
-        require(types.kind(pointee) != Some(Kind::TypeTag), Rule::KptrTags)?;
-        if !is_kptr(types, tag) {
-            return Ok(false);
-        }
-        // Chains of modifiers are at most 32 long by now.
-        for _ in 0..=MAX_DEPTH {
-            if types.kind(pointee).is_some_and(is_modifier) {
-                pointee = types.size_or_type(pointee);
-            }
-        }
-        require(is_struct(types, pointee), Rule::KptrTags)?;
-        Ok(true)
     }
 
     /// Returns the contents of a list or tree by its tag.

@@ -60,6 +60,13 @@ impl<'a> Strings<'a> {
         }
     }
 
+    /// Returns whether the kernel accepts a string as an identifier, for most identifiers, and
+    /// false for everything else.
+    #[inline]
+    pub(super) fn is_plain_identifier(&self, offset: u32) -> bool {
+        offset.checked_sub(self.first).is_some_and(|own| self.identifiers.contains_plain(own as usize))
+    }
+
     /// Returns whether there is a string at an offset, which is 0 or that of an
     /// identifier.
     #[inline]

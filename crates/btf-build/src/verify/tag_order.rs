@@ -15,9 +15,8 @@ const MAX_CHAIN: u32 = 32;
 /// Checks each chain.
 pub(super) fn check(types: &Types<'_>) -> Result<(), Reject> {
     let mut good = types.first_id().saturating_sub(1);
-    for (id, kind) in types.kinds_of_data() {
-        let Some(kind) = kind.filter(|&kind| is_modifier(kind)) else { continue };
-        let mut in_tags = kind == Kind::TypeTag;
+    for id in types.ids_of(is_modifier) {
+        let mut in_tags = types.kind(id) == Some(Kind::TypeTag);
         let (mut at, mut left) = (id, MAX_CHAIN);
         while let Some(kind) = types.kind(at).filter(|&kind| is_modifier(kind)) {
             let reject = |rule| Err(types.reject(id, rule, None));

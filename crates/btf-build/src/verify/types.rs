@@ -3,6 +3,7 @@
 use btf_types::{Btf, Kind, Name};
 
 use super::{
+    bitmap::{self, bitmap, ones},
     limits::Limits,
     reject::{Reject, Rule},
     strings::Strings,
@@ -25,13 +26,16 @@ pub(super) struct Types<'a> {
     kinds: Vec<Option<Kind>>,
     /// Index of the first word of each type.
     starts: Vec<u32>,
+    /// Ids of the structs whose names begin like those of special types.
+    special_structs: Vec<u32>,
 }
 
 impl<'a> Types<'a> {
     /// No types yet, of a type section.
     pub(super) fn new(section: &'a [u8], strings: Strings<'a>, base: Option<&'a Btf>, limits: &'a Limits) -> Self {
         let origin = base.map_or(0, Btf::type_count);
-        Self { words: Words::new(section), base, strings, limits, origin, kinds: Vec::new(), starts: Vec::new() }
+        let (kinds, starts, special_structs) = (Vec::new(), Vec::new(), Vec::new());
+        Self { words: Words::new(section), base, strings, limits, origin, kinds, starts, special_structs }
     }
 
     pub(super) fn words(&self) -> Words<'a> {
@@ -51,12 +55,14 @@ impl<'a> Types<'a> {
     }
 
     /// Takes the arrays, as many types as the kernel keeps.
-    pub(super) fn fill(&mut self, mut kinds: Vec<Option<Kind>>, mut starts: Vec<u32>) {
+    pub(super) fn fill(&mut self, mut kinds: Vec<Option<Kind>>, mut starts: Vec<u32>, mut special_structs: Vec<u32>) {
         // The kernel keeps one place free, and does not say when there is none.
         let count = self.limits.max_type_id.saturating_sub(self.origin) as usize;
         kinds.truncate(count);
         starts.truncate(count);
         (self.kinds, self.starts) = (kinds, starts);
+        special_structs.retain(|&id| self.exists(id));
+        self.special_structs = special_structs;
     }
 
     /// The id of the first type that is not of the base.
@@ -103,18 +109,20 @@ impl<'a> Types<'a> {
         (self.first_id()..).zip(self.kinds.get(own..).unwrap_or_default().iter().copied())
     }
 
-    /// Ids and kinds of the own types, of which FUNC and FUNC_PROTO may be left out: in a
-    /// kernel, two of three types are one, and most of them follow each other.
-    pub(super) fn kinds_of_data(&self) -> impl Iterator<Item = (u32, Option<Kind>)> {
-        const MANY: usize = 64;
-        let is_function = |kind: &Option<Kind>| (*kind == Some(Kind::Func)) | (*kind == Some(Kind::FuncProto));
+    /// Ids of the own types of some kinds, which are found many at a time.
+    pub(super) fn ids_of(&self, is: impl Fn(Kind) -> bool + Copy) -> impl Iterator<Item = u32> {
         let own = self.index(self.first_id());
-        let runs = self.kinds.get(own..).unwrap_or_default().chunks(MANY);
-        (self.first_id()..).step_by(MANY).zip(runs).flat_map(move |(first, run)| {
-            let is_skipped = run.iter().fold(true, |all, kind| all & is_function(kind));
-            let run = if is_skipped { &[] } else { run };
-            (first..).zip(run.iter().copied())
+        let chunks = self.kinds.get(own..).unwrap_or_default().chunks(bitmap::ELEMENTS);
+        let firsts = (self.first_id()..).step_by(bitmap::ELEMENTS);
+        firsts.zip(chunks).flat_map(move |(first, kinds)| {
+            let found = bitmap(kinds, |kind: Option<Kind>| kind.is_some_and(is));
+            ones(found).map(move |position| first + position)
         })
+    }
+
+    /// Ids of the own structs whose names begin like those of special types.
+    pub(super) fn special_structs(&self) -> &[u32] {
+        &self.special_structs
     }
 
     #[cold]
