@@ -1,12 +1,12 @@
-//! Elements of arrays of arrays.
+//! Innermost elements of nested arrays.
 
 use btf_types::Type;
 
-/// Maximum number of types of a chain.
+/// Maximum number of types in a chain.
 pub(crate) const HOPS: u32 = 64;
 
-/// Returns the innermost element of a type, through arrays and modifiers, and how many of
-/// them it has: the type and 1 if it is no array; `None` if it is nested too deeply.
+/// Returns the innermost element of a type, through arrays and modifiers, and the number of
+/// these elements: 1 if it is not an array. `None` if it is nested too deeply.
 #[inline]
 pub(crate) fn innermost(ty: Type<'_>) -> Option<(Type<'_>, u64)> {
     if matches!(ty, Type::Array(_)) || ty.is_modifier() { inside(ty) } else { Some((ty, 1)) }

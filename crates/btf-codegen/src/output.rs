@@ -11,7 +11,7 @@ pub(crate) struct Bytes<'o, W> {
 }
 
 impl<'o, W: io::Write> Bytes<'o, W> {
-    /// Writes to `out` as `print` does to a writer of text.
+    /// Calls `print` with a text writer that writes to `out`.
     pub(crate) fn write(out: &'o mut W, print: impl FnOnce(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
         let mut bytes = Self { out, error: None };
         let result = print(&mut bytes);

@@ -4,7 +4,7 @@ use btf_types::{AnyEnum, Btf, Composite, Fwd, Type, Typedef, View};
 
 use crate::Error;
 
-/// A type that is wanted, with all that it needs.
+/// A requested type, which is written with its dependencies.
 #[derive(Debug, Clone)]
 pub(crate) enum Root {
     Id(u32),
@@ -12,7 +12,7 @@ pub(crate) enum Root {
 }
 
 impl Root {
-    /// The types that some roots mean.
+    /// Returns the types that some roots select.
     pub(crate) fn all<'btf>(roots: &[Self], btf: &'btf Btf) -> Result<Vec<Type<'btf>>, Error> {
         let mut types = Vec::with_capacity(roots.len());
         for root in roots {
@@ -21,7 +21,7 @@ impl Root {
         Ok(types)
     }
 
-    /// The types that are meant.
+    /// Adds the types that a root selects.
     fn types<'btf>(&self, btf: &'btf Btf, to: &mut Vec<Type<'btf>>) -> Result<(), Error> {
         let name = match self {
             Self::Id(id) => {
@@ -51,8 +51,8 @@ impl Root {
     }
 }
 
-/// The own types of a name that have a keyword, by ascending id. Functions are no candidates:
-/// an index of their names would take as long as that of all others.
+/// Returns the own types with a name that have a keyword, by ascending id. Functions are not
+/// searched: indexing their names would take as long as indexing all others.
 fn definable<'btf>(layer: &'btf Btf, name: &str) -> Vec<Type<'btf>> {
     fn add<'btf, K: View<'btf>>(layer: &'btf Btf, name: &str, to: &mut Vec<Type<'btf>>) {
         to.extend(layer.find_own::<K>(name).into_iter().map(Into::into));
@@ -66,7 +66,7 @@ fn definable<'btf>(layer: &'btf Btf, name: &str) -> Vec<Type<'btf>> {
     found
 }
 
-/// The keyword of C by which a type is defined; `None` if it has no definition.
+/// Returns the C keyword of a type's definition; `None` if it has no definition.
 fn keyword(ty: Type<'_>) -> Option<&'static str> {
     Some(match ty {
         Type::Struct(_) => "struct",

@@ -6,19 +6,20 @@ use btf_types::{AnyEnum, Composite, Name, Type, View};
 
 use super::{names::Written, printer::Printer};
 
-/// The assertions of one definition. They are written by going through it once more,
-/// so that none is kept: members may share a name that is long.
+/// Assertions of one definition. They are written in a second walk over it rather than
+/// collected, which would take too much memory where many members share one long name.
 #[derive(Debug, Default)]
 pub(super) struct Asserts {
     /// True while the definition is visited for assertions.
     is_active: bool,
-    /// The type that is defined: `struct foo`.
+    /// The defined type, as spelled in C: `struct foo`.
     root: String,
-    /// The member inside of which others are: `lock.`.
+    /// Path of the enclosing member: `lock.`.
     path: String,
-    /// The bits before it.
+    /// Bit offset of that member in the definition.
     bits: u64,
-    /// There are no ways to what is written by names of members.
+    /// True for members that get no assertions here: no path leads to them, or their type
+    /// has assertions of its own.
     is_hidden: bool,
 }
 
@@ -45,7 +46,7 @@ impl<'btf> Printer<'btf, '_> {
         self.put_asserts(root, composite.size(), |printer| printer.composite(composite))
     }
 
-    /// Writes those of a struct or union that only a typedef names.
+    /// Writes the assertions of a struct or union that only a typedef names.
     pub(super) fn typedef_asserts(&mut self, target: Type<'btf>, name: &Written<'btf>) -> fmt::Result {
         let of = target.peel_qualifiers();
         match Composite::of(of).filter(|_| self.asserts_wanted() && of.is_anonymous()) {
@@ -67,8 +68,8 @@ impl<'btf> Printer<'btf, '_> {
         self.put_asserts(format!("enum {}", Name::new(&name)), any.size(), |_| Ok(()))
     }
 
-    /// Writes the assertion of a size, and those of the offsets of what is gone
-    /// through.
+    /// Writes the assertions of the size of `root` and of the offsets of the members that
+    /// `go_through` visits.
     fn put_asserts(
         &mut self,
         root: String,
@@ -87,7 +88,7 @@ impl<'btf> Printer<'btf, '_> {
         self.put("\n")
     }
 
-    /// Writes the assertion of an offset, of a member at this bit of what it is in.
+    /// Writes the assertion of a member's offset. `bits` is relative to the enclosing type.
     fn put_offset_assert(&mut self, name: &str, bits: u64) -> fmt::Result {
         let asserts = std::mem::take(&mut self.asserts);
         self.muted = false;
@@ -104,8 +105,8 @@ impl<'btf> Printer<'btf, '_> {
         texts.iter().try_for_each(|text| self.put(text))
     }
 
-    /// Goes into a member, at this bit of what it is in. Returns what there is to restore
-    /// after it, if there are assertions of it.
+    /// Asserts the offset of a member and enters it. `bits` is relative to the enclosing type.
+    /// Returns the state for `assert_outside`, or `None` if no assertions are wanted.
     pub(super) fn assert_member(
         &mut self,
         name: &[u8],
@@ -125,7 +126,7 @@ impl<'btf> Printer<'btf, '_> {
         asserts.bits += bits;
         let declarator = ty.declarator();
         if !declarator.base().is_some_and(|base| base.is_anonymous() && Composite::of(base).is_some()) {
-            // Others have their own.
+            // A named type has assertions of its own; other types have no members.
             asserts.is_hidden = !name.is_empty();
             return Ok(Some(outside));
         }
@@ -143,7 +144,7 @@ impl<'btf> Printer<'btf, '_> {
         Ok(Some(outside))
     }
 
-    /// Goes out of a member.
+    /// Leaves a member.
     pub(super) fn assert_outside(&mut self, outside: &Outside) {
         self.asserts.path.truncate(outside.path);
         self.asserts.bits = outside.bits;

@@ -13,7 +13,7 @@ use super::{
     printer::Printer,
 };
 
-/// Bits of the largest padding in what is packed.
+/// Size of the largest padding unit in packed types, in bits.
 const PACKED_UNIT: u64 = 64;
 
 impl<'btf> Printer<'btf, '_> {
@@ -26,7 +26,7 @@ impl<'btf> Printer<'btf, '_> {
         self.members(ty)
     }
 
-    /// Writes a struct or union with its members, and without a name.
+    /// Writes a struct or union with its members, but without its name.
     pub(super) fn body(&mut self, ty: Composite<'btf>) -> fmt::Result {
         self.put(if ty.is_union() { "union" } else { "struct" })?;
         self.members(ty)
@@ -132,7 +132,7 @@ impl<'btf> Printer<'btf, '_> {
         self.put("} __attribute__((packed));")
     }
 
-    /// Writes padding, a bitfield on each line.
+    /// Writes padding, one bitfield per line.
     fn padding(&mut self, padding: Padding) -> fmt::Result {
         for Pad { unit, bits } in padding {
             self.step()?;
@@ -155,7 +155,7 @@ impl<'btf> Printer<'btf, '_> {
         self.line()?;
         let outside = self.assert_member(&name, offset, ty, width.is_some())?;
         if raw.is_empty() {
-            // What C has no name for has the members of its type.
+            // An unnamed member of a struct or union type stands for the members of that type.
             let has_members = width.is_none() && Composite::try_from(ty.peel_modifiers()).is_ok();
             self.shares_scope = has_members && !self.form.exact;
             self.inlines = has_members && !self.form.exact;

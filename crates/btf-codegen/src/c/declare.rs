@@ -9,12 +9,12 @@ use btf_types::{Composite, FwdKind, Group, Name, Param, Style, Type, TypeTag, Vi
 use super::{names::is_identifier, printer::Printer, scalar::Spelling};
 use crate::Error;
 
-/// Maximum number of types of a declaration.
+/// Maximum number of types in a declaration.
 const HOPS: u32 = 64;
 
 impl<'btf> Printer<'btf, '_> {
-    /// Writes the declaration of something of a type; types without a name are
-    /// written with their members or values.
+    /// Writes the declaration of `name` with type `ty`; anonymous types are written with
+    /// their members or values.
     pub(super) fn declare(&mut self, ty: Type<'btf>, name: Name<'_>) -> fmt::Result {
         if !name.is_empty() && self.declare_as_before(ty, name)? {
             return self.step();
@@ -33,8 +33,8 @@ impl<'btf> Printer<'btf, '_> {
         Ok(())
     }
 
-    /// Writes a declaration like the last one of the same type. Returns `false` if there
-    /// was none whose text is kept.
+    /// Writes a declaration with the text kept from an earlier one of the same type.
+    /// Returns `false` if no text is kept.
     fn declare_as_before(&mut self, ty: Type<'btf>, name: Name<'_>) -> Result<bool, fmt::Error> {
         let texts = std::mem::take(&mut self.texts);
         let result = match texts.get(ty.id()) {
@@ -49,10 +49,10 @@ impl<'btf> Printer<'btf, '_> {
         result
     }
 
-    /// Keeps the text from a position on, which declares something by a name.
+    /// Keeps the text from `start` on, a declaration, if it has a name.
     fn keep_text(&mut self, ty: Type<'btf>, start: u64) {
         let Some(name) = self.name_place.take() else { return };
-        // A FUNC or VAR is declared by its own name.
+        // A FUNC or VAR is declared with its own name.
         if self.muted || matches!(ty, Type::Func(_) | Type::Var(_)) {
             return;
         }
@@ -76,8 +76,8 @@ impl<'btf> Printer<'btf, '_> {
         }
     }
 
-    /// Writes what is declared to the compiler by an attribute, or that it was left
-    /// out: of a text of unknown origin only what cannot end it.
+    /// Writes a type tag as an attribute. Unless the output is exact, a tag whose text could
+    /// end the attribute is replaced by a comment.
     fn put_tag(&mut self, tag: TypeTag<'btf>) -> fmt::Result {
         let name = tag.name();
         if self.form.exact || is_harmless(name.as_bytes(), tag.is_attribute()) {
@@ -90,8 +90,8 @@ impl<'btf> Printer<'btf, '_> {
         }
     }
 
-    /// Writes tags, each behind the qualifiers that are outside of it. That is
-    /// libbpf's mistake; no compiler qualifies what is tagged.
+    /// Writes tags, each after the qualifiers directly outside it. This reproduces a libbpf
+    /// bug; compilers do not qualify tagged types.
     fn put_tags_as_libbpf(&mut self, modifiers: &[Type<'btf>]) -> fmt::Result {
         let mut rest = modifiers;
         while let Some((Type::TypeTag(tag), outside)) = rest.split_last() {
@@ -128,8 +128,8 @@ fn is_harmless(text: &[u8], is_attribute: bool) -> bool {
     is_plain && (depth == 0 || !is_attribute) && !(is_attribute && text.is_empty())
 }
 
-/// Modifiers, outermost first, up to the outermost tag that has only qualifiers
-/// inside of it; and these qualifiers.
+/// Splits modifiers, outermost first, after the innermost tag: returns those up to it, and
+/// the qualifiers inside it.
 fn split_qualifiers<'m, 'btf>(modifiers: &'m [Type<'btf>]) -> (&'m [Type<'btf>], &'m [Type<'btf>]) {
     let count = modifiers.iter().rev().take_while(|ty| ty.qualifier().is_some()).count();
     modifiers.split_at_checked(modifiers.len() - count).unwrap_or((modifiers, &[]))
@@ -160,7 +160,7 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
                 self.put_type_name(ty)
             }
             Type::Typedef(_) => self.put_type_name(ty),
-            // Of what is no type at all there can only be pointers.
+            // `void`, or a kind that is not a type: only pointers to it can be declared.
             _ => self.put("void"),
         }
     }
@@ -169,7 +169,7 @@ impl<'btf> Style<'btf> for Printer<'btf, '_> {
         if self.form.exact {
             return param.name();
         }
-        // It says nothing to the compiler, and may be anything.
+        // Compilers do not need parameter names, and BTF may contain any text.
         let name = param.name_start(Name::MAX_KERNEL_LEN + 1);
         if name.as_bytes().len() <= Name::MAX_KERNEL_LEN && is_identifier(name) { name } else { Name::EMPTY }
     }

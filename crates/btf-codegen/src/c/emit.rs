@@ -11,7 +11,7 @@ use super::printer::{Printer, state};
 /// The type that only the compiler defines.
 const VA_LIST: &str = "__builtin_va_list";
 
-/// Spellings of the integers of Arm's intrinsics, which GCC gives names of its own.
+/// C spellings of the integers in Arm's intrinsics, for which GCC has its own names.
 const POLYNOMIALS: [(&str, &str); 4] = [
     ("__Poly8_t", "unsigned char"),
     ("__Poly16_t", "unsigned short"),
@@ -26,14 +26,14 @@ pub(super) fn is_polynomial(name: Name<'_>) -> bool {
 }
 
 impl<'btf> Printer<'btf, '_> {
-    /// Writes what a type needs, and at the top, where nothing contains it
-    /// (`container` is 0), its definition.
+    /// Writes the dependencies of a type, then its definition. Structs, unions and enums are
+    /// defined only at the top level, where `container` is 0.
     #[inline]
     pub(super) fn emit(&mut self, ty: Type<'btf>, container: u32, hops: u32) -> fmt::Result {
         if self.is(ty.id(), state::EMITTED) { Ok(()) } else { self.emit_first(ty, container, hops) }
     }
 
-    /// Writes what a type needs that is not [`state::EMITTED`].
+    /// Does the work of `emit` for a type that is not [`state::EMITTED`].
     #[inline(never)]
     fn emit_first(&mut self, ty: Type<'btf>, container: u32, hops: u32) -> fmt::Result {
         let id = ty.id();
@@ -97,7 +97,7 @@ impl<'btf> Printer<'btf, '_> {
         Ok(())
     }
 
-    /// Writes what a type needs that another one refers to.
+    /// Emits the type that a type refers to.
     #[inline]
     fn emit_target(&mut self, ty: Type<'btf>, container: u32, hops: u32) -> fmt::Result {
         if ty.target_id().is_some_and(|id| self.is(id, state::EMITTED)) {
@@ -106,8 +106,8 @@ impl<'btf> Printer<'btf, '_> {
         self.emit_first(ty.target().unwrap_or(Type::Void), container, hops)
     }
 
-    /// Writes what will do of a type inside of which this is: a forward declaration,
-    /// or the typedef itself.
+    /// Handles a reference to a type that is still being emitted: writes a forward
+    /// declaration, or the typedef itself.
     fn emit_inside(&mut self, ty: Type<'btf>, container: u32) -> fmt::Result {
         let id = ty.id();
         if self.is(id, state::FORWARD) {
@@ -132,7 +132,7 @@ impl<'btf> Printer<'btf, '_> {
         let is_top = container == 0;
         self.set(id, state::EMITTING);
         if is_top || ty.is_anonymous() {
-            // All members are written, and so need what they are made of.
+            // All members will be written, so their types are emitted first.
             let container = if ty.is_anonymous() { container } else { id };
             for member in composite.members() {
                 self.step()?;
@@ -160,7 +160,7 @@ impl<'btf> Printer<'btf, '_> {
         self.end_definition()
     }
 
-    /// Writes a forward declaration of what a pointer leads to, if that is a struct or
+    /// Writes a forward declaration of the pointee, skipping modifiers, if it is a struct or
     /// union that the header of the base defines.
     fn declare_of_base(&mut self, target: Type<'btf>) -> fmt::Result {
         let is_outside =
@@ -174,22 +174,23 @@ impl<'btf> Printer<'btf, '_> {
         self.forward(ty)
     }
 
-    /// Writes what the prototype of a function needs that the header of the base defines.
+    /// Writes the forward declarations that a prototype needs of types in the header of the
+    /// base.
     pub(super) fn declare_for_prototype(&mut self, proto: Type<'btf>) -> fmt::Result {
-        // Inside of something: what is to be defined has been.
+        // The container is not 0, as all definitions have been written.
         if self.base_end == 0 { Ok(()) } else { self.emit(proto, u32::MAX, 0) }
     }
 
     fn typedef(&mut self, typedef: Typedef<'btf>) -> fmt::Result {
         let ty = Type::from(typedef);
-        // What it is depends on the machine; where the layout is to be right, it is what
-        // the BTF says, by another name.
+        // Compilers define it differently by machine. Unless the output is exact, the type in
+        // the BTF is defined, under another name.
         if self.form.exact && typedef.name() == VA_LIST {
             return Ok(());
         }
         let target = typedef.target();
         if target.id() == 0 && typedef.name() == "__gnuc_va_list" {
-            // Old GCC says `void`, of which nothing can be.
+            // Old GCC records `void`, with which nothing can be declared.
             self.put("typedef __builtin_va_list __gnuc_va_list")?;
             return self.end_definition();
         }
@@ -201,7 +202,7 @@ impl<'btf> Printer<'btf, '_> {
         self.typedef_asserts(target, &name)
     }
 
-    /// Writes the typedef of an integer whose name is not one of C's.
+    /// Writes the typedef of one of Arm's polynomial types; nothing for other integers.
     fn emit_alias(&mut self, ty: Type<'btf>) -> fmt::Result {
         let name = ty.name_start(16);
         match POLYNOMIALS.iter().find(|(polynomial, _)| name == *polynomial) {

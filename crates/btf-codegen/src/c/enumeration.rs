@@ -28,7 +28,7 @@ impl<'btf> Printer<'btf, '_> {
             self.line()?;
             self.put_enumerator(value.name())?;
             self.put(" = ")?;
-            // Their range is that of the kind.
+            // Any value fits in an `i64` or a `u64`.
             match i64::try_from(value.value()) {
                 Ok(number) => self.put_number(number)?,
                 Err(_) => self.put_number(value.value() as u64)?,
@@ -62,7 +62,7 @@ impl<'btf> Printer<'btf, '_> {
     }
 }
 
-/// The mode that an enumeration needs to have its size.
+/// Returns the `mode` attribute that gives an enumeration its size, if it needs one.
 fn mode(any: AnyEnum<'_>, pointer_size: u8) -> Option<&'static str> {
     let (mut least, mut most) = (0, 0);
     for value in any.values().map(EnumValue::value) {

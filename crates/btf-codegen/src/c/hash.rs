@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// Makes hashers of one key.
+/// Builder of hashers that share one random key.
 #[derive(Debug, Clone)]
 pub(super) struct Keyed(u64);
 
@@ -24,7 +24,7 @@ impl BuildHasher for Keyed {
 
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A hash that folds the halves of products. Made for names: a few words.
+/// Hash that folds the halves of 128-bit products. Made for short inputs such as names.
 #[derive(Debug, Clone)]
 pub(super) struct Folding {
     hash: u64,
@@ -42,7 +42,7 @@ impl Folding {
 impl Hasher for Folding {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        // The last word may overlap the one before it; the length tells such ends apart.
+        // The last word may overlap the one before it; the length keeps such inputs distinct.
         let words = bytes.len().saturating_sub(1) / 8;
         for word in bytes.chunks_exact(8).take(words) {
             self.add(word.try_into().map_or(0, u64::from_le_bytes));
@@ -57,7 +57,7 @@ impl Hasher for Folding {
         self.add(bytes.len() as u64);
     }
 
-    /// Lengths, which [`Folding::write`] has already.
+    /// Ignores lengths, which [`Folding::write`] already includes.
     #[inline]
     fn write_usize(&mut self, _: usize) {}
 

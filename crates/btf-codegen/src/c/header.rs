@@ -250,7 +250,7 @@ impl Header {
         self.piece(ty.into(), Some(name))
     }
 
-    /// The declaration of something of this name, or the definition of the type.
+    /// Returns the declaration of a name, or without a name the definition of the type.
     fn piece(&self, ty: Type<'_>, name: Option<&str>) -> Result<String, Error> {
         let Some(btf) = ty.btf() else {
             return Ok(name.map_or_else(|| "void".into(), |name| format!("void {name}")));
@@ -280,7 +280,7 @@ impl Header {
         let mut layers: Vec<_> = btf.layers().collect();
         layers.reverse();
         if let Some((own, base)) = layers.split_last().filter(|_| self.own && btf.is_split()) {
-            // What the header of the base defines, and by which names.
+            // Record which types the header of the base defines, and under which names.
             printer.muted = true;
             printer.expect_all();
             printer.unmarked.extend(base);
@@ -349,14 +349,14 @@ impl Header {
     }
 }
 
-/// Bytes of a piece for each step that it may take: names are written as often as
-/// they are used, and a piece is held in memory.
+/// Maximum number of bytes of a piece per step that it may take. A name is written at each
+/// use, and a piece is held in memory.
 const BYTES_PER_STEP: u64 = 8;
 
-/// A piece of a header in the making.
+/// Text of a piece of a header, limited in size.
 struct Piece {
     text: String,
-    /// Bytes for which there is room.
+    /// Number of bytes that may still be written.
     left: u64,
     is_full: bool,
 }

@@ -14,7 +14,7 @@ const KFUNC: &str = "bpf_kfunc";
 const FASTCALL: &str = "bpf_fastcall";
 
 impl<'btf> Printer<'btf, '_> {
-    /// Writes the prototypes of the functions that types of these layers tag.
+    /// Writes the prototypes of the functions that DECL_TAGs in these layers mark as kfuncs.
     pub(super) fn kfuncs(&mut self, layers: &[&'btf Btf]) -> fmt::Result {
         let (mut kfuncs, mut fastcalls) = (Vec::new(), HashSet::new());
         for layer in layers {

@@ -32,14 +32,14 @@ use crate::{Error, element::innermost};
 
 /// Maximum number of nested structs.
 const HOPS: u32 = 64;
-/// The most that an attribute can raise alignment to, in bytes.
+/// Maximum alignment that an attribute can set, in bytes.
 const MAX_ALIGN: u64 = 1 << 28;
 
 /// Form of a struct or union, with its resulting alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) plan: Plan,
-    /// Logarithms of the least and most alignment in bytes.
+    /// Base-2 logarithms of the minimum and maximum alignment in bytes.
     low: u8,
     high: u8,
 }
@@ -47,14 +47,14 @@ pub(super) struct Layout {
 /// A way of writing a struct or union.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// Not thought about yet.
+    /// Not computed yet.
     Unknown,
     /// With the padding that libbpf writes.
     AsLibbpf { packed: bool },
     /// In the order of offsets, with all gaps filled, without members that overlap
     /// others or cannot be declared.
     Filled { packed: bool },
-    /// A union that is aligned to 2 to this power.
+    /// Union with an `aligned` attribute; the value is the base-2 logarithm of the alignment.
     Raised(u8),
 }
 
@@ -84,7 +84,7 @@ impl Measure {
 #[derive(Debug)]
 pub(super) struct Measures(Vec<Kept>);
 
-/// A [`Measure`] as it is kept: the size, and logarithms of the alignments.
+/// Compact form of a [`Measure`]: size, and base-2 logarithms of the alignments.
 #[derive(Debug, Clone, Copy, Default)]
 struct Kept {
     is_known: bool,
@@ -116,7 +116,7 @@ impl Measures {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Bytes(Measure),
-    /// Number of bits of a type.
+    /// Bitfield with this type, and its width in bits.
     Bits(Measure, u64),
     /// Not declarable, for this reason.
     Out(&'static str),
@@ -129,7 +129,7 @@ pub(super) struct Field<'btf> {
     /// In bits.
     pub(super) offset: u64,
     pub(super) place: Place,
-    /// Alignment in bytes as libbpf has it.
+    /// Alignment in bytes by libbpf's rules.
     align: u8,
 }
 
@@ -155,14 +155,14 @@ impl Field<'_> {
     }
 }
 
-/// A compiler that lays out a struct.
+/// Model of a compiler laying out a struct.
 struct Compiler {
-    /// The next bit, and the alignment in bits.
+    /// Next free bit, and alignment of the struct in bits.
     at: u64,
     align: u64,
     packed: bool,
     is_high: bool,
-    /// Nothing depended on the machine so far.
+    /// True as long as the layout is the same on all machines.
     is_for_all: bool,
 }
 
@@ -176,7 +176,7 @@ impl Compiler {
         start
     }
 
-    /// Lays out a bitfield of a type.
+    /// Lays out a bitfield whose type has this measure, and returns its first bit.
     fn bits(&mut self, measure: Measure, width: u64, is_named: bool) -> u64 {
         self.is_for_all &= is_named && measure.low == measure.high;
         let (unit, align) = (8 * measure.size, 8 * measure.align(self.is_high));
@@ -235,8 +235,9 @@ impl<'btf> Printer<'btf, '_> {
         Ok(Layout::new(Plan::Filled { packed: true }, 1, 1))
     }
 
-    /// The alignment of a struct, if it has the right layout when it is written so;
-    /// `largest` are the bits of the largest unit that fills it.
+    /// Returns the minimum and maximum alignment of a struct, if this form gives it the right
+    /// layout. `largest` is the size of the largest filling unit in bits; `None` stands for
+    /// libbpf's padding.
     fn try_out(
         &mut self,
         ty: Composite<'btf>,
@@ -252,8 +253,8 @@ impl<'btf> Printer<'btf, '_> {
         Ok(high.map(|(high, _)| (low, high)))
     }
 
-    /// The alignment of a struct for the least or most alignment of its parts, if it then
-    /// has the right layout, and whether all machines agree on it.
+    /// Returns the alignment of a struct for the minimum or maximum alignment of its members,
+    /// if the layout is right, and whether the layout is the same on all machines.
     fn compile(
         &mut self,
         ty: Composite<'btf>,
@@ -324,7 +325,7 @@ impl<'btf> Printer<'btf, '_> {
         })
     }
 
-    /// The members of a struct or union, and their places.
+    /// Returns the members of a struct or union with their places.
     pub(super) fn fields(&mut self, ty: Composite<'btf>) -> Result<Vec<Field<'btf>>, fmt::Error> {
         let mut fields = Vec::with_capacity(ty.members().len());
         for member in ty.members() {
@@ -360,8 +361,8 @@ impl<'btf> Printer<'btf, '_> {
         })
     }
 
-    /// Size and alignment that a type has where it is written; `None` if it cannot be
-    /// written where its size is needed.
+    /// Returns the size and alignment of a type as it is written; `None` if it cannot be used
+    /// where C needs a complete type.
     #[inline]
     pub(super) fn measure(&mut self, ty: Type<'btf>) -> Result<Option<Measure>, fmt::Error> {
         match self.measures.get(ty.id()) {
@@ -423,13 +424,14 @@ impl<'btf> Printer<'btf, '_> {
     }
 }
 
-/// Bits of the largest unit that does not raise the alignment of the members.
+/// Returns the size of the largest padding unit that does not raise the alignment of the
+/// struct, in bits.
 pub(super) fn largest_unit(fields: &[Field<'_>]) -> u64 {
     8 * fields.iter().filter_map(Field::measure).map(|measure| measure.low).max().unwrap_or(1)
 }
 
-/// Puts members in the order of their offsets, and those out that lie in others or
-/// beyond the end.
+/// Sorts members by offset. Leaves out those that overlap others, do not begin at a byte,
+/// or extend beyond the end.
 pub(super) fn arrange(fields: &mut [Field<'_>], size: u32) {
     fields.sort_by_key(|field| field.offset);
     let mut at = 0;
@@ -449,7 +451,7 @@ pub(super) fn arrange(fields: &mut [Field<'_>], size: u32) {
     }
 }
 
-/// Puts members of a union out that do not begin where it does, or are larger.
+/// Leaves out members of a union that have an offset or are larger than the union.
 pub(super) fn arrange_union(fields: &mut [Field<'_>], size: u32) {
     for field in fields.iter_mut().filter(|field| !field.is_out()) {
         if field.offset != 0 || field.bits() > 8 * u64::from(size) {
@@ -458,7 +460,7 @@ pub(super) fn arrange_union(fields: &mut [Field<'_>], size: u32) {
     }
 }
 
-/// Bytes of the largest member of a union.
+/// Returns the size of the largest member of a union in bytes.
 pub(super) fn largest_of(fields: &[Field<'_>]) -> u64 {
     fields.iter().map(|field| field.bits().div_ceil(8)).max().unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! Alignment and size as computed by libbpf, which decide what is packed.
+//! Alignment and size as computed by libbpf, which decide whether a struct is packed.
 //!
 //! Source: `btf__align_of` in `tools/lib/bpf/btf.c`, `btf_is_struct_packed` in
 //! `tools/lib/bpf/btf_dump.c`.
@@ -16,14 +16,15 @@ use crate::{
 /// Properties of a type by libbpf's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rules {
-    /// Alignment in bytes, at most the size of a pointer; 0 for what has none.
+    /// Alignment in bytes, at most the size of a pointer; 0 if the type has none.
     pub(super) align: u8,
     /// True for a packed struct.
     pub(super) packed: bool,
 }
 
 impl Rules {
-    /// The rules for a struct or union with these members, which have alignments in bytes.
+    /// Applies the rules to a struct or union, given its members with their alignments in
+    /// bytes.
     pub(super) fn of<'btf>(
         ty: Composite<'btf>,
         aligned: impl Iterator<Item = Result<(Member<'btf>, u8), fmt::Error>>,

@@ -41,22 +41,22 @@
 //!
 //! | bpftool 7.8 | here |
 //! |---|---|
-//! | loses the type that is sorted first | it is there |
-//! | takes no union for packed | packed unions are `packed`; `aligned(N)` if larger than its members |
+//! | loses the type that is sorted first | writes all types |
+//! | never treats unions as packed | packed unions are `packed`; `aligned(N)` if larger than its members |
 //! | unions without members have no size | they are padded to it |
-//! | aligns integers of 16 bytes to 8, and takes what has one for not packed | `packed`, where it is not at a multiple of 16, so that all compilers agree |
-//! | takes a struct for packed if a member is out of place, not if a bitfield or something packed inside is | `packed` whenever the layout needs it |
+//! | aligns 16-byte integers to 8, and does not pack structs for them | `packed` if one is not at a multiple of 16, so that all compilers agree |
+//! | treats a struct as packed if a member is misaligned, but not for bitfields or packed types inside | `packed` whenever the layout needs it |
 //! | `long: 0` and the like, which on arm raise the alignment of a struct | smaller units where that would be too much |
 //! | members without a name whose type has one (`struct ns_tree;`), which needs `-fms-extensions` | the members of that type, without its name |
 //! | enumerations of 2 bytes, and of 8 with small or negative values, get the size of `int` | `mode(HI)`, `mode(word)`, `mode(DI)` |
-//! | `__builtin_va_list` is the compiler's, for `-target bpf` another than the kernel's | what the BTF says, as `__builtin_va_list_` |
-//! | bitfields as BTF before Linux 5.0 has them are no bitfields | they are |
-//! | members in the order of the BTF | in the order of their offsets (Rust has others); what overlaps others, is beyond the end or cannot be declared is left out with a comment |
-//! | names are what they are | see below |
+//! | `__builtin_va_list` is the compiler's, which for `-target bpf` differs from the kernel's | the type in the BTF, as `__builtin_va_list_` |
+//! | does not recognize bitfields in BTF from before Linux 5.0 | writes them as bitfields |
+//! | members in the order of the BTF | by offset (Rust orders them otherwise); members that overlap others, extend beyond the end or cannot be declared are left out with a comment |
+//! | names are unchanged | see below |
 //!
 //! # Names
 //!
-//! A second type of a name is `NAME___2`, as in bpftool, which CO-RE treats as
+//! A second type with a name is `NAME___2`, as in bpftool, which CO-RE treats as
 //! a flavor of the same type. Names that are C keywords or not identifiers, as
 //! in Rust, Go and C++, are replaced by identifiers, with the original name in
 //! a comment: programs can use the types, but CO-RE does not find them in a

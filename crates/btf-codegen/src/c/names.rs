@@ -1,7 +1,7 @@
 //! Unique C identifiers for names.
 //!
 //! C has a name space for the tags of structs, unions and enums, and one for
-//! typedefs, enumerators and functions. BTF may have several types of one name:
+//! typedefs, enumerators and functions. BTF may have several types with one name:
 //! the first that is needed gets the name, others get `NAME___2`, `NAME___3`,
 //! which CO-RE treats as flavors of the same type.
 //!
@@ -20,10 +20,10 @@ use super::{
     printer::{Printer, state},
 };
 
-/// Bytes of a name with a number that libbpf writes.
+/// Maximum length of a name with a number that libbpf writes, in bytes.
 const LIBBPF_NAME: usize = 255;
 
-/// The word before a name.
+/// Keyword before a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     Struct,
@@ -45,7 +45,7 @@ impl Word {
         }
     }
 
-    /// The word with the space between it and a name.
+    /// Returns the keyword, and the space between it and a name.
     pub(super) fn before_name(self) -> &'static str {
         match self {
             Self::Struct => "struct ",
@@ -61,7 +61,7 @@ impl Word {
 struct Users {
     /// Number of definitions.
     count: u32,
-    /// The word of the first, or of the forward declarations before it.
+    /// Keyword of the first definition, or of the forward declarations before it.
     word: Word,
 }
 
@@ -75,15 +75,15 @@ impl<'btf> Names<'btf> {
         self.0.reserve(count);
     }
 
-    /// The number of one more definition of this name.
+    /// Counts another definition with this name, and returns its number.
     fn next(&mut self, name: Cow<'btf, [u8]>) -> u32 {
         let users = self.0.entry(name).or_insert(Users { count: 0, word: Word::None });
         users.count += 1;
         users.count
     }
 
-    /// The number of a definition or forward declaration of this name, so that no two
-    /// types get the same name but a type and the declarations of it.
+    /// Returns the number of a definition or forward declaration with this name. Only a type
+    /// and its forward declarations share one.
     fn claim(&mut self, name: Cow<'btf, [u8]>, word: Word, is_forward: bool) -> u32 {
         let is_numbered = self.is_numbered(&name);
         let mut users = match self.0.entry(name.clone()) {
@@ -127,7 +127,7 @@ fn with_number(name: &[u8], number: u32) -> Vec<u8> {
     [name, format!("___{number}").as_bytes()].concat()
 }
 
-/// A name that ends as [`with_number`] makes it, and the number.
+/// Splits a name in the form that [`with_number`] makes into name and number.
 pub(super) fn without_number(name: &[u8]) -> Option<(&[u8], u32)> {
     if !name.last()?.is_ascii_digit() {
         return None;
@@ -138,21 +138,22 @@ pub(super) fn without_number(name: &[u8]) -> Option<(&[u8], u32)> {
     Some((name.strip_suffix(b"___")?, number)).filter(|_| number > 1)
 }
 
-/// A name as it is written.
+/// A name as written in the header.
 pub(super) type Written<'btf> = Cow<'btf, [u8]>;
 
 /// Returns `true` if a name is written unchanged: printable ASCII.
 fn is_plain(name: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    // The high bit of each byte that is below ` ` or above `~`, but for those above the
-    // first one.
+    // Sets the high bit of each byte below ` ` or above `~`. Because of carries, bytes above
+    // the first such byte are unreliable.
     let strange = |word: u64| (word.wrapping_sub(0x20 * ONES) | word | word.wrapping_add(ONES)) & (0x80 * ONES);
     let Some(last) = name.last_chunk() else { return name.iter().all(|byte| (b' '..=b'~').contains(byte)) };
     let words = name.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_le_bytes));
     words.fold(strange(u64::from_le_bytes(*last)), |all, word| all | strange(word)) == 0
 }
 
-/// The identifier for a name: itself (borrowed), if it is one and no keyword, or empty.
+/// Returns the identifier for a name: the name itself, borrowed, if it is empty or an
+/// identifier that is not a keyword.
 pub(super) fn identifier(name: Name<'_>) -> Written<'_> {
     if name.is_c_identifier() || name.is_empty() {
         return match is_keyword(name.as_bytes()) {
@@ -294,7 +295,7 @@ fn is_forward(ty: Type<'_>) -> bool {
 }
 
 impl<'btf> Printer<'btf, '_> {
-    /// The name of a type as it is written; empty if it has none.
+    /// Returns the name of a type as written in the header; empty if it has none.
     #[inline]
     pub(super) fn resolved(&mut self, ty: Type<'btf>) -> Written<'btf> {
         let raw = ty.name();
@@ -304,7 +305,7 @@ impl<'btf> Printer<'btf, '_> {
         self.resolved_first(ty, raw)
     }
 
-    /// The name of a type that is not [`state::AS_IT_IS`].
+    /// Returns the name of a type that is not [`state::AS_IT_IS`].
     #[inline(never)]
     fn resolved_first(&mut self, ty: Type<'btf>, raw: Name<'btf>) -> Written<'btf> {
         let id = ty.id();
@@ -312,7 +313,7 @@ impl<'btf> Printer<'btf, '_> {
         if !self.is(id, state::NAMED) {
             self.set(id, state::NAMED);
             if self.form.exact {
-                // Of names that have a number, libbpf writes no more than the beginning.
+                // The name is read in full, but libbpf truncates a name with a number.
                 self.spend_name(name.len());
             }
             let word = Word::of(ty);
@@ -393,7 +394,7 @@ impl<'btf> Printer<'btf, '_> {
         self.put(" */")
     }
 
-    /// Writes what the name of a type really is above its definition, if it had to be
+    /// Writes the original name of a type as a comment above its definition, if it had to be
     /// changed.
     pub(super) fn put_real_name(&mut self, ty: Type<'btf>) -> fmt::Result {
         let name = ty.name();

@@ -11,15 +11,14 @@ use btf_types::{Btf, Type};
 use super::printer::{Printer, state};
 use crate::Error;
 
-/// Returns `false` for types that have no definition, and whose turn changes nothing for
-/// others. (That of an INT does: a typedef of one that had none yet is not ordered through
-/// a pointer.)
+/// Returns `false` for types that have no definition and do not affect the order of others.
+/// (An INT does: until it is ordered, a typedef of it is not ordered through a pointer.)
 pub(super) fn has_place(ty: Type<'_>) -> bool {
     !matches!(ty, Type::Func(_) | Type::Var(_) | Type::Datasec(_) | Type::DeclTag(_))
 }
 
-/// Marks what the types of this layer refer to. That of return types is not told
-/// apart, as in libbpf.
+/// Marks the types that types of this layer refer to. As in libbpf, return types are not
+/// marked.
 pub(super) fn mark_referenced(layer: &Btf, states: &mut [u16]) {
     let mut mark = |id: u32| {
         if let Some(states) = states.get_mut(id as usize) {
@@ -28,7 +27,7 @@ pub(super) fn mark_referenced(layer: &Btf, states: &mut [u16]) {
     };
     for ty in layer.types() {
         match ty {
-            // Neither refers to what is asked about: types.
+            // These refer to prototypes and variables, for which the mark is never read.
             Type::Func(_) | Type::Datasec(_) => {}
             Type::Struct(s) => s.members().for_each(|member| mark(member.type_id())),
             Type::Union(u) => u.members().for_each(|member| mark(member.type_id())),
@@ -48,8 +47,8 @@ pub(super) fn mark_referenced(layer: &Btf, states: &mut [u16]) {
 }
 
 impl<'btf> Printer<'btf, '_> {
-    /// Puts a type into the queue, behind what it needs. Returns whether it has to be
-    /// defined before what refers to it (`true`), or a forward declaration will do.
+    /// Queues a type after its dependencies. Returns `true` if it has to be defined before the
+    /// types that refer to it, `false` if a forward declaration is enough.
     #[inline]
     pub(super) fn order(&mut self, ty: Type<'btf>, through_ptr: bool, hops: u32) -> Result<bool, fmt::Error> {
         if self.is(ty.id(), state::ORDERED) { Ok(true) } else { self.order_first(ty, through_ptr, hops) }
@@ -101,7 +100,7 @@ impl<'btf> Printer<'btf, '_> {
         Ok(false)
     }
 
-    /// Orders what a type refers to.
+    /// Orders the type that a type refers to.
     #[inline]
     fn order_target(&mut self, ty: Type<'btf>, through_ptr: bool, hops: u32) -> Result<bool, fmt::Error> {
         if ty.target_id().is_some_and(|id| self.is(id, state::ORDERED)) {
@@ -125,7 +124,7 @@ impl<'btf> Printer<'btf, '_> {
             _ => return Ok(false),
         };
         for member in members {
-            // Most are, and to look them up would take longer.
+            // Most are ordered already, and this test is cheaper than looking up the type.
             if !self.is(member.type_id(), state::ORDERED) {
                 self.order(member.ty(), false, hops)?;
             }

@@ -10,7 +10,7 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// From the largest on.
+    /// All units, largest first.
     const ALL: [Self; 4] = [Self::Long, Self::Int, Self::Short, Self::Char];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -22,7 +22,7 @@ impl Unit {
         }
     }
 
-    /// Width in bits, and alignment.
+    /// Returns the width in bits, which is also the alignment.
     pub(super) fn bits(self, pointer_size: u8) -> u64 {
         match self {
             Self::Long => u64::from(pointer_size) * 8,
@@ -33,7 +33,7 @@ impl Unit {
     }
 }
 
-/// A bitfield without a name; of 0 bits, what follows is aligned to the unit.
+/// Unnamed bitfield; one of 0 bits aligns the next member to the unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pad {
     pub(super) unit: Unit,
@@ -50,20 +50,20 @@ pub(super) struct Padding {
     end: u64,
     unit: Unit,
     pointer_size: u8,
-    /// Padding before all others.
+    /// Padding to yield first.
     mark: Option<Pad>,
-    /// No unit is larger than this.
+    /// Maximum size of a unit in bits.
     largest: u64,
-    /// Each gap is filled to its end; nothing is left to the compiler.
+    /// True if the gap is filled to its end, without relying on alignment.
     fills: bool,
 }
 
 impl Padding {
-    /// Pads as libbpf does from one bit to another, before a member with some
-    /// alignment in bytes; in a bitfield if there is one on both sides.
+    /// Pads from bit `at` to bit `end` as libbpf does, before a member aligned to `align`
+    /// bytes. `in_bitfield` is true between two bitfields.
     pub(super) fn as_libbpf(at: u64, end: u64, align: u64, in_bitfield: bool, pointer_size: u8) -> Self {
         let rounded = |unit: Unit| at.next_multiple_of(unit.bits(pointer_size));
-        // Natural alignment closes as much of the gap as the largest unit can.
+        // The largest unit that has a boundary in the gap closes the most by alignment.
         let fits = |unit: &Unit| rounded(*unit) <= end;
         let unit = Unit::ALL.into_iter().find(fits).unwrap_or(Unit::Char);
         let mut padding = Self { at, end, unit, pointer_size, mark: None, largest: u64::MAX, fills: false };
@@ -78,8 +78,8 @@ impl Padding {
         padding
     }
 
-    /// Fills the bits from one to another with units of so many bits or fewer, so that
-    /// nothing is left to alignment.
+    /// Fills bits `at` to `end` with units of at most `largest` bits, without relying on
+    /// alignment.
     pub(super) fn filling(at: u64, end: u64, largest: u64, pointer_size: u8) -> Self {
         Self { at, end, unit: Unit::Char, pointer_size, mark: None, largest, fills: true }
     }

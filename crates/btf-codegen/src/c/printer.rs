@@ -18,14 +18,14 @@ use super::{
 };
 use crate::Error;
 
-/// Bytes of text that are gathered before they are handed on.
+/// Number of bytes buffered before they are written out.
 const BUFFER: usize = 1 << 15;
 /// Maximum number of types on the path to a definition.
 const HOPS: u32 = 512;
 /// Maximum nesting of anonymous types.
 const NESTING: usize = 64;
-/// Steps that any BTF may take, and how many more for each word of its types. (Kernels
-/// take half a step for each word.)
+/// Step budget: a constant, and steps per word of the types. (Kernels take half a step per
+/// word.)
 const STEPS: (u64, u64) = (1 << 16, 8);
 
 /// Form of a header.
@@ -38,11 +38,11 @@ pub(super) struct Form {
 
 /// States of a type, as bits.
 pub(super) mod state {
-    /// The type is being ordered, after the types that it needs.
+    /// The type is being ordered, after its dependencies.
     pub(in crate::c) const ORDERING: u16 = 1;
-    /// All that it needs is in the queue, or written.
+    /// The dependencies of the type are queued or written.
     pub(in crate::c) const ORDERED: u16 = 1 << 1;
-    /// The types that it needs are being written.
+    /// The dependencies of the type are being written.
     pub(in crate::c) const EMITTING: u16 = 1 << 2;
     /// The type is defined, or need not be.
     pub(in crate::c) const EMITTED: u16 = 1 << 3;
@@ -50,9 +50,9 @@ pub(super) mod state {
     pub(in crate::c) const FORWARD: u16 = 1 << 4;
     /// Another type refers to it.
     pub(in crate::c) const REFERENCED: u16 = 1 << 5;
-    /// The number among the types of its name is assigned.
+    /// The number of the type among those with its name is assigned.
     pub(in crate::c) const NAMED: u16 = 1 << 6;
-    /// The type is not the first of its name.
+    /// The type is not the first with its name, and is written with a number.
     pub(in crate::c) const SUFFIXED: u16 = 1 << 7;
     /// The name is written unchanged, and is printable ASCII.
     pub(in crate::c) const AS_IT_IS: u16 = 1 << 8;
@@ -62,50 +62,50 @@ pub(super) struct Printer<'btf, 'o> {
     pub(super) btf: &'btf Btf,
     pub(super) form: Form,
     out: &'o mut dyn fmt::Write,
-    /// UTF-8, of whole characters.
+    /// Pending text: UTF-8, without partial characters.
     pub(super) buffer: Vec<u8>,
-    /// Number of bytes that were handed on.
+    /// Number of bytes written out.
     flushed: u64,
     number: itoa::Buffer,
-    /// The header of the base defines all below this id; 0 if this header does.
+    /// The header of the base defines all types below this id; 0 without such a header.
     pub(super) base_end: u32,
-    /// Nothing is written, but all else goes on.
+    /// Discards all text, but still updates the state.
     pub(super) muted: bool,
     states: Vec<u16>,
-    /// Layers whose references are marked when they are asked for, which headers of a few
-    /// types seldom do.
+    /// Layers whose references are not marked yet. They are marked on the first query, which
+    /// is rare in headers with few types.
     pub(super) unmarked: Vec<&'btf Btf>,
-    /// Names of structs, unions and enums; those of typedefs and enumerators.
+    /// Name spaces: of structs, unions and enums, and of typedefs and enumerators.
     pub(super) tags: Names<'btf>,
     pub(super) idents: Names<'btf>,
-    /// The numbers that types of a name have, but for the first of each.
+    /// Numbers of [`state::SUFFIXED`] types, by id.
     pub(super) suffixes: HashMap<u32, u32, Keyed>,
-    /// Names of integers, by id.
+    /// Spellings of integers, by id.
     pub(super) spellings: HashMap<u32, Spelling, Keyed>,
-    /// Names of members, of the structs that are being written.
+    /// Names of members of the structs that are being written.
     pub(super) scopes: Scopes<'btf>,
     /// Texts of declarations.
     pub(super) texts: Texts,
-    /// The place of the name in the declaration that was written last.
+    /// Position of the name in the last declaration.
     pub(super) name_place: Option<Range<u64>>,
     /// Properties of types by libbpf's rules, by id.
     pub(super) rules: Vec<Option<Rules>>,
     /// Layouts of structs and unions, by id.
     pub(super) layouts: Vec<Layout>,
-    /// Sizes and alignments that were asked for, by id.
+    /// Sizes and alignments computed so far, by id.
     pub(super) measures: Measures,
-    /// Definitions in the order in which they are to be written.
+    /// Definitions to write, in order.
     pub(super) queue: Vec<Type<'btf>>,
     pub(super) asserts: Asserts,
-    /// Number of structs that are being laid out, one inside the other.
+    /// Number of nested structs that are being laid out.
     pub(super) layout_depth: u32,
-    /// The next struct has its members' names in common with the one that it is in.
+    /// The next struct shares the scope of member names with the enclosing one.
     pub(super) shares_scope: bool,
-    /// The next base is written with its members, though it may have a name.
+    /// The next base type is written with its members, even if it has a name.
     pub(super) inlines: bool,
     /// Tabs at the beginning of a line.
     pub(super) level: usize,
-    /// The type whose definition, or what it needs, is being written.
+    /// The type that is being written, with its dependencies.
     current: Type<'btf>,
     steps_left: u64,
     steps: u64,
@@ -113,14 +113,14 @@ pub(super) struct Printer<'btf, 'o> {
     failure: Option<Error>,
 }
 
-/// The steps that a header of a BTF may take.
+/// Returns the step budget for a header of a BTF.
 pub(super) fn steps(btf: &Btf, form: Form) -> u64 {
-    // Assertions are written by going through definitions once more.
+    // Assertions take a second walk over the definitions.
     let times = if form.static_asserts { 2 } else { 1 };
     times * (STEPS.0 + STEPS.1 * words(btf))
 }
 
-/// Words of the types of all layers.
+/// Returns the number of 32-bit words in the type sections of all layers.
 fn words(btf: &Btf) -> u64 {
     btf.layers().map(|layer| layer.type_section().len() as u64 / 4).sum()
 }
@@ -167,7 +167,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         }
     }
 
-    /// Returns `true` if a type of the layers that there are so far refers to this one.
+    /// Returns `true` if a type in the layers added so far refers to this one.
     pub(super) fn is_referenced(&mut self, id: u32) -> bool {
         for layer in self.unmarked.drain(..) {
             mark_referenced(layer, &mut self.states);
@@ -175,20 +175,20 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         self.is(id, state::REFERENCED)
     }
 
-    /// Makes room for the names of all types.
+    /// Reserves space for the names of all types.
     pub(super) fn expect_all(&mut self) {
-        // As many as kernels have.
+        // The ratios in kernels.
         let words = words(self.btf) as usize;
         self.idents.reserve(words / 32);
         self.tags.reserve(words / 64);
     }
 
-    /// Writes the definition of the type with an id, and before it what that needs.
+    /// Writes the dependencies and the definition of the type with an id.
     pub(super) fn define_id(&mut self, id: u32) -> Result<(), Error> {
         if self.is(id, state::ORDERED) { Ok(()) } else { self.define(self.ty(id)) }
     }
 
-    /// Writes the definition of a type, and before it what that needs.
+    /// Writes the dependencies and the definition of a type.
     pub(super) fn define(&mut self, ty: Type<'btf>) -> Result<(), Error> {
         if self.is(ty.id(), state::ORDERED) {
             return Ok(());
@@ -207,13 +207,13 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         self.checked(result)
     }
 
-    /// Everything below an id is defined by the header of the base.
+    /// Marks all types below an id as defined by the header of the base.
     pub(super) fn end_base(&mut self, end: u32) {
         self.base_end = end;
         for id in 1..end {
             self.set(id, state::ORDERED);
             self.unset(id, state::FORWARD);
-            // What else there is has no definition, but may lead to what is declared.
+            // The kinds listed have no definition, but may lead to a type to forward-declare.
             if !matches!(
                 self.ty(id),
                 Type::Ptr(_)
@@ -229,7 +229,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         }
     }
 
-    /// Writes the definition of a type alone.
+    /// Writes the definition of a type without its dependencies.
     pub(super) fn definition(&mut self, ty: Type<'btf>) -> fmt::Result {
         self.current = ty;
         match ty {
@@ -245,13 +245,13 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         }
     }
 
-    /// Hands on what is left of the text.
+    /// Writes out the remaining text.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
         let result = self.flush();
         self.checked(result)
     }
 
-    /// The error behind a [`fmt::Error`].
+    /// Replaces a [`fmt::Error`] with its reason.
     #[inline]
     pub(super) fn checked(&mut self, result: fmt::Result) -> Result<(), Error> {
         match (self.failure.take(), result) {
@@ -263,7 +263,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
 
     #[cold]
     fn flush(&mut self) -> fmt::Result {
-        // Of bytes, as names are; checked here once, and not name by name.
+        // Names are bytes; UTF-8 is checked here once per buffer, not once per name.
         let text = str::from_utf8(&self.buffer).map_err(|_| fmt::Error)?;
         let result = self.out.write_str(text);
         self.flushed += self.buffer.len() as u64;
@@ -284,12 +284,12 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         self.put_bytes(text)
     }
 
-    /// The number of bytes that were written so far.
+    /// Returns the number of bytes written so far.
     pub(super) fn position(&self) -> u64 {
         self.flushed + self.buffer.len() as u64
     }
 
-    /// The place in the buffer of what was written at a position; `None` if it was handed on.
+    /// Returns the index of a position in the buffer; `None` if it has been written out.
     pub(super) fn in_buffer(&self, position: u64) -> Option<usize> {
         position.checked_sub(self.flushed).map(|place| place as usize)
     }
@@ -317,7 +317,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
     pub(super) fn line(&mut self) -> fmt::Result {
         const TABS: &str = "\n\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t";
         match self.level {
-            // Of a length that is known, this costs no call.
+            // A constant length avoids a call.
             1 => self.put("\n\t"),
             level => self.put(TABS.get(..=level).unwrap_or(TABS)),
         }
@@ -343,7 +343,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         }
     }
 
-    /// Takes the type with an id.
+    /// Returns the type with an id, or `void` if there is none.
     pub(super) fn ty(&self, id: u32) -> Type<'btf> {
         self.btf.type_by_id(id).unwrap_or(Type::Void)
     }
@@ -353,7 +353,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         self.steps_left = self.steps_left.saturating_sub(len as u64 / 64);
     }
 
-    /// Takes off a step; fails when there are none left.
+    /// Spends a step; fails if none is left.
     #[inline]
     pub(super) fn step(&mut self) -> fmt::Result {
         match self.steps_left.checked_sub(1) {
@@ -365,7 +365,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         }
     }
 
-    /// One hop more on the way to a definition.
+    /// Spends a step, and returns the number of hops plus one; fails beyond `HOPS`.
     #[inline]
     pub(super) fn hop(&mut self, ty: Type<'_>, hops: u32) -> Result<u32, fmt::Error> {
         self.step()?;
@@ -375,7 +375,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         Ok(hops + 1)
     }
 
-    /// Goes into the body of a type.
+    /// Enters the body of a type; fails beyond the maximum nesting.
     pub(super) fn nest(&mut self, ty: Composite<'_>) -> fmt::Result {
         if self.level == NESTING {
             return self.fail(Error::TooDeep { ty: Type::from(ty).into(), limit: NESTING as u32 });

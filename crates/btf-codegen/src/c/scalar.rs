@@ -1,7 +1,7 @@
 //! Integers and floats in C.
 //!
-//! Names of C compilers are kept. Other names are replaced by a spelling of
-//! their size and encoding.
+//! Names known to C compilers are kept. Other names are replaced by a spelling with
+//! the same size and encoding.
 
 use btf_types::{Float, Int, Name};
 
@@ -30,7 +30,7 @@ impl Spelling {
     fn of_int(int: Int<'_>, pointer_size: u8) -> Self {
         let (name, size) = (int.as_type().name_start(64), int.size());
         if size == 16 && pointer_size == 4 {
-            // No 32-bit machine has them.
+            // Compilers for 32-bit machines have no 16-byte integers.
             return Self::Bytes;
         }
         if is_polynomial(name) || size_of(name, pointer_size) == Some(size) || is_float(name, size) {
@@ -62,12 +62,12 @@ impl Spelling {
     }
 }
 
-/// Returns `true` if a float has its name in C. (Before FLOAT, they were INTs.)
+/// Returns `true` if C has a float with this name and size. (Before FLOAT, they were INTs.)
 fn is_float(name: Name<'_>, size: u32) -> bool {
     matches!((name.as_bytes(), size), (b"float", 4) | (b"double", 8) | (b"long double", 8 | 12 | 16))
 }
 
-/// The size of an integer type that is spelled in any of C's ways.
+/// Returns the size of a C integer type, whose words may be in any order.
 fn size_of(name: Name<'_>, pointer_size: u8) -> Option<u32> {
     let (mut char, mut short, mut int, mut long, mut int128, mut bool, mut sign) = (0, 0, 0, 0, 0, 0, 0);
     for word in name.as_bytes().split(|byte| *byte == b' ') {

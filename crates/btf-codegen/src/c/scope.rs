@@ -8,33 +8,33 @@ use super::{
     names::{Written, without_number},
 };
 
-/// Number of names for which there stays room from one struct to the next.
+/// Maximum capacity of a map that is kept from one struct to the next.
 const KEPT: usize = 256;
-/// Words of 64 bits of a filter.
+/// Number of 64-bit words in a filter.
 const WORDS: usize = 16;
 
-/// Names of the structs that are being written, inside each other.
+/// Names of members of the nested structs that are being written.
 #[derive(Debug, Default)]
 pub(super) struct Scopes<'btf> {
     scopes: Vec<Scope<'btf>>,
     depth: usize,
 }
 
-/// Names of a struct. Few structs have one that could be there twice; only of those the
-/// names are looked up.
+/// Names of members of one struct. They enter the map only once one may be a duplicate,
+/// which is rare.
 #[derive(Debug, Default)]
 struct Scope<'btf> {
     keyed: Keyed,
-    /// A bit for each hash of a name.
+    /// Bloom filter with one bit per name.
     filter: [u64; WORDS],
-    /// Names that are not in the map, and have no number.
+    /// Names that are not in the map yet; none ends in a number.
     names: Vec<Written<'btf>>,
-    /// The number of the last of each name.
+    /// Last number used for each name.
     numbers: HashMap<Written<'btf>, u32, Keyed>,
 }
 
 impl<'btf> Scopes<'btf> {
-    /// Goes into a struct whose members are its own.
+    /// Enters a struct that has its own scope.
     pub(super) fn open(&mut self) {
         match self.scopes.get_mut(self.depth) {
             Some(scope) => scope.clear(),
@@ -47,7 +47,7 @@ impl<'btf> Scopes<'btf> {
         self.depth = self.depth.saturating_sub(1);
     }
 
-    /// The name that a member gets.
+    /// Returns a unique name for a member.
     pub(super) fn claim(&mut self, name: Written<'btf>) -> Written<'btf> {
         match self.depth.checked_sub(1).and_then(|index| self.scopes.get_mut(index)) {
             Some(scope) => scope.claim(name),
@@ -61,7 +61,7 @@ impl<'btf> Scope<'btf> {
         self.filter = [0; WORDS];
         self.names.clear();
         if self.numbers.capacity() > KEPT {
-            // To clear one that was large costs what it had room for.
+            // Clearing a map takes time in proportion to its capacity.
             self.numbers = HashMap::default();
         }
         self.numbers.clear();
@@ -93,7 +93,7 @@ impl<'btf> Scope<'btf> {
         numbered
     }
 
-    /// Returns `true` if the name was certainly not asked about before.
+    /// Adds a name to the filter. Returns `true` if it is certainly new.
     fn is_new(&mut self, name: &[u8]) -> bool {
         let hash = self.keyed.hash_one(name);
         let bit = 1 << (hash % 64);

@@ -1,9 +1,10 @@
 //! Order of a sorted header. It depends only on names: the same types have the
 //! same order whatever their ids.
 //!
-//! Enumerations come first, then structs and unions, then typedefs of
-//! functions, then the rest, each by name. A typedef is placed with its type.
-//! Types of the same name are sorted by their contents.
+//! Enumerations come first, then typedefs of integers and floats, then structs
+//! and unions, then typedefs of functions, then the rest, each by name. A
+//! typedef is placed with its type. Types of the same name are sorted by their
+//! contents.
 //!
 //! Source: `sort_btf_c` in `tools/bpf/bpftool/btf.c`.
 
@@ -13,21 +14,21 @@ use btf_types::{AnyEnum, Btf, Composite, Name, Type, View};
 
 use super::order::has_place;
 
-/// Maximum number of types of a chain.
+/// Maximum number of types in a chain.
 const HOPS: u32 = 64;
 /// Number of groups.
 const RANKS: usize = 6;
-/// The rank of what has none.
+/// Rank of all types without a rank of their own.
 const LAST: usize = RANKS - 1;
-/// Bytes of a name that are looked at: as many as a kernel's names have at most.
+/// Number of bytes of a name that are compared: the maximum length in kernels.
 const NAME: usize = Name::MAX_KERNEL_LEN;
 /// Bytes of names in the [head](head) of a type.
 const HEAD: usize = 16;
-/// The head of a prototype, and of what leads to one: no name, and no names in it.
+/// Head of a prototype, and of pointers to and qualifiers of one: none has a name.
 const PROTOTYPE: u128 = 0;
 
-/// The types of some layers for which a header has a definition, or that lead to some,
-/// in the groups of a sorted header.
+/// Types that have a definition in a header, or lead to one, in the groups of a sorted
+/// header.
 pub(super) struct Groups<'btf> {
     top: Option<&'btf Btf>,
     /// Ids of each group.
@@ -45,12 +46,12 @@ impl<'btf> Groups<'btf> {
         Self { top: layers.last().copied(), ids: ids.into_iter() }
     }
 
-    /// Returns the ids of the next group in order, without those that the groups before
-    /// left nothing to do for: among pointers and arrays, that are nearly all.
+    /// Returns the ids of the next group in order. Types that are already done are skipped:
+    /// these are nearly all pointers and arrays.
     pub(super) fn next(&mut self, is_done: impl Fn(u32) -> bool) -> Option<Vec<u32>> {
         let ids = self.ids.next()?;
         let ty = |id| self.top.and_then(|top| top.type_by_id(id).ok()).unwrap_or(Type::Void);
-        // Most of what has no names are prototypes, which need no sorting.
+        // Most types without names are prototypes, which need no sorting.
         let (mut places, mut prototypes) = (Vec::new(), Vec::new());
         for id in ids.into_iter().filter(|id| !is_done(*id)) {
             match head(ty(id)) {
@@ -59,10 +60,10 @@ impl<'btf> Groups<'btf> {
                 None => {}
             }
         }
-        // Most are told apart by their heads, without a look at the rest of their names.
+        // Heads decide most comparisons without reading the rest of the names.
         places.sort_unstable();
         for same in places.chunk_by_mut(|a, b| a.head == b.head) {
-            // What has no names has nothing else.
+            // Types without names have nothing else to compare.
             if same.len() > 1 && same.first().is_some_and(|place| !is_nameless(ty(place.id))) {
                 sort_by_names(same, ty);
             }
@@ -72,14 +73,15 @@ impl<'btf> Groups<'btf> {
     }
 }
 
-/// The place of a type among others, but for those of the same head that have names.
+/// Sort key of a type. For types with names, equal heads need a comparison of the names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     head: u128,
     id: u32,
 }
 
-/// Sorts types of the same head. Equal are those that only their ids tell apart.
+/// Sorts types of the same head by names, then contents. The sort is stable, so equal types
+/// stay in the order of their ids.
 fn sort_by_names<'btf>(places: &mut [Place], ty: impl Fn(u32) -> Type<'btf>) {
     let names = |ty: Type<'btf>| (sort_name(ty, NAME), ty.name_start(NAME));
     let mut named: Vec<_> = places.iter().map(|place| (names(ty(place.id)), *place)).collect();
@@ -92,12 +94,12 @@ fn sort_by_names<'btf>(places: &mut [Place], ty: impl Fn(u32) -> Type<'btf>) {
     places.iter_mut().zip(named).for_each(|(to, (_, place))| *to = place);
 }
 
-/// The group of a type.
+/// Returns the group of a type.
 fn rank(ty: Type<'_>) -> usize {
     match ty {
         Type::Enum(_) | Type::Enum64(_) => usize::from(!ty.is_anonymous()),
         Type::Struct(_) | Type::Union(_) if !ty.is_anonymous() => 3,
-        // A tag has a name too, though not one of a definition.
+        // A TYPE_TAG has a name, though no definition.
         Type::Typedef(_) | Type::TypeTag(_) if !ty.is_anonymous() => rank_of_target(ty),
         _ => LAST,
     }
@@ -107,9 +109,8 @@ fn is_nameless(ty: Type<'_>) -> bool {
     sort_name(ty, 1).is_empty() && ty.is_anonymous()
 }
 
-/// As much of the names of a type as fits: of the one that is sorted by, or, if that is
-/// empty, of the own name behind its end. Of what has no names, the hash. `None` if the
-/// type has no place.
+/// Returns the start of the name that a type is sorted by. If that is empty, it is a NUL and
+/// the start of its own name; if both are empty, the hash. `None` if the type has no place.
 fn head(ty: Type<'_>) -> Option<u128> {
     if matches!(ty, Type::FuncProto(_)) && ty.is_anonymous() {
         return Some(PROTOTYPE);
@@ -127,13 +128,14 @@ fn head(ty: Type<'_>) -> Option<u128> {
     Some(u128::from_be_bytes(head))
 }
 
-/// Compares pairs of names, of which those at the same place are equal.
+/// Compares pairs of names. Names at the same address are equal.
 fn compare_names(a: (Name<'_>, Name<'_>), b: (Name<'_>, Name<'_>)) -> Ordering {
     let compare = |a: &[u8], b: &[u8]| if std::ptr::eq(a, b) { Ordering::Equal } else { a.cmp(b) };
     compare(a.0.as_bytes(), b.0.as_bytes()).then_with(|| compare(a.1.as_bytes(), b.1.as_bytes()))
 }
 
-/// The rank of what a typedef is for, which is named by it if by nothing else.
+/// Returns the rank of the type that a typedef leads to. An anonymous type ranks as a named
+/// one, as the typedef names it.
 fn rank_of_target(ty: Type<'_>) -> usize {
     let mut inner = ty;
     for _ in 0..HOPS {
@@ -163,7 +165,7 @@ fn leads_nowhere(ty: Type<'_>) -> bool {
         inner = match inner {
             Type::Void | Type::Int(_) | Type::Float(_) => return true,
             Type::Struct(_) | Type::Union(_) | Type::Enum(_) | Type::Enum64(_) => return !inner.is_anonymous(),
-            // Its place is before, unless this has a rank of its own.
+            // The typedef precedes `ty`, unless `ty` has a rank of its own.
             Type::Typedef(_) => return !matches!(ty, Type::TypeTag(_)) && rank_of_target(inner) < LAST,
             Type::Array(array) => array.element(),
             _ => match inner.target() {
@@ -175,8 +177,8 @@ fn leads_nowhere(ty: Type<'_>) -> bool {
     false
 }
 
-/// The name that a type is sorted by: that of what it refers to in the end, and of an
-/// enumeration without a name that of its first value; or the first `limit` bytes of it.
+/// Returns the first `limit` bytes of the name that a type is sorted by: that of the type
+/// it leads to, or of the first value of an anonymous enumeration.
 fn sort_name(ty: Type<'_>, limit: usize) -> Name<'_> {
     if let Some(any) = AnyEnum::of(ty).filter(|_| ty.is_anonymous()) {
         return any.values().next().map_or(Name::EMPTY, |value| value.name_start(limit));
@@ -202,11 +204,11 @@ fn mix_name(hash: u64, name: Name<'_>) -> u64 {
     if name.is_empty() {
         return hash;
     }
-    // As x86 has it, where a `char` is signed.
+    // As on x86, where `char` is signed.
     mix(hash, name.as_bytes().iter().fold(0, |hash, byte| mix(hash, *byte as i8 as u64)))
 }
 
-/// A hash of the names in a type, by which types of one name are ordered.
+/// Returns a hash of the names in a type, which orders types of the same name.
 fn hash(ty: Type<'_>, with_members: bool, hops: u32) -> u64 {
     let mut of = mix_name(0, ty.name_start(NAME));
     if hops == HOPS {

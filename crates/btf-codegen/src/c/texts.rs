@@ -1,25 +1,25 @@
-//! Texts of declarations. Most members of a kernel have one of few types, and are
-//! declared as an earlier one was, but for the name.
+//! Cached texts of declarations. Most members in a kernel have one of few types, so that
+//! their declarations differ from an earlier one only in the name.
 
-/// Bytes of the longest text that is kept, without the name.
+/// Maximum length of a cached text in bytes, without the name.
 const LONGEST: usize = 64;
 
 /// Texts before and after the name, by the id of the type.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// Where the text of each type starts; 0 if none is kept.
+    /// Start of the text of each type in `bytes`; 0 if none is kept.
     starts: Vec<u32>,
-    /// Of each text the length, that of the part before the name, and the text.
+    /// For each text: its length, the length of the part before the name, and the text.
     bytes: Vec<u8>,
 }
 
 impl Texts {
-    /// Makes room for the texts of this many types.
+    /// Makes a cache for this many types.
     pub(super) fn new(types: usize) -> Self {
         Self { starts: vec![0; types], bytes: vec![0] }
     }
 
-    /// Returns the text before the name of something of a type, and that after it.
+    /// Returns the text before and after the name in a declaration of this type.
     #[inline]
     pub(super) fn get(&self, id: u32) -> Option<(&[u8], &[u8])> {
         let start = *self.starts.get(id as usize).filter(|start| **start > 0)?;
@@ -27,8 +27,8 @@ impl Texts {
         text.get(..(*len).into())?.split_at_checked((*before).into())
     }
 
-    /// Keeps the text of a declaration for others of the same type, if it is short, and
-    /// nothing in it is defined: that is written anew each time.
+    /// Keeps the text of a declaration for others of the same type, if it is short and has no
+    /// anonymous type in it: these are written anew each time.
     pub(super) fn keep(&mut self, id: u32, before: &[u8], after: &[u8]) {
         let len = before.len() + after.len();
         if len > LONGEST || before.contains(&b'{') || after.contains(&b'{') {

@@ -1,4 +1,4 @@
-//! Typedefs, and declarations of what is not defined.
+//! Typedefs, and the check for cycles in them.
 
 use btf_types::{Type, Typedef};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::Error;
 
-/// A type has not been looked at.
+/// The type has not been visited.
 const NEW: u8 = 0;
 /// The target is being visited.
 const OPEN: u8 = 1;
@@ -27,7 +27,7 @@ impl<'btf> Generator<'btf, '_> {
         Ok(())
     }
 
-    /// Looks for typedefs that lead to themselves, not by way of a struct or union.
+    /// Rejects typedefs that refer to themselves, other than through a struct or union.
     pub(super) fn refuse_cycles(&mut self) -> Result<(), Error> {
         let mut states = vec![NEW; self.btf.type_count() as usize];
         for ty in self.selection.types.clone() {
@@ -66,7 +66,7 @@ impl<'btf> Generator<'btf, '_> {
     }
 }
 
-/// A step on the way through the types that the spelling of a type has in it.
+/// A step of the walk over the types in the spelling of a type.
 #[derive(Clone, Copy)]
 enum Visit<'btf> {
     Enter(Type<'btf>),

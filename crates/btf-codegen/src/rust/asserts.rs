@@ -1,4 +1,4 @@
-//! Assertions: sizes, alignments and offsets that rustc has to find.
+//! Assertions of sizes, alignments and offsets, which rustc checks.
 
 use super::{
     composite::FieldNames,

@@ -1,5 +1,5 @@
-//! Bitfields: methods that get and set them, in the bit order of the machine that the
-//! BTF is of, on whatever machine the code runs.
+//! Accessors of bitfields, in the bit order of the machine that the BTF is for, regardless
+//! of the machine that the code runs on.
 
 use btf_types::{AnyEnum, Type, View};
 
@@ -12,13 +12,13 @@ use super::{
 };
 use crate::Error;
 
-/// Result of a method, and its computation from the bits.
+/// Value of a bitfield, and its conversion from and to bits.
 struct Value {
     ty: String,
     is_signed: bool,
-    /// Before and behind the bits.
+    /// Code before and after the bits.
     from_bits: (String, String),
-    /// Behind `value`.
+    /// Code after `value`.
     to_bits: &'static str,
 }
 
@@ -55,7 +55,7 @@ impl<'btf> Generator<'btf, '_> {
         };
         let integer = |signed, unsigned| if is_signed { signed } else { unsigned };
         let plain = Plain::of_size(unit.size as u32, is_signed).map(Plain::as_str);
-        // Of a size that no integer has, the bits are in a larger one.
+        // If no integer has the size, a larger one holds the bits.
         let primitive = plain.unwrap_or(if unit.size > 8 {
             integer("i128", "u128")
         } else if unit.size > 4 {

@@ -6,12 +6,12 @@ use btf_types::{Name, Param, Style, Type};
 
 use super::{generator::Generator, naming::NAME};
 
-/// Bytes of a declaration that are written.
+/// Maximum number of bytes of a declaration that are written.
 const LONGEST: usize = 240;
-/// Types of a declaration that are written.
+/// Maximum number of types in a declaration that are written.
 const TYPES: u32 = 64;
 
-/// A declaration, up to its longest.
+/// A declaration of limited length.
 struct Short<'s> {
     text: &'s mut String,
     end: usize,
@@ -44,7 +44,7 @@ impl<'btf> Style<'btf> for Short<'_> {
 }
 
 impl<'btf> Generator<'btf, '_> {
-    /// Writes the declaration of something of a type, as C has it, between backticks.
+    /// Writes the C declaration of a name with a type, between backticks.
     pub(super) fn put_declaration(&mut self, ty: Type<'btf>, name: Name<'_>, bits: Option<u8>) {
         self.put("`");
         let end = self.text.len() + LONGEST;
@@ -54,7 +54,7 @@ impl<'btf> Generator<'btf, '_> {
             Some(bits) => write!(short, ": {bits}"),
             None => Ok(()),
         });
-        // Nothing ends the code that is between them.
+        // A backtick in the declaration would end the code span.
         while let Some(at) = self.text.get(end - LONGEST..).and_then(|text| text.find('`')) {
             self.text.replace_range(end - LONGEST + at..=end - LONGEST + at, "'");
         }

@@ -10,17 +10,17 @@ use super::{
 };
 use crate::Error;
 
-/// Names of a member in the text.
+/// Names of the members of one type in the generated code.
 #[derive(Debug, Default)]
 pub(super) struct FieldNames {
-    /// Of the members, by their index.
+    /// Names of the members, by index.
     names: Vec<String>,
-    /// Of fields and methods alike.
+    /// Names in use by fields and getters.
     pub(super) taken: Taken,
 }
 
 impl FieldNames {
-    /// Names for these, by their index.
+    /// Makes unique names of these, with the same indexes.
     pub(super) fn new(names: impl Iterator<Item = String>) -> Self {
         let mut taken = Taken::default();
         let names = names.map(|name| taken.claim(name)).collect();
@@ -32,7 +32,7 @@ impl FieldNames {
     }
 }
 
-/// A field of bytes, in which members lie that have methods.
+/// A field of bytes, which holds members that have accessors.
 #[derive(Debug)]
 struct Storage {
     name: String,
@@ -41,15 +41,15 @@ struct Storage {
     size: u64,
 }
 
-/// Methods that get and set a member.
+/// Accessors of a member.
 #[derive(Debug)]
 pub(super) struct Access<'f, 'btf> {
     pub(super) field: Field<'btf>,
     pub(super) getter: &'f str,
     pub(super) setter: String,
-    /// The field of bytes in which it lies.
+    /// Name of the field of bytes that holds the member.
     pub(super) bytes: &'f str,
-    /// Offset in bits.
+    /// Offset in that field, in bits.
     pub(super) at: u64,
 }
 
@@ -78,7 +78,7 @@ impl<'btf> Generator<'btf, '_> {
         self.members(&name, ty.size().into(), &body, &mut names)
     }
 
-    /// Writes a type of which only the name is known.
+    /// Writes an opaque type, of which only the name is known.
     pub(super) fn declared(&mut self, ty: Type<'btf>) {
         let name = self.name_of(ty);
         self.put("    /// ");
@@ -99,7 +99,7 @@ impl<'btf> Generator<'btf, '_> {
         self.derives();
     }
 
-    /// Writes the fields of a struct, union or section, and all that comes after it.
+    /// Writes the fields of a struct, union or section, and everything that follows it.
     pub(super) fn members(
         &mut self,
         name: &str,
@@ -115,7 +115,7 @@ impl<'btf> Generator<'btf, '_> {
         self.flush_full()
     }
 
-    /// Writes the fields. Returns those that are bytes with members in them.
+    /// Writes the fields. Returns the fields of bytes that hold members.
     fn fields_of(&mut self, body: &Body<'btf>, size: u64, names: &mut FieldNames) -> Result<Vec<Storage>, Error> {
         let mut storage = Vec::new();
         if body.layout.plan == Plan::Opaque {
@@ -151,7 +151,7 @@ impl<'btf> Generator<'btf, '_> {
         Ok(has_members.then_some(Storage { name, offset: item.offset, size: item.size }))
     }
 
-    /// Writes the methods for what is not a field: bitfields, and what lies in bytes.
+    /// Writes the accessors of members that are not fields: bitfields, and members in bytes.
     fn methods(&mut self, name: &str, body: &Body<'btf>, names: &FieldNames, storage: &[Storage]) -> Result<(), Error> {
         let mut setters = Taken::default();
         if !storage.is_empty() {
@@ -181,7 +181,7 @@ impl<'btf> Generator<'btf, '_> {
         Ok(())
     }
 
-    /// Writes the methods for a member that lies in bytes.
+    /// Writes the accessors of a member in bytes.
     fn access(&mut self, access: &Access<'_, 'btf>) -> Result<(), Error> {
         let Access { field, getter, setter, bytes, at } = access;
         self.used.read_at = true;
@@ -199,8 +199,8 @@ impl<'btf> Generator<'btf, '_> {
     }
 }
 
-/// The field of bytes in which a member lies that can be read there, and the bit of it
-/// at which it begins.
+/// Returns the field of bytes that holds a member, and the first bit of the member in it;
+/// `None` if the member cannot be read there.
 fn holder<'s>(storage: &'s [Storage], field: &Field<'_>) -> Option<(&'s str, u64)> {
     let index = storage.partition_point(|bytes| 8 * bytes.offset <= field.offset).checked_sub(1)?;
     let bytes = storage.get(index)?;

@@ -55,7 +55,7 @@ impl<'btf> Generator<'btf, '_> {
     }
 }
 
-/// A value as its integer has it, which may be smaller than that of the record.
+/// Truncates a value to the integer, which may be smaller than the value in the BTF.
 fn fit(value: i128, plain: Plain) -> i128 {
     match plain {
         Plain::I8 => (value as i8).into(),

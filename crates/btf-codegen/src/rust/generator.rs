@@ -1,5 +1,4 @@
-//! The state of one run: which types are wanted, what they are called, how they are
-//! laid out, and the text that is on its way out.
+//! State of one run: the selected types, their names and layouts, and the pending text.
 
 use std::fmt::{self, Write as _};
 
@@ -8,29 +7,28 @@ use btf_types::{Btf, Type};
 use super::{layout::Layout, names::Names, select::Selection, support::Used, types::Form};
 use crate::Error;
 
-/// Bytes of text that are gathered before they are handed on.
+/// Number of bytes buffered before they are written out.
 const BUFFER: usize = 1 << 15;
-/// Types of a chain, or structs inside each other, that are followed. (rustc gives up
-/// after 128.)
+/// Maximum number of types in a chain, or of nested structs. (rustc gives up after 128.)
 pub(super) const HOPS: u32 = 64;
-/// Steps that any BTF may take, and how many more for each word of its types. (Kernels
-/// take less than one step for each word.)
+/// Step budget: a constant, and steps per word of the types. (Kernels take less than one
+/// step per word.)
 const STEPS: (u64, u64) = (1 << 16, 8);
 
 pub(super) struct Generator<'btf, 'o> {
     pub(super) btf: &'btf Btf,
     pub(super) form: &'o Form,
     out: &'o mut dyn fmt::Write,
-    /// Text, to which nothing can fail to be added.
+    /// Pending text. Appending to it cannot fail.
     pub(super) text: String,
     number: itoa::Buffer,
     pub(super) selection: Selection<'btf>,
     pub(super) names: Names,
     /// Layouts of structs and unions, by id.
     pub(super) layouts: Vec<Layout>,
-    /// Items at the end that the text uses.
+    /// Support items that the generated code uses.
     pub(super) used: Used,
-    /// Names of the types that are plain bytes, one on a line.
+    /// Names of the types that are plain bytes, one per line.
     pub(super) plain: String,
     /// The type whose definition is being written.
     pub(super) current: Type<'btf>,
@@ -60,7 +58,7 @@ impl<'btf, 'o> Generator<'btf, 'o> {
         }
     }
 
-    /// Takes off a step; fails when there are none left.
+    /// Spends a step; fails if none is left.
     #[inline]
     pub(super) fn step(&mut self) -> Result<(), Error> {
         match self.steps_left.checked_sub(1) {
@@ -72,7 +70,7 @@ impl<'btf, 'o> Generator<'btf, 'o> {
         }
     }
 
-    /// One hop more on the way through a chain.
+    /// Spends a step, and returns the number of hops plus one; fails beyond [`HOPS`].
     pub(super) fn hop(&mut self, ty: Type<'_>, hops: u32) -> Result<u32, Error> {
         self.step()?;
         if hops == HOPS { Err(Error::TooDeep { ty: ty.into(), limit: HOPS }) } else { Ok(hops + 1) }
@@ -87,11 +85,11 @@ impl<'btf, 'o> Generator<'btf, 'o> {
     }
 
     pub(super) fn put_args(&mut self, text: fmt::Arguments<'_>) {
-        // To add to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = self.text.write_fmt(text);
     }
 
-    /// Hands on the text, if there is much of it.
+    /// Writes out the text if the buffer is full.
     pub(super) fn flush_full(&mut self) -> Result<(), Error> {
         if self.text.len() < BUFFER { Ok(()) } else { self.flush() }
     }

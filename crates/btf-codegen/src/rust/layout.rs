@@ -1,13 +1,13 @@
-//! The three layouts of a struct or union: that of the BTF, which has to come out; the
-//! one by which C would lay out the members, which gives the alignment; and the one that
-//! rustc makes of the text, which is computed before that is written, for the least and
-//! the most alignment that machines give to scalars.
+//! Layouts of structs and unions. Each has three: that of the BTF, which is the goal; that
+//! which C gives to the members, which determines the alignment; and that which rustc gives
+//! to the generated code, computed in advance for the minimum and the maximum alignment of
+//! scalars on all machines.
 //!
-//! Nothing is left to the compiler: gaps are filled, bitfields lie in bytes of their own,
-//! and alignment is stated where that of the fields depends on the machine. Where the
-//! outcome is not that of the BTF, the struct is packed; where that does not do either,
-//! it is bytes, with methods in place of fields. So is each union: the bytes that a member
-//! of a Rust union leaves out need not be initialized, and to read one is unsafe.
+//! Nothing is left to the compiler: gaps are filled, bitfields are held in fields of bytes,
+//! and alignment is explicit where that of the fields depends on the machine. A struct
+//! that does not follow C's alignment is packed; if rustc would not reproduce the layout of
+//! the BTF, it is bytes, with accessors in place of fields. So is each union: bytes outside
+//! the active member of a Rust union may be uninitialized, and reading a member is unsafe.
 
 use btf_types::{Alignment, AnyEnum, Composite, Member, Name, Type, View};
 
@@ -22,7 +22,7 @@ use crate::{Error, element::innermost};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) plan: Plan,
-    /// Power of two of the alignment.
+    /// Base-2 logarithm of the alignment in bytes.
     align: u8,
     /// True if it, or a type inside, has an explicit alignment: no packed type
     /// may contain it.
@@ -32,15 +32,15 @@ pub(super) struct Layout {
 /// A way of writing a struct or union.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// Not thought about yet.
+    /// Not computed yet.
     Unknown,
-    /// Being thought about.
+    /// Being computed.
     Pending,
-    /// `repr(C)`, with a stated alignment if machines differ.
+    /// `repr(C)`, with explicit alignment if machines differ.
     Fields { is_aligned: bool },
     /// `repr(C, packed)`.
     Packed,
-    /// Bytes, with methods for the members.
+    /// Bytes, with accessors for the members.
     Opaque,
 }
 
@@ -56,11 +56,11 @@ impl Layout {
 /// Space of a type by value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Measure {
-    /// Bytes.
+    /// Size in bytes.
     pub(super) size: u64,
-    /// Alignment in bytes that C gives to it.
+    /// Alignment in C, in bytes.
     pub(super) align: u64,
-    /// The least and the most alignment that rustc gives to what is written for it.
+    /// Minimum and maximum alignment of the generated type on all machines, in bytes.
     host: (u64, u64),
     pub(super) is_raised: bool,
 }
@@ -81,9 +81,9 @@ impl Measure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Bytes(Measure),
-    /// Number of bits of a type.
+    /// Bitfield with this type, and its width in bits.
     Bits(Measure, u64),
-    /// Unknown contents.
+    /// Not written: the type has no size, or cannot have such a bitfield.
     Nowhere,
 }
 
@@ -107,7 +107,7 @@ impl Field<'_> {
         }
     }
 
-    /// Returns `true` if it is where its alignment would put it.
+    /// Returns `true` if the offset follows the alignment rules of C.
     fn is_in_place(&self) -> bool {
         match self.place {
             Place::Bytes(measure) => self.offset.is_multiple_of(8 * measure.align),
@@ -117,7 +117,7 @@ impl Field<'_> {
     }
 }
 
-/// A field of the text, at an offset in bytes.
+/// A field of the generated struct, with offset and size in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Item<'btf> {
     pub(super) offset: u64,
@@ -125,7 +125,7 @@ pub(super) struct Item<'btf> {
     pub(super) what: What<'btf>,
 }
 
-/// Field of the text.
+/// Contents of a generated field.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum What<'btf> {
     Field(Field<'btf>, Measure, Writing),
@@ -148,15 +148,14 @@ pub(super) enum Writing {
 #[derive(Debug)]
 pub(super) struct Body<'btf> {
     pub(super) layout: Layout,
-    /// All members, by their offsets.
+    /// All members, sorted by offset.
     pub(super) fields: Vec<Field<'btf>>,
-    /// The fields of the text; none if it is opaque.
+    /// Fields of the generated struct; none if it is opaque.
     pub(super) items: Vec<Item<'btf>>,
 }
 
 impl<'btf> Body<'btf> {
-    /// The fields of something of a size in bytes, whose members these are by their
-    /// offsets.
+    /// Lays out a type of `size` bytes with these members, which are sorted by offset.
     pub(super) fn of(fields: Vec<Field<'btf>>, size: u64, is_union: bool) -> Self {
         let natural = fields.iter().map(Field::align).max().unwrap_or(1);
         let is_natural = size.is_multiple_of(natural) && fields.iter().all(Field::is_in_place);
@@ -203,12 +202,12 @@ impl<'btf> Generator<'btf, '_> {
         }
     }
 
-    /// The fields of a struct or union, so that rustc lays them out as the BTF says.
+    /// Returns the form of a struct or union to which rustc gives the layout of the BTF.
     pub(super) fn body(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Body<'btf>, Error> {
         Ok(Body::of(self.fields(ty, depth)?, ty.size().into(), ty.is_union()))
     }
 
-    /// The members of a struct or union by their offsets, and their places.
+    /// Returns the members of a struct or union, sorted by offset, with their places.
     fn fields(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Vec<Field<'btf>>, Error> {
         let mut fields = Vec::with_capacity(ty.members().len());
         for member in ty.members() {
@@ -231,7 +230,7 @@ impl<'btf> Generator<'btf, '_> {
         })
     }
 
-    /// Size and alignment of a type; `None` if it cannot be held by value.
+    /// Returns the size and alignment of a type; `None` if it cannot be used by value.
     pub(super) fn measure(&mut self, ty: Type<'btf>, depth: u32) -> Result<Option<Measure>, Error> {
         let Some((inner, count)) = innermost(ty) else { return Ok(None) };
         let one = match inner {
@@ -292,7 +291,7 @@ impl Item<'_> {
         }
     }
 
-    /// The alignment that rustc gives to it, on the machines that align least or most.
+    /// Returns the minimum or maximum alignment that rustc gives to the field on all machines.
     fn host_align(&self, is_most: bool) -> u64 {
         match self.what {
             What::Field(_, measure, Writing::Plain) if is_most => measure.host.1,
@@ -303,7 +302,8 @@ impl Item<'_> {
     }
 }
 
-/// The fields of a struct; `None` if members overlap or are beyond its end.
+/// Returns the fields of a struct; `None` if members overlap, do not begin at a byte, or
+/// extend beyond its end.
 fn struct_items<'btf>(fields: &[Field<'btf>], size: u64) -> Option<Vec<Item<'btf>>> {
     let mut items: Vec<Item<'btf>> = Vec::with_capacity(fields.len());
     // In bits.
@@ -343,7 +343,7 @@ fn struct_items<'btf>(fields: &[Field<'btf>], size: u64) -> Option<Vec<Item<'btf
     Some(items)
 }
 
-/// Fills the gap behind what there is; `None` if there is less than none.
+/// Adds padding up to byte `to`; `None` if the items extend beyond it.
 fn pad(items: &mut Vec<Item<'_>>, to: u64) -> Option<()> {
     let at = items.last().map_or(0, |item| item.offset + item.size);
     let gap = to.checked_sub(at)?;
@@ -360,7 +360,7 @@ struct Truth {
 }
 
 impl Truth {
-    /// The way of writing fields of which rustc makes just this.
+    /// Returns the form of the fields to which rustc gives exactly this layout.
     fn plan<'btf>(&self, mut items: Vec<Item<'btf>>, is_packed: bool) -> (Plan, Vec<Item<'btf>>) {
         if is_packed {
             items.iter_mut().for_each(Item::hide_raised);

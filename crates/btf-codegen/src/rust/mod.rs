@@ -1,6 +1,6 @@
-//! Rust types with the layout that the BTF says, which rustc is made to check.
+//! Rust types with the layout of the BTF, which rustc checks.
 //!
-//! [`Types`] is where to begin:
+//! Start with [`Types`]:
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,25 +39,25 @@
 //! map.set(rodata.as_bytes())?;
 //! ```
 //!
-//! The text is one module, `types`, without inner attributes, for `include!` or a file of
-//! its own. It needs `core` alone and Rust 1.84 or later. As it implements unsafe traits, a
-//! crate that includes it may deny unsafe code, but not forbid it.
+//! The generated code is one module, `types`, without inner attributes, for `include!` or a
+//! separate file. It needs only `core`, and Rust 1.84 or later. As it implements unsafe
+//! traits, a crate that includes it may deny unsafe code, but not forbid it.
 //!
 //! # Layout
 //!
 //! Widths are those of the BTF, on any host: nothing is left to alignment, gaps are
-//! private fields, and the alignment of a type is stated where that of its fields depends
-//! on the machine. Before a struct is written, it is laid out as rustc would, for the least
-//! and the most alignment that machines give to scalars. It is `repr(C)` if that is what
-//! the BTF says, `repr(C, packed)` if that is, and else bytes with methods for the members,
-//! as unions are. Behind each there are assertions of its size, its alignment and the offsets of
-//! its fields, for the compiler to check; `cargo check` is enough.
+//! private fields, and the alignment of a type is explicit where that of its fields depends
+//! on the machine. Before a struct is written, it is laid out as rustc would, for the minimum
+//! and the maximum alignment of scalars on all machines. It is `repr(C)` or `repr(C, packed)`
+//! if the result is the layout of the BTF, and otherwise bytes with methods for the members,
+//! as unions are. Each type is followed by assertions of its size, its alignment and the
+//! offsets of its fields, for the compiler to check; `cargo check` is enough.
 //!
-//! # What is what
+//! # C types in Rust
 //!
 //! | C | Rust |
 //! |---|---|
-//! | integers, floats | those of the size; `Be<T>` or `Le<T>` with `get()` and `set()`, if the BTF is of the other byte order than [`Types::byte_order`] |
+//! | integers, floats | those of the same size; `Be<T>` or `Le<T>` with `get()` and `set()`, if the byte order of the BTF is not [`Types::byte_order`] |
 //! | integers of 8 bytes that align to 4 (i386) | `Align4<T>` with `get()` and `set()` |
 //! | `__int128` | `I128`, `U128` with `get()` and `set()` |
 //! | `_Bool` | `Bool`, as any byte may be in one |
@@ -65,20 +65,20 @@
 //! | enumerations | `struct E(pub u32)` with constants |
 //! | bitfields | methods: `flags()`, `set_flags()`, in the bit order of the BTF |
 //! | unions | bytes with methods: `member()`, `set_member()` |
-//! | what is held by a packed struct and has a stated alignment | bytes with methods |
-//! | members without a name | a field `anon_FIRST`, after the first member in them |
-//! | types without a name | `OUTER__FIELD`, after what they are in; the typedef's name, if there is one |
-//! | what is only pointed to, and no root type | a type without fields |
+//! | types with explicit alignment in a packed struct | bytes with methods |
+//! | members without a name | a field `anon_FIRST`, named after the first member in them |
+//! | types without a name | `OUTER__FIELD`, named after the enclosing type and member; the typedef's name, if there is one |
+//! | structs and unions that are only pointed to, and are not root types | a type without fields |
 //!
-//! All types are `Copy` and implement `Plain`, as any bytes are a value, and `AsBytes`, as
-//! there is no padding. No use of them needs unsafe code. Traits of zerocopy and aya are implemented on demand
-//! ([`Types::implement`]).
+//! All types are `Copy` and implement `Plain`, as any bytes are a valid value, and `AsBytes`,
+//! as there is no padding. Using them needs no unsafe code. Traits of zerocopy and aya are
+//! implemented on demand ([`Types::implement`]).
 //!
 //! # Names
 //!
-//! A type keeps its name. What Rust cannot have as a name, or what would hide something of
-//! Rust's, has `_` or a hash behind it; keywords are raw identifiers. Of several types of a
-//! name the largest keeps it, others have a hash of what is in them behind it. No name
+//! A type keeps its name. Names that are not valid in Rust, or would shadow one of Rust's,
+//! get `_` or a hash as a suffix; keywords are raw identifiers. Of several types with one
+//! name, the largest keeps it; the others get a hash of their contents as a suffix. No name
 //! depends on ids, so that names are the same in the BTF of the next build.
 
 mod alias;

@@ -1,9 +1,8 @@
-//! Names of the text: identifiers of Rust, each for one thing.
+//! Names in the generated code: unique Rust identifiers.
 //!
 //! Rust has one name space for all types. A type keeps its name if that is an identifier
-//! and no other type has it, whatever else is in the BTF. Which of several types of a
-//! name keeps it, and what is behind the names of the others, follows from what is in
-//! them, not from ids.
+//! and no other type has it, whatever else is in the BTF. Which of several types with one
+//! name keeps it, and the suffixes of the others, depend on their contents, not on ids.
 
 use std::{
     collections::HashMap,
@@ -12,10 +11,10 @@ use std::{
 
 use btf_types::Name;
 
-/// Bytes that a name may have.
+/// Maximum length of a name without a suffix, in bytes.
 const LONGEST: usize = 200;
 
-/// An identifier of Rust, as it is written: with `r#` where that is needed.
+/// A Rust identifier, displayed with `r#` where needed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ident<'n>(pub(super) &'n str);
 
@@ -28,7 +27,7 @@ impl fmt::Display for Ident<'_> {
     }
 }
 
-/// The identifier for a name, which may be a keyword that has to be written with `r#`.
+/// Returns the identifier for a name, which may be a keyword that [`Ident`] writes with `r#`.
 pub(super) fn identifier(name: Name<'_>) -> String {
     if name.as_bytes().len() <= LONGEST && name.is_c_identifier() {
         let text = String::from_utf8_lossy(name.as_bytes()).into_owned();
@@ -43,12 +42,12 @@ pub(super) fn identifier(name: Name<'_>) -> String {
     let inner = name.as_bytes().iter().take(LONGEST);
     let inner = inner.map(|&byte| if byte.is_ascii_alphanumeric() { char::from(byte) } else { '_' });
     let mut text: String = underscore.into_iter().chain(inner).collect();
-    // Names that differ in what an identifier cannot have do so here too.
+    // The hash distinguishes names that differ only in replaced or omitted bytes.
     let _ = write!(text, "_{:08x}", Hash::of(name.as_bytes()));
     text
 }
 
-/// The name of something inside of something that has a name.
+/// Returns the name of an item inside a named one.
 pub(super) fn inside(outer: &str, inner: &str) -> String {
     let name = format!("{outer}__{inner}");
     if name.len() <= LONGEST {
@@ -59,7 +58,7 @@ pub(super) fn inside(outer: &str, inner: &str) -> String {
     format!("{start}_{hash:08x}")
 }
 
-/// The identifier for a type's name.
+/// Returns the identifier for a type's name.
 pub(super) fn type_identifier(name: Name<'_>) -> String {
     let mut ident = identifier(name);
     if is_reserved(&ident) {
@@ -94,8 +93,8 @@ pub(super) fn is_primitive(name: &str) -> bool {
     )
 }
 
-/// Returns `true` if types of this name would hide a name of Rust or of the
-/// text. (A type with a constructor also hides variables.)
+/// Returns `true` if a type with this name would shadow a name of Rust or of the generated
+/// code. (A type with a constructor also shadows variables.)
 fn is_reserved(name: &str) -> bool {
     is_primitive(name)
         || matches!(
@@ -229,8 +228,7 @@ pub(super) fn is_keyword(word: &str) -> bool {
     )
 }
 
-/// Names that are taken, of types or of the members of one type, and the next number for
-/// another of each.
+/// Names in use, of types or of the members of one type, and the number to try next for each.
 #[derive(Debug, Default)]
 pub(super) struct Taken(HashMap<String, u32>);
 
@@ -255,10 +253,10 @@ impl Taken {
     }
 }
 
-/// The names of types, by their ids.
+/// Names of types, by id.
 #[derive(Debug)]
 pub(super) struct Names {
-    /// Numbers of texts; 0 for what has none.
+    /// Indexes of `texts`; 0 for a type without a name.
     by_id: Vec<u32>,
     texts: Vec<Box<str>>,
     pub(super) taken: Taken,
@@ -269,13 +267,13 @@ impl Names {
         Self { by_id: vec![0; count], texts: vec![Box::default()], taken: Taken::default() }
     }
 
-    /// The name of a type.
+    /// Returns the name of a type.
     pub(super) fn get(&self, id: u32) -> Option<&str> {
         let number = *self.by_id.get(id as usize).filter(|number| **number > 0)?;
         self.texts.get(number as usize).map(AsRef::as_ref)
     }
 
-    /// Gives a type a name that no other has, as near to this one as can be.
+    /// Gives a type this name, or if it is taken, this name with a number.
     pub(super) fn give(&mut self, id: u32, name: String) {
         let name = self.taken.claim(name);
         if let Some(number) = self.by_id.get_mut(id as usize) {
@@ -293,7 +291,7 @@ impl Names {
     }
 }
 
-/// FNV-1a, of 32 bits: the same on all machines and in all versions.
+/// 32-bit FNV-1a, which is the same on all machines and in all versions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hash(u32);
 
@@ -314,7 +312,7 @@ impl Hash {
         }
     }
 
-    /// Adds bytes and their end.
+    /// Adds a name and a terminator.
     pub(super) fn add_name(&mut self, name: Name<'_>) {
         self.add(name.as_bytes());
         self.add(&[0]);

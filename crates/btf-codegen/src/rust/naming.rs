@@ -1,12 +1,12 @@
 //! Assignment of names to types.
 //!
-//! * A struct, union, enumeration or typedef has its own name; a type without one has that
-//!   of the typedef that is for it.
-//! * Of several types of a name, one keeps it: a definition before a declaration, a
+//! * A struct, union, enumeration or typedef has its own name; an anonymous type has that
+//!   of its typedef.
+//! * Of several types with one name, one keeps it: a definition before a declaration, a
 //!   struct, union or enumeration before a typedef, the larger before the smaller. The
-//!   others have a hash of what is in them behind it.
-//! * A type that nothing names has the name of what it is in, and of the member there:
-//!   `sk_buff__cb`; an enumeration that is in nothing that of its first value.
+//!   others get a hash of their contents as a suffix.
+//! * A type that has neither is named after the enclosing type and the member:
+//!   `sk_buff__cb`; an enumeration outside of any type, after its first value.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -18,10 +18,10 @@ use super::{
 };
 use crate::Error;
 
-/// Bytes of a name that are looked at.
+/// Maximum number of bytes of a name that are read.
 pub(super) const NAME: usize = Name::MAX_KERNEL_LEN;
 
-/// Precedence among types of one name.
+/// Precedence among types with one name.
 type Rank = (bool, bool, Reverse<u64>, Reverse<usize>, u32, u32);
 
 impl<'btf> Generator<'btf, '_> {
@@ -41,7 +41,7 @@ impl<'btf> Generator<'btf, '_> {
         }
         let mut groups: Vec<_> = own.into_iter().collect();
         groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        // Whoever has a name of their own keeps it, whatever others would be called.
+        // Own names are assigned first, so that no generated name takes one.
         let mut others = Vec::new();
         let mut parents = Vec::new();
         for (name, mut group) in groups {
@@ -73,7 +73,7 @@ impl<'btf> Generator<'btf, '_> {
         self.name_left(left)
     }
 
-    /// Gives a type a name, and what it is for too, if that has none.
+    /// Gives a type a name, which a typedef shares with an anonymous target.
     fn give(&mut self, ty: Type<'btf>, name: String) {
         match ty {
             Type::Typedef(typedef) if is_item(typedef.target()) && typedef.target().is_anonymous() => {
@@ -89,9 +89,9 @@ impl<'btf> Generator<'btf, '_> {
         }
     }
 
-    /// Takes out of types of a name those that need none: typedefs of other ones of them,
-    /// typedefs that are called like a primitive type, and declarations of what is
-    /// defined or declared by another.
+    /// Removes those types with one name that need no name of their own: typedefs of others
+    /// among them, typedefs named like a primitive type, and declarations of a type that
+    /// another one defines or declares.
     fn merge(&mut self, name: &str, group: &mut Vec<Type<'btf>>) -> Result<(), Error> {
         if let Some(primitive) = name.strip_suffix('_').filter(|name| is_primitive(name)) {
             let is_scalar = |ty: &Type<'_>| matches!(ty.peel_modifiers(), Type::Int(_) | Type::Float(_));
@@ -133,21 +133,21 @@ impl<'btf> Generator<'btf, '_> {
         self.step()
     }
 
-    /// Gives a declaration or typedef the name of what it is the same as.
+    /// Gives a declaration or typedef the name of the type that it stands for.
     fn share(&mut self, ty: Type<'btf>) {
         if let Some(of) = self.selection.same.get(&ty.id()).copied() {
             self.names.share(ty.id(), of);
         }
     }
 
-    /// Names what is inside of a type and has no name.
+    /// Names the anonymous types inside a type.
     fn name_inner(&mut self, parent: Type<'btf>) -> Result<(), Error> {
         let Some(name) = self.names.get(parent.id()).map(str::to_owned) else { return Ok(()) };
         let mut open = Vec::new();
         match parent {
             Type::Typedef(typedef) => {
                 self.name_behind(typedef.target(), inside(&name, "target"), &mut open, 0)?;
-                // It may have given its name to what it is for.
+                // The target may share the name of the typedef.
                 if self.names.get(typedef.target().id()) == Some(&name) {
                     open.push(typedef.target());
                 }
@@ -167,7 +167,7 @@ impl<'btf> Generator<'btf, '_> {
         Ok(())
     }
 
-    /// The name of a type that is the member's alone; `None` if there can be none.
+    /// Returns the name for an anonymous type of a member; `None` if there is no such type.
     fn path_of(&self, member: Member<'btf>, outer: &str) -> Option<String> {
         let mut ty = member.ty();
         for _ in 0..HOPS {
@@ -184,7 +184,7 @@ impl<'btf> Generator<'btf, '_> {
         None
     }
 
-    /// Names the type without a name that a type leads to, if it has no typedef.
+    /// Names the anonymous types that a type leads to, except through a typedef.
     fn name_behind(
         &mut self,
         ty: Type<'btf>,
@@ -236,7 +236,7 @@ impl<'btf> Generator<'btf, '_> {
         open.into_iter().try_for_each(|ty| self.name_inner(ty))
     }
 
-    /// Names what nothing leads to.
+    /// Names the anonymous types that no named type leads to.
     fn name_left(&mut self, mut left: Vec<Type<'btf>>) -> Result<(), Error> {
         left.retain(|ty| is_item(*ty) && self.names.get(ty.id()).is_none());
         left.sort_by_cached_key(|ty| rank(*ty, true));
@@ -271,8 +271,8 @@ fn declares(ty: Type<'_>) -> Option<FwdKind> {
     }
 }
 
-/// The name of the field for a member; of one without a name, of the first member in it
-/// that has one.
+/// Returns the field name of a member. For an unnamed member, it is made from the name of
+/// the first member inside it.
 pub(super) fn field_name(member: Member<'_>) -> String {
     if !member.name_start(1).is_empty() {
         return identifier(member.name_start(NAME));
@@ -295,7 +295,7 @@ fn rank(ty: Type<'_>, is_defined: bool) -> Rank {
     (!is_defined, !is_item(ty), Reverse(size), Reverse(members), content(ty), ty.id())
 }
 
-/// A hash of what is in a type: the same in all BTF that has the type.
+/// Returns a hash of the contents of a type: the same in all BTF that has the type.
 fn content(ty: Type<'_>) -> u32 {
     let mut hash = Hash::new();
     hash.add_number(ty.kind().map_or(0, |kind| kind.number().into()));
@@ -319,7 +319,7 @@ fn content(ty: Type<'_>) -> u32 {
     hash.value()
 }
 
-/// Adds the kinds and names on the way to what a type is made of.
+/// Adds the kinds and numbers of elements along the chain of a type, and the name at its end.
 fn add_type(hash: &mut Hash, ty: Type<'_>) {
     let mut inner = ty;
     for _ in 0..HOPS {

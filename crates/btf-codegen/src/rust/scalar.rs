@@ -1,21 +1,21 @@
-//! Integers, floats and enumerations: what they are in Rust.
+//! Rust types of integers, floats and enumerations.
 
 use btf_types::{AnyEnum, Float, Int};
 
-/// A scalar of Rust, or what stands for one.
+/// A Rust scalar, or its substitute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scalar {
     /// An integer or float of Rust.
     Plain(Plain),
     /// A boolean of one byte, which may hold anything.
     Bool,
-    /// An integer of 16 bytes, which not all machines align alike.
+    /// A 16-byte integer, whose alignment depends on the machine.
     Wide { is_signed: bool },
-    /// Rust has no such scalar.
+    /// Bytes, as Rust has no such scalar.
     Bytes(u32),
 }
 
-/// A scalar that Rust has on all machines, of up to 8 bytes.
+/// A primitive scalar of up to 8 bytes, which Rust has on all machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Plain {
     I8,
@@ -56,7 +56,7 @@ impl Plain {
         }
     }
 
-    /// The integer of a size in bytes.
+    /// Returns the integer with a size in bytes.
     pub(super) fn of_size(size: u32, is_signed: bool) -> Option<Self> {
         Some(match (size, is_signed) {
             (1, true) => Self::I8,
@@ -97,7 +97,7 @@ impl Scalar {
         Plain::of_size(any.size(), any.is_signed()).map_or(Self::Bytes(any.size()), Self::Plain)
     }
 
-    /// The least and the most alignment that it has on the machines that Rust has.
+    /// Returns the minimum and maximum alignment on the machines that Rust supports, in bytes.
     pub(super) fn host_align(self) -> (u64, u64) {
         match self {
             Self::Bool | Self::Bytes(_) => (1, 1),
@@ -108,5 +108,5 @@ impl Scalar {
     }
 }
 
-/// Alignment of what consists of `u64`s: 4 on some 32-bit machines, such as i686.
+/// Alignment of types made of `u64`s: 4 on some 32-bit machines, such as i686, otherwise 8.
 pub(super) const WIDE: (u64, u64) = (4, 8);

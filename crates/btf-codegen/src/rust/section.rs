@@ -22,7 +22,7 @@ impl<'btf> Generator<'btf, '_> {
     pub(super) fn name_sections(&mut self) {
         for section in self.selection.sections.clone() {
             let name = section.as_type().name_start(NAME);
-            // What differs from an identifier in nothing but dots needs no hash.
+            // Dots become underscores here, so that they do not add a hash to the name.
             let bare = name.as_bytes().strip_prefix(b".").unwrap_or(name.as_bytes());
             let bare: Vec<u8> = bare.iter().map(|byte| if *byte == b'.' { b'_' } else { *byte }).collect();
             self.names.give(section.id(), type_identifier(bare.as_slice().into()));
@@ -45,7 +45,7 @@ impl<'btf> Generator<'btf, '_> {
         self.members(&name, size, &body, &mut names)
     }
 
-    /// The variables of a section that other files can see, by their offsets.
+    /// Returns the variables of a section that are not static, sorted by offset.
     fn variables(&mut self, section: Datasec<'btf>) -> Result<Vec<Field<'btf>>, Error> {
         let mut entries: Vec<DatasecEntry<'btf>> = section.entries().collect();
         entries.sort_by_key(|entry| (entry.offset(), entry.size()));
@@ -53,7 +53,7 @@ impl<'btf> Generator<'btf, '_> {
         let mut end = 0;
         for entry in entries {
             self.step()?;
-            // What no other file can see is padding, also where the compiler left it open.
+            // Static variables become padding; compilers may leave their sizes and offsets open.
             let Type::Var(var) = entry.ty() else { continue };
             if var.linkage() == Linkage::Static {
                 continue;

@@ -1,7 +1,7 @@
-//! The types that are written: the root types and what they need.
+//! Selection of the types to write: the root types and their dependencies.
 //!
-//! What is held by value is defined; of structs and unions that are only pointed to
-//! there are opaque types of their names, unless they are root types too.
+//! Types that are used by value are defined; structs and unions that are only pointed to
+//! become opaque types, unless they are root types.
 
 use std::collections::HashMap;
 
@@ -10,20 +10,19 @@ use btf_types::{Datasec, Linkage, Type, Var, View};
 use super::{generator::Generator, section::is_data};
 use crate::Error;
 
-/// A type has a name in the text.
+/// The type has a name in the generated code.
 const NAMED: u8 = 1;
 /// The type has a definition with all its members.
 const DEFINED: u8 = 1 << 1;
 
-/// The types that are written.
+/// Types to write.
 #[derive(Debug)]
 pub(super) struct Selection<'btf> {
     states: Vec<u8>,
     /// Structs, unions, enumerations, forward declarations and typedefs.
     pub(super) types: Vec<Type<'btf>>,
     pub(super) sections: Vec<Datasec<'btf>>,
-    /// Declarations and typedefs that are the same as other types: by their ids, those of
-    /// these.
+    /// Ids of the types that declarations and typedefs stand for, by the ids of these.
     pub(super) same: HashMap<u32, u32>,
 }
 
@@ -41,7 +40,7 @@ impl Selection<'_> {
         self.states.get(id as usize).is_some_and(|state| *state != 0)
     }
 
-    /// Marks a type; whether that is news.
+    /// Marks a type. Returns `true` if that changes its state.
     fn mark(&mut self, id: u32, state: u8) -> bool {
         let Some(known) = self.states.get_mut(id as usize) else { return false };
         let is_news = *known & state != state;
@@ -54,8 +53,8 @@ impl Selection<'_> {
 type Wanted<'btf> = (Type<'btf>, bool);
 
 impl<'btf> Generator<'btf, '_> {
-    /// Selects root types and what they need; all types that have a name if there are
-    /// no roots.
+    /// Selects the root types and their dependencies. Without roots and globals, these are all
+    /// enumerations and all other types that have a name.
     pub(super) fn select(&mut self, roots: &[Type<'btf>]) -> Result<(), Error> {
         let mut wanted: Vec<Wanted<'btf>> = Vec::new();
         if roots.is_empty() && !self.form.globals {

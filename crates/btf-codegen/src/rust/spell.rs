@@ -1,4 +1,4 @@
-//! Types as Rust spells them, where they are used.
+//! Spelling of types in Rust, where they are used.
 
 use btf_types::{AnyEnum, ByteOrder, FuncProto, Type, View};
 
@@ -11,7 +11,7 @@ use super::{
 use crate::Error;
 
 impl<'btf> Generator<'btf, '_> {
-    /// Writes a type that is held by value, of which there is a measure.
+    /// Writes a type that is used by value, and has a known size.
     pub(super) fn put_value_type(&mut self, ty: Type<'btf>, writing: Writing, hops: u32) -> Result<(), Error> {
         let hops = self.hop(ty, hops)?;
         let lowers = writing == Writing::Lowered;
@@ -50,7 +50,8 @@ impl<'btf> Generator<'btf, '_> {
         Ok(())
     }
 
-    /// Writes the name of a type, if it has one, and wraps it if it is to align to 4.
+    /// Writes the name of a type, wrapped in `Align4` if it `lowers`. Returns `false` if the type
+    /// has none.
     fn put_wrapped_name(&mut self, ty: Type<'btf>, lowers: bool) -> bool {
         if self.names.get(ty.id()).is_none() {
             return false;
@@ -64,7 +65,7 @@ impl<'btf> Generator<'btf, '_> {
         true
     }
 
-    /// Writes the name of a type; `false` if it has none.
+    /// Writes the name of a type. Returns `false` if it has none.
     pub(super) fn put_name(&mut self, ty: Type<'btf>) -> bool {
         let Some(name) = self.names.get(ty.id()) else { return false };
         if super::names::is_keyword(name) {
@@ -74,7 +75,7 @@ impl<'btf> Generator<'btf, '_> {
         true
     }
 
-    /// The name of a type as it is written in a text of its own.
+    /// Returns the name of a type as written in the generated code.
     pub(super) fn name_of(&self, ty: Type<'btf>) -> String {
         Ident(self.names.get(ty.id()).unwrap_or_default()).to_string()
     }
@@ -93,8 +94,8 @@ impl<'btf> Generator<'btf, '_> {
         Ok(())
     }
 
-    /// Writes a type of which nothing has to be known: what a pointer points to, a
-    /// parameter, what a typedef is for.
+    /// Writes a type whose size need not be known: that of a pointee, a parameter or a
+    /// typedef.
     pub(super) fn put_any_type(&mut self, ty: Type<'btf>, hops: u32) -> Result<(), Error> {
         let hops = self.hop(ty, hops)?;
         match ty {
@@ -120,7 +121,7 @@ impl<'btf> Generator<'btf, '_> {
         let count = proto.params().len();
         for (index, param) in proto.params().enumerate() {
             self.step()?;
-            // Before C23, `()` says nothing of the parameters.
+            // Before C23, `()` leaves the parameters unspecified.
             if count == 1 && param.is_vararg() {
                 break;
             }
@@ -180,7 +181,7 @@ impl<'btf> Generator<'btf, '_> {
         }
     }
 
-    /// The wrapper of scalars, if their byte order is not that of the code.
+    /// Returns the wrapper of scalars, if the byte order of the BTF is not that of the code.
     pub(super) fn foreign(&self) -> Option<&'static str> {
         match self.btf.byte_order() {
             order if order == self.form.byte_order => None,
@@ -189,8 +190,8 @@ impl<'btf> Generator<'btf, '_> {
         }
     }
 
-    /// The integer that an enumeration is made of, and whether it is in another byte
-    /// order; `None` if Rust has no such integer.
+    /// Returns the integer of an enumeration, and its wrapper if it is in the other byte order;
+    /// `None` if Rust has no such integer.
     pub(super) fn enum_integer(&self, ty: Type<'btf>) -> Option<(Plain, Option<&'static str>)> {
         match Scalar::of_enum(AnyEnum::of(ty)?) {
             Scalar::Plain(plain) => Some((plain, self.foreign().filter(|_| plain.size() > 1))),

@@ -1,10 +1,10 @@
-//! The items at the end of the text, which the types are made of: those that are used.
+//! Support items at the end of the generated code, on which its types are built.
 
 use btf_types::ByteOrder;
 
 use super::{Traits, generator::Generator, traits::ZEROCOPY};
 
-/// Items that the text uses.
+/// Support items that the generated code uses.
 #[derive(Debug, Default)]
 pub(super) struct Used {
     pub(super) ptr: bool,
@@ -20,7 +20,7 @@ pub(super) struct Used {
 }
 
 impl Generator<'_, '_> {
-    /// Writes what is used.
+    /// Writes the items that are used.
     pub(super) fn support(&mut self) {
         let (is_big, pointer_size) = (self.btf.byte_order() == ByteOrder::Big, self.btf.pointer_size());
         let order = if is_big { "Be" } else { "Le" };
@@ -81,7 +81,7 @@ impl Generator<'_, '_> {
         self.put("\n");
     }
 
-    /// Writes one of the texts below, with these in place of names in capitals.
+    /// Writes one of the templates below, with `$NAME` placeholders replaced.
     fn support_text(&mut self, text: &str, replace: &[(&str, &str)]) {
         let zerocopy = match self.form.implements.contains(&Traits::Zerocopy) {
             true => ZEROCOPY,

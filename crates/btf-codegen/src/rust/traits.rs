@@ -1,4 +1,5 @@
-//! Traits of the types: those of the text, `Default`, and requested ones of other crates.
+//! Traits of the types: those of the generated code, `Default`, and requested ones of other
+//! crates.
 
 use super::{Traits, generator::Generator};
 use crate::Error;
@@ -8,20 +9,20 @@ pub(super) const ZEROCOPY: &str =
     "    #[derive(::zerocopy::FromBytes, ::zerocopy::Immutable, ::zerocopy::IntoBytes, ::zerocopy::KnownLayout)]\n";
 
 impl Generator<'_, '_> {
-    /// Writes the traits of other crates that are derived.
+    /// Writes the derives of traits of other crates.
     pub(super) fn derives(&mut self) {
         if self.form.implements.contains(&Traits::Zerocopy) {
             self.put(ZEROCOPY);
         }
     }
 
-    /// Notes a type, for [`Generator::traits`].
+    /// Records a type for [`Generator::traits`].
     pub(super) fn add_plain(&mut self, name: &str) {
         self.plain.push_str(name);
         self.plain.push('\n');
     }
 
-    /// Writes what is implemented for all types.
+    /// Writes the implementations of traits for all types.
     pub(super) fn traits(&mut self) -> Result<(), Error> {
         let (before, after) = TYPES.split_once("$POD").unwrap_or_default();
         self.put(before);
@@ -40,8 +41,8 @@ impl Generator<'_, '_> {
     }
 }
 
-/// Functions and macros of the text, which take rustc less time than derives, and
-/// assertions with macros of `core`.
+/// Functions and macros of the generated code. rustc compiles them faster than derives, and
+/// than assertions with macros of `core`.
 const TYPES: &str = r#"
     /// Fails to compile, if a size, alignment or offset is not that of the BTF.
     const fn assert_eq(found: usize, expected: usize) {

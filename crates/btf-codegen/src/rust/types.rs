@@ -1,4 +1,4 @@
-//! [`Types`]: what is to be in the text, and how it is written.
+//! [`Types`]: contents and form of the generated code.
 
 use std::{fmt, io};
 
@@ -7,7 +7,7 @@ use btf_types::{AnyEnum, Btf, ByteOrder, Composite, Datasec, Type, View};
 use super::generator::{Generator, put};
 use crate::{Error, output::Bytes, root::Root};
 
-/// Rust types of a BTF: what is written, and how.
+/// Rust code with the types of a BTF.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -36,7 +36,7 @@ pub(super) struct Form {
     module: String,
 }
 
-/// Traits of other crates by which bytes are taken for types, see
+/// Traits of other crates for conversion between bytes and types, see
 /// [`Types::implement`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -58,16 +58,16 @@ impl Default for Types {
 }
 
 impl Types {
-    /// All types that have a name, in a module `types`, for code that runs on
-    /// little-endian machines.
+    /// Makes code with all types that have a name, in a module `types`, for little-endian
+    /// machines.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a root type: only root types are written, with what they need. All types of
-    /// the name are meant, or of `struct NAME`, `union NAME`, `enum NAME` and `typedef
-    /// NAME` those of the kind.
+    /// Adds a root type: only root types are written, with the types that they need. A name
+    /// stands for all types of this name; `struct NAME`, `union NAME`, `enum NAME` and
+    /// `typedef NAME` only for those of the kind.
     #[must_use]
     pub fn root(mut self, name: impl Into<String>) -> Self {
         self.roots.push(Root::Name(name.into()));
@@ -98,10 +98,10 @@ impl Types {
         self
     }
 
-    /// Sets the byte order of the machines that the code runs on: little-endian, if
-    /// nothing is said. Where the BTF is of the other, scalars are wrappers.
+    /// Sets the byte order of the machines that the code runs on. The default is
+    /// little-endian. If the BTF has the other byte order, scalars are wrapped.
     ///
-    /// In a build script the variable `CARGO_CFG_TARGET_ENDIAN` says it.
+    /// In a build script, `CARGO_CFG_TARGET_ENDIAN` is the byte order of the target.
     #[must_use]
     pub fn byte_order(mut self, order: ByteOrder) -> Self {
         self.form.byte_order = order;
@@ -117,14 +117,14 @@ impl Types {
         self
     }
 
-    /// Sets the name of the module that the types are in: `types`.
+    /// Sets the name of the module that contains the types. The default is `types`.
     #[must_use]
     pub fn module(mut self, name: impl Into<String>) -> Self {
         self.form.module = name.into();
         self
     }
 
-    /// The text.
+    /// Returns the code as text.
     ///
     /// # Errors
     ///
@@ -135,18 +135,17 @@ impl Types {
         Ok(text)
     }
 
-    /// Writes the text.
+    /// Writes the code as text.
     ///
     /// # Errors
     ///
-    /// As for [`Types::generate`], or if the text cannot be written. What was written
-    /// before that is not taken back.
+    /// As for [`Types::generate`], or if the text cannot be written. Text that was written
+    /// before an error stays.
     pub fn write(&self, btf: &Btf, out: &mut impl fmt::Write) -> Result<(), Error> {
         self.print(btf, out)
     }
 
-    /// Writes the text to a file or any other writer of bytes, in pieces of about 32
-    /// KiB.
+    /// Writes the code to a file or any other writer of bytes, in pieces of about 32 KiB.
     ///
     /// # Errors
     ///
@@ -192,7 +191,7 @@ impl<'btf> Generator<'btf, '_> {
         }
     }
 
-    /// Writes all types, by their names.
+    /// Writes all types, sorted by name.
     fn items(&mut self) -> Result<(), Error> {
         let sections = self.selection.sections.iter().map(|section| Type::from(*section));
         let types = self.selection.types.iter().copied().filter(|ty| self.has_item(*ty)).chain(sections);
@@ -216,7 +215,7 @@ impl<'btf> Generator<'btf, '_> {
         Ok(())
     }
 
-    /// Returns `true` if a type has an item, and its name.
+    /// Returns `true` if a type has an item of its own.
     fn has_item(&self, ty: Type<'btf>) -> bool {
         let Some(name) = self.names.get(ty.id()) else { return false };
         match ty {
