@@ -33,7 +33,7 @@ pub(crate) fn made_from(distribution: &str) -> &'static [&'static str] {
     MADE_FROM.iter().find(|(made, _)| *made == distribution).map_or(&[], |(_, from)| from)
 }
 
-/// Code names.
+/// Code names of versions, with their distributions and numbers.
 const VERSIONS: [(&str, &str, &str); 16] = [
     ("ubuntu", "14.04", "trusty"),
     ("ubuntu", "16.04", "xenial"),
@@ -49,7 +49,7 @@ const VERSIONS: [(&str, &str, &str); 16] = [
     ("debian", "12", "bookworm"),
     ("debian", "13", "trixie"),
     ("debian", "14", "forky"),
-    // Amazon Linux 1 has three names; but `1` is not that of a particular year.
+    // Amazon Linux 1 has three names, but `1` does not stand for a particular year.
     ("amzn", "2018", "1"),
     ("amzn", "2017", "1"),
 ];

@@ -1,10 +1,10 @@
 //! Cache folder of one repository.
 //!
-//! | file | what it is |
+//! | file | contents |
 //! |---|---|
-//! | `btf-archive` | says that the folder is this program's, and of which address |
-//! | `lock` | locked by the one fetch, and the git, that works here |
-//! | `archive` | the clone: what is fetched |
+//! | `btf-archive` | marker of a folder made by this crate: the repository's address |
+//! | `lock` | nothing; locked by the fetch that uses the folder, and by its git |
+//! | `archive` | the clone, with the fetched files |
 
 use std::{
     fmt::Write,
@@ -86,8 +86,8 @@ impl Cache {
     /// Returns `true` if there is a usable clone of the address.
     pub(crate) fn has_sound_clone(&self, git: &Git<'_>) -> bool {
         let is_real_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
-        // A file or link of that name, or a `commondir` in it, leads to another
-        // repository.
+        // If `.git` is a file or a link, or contains a `commondir`, it leads to
+        // another repository.
         let repository = self.repository();
         if !is_real_folder(&self.archive())
             || !is_real_folder(&repository)

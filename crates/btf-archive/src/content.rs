@@ -23,8 +23,8 @@ pub(crate) struct Content {
     pub(crate) is_plain: bool,
 }
 
-/// Path of the tar with the BTF of a kernel's modules, beside the kernel's own
-/// file. That one is plain BTF, which other readers expect.
+/// Returns the path of the tar with the BTF of a kernel's modules, beside the
+/// kernel's own file. The latter is plain BTF, as other readers expect.
 pub(crate) fn modules_path(member: &str) -> Option<String> {
     let (folder, file) = member.split_at(member.rfind('/').map_or(0, |at| at + 1));
     Some(format!("{folder}{}.btf.modules.tar", release_of(file)?))
@@ -47,7 +47,7 @@ impl Content {
         let kernel = match files.iter().position(|(path, _)| path == "vmlinux") {
             Some(index) => index,
             None if files.len() == 1 => 0,
-            // A file with the name of the tar.
+            // The file with the same release in its name as the tar.
             None => {
                 let release = member.rsplit('/').next().and_then(release_of);
                 let is_it = |(path, _): &(String, Bytes)| release_of(path) == release && release.is_some();

@@ -4,7 +4,7 @@ use btf_elf::Compression;
 use btf_types::ByteOrder;
 use tar::Header;
 
-/// Bytes of a tar block.
+/// Size of a tar block in bytes.
 pub(crate) const BLOCK: usize = 512;
 
 /// Returns the reason why a file with this start is not an archive; `None` if

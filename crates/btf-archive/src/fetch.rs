@@ -226,7 +226,7 @@ impl Fetch {
         machine::names(&self.machine).into_iter().map(Into::into).collect()
     }
 
-    /// The matching files, as git patterns.
+    /// Returns git patterns for the matching files.
     fn patterns(&self) -> Vec<String> {
         let mut folders = Vec::new();
         for distribution in self.distributions() {
@@ -290,8 +290,8 @@ impl Fetch {
 
     /// Checks out all files that match now or matched before.
     fn check_out(&self, cache: &Cache, git: &Git<'_>) -> Result<(), Error> {
-        // git treats links as files: match what is two levels deep and not a
-        // folder. (The last matching pattern counts.)
+        // git treats links as files: match everything two levels deep that is
+        // not a folder. (The last matching pattern counts.)
         let links = ["/*/*", "!/*/*/"].map(String::from);
         let patterns: Vec<String> = links.into_iter().chain(self.patterns()).collect();
         cache.add_patterns(&patterns)?;

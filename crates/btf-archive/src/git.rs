@@ -10,8 +10,8 @@ use std::{
 
 use crate::{Error, lock::Lock};
 
-/// Prefixes of variables that are kept: how to reach a server, where git is,
-/// and what to print. All other git variables are cleared, as they may be set
+/// Prefixes of variables that are kept: for access to servers, the location of
+/// git, and its output. All other git variables are cleared, as they may be set
 /// for another repository, such as by a hook.
 const KEPT: [&str; 14] = [
     "GIT_ALLOW_PROTOCOL",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::{Entry, Error, links::Links};
 
 /// Maximum cost of the paths through links, as a multiple of the cost of the
-/// paths and links of the archive itself, plus some for small archives. (In
-/// btfhub-archive, each kernel has at most three paths.)
+/// paths and links of the archive itself, plus a constant for small archives.
+/// (In btfhub-archive, each kernel has at most three paths.)
 const OVER_LINKS: usize = 8;
 const OVER_LINKS_FREE: usize = 1 << 20;
 
@@ -76,7 +76,6 @@ impl Index {
 
     /// Returns the paths of kernels, including those through links, sorted.
     /// `is_wanted` filters by the last component.
-    /// the last part of the path is wanted.
     ///
     /// # Errors
     ///

@@ -40,9 +40,9 @@
 //!
 //! # Journeys
 //!
-//! A bundle for a program, made when it is built: of all kernels of an archive, what the
-//! program's relocations need (feature `trim`). In a build script, `Pack::embed` does
-//! all of it.
+//! A bundle for a program, made when it is built: the types that the program's relocations
+//! need, for all kernels of an archive (feature `trim`). In a build script, `Pack::embed`
+//! does all of it.
 //!
 //! ```
 //! # #[cfg(feature = "trim")]
@@ -107,10 +107,10 @@
 //!
 //! # Features
 //!
-//! * `gzip`, `xz`, `zstd`, `lz4` (default) and `bzip2`: what bundles and their members
-//!   can be compressed with;
+//! * `gzip`, `xz`, `zstd`, `lz4` (default) and `bzip2`: compression formats of bundles and
+//!   their members;
 //! * `pack` (default): writes bundles;
-//! * `trim`: bundles of what programs need.
+//! * `trim`: bundles of the types that programs need.
 //!
 //! # Safety
 //!

@@ -36,7 +36,7 @@ enum Work<'a> {
     Trimmed(Trim),
 }
 
-/// Callback for progress: finished kernels, and all.
+/// Progress callback: takes the numbers of finished kernels and of all kernels.
 type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 /// Writes a bundle: a tar with kernels of an archive.
@@ -300,7 +300,7 @@ impl<'a> Pack<'a> {
             let name = format!("btfhub-archive/{entry}.btf");
             match wanted.get(&name) {
                 None => _ = wanted.insert(name, listed),
-                // With another ending.
+                // The same kernel in a file with another ending.
                 Some(other) if archive.are_same(&[other.file(), listed.file()], &budget)? => {}
                 Some(other) => {
                     return Err(Error::Conflict { member: other.path().into(), other: listed.path().into() });

@@ -130,7 +130,7 @@ impl Partial {
         if fs::rename(&kept, &renamed).is_ok() {
             kept = renamed;
         }
-        // Not before: by its old name, without the lock, it would be a leftover.
+        // Only now: under its old name and without the lock, it would be a leftover.
         let _ = fs::remove_file(kept.join(LOCK));
         kept.join(CONTENT)
     }
@@ -172,7 +172,7 @@ fn remove_if_left(folder: &Path) {
     let _lock = match inside.open_inside(LOCK) {
         Ok(lock) if platform::try_lock(&lock) == Locked::Yes => Some(lock),
         Ok(_) => return,
-        // Removing it was interrupted: it was locked before anything was made in it.
+        // Its removal was interrupted: the lock is made before any content.
         Err(_) if fs::symlink_metadata(folder.join(CONTENT)).is_ok() => None,
         Err(_) if is_older(&metadata, WITHOUT_LOCK) => None,
         Err(_) => return,

@@ -1,17 +1,15 @@
 //! Rules that select the host's kernel in an archive.
 //!
-//! | rule | what has to be the same |
+//! | rule | properties that must match |
 //! |---|---|
 //! | exact | distribution, version, machine, release |
-//! | alias | the same by other names: see `alias.rs`, `machine.rs`, and links |
-//! | build counter | the same, except that SUSE's release lacks a number of the
-//! file name |
-//! | unique release | machine and release, if no other kernel has both;
-//! otherwise those preferred by the release's name |
+//! | alias | the same, by other names: see `alias.rs`, `machine.rs`, and links |
+//! | build counter | the same, except for a number that SUSE's release lacks |
+//! | unique release | machine and release; if several kernels have both, see `Query::narrow` |
 //! | nearest | only on request: distribution, version, machine and flavor |
 //!
-//! In a folder of kernels without folders of distributions, any machine matches
-//! the host's, and so do distribution and version for the last rule.
+//! A kernel whose path has no folders matches any machine, and with the last
+//! rule any distribution and version.
 //!
 //! Files with equal contents count as one. `ID_LIKE` chooses only among kernels
 //! of the same release, as Oracle's is `fedora`.
@@ -135,7 +133,7 @@ impl<'a> Query<'a> {
         tried
     }
 
-    /// Distance of an entry from the host.
+    /// Returns the distance of an entry from the host; `None` if it does not match.
     fn rank(&self, entry: &Entry<'_>) -> Option<(usize, usize, usize)> {
         let position = |names: &[String], name: &str| names.iter().position(|known| known.eq_ignore_ascii_case(name));
         Some((
@@ -223,7 +221,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Keeps those for which a predicate holds, if there are any.
+/// Keeps only the candidates that satisfy a predicate, if there are any.
 fn prefer(candidates: &mut Vec<&(Entry<'_>, &Place)>, is: impl Fn(&Entry<'_>) -> bool) {
     if candidates.iter().any(|(entry, _)| is(entry)) {
         candidates.retain(|(entry, _)| is(entry));
@@ -269,7 +267,7 @@ fn spoken_for(release: &str) -> &'static [&'static str] {
     } else if has(".fc") {
         &["fedora"]
     } else if has(".el") {
-        // A release without a distribution is most often one of Red Hat.
+        // Derivatives of Red Hat have the same releases.
         &["rhel", "centos", "ol", "almalinux", "rocky"]
     } else if has("deb") || has("bpo") || release.ends_with("-amd64") || release.ends_with("-arm64") {
         &["debian"]

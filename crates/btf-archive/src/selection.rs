@@ -189,8 +189,8 @@ impl Archive {
         let query = Query::new(host)?;
         let budget = Budget::default();
         let scope = self.scope(&budget);
-        // The only file of the host's release so far, which is most often the
-        // right one.
+        // The first file with the host's release, which is most often the right
+        // one.
         let mut seen: Option<(String, Bytes)> = None;
         let mut seen_modules: Option<(String, Bytes)> = None;
         let index = self.index(&budget, |path, data| {
@@ -205,7 +205,7 @@ impl Archive {
             }
             Ok(())
         })?;
-        // Most files are of other releases, and are only visited if none is of
+        // Most files have other releases, and are only considered if none has
         // this one.
         let verdict = match query.select(&index.places(|file| query.may_be(file))?, false) {
             Err(Error::NotFound { .. }) => query.select(&index.places(|_| true)?, options.nearest),

@@ -30,7 +30,7 @@ pub(crate) struct Plain {
     ready: Range<usize>,
 }
 
-/// Enough for a header: most often, what follows is skipped.
+/// Buffer size: enough for a header, as most contents are skipped.
 const BUFFER: usize = 2 * BLOCK;
 
 impl Plain {
