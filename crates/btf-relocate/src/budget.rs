@@ -6,17 +6,17 @@ use btf_types::BtfExt;
 
 use crate::{Fault, Targets};
 
-/// Steps for any object, however small.
+/// Number of steps for any input.
 const BASE: u64 = 1 << 16;
-/// Steps for each byte of the objects, on top: 128 and more for each relocation.
+/// Additional steps per byte of the objects: at least 128 per relocation.
 const PER_BYTE: u64 = 8;
-/// Steps for each byte of the types that they are relocated for.
+/// Additional steps per byte of the target types.
 const PER_TARGET_BYTE: u64 = 2;
-/// Bytes for which one pair of types is remembered.
+/// Number of input bytes per cached pair of types.
 const BYTES_PER_PAIR: u64 = 8;
 
-/// Steps that may still be taken. One step looks at a member, an enumerator, a
-/// pair of types, or 16 bytes of a name.
+/// Remaining steps. One step visits a member, an enumerator, a pair of types, or
+/// 16 bytes of a name.
 pub(crate) struct Budget {
     bytes: u64,
     limit: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// The budget for objects, for these types.
+    /// Makes the budget for objects that are relocated for these types.
     pub(crate) fn new<'a>(objects: impl IntoIterator<Item = &'a BtfExt>, targets: &Targets) -> Self {
         let objects = objects.into_iter().map(|ext| ext.as_bytes().len() + ext.btf().as_bytes().len());
         let targets = targets.layers().map(|btf| btf.as_bytes().len());
@@ -41,12 +41,12 @@ impl Budget {
         Ok(())
     }
 
-    /// Charges for looking at a name of `len` bytes.
+    /// Charges for reading a name of `len` bytes.
     pub(crate) fn spend_name(&self, len: usize) -> Result<(), Fault> {
         self.spend(1 + len as u64 / 16)
     }
 
-    /// Number of pairs of types whose comparison may be remembered.
+    /// Returns the maximum number of pairs of types whose comparison is cached.
     pub(crate) fn pairs(&self) -> usize {
         usize::try_from(self.bytes / BYTES_PER_PAIR).unwrap_or(usize::MAX)
     }

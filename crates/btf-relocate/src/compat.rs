@@ -1,5 +1,5 @@
-//! Compatibility of types: of the types of two fields, and of the roots of a
-//! type relocation.
+//! Compatibility of the types of two fields, and of the root types of type
+//! relocations.
 //!
 //! Source: `bpf_core_fields_are_compat` and `__bpf_core_types_are_compat` in
 //! `tools/lib/bpf/relo_core.c`.
@@ -13,8 +13,7 @@ use crate::{
     spec::{is_composite, is_enum, resolve_within as resolve},
 };
 
-/// Returns whether two types have the same kind, of which ENUM and ENUM64 are
-/// one.
+/// Returns whether two types have the same kind. ENUM and ENUM64 count as one.
 pub(crate) fn same_kind(local: Type<'_>, target: Type<'_>) -> bool {
     local.kind() == target.kind() && !is_unknown(local) && !is_unknown(target) || is_enum(local) && is_enum(target)
 }
@@ -53,26 +52,25 @@ pub(crate) fn fields_are_compatible(local: Type<'_>, target: Type<'_>, budget: &
     Err(Fault::CompareTooDeep { limit: CHAIN })
 }
 
-/// Compatibility of the roots of type relocations; pairs of types are compared
-/// once.
+/// Comparison of the root types of type relocations. Each pair is compared once.
 pub(crate) struct Compatibility<'l, 't> {
     known: Memo<(Type<'l>, Type<'t>)>,
 }
 
 impl<'l, 't> Compatibility<'l, 't> {
-    /// Remembers the results of so many pairs.
+    /// Caches the results of at most `capacity` pairs.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { known: Memo::new(capacity) }
     }
 
-    /// Returns whether two types whose names agree stand for each other: they
-    /// are of one kind, and so are what they point to, their elements,
-    /// parameters and return types.
+    /// Returns whether two types with the same name are compatible: they are of
+    /// the same kind, and so are their pointees, elements, parameters and return
+    /// types.
     pub(crate) fn compare(&mut self, local: Type<'l>, target: Type<'t>, budget: &Budget) -> Result<bool, Fault> {
         self.compare_at(LEVELS, local, target, budget).map(|answer| answer.is_equal)
     }
 
-    /// Compares with so many levels of prototypes left.
+    /// Compares, with `levels` levels of prototypes left.
     fn compare_at(&mut self, levels: u32, local: Type<'l>, target: Type<'t>, budget: &Budget) -> Result<Answer, Fault> {
         budget.spend(1)?;
         if !same_kind(local, target) {

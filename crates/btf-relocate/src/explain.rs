@@ -9,7 +9,7 @@ use crate::{
     spec::{Accessor, Class, Request, Spec, local_enumerator, members},
 };
 
-/// Number of candidates whose verdicts a sentence has.
+/// Maximum number of candidates whose verdicts a sentence lists.
 pub(crate) const EXPLAINED: usize = 3;
 
 /// Explanation of a relocation: see [`Relocation::explain`].
@@ -78,7 +78,7 @@ impl fmt::Display for Path<'_> {
                     write!(f, ".{name}")?;
                 }
             }
-            // The only access string that a type may have says nothing.
+            // The only valid access string of a type has no information.
             Ok(Class::Type) if request.access == "0" => return Ok(()),
             _ => {}
         }
@@ -152,7 +152,7 @@ fn write_candidate(f: &mut fmt::Formatter<'_>, candidate: Candidate<'_>) -> fmt:
     }
 }
 
-/// Writes why no candidate has what the relocation asks for.
+/// Writes the reasons why no candidate matches the relocation.
 fn write_absence(f: &mut fmt::Formatter<'_>, relocation: Relocation<'_>) -> fmt::Result {
     let request = relocation.request();
     let mut written = 0;
@@ -173,7 +173,7 @@ fn write_absence(f: &mut fmt::Formatter<'_>, relocation: Relocation<'_>) -> fmt:
     write!(f, "the kernel has no {} named {essential}", keyword(request.ty))
 }
 
-/// The word for the kind of a type.
+/// Returns the word for the kind of a type.
 fn keyword(ty: Type<'_>) -> &'static str {
     match ty {
         Type::Struct(_) => "struct",
@@ -221,7 +221,7 @@ fn write_verdict(f: &mut fmt::Formatter<'_>, relocation: Relocation<'_>, candida
     }
 }
 
-/// A level of the local path.
+/// Returns a level of the local path.
 fn level_of(request: Request<'_>, level: u32) -> Option<Accessor<'_>> {
     Spec::of_field(request).ok()?.accessors.get(level as usize).copied()
 }
@@ -231,8 +231,8 @@ const LONGEST: usize = 64;
 /// Similarity below which a name is not suggested.
 const LEAST: f64 = 0.6;
 
-/// The member of a struct or union whose name is most like another, if it has at
-/// most so many.
+/// Returns the name of the member that is most similar to a name; `None` if none is
+/// similar, or if there are more than `most` members.
 fn similar_member<'a>(ty: Type<'a>, name: Name<'_>, most: usize) -> Option<Name<'a>> {
     let wanted = name.to_str().ok().filter(|name| name.len() <= LONGEST)?;
     let mut best: Option<(f64, Name<'a>)> = None;
@@ -245,7 +245,7 @@ fn similar_member<'a>(ty: Type<'a>, name: Name<'_>, most: usize) -> Option<Name<
             if name.is_empty() {
                 pending.push(member.ty());
             }
-            // Longer names are not similar.
+            // Longer names are not compared.
             let Some(text) = name.to_str().ok().filter(|text| text.len() <= LONGEST) else { continue };
             let least = best.map_or(LEAST, |(best, _)| best);
             if let Some(score) = similarity(wanted, text, least) {
@@ -261,7 +261,7 @@ fn similar_member<'a>(ty: Type<'a>, name: Name<'_>, most: usize) -> Option<Name<
 fn similarity(a: &str, b: &str, least: f64) -> Option<f64> {
     let (bare_a, bare_b) = (a.trim_start_matches('_'), b.trim_start_matches('_'));
     let (len_a, len_b) = (bare_a.chars().count(), bare_b.chars().count());
-    // The longer needs as many changes as it has characters more.
+    // At least as many changes are needed as the lengths differ by.
     let most = 1.0 - len_a.abs_diff(len_b) as f64 / len_a.max(len_b).max(1) as f64;
     let score = |bare: f64, whole: f64| bare * 0.99 + whole * 0.01;
     if score(most, 1.0) <= least {
@@ -271,18 +271,18 @@ fn similarity(a: &str, b: &str, least: f64) -> Option<f64> {
     (score(bare, 1.0) > least).then(|| score(bare, likeness(a, b))).filter(|&score| score > least)
 }
 
-/// Part of the longer of two names that need not be changed to make it the other.
+/// Returns the share of the longer name that remains when it is changed to the other.
 fn likeness(a: &str, b: &str) -> f64 {
     let longer = a.chars().count().max(b.chars().count()).max(1);
     1.0 - f64::from(distance(a, b)) / longer as f64
 }
 
-/// Number of characters to be added, left out, replaced or swapped with the next one
-/// to make one name the other (optimal string alignment), of names of at most
-/// [`LONGEST`] bytes.
+/// Returns the edit distance (optimal string alignment) of two names of at most
+/// [`LONGEST`] bytes: the number of characters to insert, delete, replace or swap with
+/// the next one.
 fn distance(a: &str, b: &str) -> u8 {
-    // Of the beginning of `a` that ends here, and of those one and two characters
-    // shorter: the distance from each beginning of `b`.
+    // Distances from each prefix of `b`: of the current prefix of `a`, and of those one
+    // and two characters shorter.
     let [mut two_before, mut before, mut here] = [[0; LONGEST + 1]; 3];
     before.iter_mut().zip(0..).for_each(|(cell, len)| *cell = len);
     let mut last_a = None;

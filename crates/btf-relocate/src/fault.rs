@@ -174,7 +174,7 @@ impl Fault {
 /// of relocations can share one that is longer.
 const LONGEST: usize = 128;
 
-/// A type or an access string for an error, cut short if it is long.
+/// Formats a type or an access string for an error, truncated if it is long.
 pub(crate) fn shortened(text: impl fmt::Display) -> String {
     let mut short = Shortened(String::new());
     // An error means that the text was cut.
@@ -197,7 +197,7 @@ pub(crate) fn shortened_type(ty: Type<'_>) -> String {
     shortened(format_args!("{word}{name}"))
 }
 
-/// Text of which the end is lost if it is long.
+/// Text that is truncated if it is long.
 struct Shortened(String);
 
 impl Write for Shortened {

@@ -15,19 +15,19 @@ use crate::{
     targets::{CandidateId, CandidateKey, key, kind_of},
 };
 
-/// Maximum number of names that are looked for.
+/// Maximum number of sought names.
 const NAMES: usize = 1024;
-/// Maximum length of a name that is looked for, in bytes.
+/// Maximum length of a sought name in bytes.
 const LONGEST: usize = 128;
-/// Steps for each of the kernel's types, at most: one compares 16 bytes.
+/// Maximum number of steps per type of the kernel. One step compares 16 bytes.
 const STEPS: u64 = 4;
 
 /// Sought names, and the candidates that were found.
 pub(crate) struct FirstPass<'l> {
     sought: Vec<Sought<'l>>,
-    /// Numbers of what is sought, by the first two bytes of the name.
+    /// Indexes of `sought`, by the first two bytes of the name.
     by_start: HashMap<[u8; 2], Vec<usize>>,
-    /// A bit for each two bytes that a name may begin with.
+    /// Bitmap of the first two bytes of all sought names.
     starts: Box<[u64]>,
 }
 
@@ -55,12 +55,12 @@ impl<'l> FirstPass<'l> {
     }
 
     fn add(&mut self, local: Type<'l>, name: Name<'l>) {
-        // A name of one byte is left to the index: its flavors begin otherwise.
+        // A name of one byte is left to the index: its flavors have another second byte.
         let Some(&start) = name.as_bytes().first_chunk() else { return };
         let key = key(local, name);
         let same = self.by_start.entry(start).or_default();
         let is_known = |&number: &usize| self.sought.get(number).is_some_and(|sought| sought.key == key);
-        // A flavor (`a___b` of `a___b___c`) is left to the index.
+        // An essential name that is a flavor (`a___b`, of `a___b___c`) is left to the index.
         if name.as_bytes().len() > LONGEST || name.essential() != name || same.iter().any(is_known) {
             return;
         }
@@ -73,7 +73,7 @@ impl<'l> FirstPass<'l> {
     }
 
     /// Visits all types of BTF that is not split. Returns `false` if it stopped
-    /// because the names were made to cost more than an index.
+    /// because comparing the names costs more than an index.
     pub(crate) fn search(&mut self, btf: &Btf) -> bool {
         let strings = btf.as_bytes().get(btf.string_section()).unwrap_or_default();
         let mut left = STEPS * u64::from(btf.type_count());

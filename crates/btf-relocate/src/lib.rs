@@ -9,8 +9,7 @@
 //! |---|---|
 //! | the types that a program is relocated for | [`Targets`] |
 //! | the result of each relocation | [`Relocator::relocate`] |
-//! | the reason for a result | [`Relocation::explain`],
-//! [`Relocation::candidates`] |
+//! | the reason for a result | [`Relocation::explain`], [`Relocation::candidates`] |
 //! | the instructions for this kernel | [`Relocated::apply`] |
 //! | an object file for this kernel (feature `elf`) | `Relocator::relocate_object` |
 //! | the part of a kernel's BTF that programs need | [`Trim`] |
@@ -54,7 +53,7 @@
 //!
 //! # Journeys
 //!
-//! What would fail on a kernel, and why, without loading anything:
+//! The relocations that would fail on a kernel, and why, without loading anything:
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

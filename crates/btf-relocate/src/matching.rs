@@ -14,7 +14,7 @@ use crate::{
     spec::{enumerators, is_enum, members, resolve_within as resolve},
 };
 
-/// Matches of the roots of type relocations; pairs of types are compared once.
+/// Matching of the root types of type relocations. Each pair is compared once.
 pub(crate) struct Matching<'l, 't> {
     known: Memo<(Type<'l>, Type<'t>, bool)>,
     /// The members of target types by their essential names.
@@ -24,18 +24,18 @@ pub(crate) struct Matching<'l, 't> {
 }
 
 impl<'l, 't> Matching<'l, 't> {
-    /// Remembers the results of so many pairs.
+    /// Caches the results of at most `capacity` pairs.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { known: Memo::new(capacity), members: HashMap::new(), enumerators: HashMap::new() }
     }
 
-    /// Returns whether a target type has all that a local type of the same name
-    /// has.
+    /// Returns whether a target type has everything that a local type with the
+    /// same name has.
     pub(crate) fn compare(&mut self, local: Type<'l>, target: Type<'t>, budget: &Budget) -> Result<bool, Fault> {
         self.compare_at(LEVELS - 1, local, target, false, budget).map(|answer| answer.is_equal)
     }
 
-    /// Compares with so many levels of members and parameters left.
+    /// Compares, with `levels` levels of members and parameters left.
     fn compare_at(
         &mut self,
         levels: u32,
@@ -122,8 +122,8 @@ impl<'l, 't> Matching<'l, 't> {
         Err(Fault::CompareTooDeep { limit: CHAIN })
     }
 
-    /// Compares the members of two structs or unions: each local one needs one
-    /// of its name in the target that matches.
+    /// Compares the members of two structs or unions: each local member needs a
+    /// matching target member with its name.
     fn compare_members(
         &mut self,
         levels: u32,
@@ -166,8 +166,8 @@ impl<'l, 't> Matching<'l, 't> {
         })
     }
 
-    /// Returns whether each enumerator of the local enum has one of its name in the
-    /// target, of the same size.
+    /// Returns whether the target enum has the size of the local one, and an enumerator
+    /// with the name of each local one.
     fn compare_enums(&mut self, local: Type<'l>, target: Type<'t>, budget: &Budget) -> Result<bool, Fault> {
         let vlen = |ty| match ty {
             Type::Enum(view) => view.values().len(),
@@ -193,10 +193,10 @@ impl<'l, 't> Matching<'l, 't> {
     }
 }
 
-/// The members of a struct or union, by numbers, by their essential names.
+/// Indexes of the members of a struct or union, by essential name.
 struct MembersByName<'t> {
     first: HashMap<Name<'t>, u32>,
-    /// The next member of the name, for each member.
+    /// For each member, the next one with the same name.
     next: Vec<Option<u32>>,
 }
 
@@ -212,12 +212,12 @@ impl<'t> MembersByName<'t> {
         Ok(Self { first, next })
     }
 
-    /// The first member of an essential name.
+    /// Returns the first member with an essential name.
     fn named(&self, name: Name<'_>) -> Option<u32> {
         self.first.get(name.as_bytes()).copied()
     }
 
-    /// The next member of the same essential name.
+    /// Returns the next member with the same essential name.
     fn after(&self, index: u32) -> Option<u32> {
         self.next.get(index as usize).copied().flatten()
     }

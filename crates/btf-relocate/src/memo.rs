@@ -19,7 +19,7 @@ pub(crate) const CHAIN: u32 = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) is_equal: bool,
-    /// Number of levels below the two types that were looked at.
+    /// Number of levels visited below the two types.
     pub(crate) height: u32,
 }
 
@@ -28,25 +28,25 @@ impl Answer {
     pub(crate) const YES: Self = Self { is_equal: true, height: 0 };
 }
 
-/// The number of levels that are left below a level.
+/// Returns the number of levels left below a level; an error if there is none.
 pub(crate) fn below(levels: u32) -> Result<u32, Fault> {
     levels.checked_sub(1).ok_or(Fault::CompareTooDeep { limit: LEVELS })
 }
 
-/// Answers that are known: as many as fit.
+/// Cached answers, up to a capacity.
 pub(crate) struct Memo<K> {
     answers: HashMap<K, Answer>,
     capacity: usize,
 }
 
 impl<K: Eq + Hash> Memo<K> {
-    /// A memory of so many answers. What is beyond is computed again.
+    /// Makes a cache of at most `capacity` answers. Others are computed again.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { answers: HashMap::new(), capacity }
     }
 
-    /// The answer to a question, if it is known; an error if it takes more
-    /// levels than are left.
+    /// Returns an answer if it is cached; an error if it takes more levels than
+    /// are left.
     pub(crate) fn get(&self, key: &K, levels: u32) -> Result<Option<Answer>, Fault> {
         match self.answers.get(key) {
             Some(answer) if answer.height > levels => Err(Fault::CompareTooDeep { limit: LEVELS }),

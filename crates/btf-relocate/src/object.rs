@@ -82,8 +82,8 @@ impl Relocator {
     }
 }
 
-/// Patches the first program section of each name that has relocations: as in
-/// libbpf, others of that name have none.
+/// Patches the first program section of each name with relocations. As in libbpf,
+/// relocations do not apply to other sections with that name.
 fn patch_programs(object: &BpfObject, relocated: &Relocated, bytes: &mut [u8]) -> Result<(), ObjectError> {
     let overlaps = Overlaps::of(object.elf());
     for program in programs_to_patch(object, &relocated.ext) {
@@ -112,7 +112,7 @@ impl Overlaps {
         ranges.retain(|(range, _)| !range.is_empty());
         ranges.sort_by_key(|(range, _)| range.start);
         let mut sections = HashSet::new();
-        // Of the ranges so far, the one that ends last.
+        // The range that ends last so far.
         let mut last: Option<(Range<u64>, Option<u32>)> = None;
         for (range, section) in ranges {
             if let Some((before, other)) = last.as_ref().filter(|(before, _)| range.start < before.end) {
@@ -132,8 +132,8 @@ impl Overlaps {
     }
 }
 
-/// The first program section of each name that has relocations. Sections may share a
-/// name by the thousand.
+/// Returns the first program section of each name with relocations. Thousands of sections
+/// may share a name.
 pub(crate) fn programs_to_patch<'a>(
     object: &'a BpfObject,
     ext: &'a BtfExt,
@@ -143,12 +143,12 @@ pub(crate) fn programs_to_patch<'a>(
     programs.filter(move |program| ext.section(program.name()).is_some_and(|section| found.insert(section.index())))
 }
 
-/// The address of a name, which is the name's as long as its file is held.
+/// Returns the address of a name, which identifies it while its file is in memory.
 fn address(name: Name<'_>) -> usize {
     name.as_bytes().as_ptr().addr()
 }
 
-/// Leaves out the CO-RE relocations of `.BTF.ext`: their length becomes 0.
+/// Removes the CO-RE relocations from `.BTF.ext` by setting their length to 0.
 fn drop_core_relos(object: &BpfObject, bytes: &mut [u8]) -> Result<(), ObjectError> {
     /// Position of `core_relo_len` in the header, in bytes.
     const CORE_RELO_LEN: Range<usize> = 28..32;
@@ -162,7 +162,7 @@ fn drop_core_relos(object: &BpfObject, bytes: &mut [u8]) -> Result<(), ObjectErr
     Ok(())
 }
 
-/// The contents of a section in the bytes of its file.
+/// Returns the contents of a section in the bytes of its file.
 fn contents<'a>(section: Section<'_>, bytes: &'a mut [u8]) -> Result<Option<&'a mut [u8]>, ObjectError> {
     if section.is_compressed() {
         return Err(ObjectError::Compressed { section: section.name().into() });

@@ -211,8 +211,8 @@ impl Relocated {
         self.apply_to(section, start, code, false)
     }
 
-    /// Patches a part of a section. If it is all of it, no relocation may be
-    /// beyond its end.
+    /// Patches a part of a section. If it `is_all` of the section, a relocation
+    /// beyond its end is an error.
     fn apply_to(&self, section: impl AsRef<[u8]>, start: u64, code: &mut [u8], is_all: bool) -> Result<(), PatchError> {
         let order = self.local().byte_order();
         let mut patched = code.to_vec();
@@ -302,7 +302,7 @@ fn check(value: &Value, found: u64) -> Result<(), PatchFault> {
     Ok(())
 }
 
-/// A load or store that accesses as many bytes as the field has in the kernel.
+/// Returns a load or store with the access size of the field in the kernel.
 fn resized(value: &Value, insn: Instruction) -> Result<Instruction, PatchFault> {
     let found = insn.access_size().unwrap_or(0);
     if u64::from(found) != value.local_size {

@@ -29,9 +29,9 @@ use crate::{Fault, Targets, explain::EXPLAINED, targets::CandidateId};
 pub struct Relocated {
     pub(crate) ext: BtfExt,
     pub(crate) targets: Targets,
-    /// A record for each relocation of `.BTF.ext`, in its order.
+    /// One record per relocation of `.BTF.ext`, in the same order.
     pub(crate) records: Vec<Record>,
-    /// The numbers of the records of each program section of `.BTF.ext`.
+    /// Indexes of the records of each program section of `.BTF.ext`.
     pub(crate) sections: Vec<Vec<u32>>,
     /// The candidates of all records.
     pub(crate) considered: Vec<Considered>,
@@ -42,13 +42,13 @@ pub struct Relocated {
 /// Data derived in one pass over all relocations or functions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Derived {
-    /// Number of candidates that lack a member, and whose sentences suggest another.
+    /// Number of candidates that lack a member, for which explanations suggest another.
     absences: OnceLock<usize>,
     /// Functions of each program section of `.BTF.ext`, by ascending offset.
     functions: OnceLock<Vec<Vec<Function>>>,
 }
 
-/// Function of a section: where it begins, and the type's id.
+/// Function of a section: offset of its first instruction, and id of its type.
 #[derive(Debug, Clone, Copy)]
 struct Function {
     insn_offset: u32,
@@ -60,15 +60,15 @@ struct Function {
 pub(crate) struct Record {
     /// Candidates that remain for the local type after this relocation.
     pub(crate) candidate_count: u32,
-    /// The candidates that were considered, by their numbers. Records of one
-    /// local type share them if the verdicts are equal.
+    /// Range of the candidates that were considered. Records of one local type
+    /// share a range if the verdicts are equal.
     pub(crate) considered: Range<u32>,
     /// The first candidate that matches.
     pub(crate) chosen: Option<CandidateId>,
     pub(crate) result: Result<Value, Box<Fault>>,
 }
 
-/// Candidate of a relocation, and what became of it.
+/// Candidate of a relocation, and its verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Considered {
     pub(crate) candidate: CandidateId,
@@ -80,14 +80,14 @@ pub(crate) struct Considered {
 pub(crate) struct Value {
     pub(crate) local: u64,
     pub(crate) target: u64,
-    /// No candidate has it: the instruction must not be reached.
+    /// No candidate matches: the instruction must not be reached.
     pub(crate) is_poison: bool,
     /// The instruction must have the local value.
     pub(crate) is_exact: bool,
-    /// Size in bytes of what a load or store accesses, 0 if that is not known.
+    /// Access size of a load or store in bytes; 0 if unknown.
     pub(crate) local_size: u64,
     pub(crate) target_size: u64,
-    /// The sizes differ, and a load of the other would not give the value.
+    /// The sizes differ, and a load of the other size would not give the value.
     pub(crate) is_other_size: bool,
     /// The type of the field in the target.
     pub(crate) target_type: Option<CandidateId>,
@@ -268,7 +268,7 @@ pub struct Relocation<'a> {
 }
 
 impl<'a> Relocation<'a> {
-    /// The `.BTF.ext` that has it.
+    /// Returns the `.BTF.ext` that contains the relocation.
     pub(crate) fn ext(self) -> &'a BtfExt {
         &self.owner.ext
     }
@@ -442,7 +442,7 @@ impl<'a> Candidate<'a> {
         self.owner.targets.type_of(self.considered.candidate)
     }
 
-    /// Another type of the same BTF.
+    /// Returns another type of the same BTF.
     pub(crate) fn sibling(self, id: u32) -> Type<'a> {
         let candidate = CandidateId { id, ..self.considered.candidate };
         self.owner.targets.type_of(candidate)
@@ -461,19 +461,19 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Number of names that the explanations of one object compare, and of those at
-/// most that one compares.
+/// Maximum number of names that the explanations of one object compare in total, and
+/// maximum number for one explanation.
 const COMPARED: usize = 1 << 13;
 const COMPARED_BY_ONE: usize = 4096;
 
 impl Relocated {
-    /// The candidates of a record.
+    /// Returns the candidates of a record.
     fn considered(&self, record: &Record) -> &[Considered] {
         let Range { start, end } = record.considered;
         self.considered.get(start as usize..end as usize).unwrap_or_default()
     }
 
-    /// The functions of each section.
+    /// Returns the functions of each section.
     fn functions(&self) -> &[Vec<Function>] {
         self.derived.functions.get_or_init(|| {
             let mut functions = vec![Vec::new(); self.ext.sections().len()];
@@ -482,14 +482,14 @@ impl Relocated {
                     functions.push(Function { insn_offset: info.insn_offset(), id: info.func().id() });
                 }
             }
-            // Compilers write them in order, but they need not be.
+            // Compilers write them in order, but other producers may not.
             functions.iter_mut().for_each(|functions| functions.sort_by_key(|function| function.insn_offset));
             functions
         })
     }
 
-    /// Number of members that each explanation compares by name, to suggest one:
-    /// fewer, if many relocations are to be explained.
+    /// Returns the maximum number of members that an explanation compares by name, to
+    /// suggest one: fewer if many candidates lack a member.
     pub(crate) fn compared(&self) -> usize {
         let is_absence = |considered: &&Considered| matches!(considered.verdict, Verdict::NoMember { .. });
         let of_record = |record: &Record| self.considered(record).iter().filter(is_absence).count().min(EXPLAINED);

@@ -22,13 +22,13 @@ use crate::{
 
 /// Maximum number of candidates of a relocation whose verdicts are kept.
 const CONSIDERED: usize = 32;
-/// Number of those on average, if there are many relocations.
+/// Maximum average of that number for objects with many relocations.
 const AVERAGE: usize = 16;
-/// Number of those in any case.
+/// Number of verdicts kept in addition, whatever the number of relocations.
 const SPARE: usize = 1024;
 /// Steps for each level of a path.
 const PER_LEVEL: u64 = 4;
-/// Steps for each candidate that is kept of a list of which others are dropped.
+/// Steps per candidate that is kept when others of its list are dropped.
 const PER_KEPT: u64 = 8;
 
 /// Resolver of CO-RE relocations for one kernel.
@@ -102,13 +102,13 @@ impl Relocator {
     }
 }
 
-/// Resolution of one object.
+/// State of resolving one object.
 struct Session<'l, 't> {
     targets: &'t Targets,
     cache: &'t CandidateCache,
     order: ByteOrder,
     budget: Budget,
-    /// The places of the lists, by the id of the local root type.
+    /// Indexes of `lists`, by the id of the local root type.
     places: HashMap<u32, usize>,
     lists: Vec<List>,
     considered: AllConsidered,
@@ -117,23 +117,23 @@ struct Session<'l, 't> {
     fields: FieldSearch<'t>,
     enumerators: EnumeratorSearch<'t>,
     records: Vec<Record>,
-    /// Results of earlier questions, as programs read a field many times.
+    /// Results of earlier questions, as programs often access the same field.
     known: HashMap<Question, Known>,
     scratch: Scratch<'l>,
 }
 
-/// Key of a question: the address of the candidates, the address of the access
-/// string, and the kind.
+/// Key of a question: the index of the list of candidates, the address of the
+/// access string, and the kind.
 type Question = (usize, usize, CoreReloKind);
 
-/// An answer: as long as no candidate is left out, another is the same.
+/// Answer to a question, valid as long as no candidate is dropped.
 #[derive(Clone, Copy)]
 struct Known {
     record: usize,
     candidates: usize,
 }
 
-/// Memory that each relocation uses again: it may have few bytes, a path of many
+/// Buffers that are reused: a relocation of a few bytes may have a path of many
 /// levels and thousands of candidates.
 #[derive(Default)]
 struct Scratch<'l> {
@@ -146,14 +146,14 @@ struct Scratch<'l> {
 /// The candidates of a local type.
 struct List {
     remaining: Arc<[CandidateId]>,
-    /// Those that earlier relocations left out.
+    /// Candidates that earlier relocations dropped.
     dropped: Vec<CandidateId>,
-    /// Candidates that the last relocation of the type considered.
+    /// Range of the candidates that the last relocation of the type considered.
     considered: Range<u32>,
 }
 
 impl List {
-    /// Leaves out the candidates that do not fit a relocation, unless none does.
+    /// Drops the candidates that do not match a relocation, unless none does.
     fn keep(&mut self, matched: &[CandidateId], dropped: &[CandidateId]) {
         if !matched.is_empty() && !dropped.is_empty() {
             self.remaining = matched.into();
@@ -174,8 +174,8 @@ impl AllConsidered {
         Self { all: Vec::new(), capacity: relocations.saturating_mul(AVERAGE) + SPARE }
     }
 
-    /// Adds the candidates of a relocation, as far as there is room, unless they
-    /// are those of the one before it.
+    /// Adds the candidates of a relocation, up to the capacity, and returns their
+    /// range. If they equal those in the range `before`, returns that range.
     fn add(&mut self, considered: &[Considered], before: &Range<u32>) -> Range<u32> {
         let last = self.all.get(before.start as usize..before.end as usize).unwrap_or_default();
         if considered == last {
@@ -238,7 +238,7 @@ impl<'l, 't> Session<'l, 't> {
         self.records.push(record);
     }
 
-    /// The answer to a relocation, if it is known.
+    /// Returns the result of a relocation, if it is known.
     fn known(&self, request: Request<'l>) -> Option<Record> {
         let (question, candidates) = self.question(request)?;
         let known = self.known.get(&question).filter(|known| known.candidates == candidates)?;
@@ -323,7 +323,7 @@ impl<'l, 't> Session<'l, 't> {
         Ok(())
     }
 
-    /// The place of the list of a local type's candidates.
+    /// Returns the index of the list of a local type's candidates.
     fn list(&mut self, local: Type<'_>) -> Result<usize, Fault> {
         if let Some(&place) = self.places.get(&local.id()) {
             return Ok(place);
@@ -378,7 +378,7 @@ impl<'l, 't> Session<'l, 't> {
         }
     }
 
-    /// The values of a relocation that no candidate matches.
+    /// Returns the values of a relocation that no candidate matches.
     fn without_target(&self, kind: CoreReloKind, local: &Local<'_, '_>) -> Result<Value, Fault> {
         let (local, is_exact, is_poison) = match local {
             Local::Field(spec) => {
@@ -423,8 +423,8 @@ impl<'l, 't> Session<'l, 't> {
 }
 
 impl<'s, 'a> Local<'s, 'a> {
-    /// Looks up what a relocation is of, and checks its access string. `path`
-    /// becomes that of a field.
+    /// Determines the local subject of a relocation, and checks its access string.
+    /// `path` is set for a field.
     fn new(request: Request<'a>, path: &'s mut Spec<'a>, budget: &Budget) -> Result<Self, Fault> {
         Ok(match Class::of(request.kind)? {
             Class::Field => {
@@ -444,7 +444,7 @@ impl<'s, 'a> Local<'s, 'a> {
     }
 }
 
-/// The values of a field relocation from those of both sides.
+/// Combines the values of a field relocation on both sides.
 fn field_value(local: &FieldValue<'_>, target: &FieldValue<'_>, layer: u32) -> Value {
     let size = |value: &FieldValue<'_>| value.access.map_or(0, |(_, size)| size);
     let (local_size, target_size) = (size(local), size(target));
@@ -462,7 +462,7 @@ fn field_value(local: &FieldValue<'_>, target: &FieldValue<'_>, layer: u32) -> V
     }
 }
 
-/// The value of a type relocation in the types of one side.
+/// Returns the value of a type relocation in the types of one side.
 fn type_value(kind: CoreReloKind, ty: Type<'_>) -> Result<u64, Fault> {
     Ok(match kind {
         CoreReloKind::TypeIdTarget => ty.id().into(),

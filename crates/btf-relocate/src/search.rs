@@ -19,18 +19,18 @@ use crate::{
     },
 };
 
-/// Search of candidates for fields. Memory is used again from one candidate to the
-/// next: a relocation may have thousands.
+/// Search for fields in candidates. Buffers are reused, as a relocation may have
+/// thousands of candidates.
 #[derive(Default)]
 pub(crate) struct FieldSearch<'t> {
-    /// The path in the candidate that was searched last.
+    /// Path in the last candidate that was searched.
     path: Spec<'t>,
-    /// Types of anonymous members that do not have a member, by the number of the
-    /// last search that has looked there.
+    /// Number of the last search that did not find the member in a type of an anonymous
+    /// member.
     searched: HashMap<Type<'t>, u64>,
-    /// Number of members that were searched for.
+    /// Number of searches for a member so far.
     searches: u64,
-    /// Structs and unions of many members.
+    /// Structs and unions with many members.
     visited: HashMap<Type<'t>, Visited<'t>>,
 }
 
@@ -79,14 +79,14 @@ impl<'t> FieldSearch<'t> {
         Ok(Ok(&self.path))
     }
 
-    /// Finds a named member, also in anonymous members: the type that has it, its
-    /// number there, and the member. The path is extended by its levels and
+    /// Finds a named member, also in anonymous members. Returns the type that has it,
+    /// its index there, and the member, and extends the path by its levels and
     /// offset.
     ///
-    /// The first member of the name decides. Only if that one is in an anonymous
-    /// member, and not compatible, the search continues after it; the id of its type
-    /// is put into `incompatible`. (C has no types with two such members. libbpf
-    /// continues too, but keeps the offset of the member that it skipped.)
+    /// The first member with the name decides. If it is not compatible, the id of its
+    /// type is stored in `incompatible`, and the search continues only if it is in an
+    /// anonymous member. (C has no types with two such members. libbpf continues too,
+    /// but keeps the offset of the member that it skipped.)
     ///
     /// The depth of the recursion is bounded by the length of the path.
     fn find_member(
@@ -122,7 +122,7 @@ impl<'t> FieldSearch<'t> {
         Ok(None)
     }
 
-    /// Looks at one member.
+    /// Checks one member.
     fn look_at(
         &mut self,
         wanted: Member<'_>,
@@ -162,7 +162,7 @@ impl<'t> FieldSearch<'t> {
         Ok(look)
     }
 
-    /// The places of a type's members, if it is large and searched often.
+    /// Returns the index of a type's members, if it is large and searched often.
     fn index(
         &mut self,
         ty: Type<'t>,
@@ -181,18 +181,18 @@ impl<'t> FieldSearch<'t> {
     }
 }
 
-/// Role of a member in a search.
+/// Result of checking a member.
 enum Look<'t> {
-    /// Another.
+    /// Not the wanted member.
     Next,
-    /// The one that is wanted, of a type that is not compatible.
+    /// The wanted member, but with a type that is not compatible.
     Stop,
     Found((Type<'t>, u32, Member<'t>)),
 }
 
-/// Number of members from which on they are looked up by name.
+/// Minimum number of members of a type that is indexed.
 const INDEXED: usize = 16;
-/// Number of searches through all of them before.
+/// Number of linear searches in a type before it is indexed.
 const VISITS: u32 = 8;
 
 /// Struct or union that was searched.
@@ -202,9 +202,9 @@ struct Visited<'t> {
     places: Option<Rc<MemberPlaces<'t>>>,
 }
 
-/// The members of a struct or union, by their numbers.
+/// Index of the members of a struct or union.
 struct MemberPlaces<'t> {
-    /// The first of each name.
+    /// First member of each name.
     first: HashMap<Name<'t>, u32>,
     anonymous: Vec<u32>,
 }
@@ -225,16 +225,16 @@ impl<'t> MemberPlaces<'t> {
     }
 }
 
-/// Search of candidates for enumerators. Those of an enum are gathered once.
+/// Search for enumerators in candidates. Those of an enum are collected once.
 #[derive(Default)]
 pub(crate) struct EnumeratorSearch<'t> {
-    /// The values of the first of each essential name.
+    /// Value of the first enumerator of each essential name, by enum.
     values: HashMap<Type<'t>, HashMap<Name<'t>, u64>>,
 }
 
 impl<'t> EnumeratorSearch<'t> {
-    /// Finds the enumerator of an essential name in a candidate; its value as an
-    /// instruction holds it.
+    /// Finds an enumerator in a candidate by its essential name. Returns its value as
+    /// an instruction holds it.
     pub(crate) fn find(
         &mut self,
         name: Name<'_>,

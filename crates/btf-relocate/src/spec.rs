@@ -18,7 +18,7 @@ use crate::{
 /// Maximum number of levels of a path (`BPF_CORE_SPEC_MAX_LEN`).
 pub(crate) const MAX_LEVELS: usize = 64;
 
-/// A relocation as the program has it.
+/// A relocation of a program, before it is resolved.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) kind: CoreReloKind,
@@ -49,7 +49,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// A level of a path that has a meaning in any kernel.
+/// A level of a path that is comparable between kernels.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Accessor<'a> {
     /// The root, or an array element: its type, and the index.
@@ -61,30 +61,30 @@ pub(crate) enum Accessor<'a> {
 /// A path from a root type to a field.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Spec<'a> {
-    /// The levels with a meaning in any kernel, the root first.
+    /// Levels that are comparable between kernels, root first.
     pub(crate) accessors: Vec<Accessor<'a>>,
-    /// The number at each level, anonymous ones included.
+    /// Index at each level, including anonymous ones.
     pub(crate) raw: Vec<u32>,
     /// Offset of the field from the root in bits.
     pub(crate) bit_offset: u64,
 }
 
 impl<'a> Spec<'a> {
-    /// The specification of a field relocation in the program's own types.
+    /// Returns the specification of a field relocation in the program's own types.
     pub(crate) fn of_field(request: Request<'a>) -> Result<Self, Fault> {
         let mut spec = Self::default();
         spec.follow(request)?;
         Ok(spec)
     }
 
-    /// Begins anew, in the same memory.
+    /// Clears the path, and keeps its buffers.
     pub(crate) fn clear(&mut self) {
         self.accessors.clear();
         self.raw.clear();
         self.bit_offset = 0;
     }
 
-    /// Becomes the specification of a field relocation in the program's own types.
+    /// Sets this to the specification of a field relocation in the program's own types.
     pub(crate) fn follow(&mut self, request: Request<'a>) -> Result<(), Fault> {
         self.clear();
         for number in request.numbers() {
@@ -125,7 +125,7 @@ impl<'a> Spec<'a> {
         self.advance(u64::from(index).saturating_mul(size).saturating_mul(8))
     }
 
-    /// Moves on by a number of bits.
+    /// Advances the offset by a number of bits.
     pub(crate) fn advance(&mut self, bits: u64) -> Result<(), Fault> {
         let bits = self.bit_offset.saturating_add(bits);
         if bits > u32::MAX.into() {
@@ -143,8 +143,8 @@ impl<'a> Spec<'a> {
     }
 }
 
-/// The enumerator of the local type that a relocation is of: its name, and its
-/// value as an instruction holds it.
+/// Returns the local enumerator of a relocation: its name, and its value as an
+/// instruction holds it.
 pub(crate) fn local_enumerator(request: Request<'_>) -> Result<(Name<'_>, u64), Fault> {
     let ty = resolve(request.ty)?;
     if !is_enum(ty) {
@@ -160,30 +160,30 @@ pub(crate) fn local_enumerator(request: Request<'_>) -> Result<(Name<'_>, u64), 
     }
 }
 
-/// Checks the access string of a relocation of a type, which is `0`.
+/// Checks that the access string of a type relocation is `0`.
 pub(crate) fn check_type_access(request: Request<'_>) -> Result<(), Fault> {
     if request.access == "0" { Ok(()) } else { Err(request.malformed()) }
 }
 
-/// The names and values of an enum's enumerators; none for other types.
+/// Iterates over the names and values of an enum's enumerators; none for other types.
 pub(crate) fn enumerators<'a>(ty: Type<'a>) -> impl Iterator<Item = (Name<'a>, u64)> {
     AnyEnum::of(ty).into_iter().flat_map(|any| any.values().map(move |value| in_instruction(any, value)))
 }
 
-/// An enumerator by its number: its name and value.
+/// Returns the name and value of an enumerator by index.
 fn enumerator(ty: Type<'_>, index: u32) -> Option<(Name<'_>, u64)> {
     let any = AnyEnum::of(ty)?;
     any.values().nth(index as usize).map(|value| in_instruction(any, value))
 }
 
-/// The name and value of an enumerator. An instruction holds the value of an ENUM
-/// sign-extended, signed or not.
+/// Returns the name and value of an enumerator. An instruction holds the value of an
+/// ENUM sign-extended, even if the ENUM is unsigned.
 fn in_instruction<'a>(of: AnyEnum<'a>, value: EnumValue<'a>) -> (Name<'a>, u64) {
     let bits = value.value() as u64;
     (value.name(), if of.is_enum64() { bits } else { i64::from(bits as i32) as u64 })
 }
 
-/// The members of a struct or union; `None` for other types.
+/// Returns the members of a struct or union; `None` for other types.
 pub(crate) fn members<'a>(ty: Type<'a>) -> Option<btf_types::Members<'a>> {
     match ty {
         Type::Struct(view) => Some(view.members()),
@@ -192,8 +192,8 @@ pub(crate) fn members<'a>(ty: Type<'a>) -> Option<btf_types::Members<'a>> {
     }
 }
 
-/// A member of a struct or union by its number, if there are so many; `None` for
-/// other types.
+/// Returns a member of a struct or union by index, `Some(None)` beyond the last one;
+/// `None` for other types.
 fn member(ty: Type<'_>, index: u32) -> Option<Option<Member<'_>>> {
     members(ty).map(|mut members| members.nth(index as usize))
 }
@@ -212,7 +212,7 @@ pub(crate) fn is_composite(ty: Type<'_>) -> bool {
     matches!(ty, Type::Struct(_) | Type::Union(_))
 }
 
-/// The type behind typedefs, qualifiers and TYPE_TAGs.
+/// Returns the type behind typedefs, qualifiers and TYPE_TAGs.
 pub(crate) fn resolve(ty: Type<'_>) -> Result<Type<'_>, Fault> {
     ty.resolve().map_err(|source| unsized_type(ty, source))
 }
@@ -227,7 +227,7 @@ pub(crate) fn resolve_within<'a>(ty: Type<'a>, budget: &Budget) -> Result<Type<'
     resolve(ty)
 }
 
-/// Size in bytes.
+/// Returns the size of a type in bytes.
 pub(crate) fn size_of(ty: Type<'_>) -> Result<u64, Fault> {
     ty.size_of().map_err(|source| unsized_type(ty, source))
 }
@@ -236,7 +236,7 @@ fn unsized_type(ty: Type<'_>, source: btf_types::Error) -> Fault {
     Fault::Size { ty: shortened_type(ty), error: Box::new(source) }
 }
 
-/// The class of a relocation's kind: what it is of.
+/// Class of a relocation kind, by the subject of the relocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     Field,

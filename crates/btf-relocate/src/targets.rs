@@ -102,7 +102,7 @@ impl Targets {
         self.layers.first().map(|target| &target.btf)
     }
 
-    /// The BTF of the kernel, or the custom one, and then that of each module.
+    /// Iterates over the BTF of the kernel, or custom BTF, and then that of each module.
     pub(crate) fn layers(&self) -> impl Iterator<Item = &Btf> {
         self.layers.iter().map(|target| &target.btf)
     }
@@ -114,19 +114,19 @@ impl Targets {
         Self { layers, ..*self }
     }
 
-    /// The type of a candidate.
+    /// Returns the type of a candidate.
     pub(crate) fn type_of(&self, candidate: CandidateId) -> Type<'_> {
         let layer = self.layers.get(candidate.layer as usize);
         layer.and_then(|target| target.btf.type_by_id(candidate.id).ok()).unwrap_or(Type::Void)
     }
 
-    /// The module that has a candidate; `None` for the kernel and custom BTF.
+    /// Returns the module that has a candidate; `None` for the kernel and custom BTF.
     pub(crate) fn module_of(&self, candidate: CandidateId) -> Option<&str> {
         self.layers.get(candidate.layer as usize)?.module.as_deref()
     }
 
-    /// The types that a local one may stand for: of its kind and essential name,
-    /// those of the kernel if there are any, else own types of modules.
+    /// Returns the candidates for a local type, which have its kind and essential name:
+    /// types of the kernel if there are any, else own types of modules.
     fn candidates(&self, local: Type<'_>, essential: Name<'_>, budget: &Budget) -> Result<Vec<CandidateId>, Fault> {
         let Some(first) = self.btf() else { return Ok(Vec::new()) };
         let named = first.find_flavors::<Type<'_>>(essential);
@@ -136,7 +136,7 @@ impl Targets {
         if candidates.is_empty() { self.candidates_of_modules(local, essential, budget) } else { Ok(candidates) }
     }
 
-    /// The types of modules that a local one may stand for.
+    /// Returns the candidates for a local type in modules.
     fn candidates_of_modules(
         &self,
         local: Type<'_>,
@@ -153,8 +153,8 @@ impl Targets {
     }
 }
 
-/// Adds those types of a layer that have the essential name of a local one and are
-/// of its kind.
+/// Adds the types of a layer that have the kind of a local type. `named` are those with
+/// its essential name.
 fn add_fitting(
     candidates: &mut Vec<CandidateId>,
     layer: u32,
@@ -170,7 +170,7 @@ fn add_fitting(
     Ok(())
 }
 
-/// Type of a target that a local one may stand for.
+/// Candidate for a local type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct CandidateId {
     pub(crate) layer: u32,
@@ -192,12 +192,12 @@ pub(crate) struct CandidateCache {
 /// Kind (ENUM for ENUM64 too) and essential name.
 pub(crate) type CandidateKey = (Option<Kind>, Box<[u8]>);
 
-/// The key of a type by its essential name.
+/// Returns the key of a type, given its essential name.
 pub(crate) fn key(ty: Type<'_>, essential: Name<'_>) -> CandidateKey {
     (kind_of(ty), essential.as_bytes().into())
 }
 
-/// The kind of a type, ENUM for ENUM64 too.
+/// Returns the kind of a type, ENUM for ENUM64 too.
 pub(crate) fn kind_of(ty: Type<'_>) -> Option<Kind> {
     match ty.kind() {
         Some(Kind::Enum64) => Some(Kind::Enum),
@@ -247,7 +247,7 @@ impl CandidateCache {
         Ok(candidates)
     }
 
-    /// After a panic elsewhere, the map of results is still valid.
+    /// Locks the map of candidates, which stays valid after a panic elsewhere.
     fn lock(&self) -> MutexGuard<'_, HashMap<CandidateKey, Arc<[CandidateId]>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Values of relocations: what an instruction is given.
+//! Values of relocations, with which instructions are patched.
 //!
 //! Source: `bpf_core_calc_field_relo` and its neighbors in
 //! `tools/lib/bpf/relo_core.c`.
@@ -12,18 +12,18 @@ use crate::{
     spec::{Accessor, Spec, resolve_within as resolve, size_of},
 };
 
-/// Steps for a value: for what its size is found by.
+/// Steps per value, mainly to find a size.
 const STEPS: u64 = 4;
 
 /// Value of a field relocation in the types of one side.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FieldValue<'a> {
     pub(crate) value: u64,
-    /// The instruction must have the local value. Not so for bitfields, where
-    /// compilers choose among several loads.
+    /// The instruction must have the local value. False for the load of a bitfield,
+    /// as compilers choose among several.
     pub(crate) is_exact: bool,
-    /// The scalar that a load or store accesses, and its size in bytes; only of
-    /// a byte offset.
+    /// The scalar that a load or store accesses, and its size in bytes; only for a
+    /// byte offset.
     pub(crate) access: Option<(Type<'a>, u64)>,
 }
 
@@ -32,8 +32,8 @@ impl<'a> FieldValue<'a> {
         Self { value, is_exact: true, access: None }
     }
 
-    /// The value for the field that a path leads to; bits are numbered as in
-    /// the object's byte order.
+    /// Returns the value for the field that a path leads to. `order` is the byte
+    /// order of the object.
     pub(crate) fn of(kind: CoreReloKind, spec: &Spec<'a>, order: ByteOrder, budget: &Budget) -> Result<Self, Fault> {
         budget.spend(STEPS)?;
         if kind == CoreReloKind::FieldExists {
@@ -95,7 +95,7 @@ impl<'a> FieldValue<'a> {
     }
 }
 
-/// A shift as libbpf computes it, in 32 bits.
+/// Truncates a shift to 32 bits, as libbpf does.
 fn shift(bits: u64) -> u64 {
     (bits as u32).into()
 }
@@ -108,8 +108,8 @@ struct Load {
 }
 
 impl Load {
-    /// The smallest aligned load, of at least the declared type, that holds all
-    /// of a bitfield.
+    /// Returns the smallest aligned load, at least as large as the declared type,
+    /// that contains all of a bitfield.
     fn of_bitfield(ty: Type<'_>, bit_offset: u64, bits: u8) -> Result<Self, Fault> {
         let too_wide = || Fault::Bitfield { ty: shortened_type(ty), bit_offset };
         let mut size = match ty {
@@ -143,10 +143,11 @@ fn is_signed(ty: Type<'_>) -> bool {
     }
 }
 
-/// The type of the innermost elements, if a type is an array; its size in bytes.
+/// Returns the innermost element type of an array, or the type itself, with its size in
+/// bytes.
 fn scalar<'a>(ty: Type<'a>, budget: &Budget) -> Result<(Type<'a>, u64), Fault> {
     let mut scalar = resolve(ty, budget)?;
-    // A chain of arrays that is longer has no size.
+    // A longer chain of arrays has no size.
     for _ in 0..64 {
         let Type::Array(array) = scalar else { break };
         scalar = resolve(array.element(), budget)?;
@@ -154,8 +155,8 @@ fn scalar<'a>(ty: Type<'a>, budget: &Budget) -> Result<(Type<'a>, u64), Fault> {
     Ok((scalar, size_of(scalar)?))
 }
 
-/// Returns whether a load or store of one size can be changed to another: of
-/// pointers and of unsigned integers, which are extended with zeros.
+/// Returns whether the size of a load or store can be changed: for pointers and
+/// unsigned integers, which are zero-extended.
 ///
 /// `local` and `target` are the fields' types, without modifiers.
 pub(crate) fn can_change_size(local: Type<'_>, target: Type<'_>) -> bool {

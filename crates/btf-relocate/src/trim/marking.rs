@@ -17,15 +17,15 @@ use crate::{
 pub(super) struct Marking<'t> {
     targets: &'t Targets,
     subset: Subset,
-    /// The number of the part of each layer of the targets.
+    /// Index of the part for each layer of the targets.
     parts: Vec<usize>,
-    /// Types below this id are the kernel's, whatever layer sees them.
+    /// Types below this id belong to the kernel, in all layers.
     first_of_modules: u32,
     marked: HashSet<(CandidateId, Extent)>,
     paths: Paths<'t>,
 }
 
-/// The path of a relocation on both sides: memory that is used again.
+/// Path of a relocation on both sides, in buffers that are reused.
 #[derive(Default)]
 struct Paths<'t> {
     local: Spec<'t>,
@@ -44,7 +44,8 @@ enum Extent {
     /// [`Extent::Pointees`], and members of structs and unions with all that
     /// they consist of, except behind pointers.
     Members,
-    /// [`Extent::Members`], for a type behind a pointer.
+    /// [`Extent::Members`], for a type behind a pointer: structs and unions have no
+    /// members.
     MembersBehindPtr,
 }
 
@@ -56,7 +57,7 @@ impl<'t> Marking<'t> {
         Self { targets, subset, parts, first_of_modules, marked: HashSet::new(), paths: Paths::default() }
     }
 
-    /// Keeps all types of a name, whole.
+    /// Keeps all types with a name, whole.
     pub(super) fn keep_named(&mut self, name: &[u8]) {
         for (layer, btf) in (0..).zip(self.targets.layers()) {
             let named = if layer == 0 { btf.find_all::<Type<'_>>(name) } else { btf.find_own(name) };
@@ -64,12 +65,12 @@ impl<'t> Marking<'t> {
         }
     }
 
-    /// Keeps a type with all that a relocation could look at.
+    /// Keeps a type with everything that a relocation may read.
     pub(super) fn keep_whole(&mut self, candidate: CandidateId) {
         self.mark(candidate, Extent::Members);
     }
 
-    /// Keeps what a relocation was resolved to.
+    /// Keeps the field, type or enumerator that a relocation was resolved to.
     pub(super) fn keep_for(&mut self, relocation: Relocation<'t>, budget: &Budget) -> Result<(), Fault> {
         let Some(chosen) = relocation.record.chosen else { return Ok(()) };
         match Class::of(relocation.kind())? {
@@ -81,7 +82,7 @@ impl<'t> Marking<'t> {
         Ok(())
     }
 
-    /// Keeps the members on the way to a field.
+    /// Keeps the members on the path to a field.
     fn keep_field(&mut self, relocation: Relocation<'t>, root: CandidateId, budget: &Budget) -> Result<(), Fault> {
         let mut paths = mem::take(&mut self.paths);
         let kept = self.keep_path(&mut paths, relocation, root, budget);
@@ -117,7 +118,7 @@ impl<'t> Marking<'t> {
         self.parts.get(layer as usize).copied().unwrap_or_default()
     }
 
-    /// Keeps a type to an extent. Each type is visited once for each extent.
+    /// Keeps a type to an extent. Each type is visited once per extent.
     fn mark(&mut self, root: CandidateId, extent: Extent) {
         let part = self.part(root.layer);
         let mut pending = vec![(root.id, extent)];
@@ -140,15 +141,15 @@ impl<'t> Marking<'t> {
         }
     }
 
-    /// The BTF of what is kept, of each layer of the targets.
+    /// Makes the BTF of the kept types, one per layer of the targets.
     pub(super) fn finish(&self) -> Result<Vec<Btf>, btf_build::Error> {
         let made = self.subset.finish()?;
         Ok(self.parts.iter().filter_map(|&part| made.get(part).cloned()).collect())
     }
 }
 
-/// The extent to which the types are kept that one refers to; `None` if they are
-/// not.
+/// Returns the extent to which the types that a type refers to are kept; `None` if
+/// they are not.
 fn inner(kind: Option<Kind>, extent: Extent) -> Option<Extent> {
     use Extent::{Members, MembersBehindPtr, Plain, Pointees};
     match (kind?, extent) {

@@ -79,8 +79,8 @@ pub struct Trim {
     names: Vec<Box<[u8]>>,
 }
 
-/// Number of times that candidates are added of those local types alone whose
-/// relocations differ; then they are of all.
+/// Number of rounds that add only candidates of local types whose relocations
+/// differ. After these, one round adds the candidates of all local types.
 const ROUNDS: u32 = 4;
 
 impl Trim {
@@ -102,7 +102,7 @@ impl Trim {
         let ext = object.btf_ext()?.ok_or(TrimError::NoExt)?;
         let mut relocated = relocate_for_nothing(ext)?;
         for value in relocated.records.iter_mut().filter_map(|record| record.result.as_mut().ok()) {
-            // (clang 14 cuts off values of 64 bits in its types, and not in the code.)
+            // (clang 14 truncates 64-bit values in its types, but not in the code.)
             *value = Value { target: value.local, is_poison: false, is_exact: false, ..*value };
         }
         for program in crate::object::programs_to_patch(object, ext) {
@@ -232,7 +232,7 @@ impl Trim {
                 differing = whole.iter().flatten().zip(trimmed.iter().flatten()).collect();
             }
             round += 1;
-            // Of each local type of a program, once.
+            // Once per local type of a program.
             let mut done = HashSet::new();
             for (relocation, _) in differing {
                 let local = relocation.local_type();
@@ -250,7 +250,7 @@ impl Trim {
     }
 }
 
-/// Resolves relocations for BTF without types: what fails is damaged.
+/// Resolves relocations for BTF without types, so that only damaged ones fail.
 fn relocate_for_nothing(ext: &BtfExt) -> Result<Relocated, TrimError> {
     let nothing = Builder::new().finish()?;
     let relocated = Relocator::new(Targets::custom(&nothing)).relocate(ext);
@@ -264,8 +264,8 @@ fn faulty(relocation: Relocation<'_>) -> Option<(Relocation<'_>, &Fault)> {
     relocation.record.result.as_ref().err().map(|fault| (relocation, &**fault))
 }
 
-/// Returns whether a relocation has the same result for two kernels, but for the
-/// ids of types.
+/// Returns whether a relocation has the same result for two kernels, apart from
+/// type ids.
 fn agree(whole: Relocation<'_>, trimmed: Relocation<'_>) -> bool {
     let without_ids = |record: &Record| {
         let value = record.result.as_ref().ok()?;
@@ -277,7 +277,7 @@ fn agree(whole: Relocation<'_>, trimmed: Relocation<'_>) -> bool {
 }
 
 impl Relocator {
-    /// All candidates of a local type.
+    /// Returns all candidates of a local type.
     fn candidates(&self, local: Type<'_>, budget: &Budget) -> Result<Arc<[CandidateId]>, Fault> {
         self.cache.candidates(&self.targets, local, budget)
     }
