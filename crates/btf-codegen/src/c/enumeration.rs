@@ -8,7 +8,7 @@ use btf_types::{AnyEnum, EnumValue, Type, View};
 
 use super::printer::Printer;
 
-/// Bytes of an enumeration whose values fit in an `int` or `unsigned int`.
+/// Size in bytes of an enumeration whose values fit in an `int` or `unsigned int`.
 const INT: u32 = 4;
 
 impl<'btf> Printer<'btf, '_> {

@@ -177,7 +177,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
 
     /// Reserves space for the names of all types.
     pub(super) fn expect_all(&mut self) {
-        // The ratios in kernels.
+        // Kernels have about one identifier per 32 words, and one tag per 64.
         let words = words(self.btf) as usize;
         self.idents.reserve(words / 32);
         self.tags.reserve(words / 64);
@@ -213,7 +213,7 @@ impl<'btf, 'o> Printer<'btf, 'o> {
         for id in 1..end {
             self.set(id, state::ORDERED);
             self.unset(id, state::FORWARD);
-            // The kinds listed have no definition, but may lead to a type to forward-declare.
+            // The kinds listed have no definition, but may lead to types to forward-declare.
             if !matches!(
                 self.ty(id),
                 Type::Ptr(_)

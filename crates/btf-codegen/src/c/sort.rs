@@ -22,7 +22,7 @@ const RANKS: usize = 6;
 const LAST: usize = RANKS - 1;
 /// Number of bytes of a name that are compared: the maximum length in kernels.
 const NAME: usize = Name::MAX_KERNEL_LEN;
-/// Bytes of names in the [head](head) of a type.
+/// Number of bytes of names in the [head](head) of a type.
 const HEAD: usize = 16;
 /// Head of a prototype, and of pointers to and qualifiers of one: none has a name.
 const PROTOTYPE: u128 = 0;
@@ -46,8 +46,8 @@ impl<'btf> Groups<'btf> {
         Self { top: layers.last().copied(), ids: ids.into_iter() }
     }
 
-    /// Returns the ids of the next group in order. Types that are already done are skipped:
-    /// these are nearly all pointers and arrays.
+    /// Returns the ids of the next group in order, without types that are already done. Of
+    /// pointers and arrays, nearly all are.
     pub(super) fn next(&mut self, is_done: impl Fn(u32) -> bool) -> Option<Vec<u32>> {
         let ids = self.ids.next()?;
         let ty = |id| self.top.and_then(|top| top.type_by_id(id).ok()).unwrap_or(Type::Void);

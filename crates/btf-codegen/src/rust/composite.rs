@@ -20,7 +20,7 @@ pub(super) struct FieldNames {
 }
 
 impl FieldNames {
-    /// Makes unique names of these, with the same indexes.
+    /// Makes these names unique, and keeps their indexes.
     pub(super) fn new(names: impl Iterator<Item = String>) -> Self {
         let mut taken = Taken::default();
         let names = names.map(|name| taken.claim(name)).collect();

@@ -202,7 +202,7 @@ impl<'btf> Generator<'btf, '_> {
         }
     }
 
-    /// Returns the form of a struct or union to which rustc gives the layout of the BTF.
+    /// Returns a struct or union in a form that rustc lays out as in the BTF.
     pub(super) fn body(&mut self, ty: Composite<'btf>, depth: u32) -> Result<Body<'btf>, Error> {
         Ok(Body::of(self.fields(ty, depth)?, ty.size().into(), ty.is_union()))
     }
@@ -360,7 +360,7 @@ struct Truth {
 }
 
 impl Truth {
-    /// Returns the form of the fields to which rustc gives exactly this layout.
+    /// Returns the fields in a form that rustc lays out exactly like this.
     fn plan<'btf>(&self, mut items: Vec<Item<'btf>>, is_packed: bool) -> (Plan, Vec<Item<'btf>>) {
         if is_packed {
             items.iter_mut().for_each(Item::hide_raised);

@@ -22,7 +22,7 @@ pub(super) struct Selection<'btf> {
     /// Structs, unions, enumerations, forward declarations and typedefs.
     pub(super) types: Vec<Type<'btf>>,
     pub(super) sections: Vec<Datasec<'btf>>,
-    /// Ids of the types that declarations and typedefs stand for, by the ids of these.
+    /// Maps declarations and typedefs to the types that they stand for, by id.
     pub(super) same: HashMap<u32, u32>,
 }
 
