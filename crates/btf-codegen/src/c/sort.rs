@@ -22,7 +22,7 @@ const RANKS: usize = 6;
 const LAST: usize = RANKS - 1;
 /// Number of bytes of a name that are compared: the maximum length in kernels.
 const NAME: usize = Name::MAX_KERNEL_LEN;
-/// Number of bytes of names in the [head](head) of a type.
+/// Number of bytes of names in the [`head`] of a type.
 const HEAD: usize = 16;
 /// Head of a prototype, and of pointers to and qualifiers of one: none has a name.
 const PROTOTYPE: u128 = 0;
