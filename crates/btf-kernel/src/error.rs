@@ -290,7 +290,7 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Text that comes from a file or a caller, in a message.
+/// Text from a file or a caller, escaped for a message.
 struct Text<'a>(&'a str);
 
 impl fmt::Display for Text<'_> {
@@ -299,7 +299,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// A path in a message.
+/// Path, escaped for a message.
 struct Shown<'a>(&'a Path);
 
 impl fmt::Display for Shown<'_> {
@@ -324,7 +324,7 @@ impl fmt::Display for Tried<'_> {
     }
 }
 
-/// The releases in `lib/modules` and `boot`, in a message.
+/// Releases found in `lib/modules` and `boot`, in a message.
 struct Releases<'a>(&'a [String]);
 
 impl fmt::Display for Releases<'_> {
@@ -336,7 +336,7 @@ impl fmt::Display for Releases<'_> {
     }
 }
 
-/// Names, at most 20 of them, in a message.
+/// List of names in a message, truncated to 20.
 struct Few<'a>(&'a [String]);
 
 impl fmt::Display for Few<'_> {
@@ -349,7 +349,7 @@ impl fmt::Display for Few<'_> {
     }
 }
 
-/// A kind that was asked for, in a message.
+/// Requested kind in a message: `type` if none was requested.
 struct KindName<'a>(&'a Option<Kind>);
 
 impl fmt::Display for KindName<'_> {
@@ -361,13 +361,13 @@ impl fmt::Display for KindName<'_> {
     }
 }
 
-/// The last line of a verifier's log, and the error of the system call.
+/// Last line of a verifier's log, and the error of the system call.
 struct Verdict<'a>(&'a str, &'a io::Error);
 
 impl fmt::Display for Verdict<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(log, error) = self;
-        // What went wrong comes last; before it are all types that are sound.
+        // The last line names the fault; the lines before it list valid types.
         match log.lines().rev().find(|line| !line.trim().is_empty()) {
             None => error.fmt(f),
             Some(line) => write!(f, "{} ({error})", Text(line.trim())),

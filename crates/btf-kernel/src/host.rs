@@ -171,8 +171,7 @@ pub(crate) fn release(root: &Root) -> Result<String, Error> {
     }
 }
 
-/// Returns the releases of the kernels of a system, in `boot` and
-/// `lib/modules`.
+/// Returns the releases of the kernels in a system's `boot` and `lib/modules`.
 fn installed(root: &Root) -> BTreeSet<String> {
     let list = |folder: &str| root.list(folder).unwrap_or_default().into_iter();
     let modules = ["/lib/modules", "/usr/lib/modules"].into_iter().flat_map(list);
@@ -192,7 +191,7 @@ fn installed(root: &Root) -> BTreeSet<String> {
 /// from uname if it has the running kernel, else that of its programs.
 fn machine(root: &Root, release: &str) -> Result<String, Error> {
     let of_proc = line(root, "/proc/sys/kernel/arch");
-    // The same kernel runs on the same machine.
+    // A system with the running kernel runs on this machine.
     let is_ours = || root.is_system() || is_running(release);
     of_proc
         .or_else(|| sys::running_machine().filter(|_| is_ours()))
@@ -200,7 +199,7 @@ fn machine(root: &Root, release: &str) -> Result<String, Error> {
         .ok_or_else(|| Error::NoMachine { root: root.folder().into() })
 }
 
-/// Returns the machine of a system's shell.
+/// Returns the machine for which a system's shell, or `env`, was built.
 fn machine_of_programs(root: &Root) -> Option<String> {
     ["/bin/sh", "/usr/bin/env"].into_iter().find_map(|path| {
         // Magic number, class, byte order; `e_machine` at offset 18.

@@ -16,8 +16,8 @@ use crate::{Attempt, Error, LoadedBtf, Root, host, module_index::ModuleIndex, sy
 /// Folder of sysfs that contains the BTF.
 pub(crate) const SYSFS: &str = "/sys/kernel/btf";
 
-/// Paths of the kernel, also with debug information, and of bootable images;
-/// `{}` is the release.
+/// Paths of kernels, some with debug information, and of bootable images; `{}`
+/// is the release.
 ///
 /// Source: `btf__load_vmlinux_btf` in `tools/lib/bpf/btf.c`, for the first seven.
 const PLACES: [&str; 19] = [
@@ -230,7 +230,7 @@ impl Kernel {
             return Ok(vmlinux);
         }
         let vmlinux = self.find_vmlinux()?;
-        // If another thread was faster, its result is kept.
+        // If another thread was first, its result is kept.
         Ok(self.vmlinux.get_or_init(|| vmlinux))
     }
 
@@ -265,7 +265,7 @@ impl Kernel {
         Err(Error::NoKernelBtf { release: release.into(), tried })
     }
 
-    /// Opens a file of sysfs. A module's BTF has the kernel's as its base.
+    /// Opens the BTF in a file of sysfs. A module needs the kernel's as its base.
     pub(crate) fn in_sysfs(&self, name: &str, base: Option<&Btf>) -> Result<(Btf, Source), Attempt> {
         let inside = format!("{SYSFS}/{name}");
         let path = self.root.outside(&inside);
@@ -282,7 +282,7 @@ impl Kernel {
         open().map_err(|error| Attempt::new(path.clone(), error))
     }
 
-    /// Opens the BTF in the file of a module, with the kernel's as its base.
+    /// Opens the BTF in a module file, with the kernel's as its base.
     pub(crate) fn module_on_disk(&self, inside: &Path, base: &Btf) -> Result<Btf, Error> {
         let path = self.root.outside(inside);
         let file = self.open(inside)?;
@@ -308,8 +308,8 @@ impl Kernel {
     }
 }
 
-/// Opens the BTF in a file on disk: of a kernel, of a kernel image, or of a
-/// module with its base.
+/// Opens the BTF in a file on disk: a kernel, a kernel image, or a module with
+/// its base.
 fn parse(file: File, path: &Path, base: Option<&Btf>) -> Result<Btf, Error> {
     let parse = || {
         let file = BtfFile::options().open_file(file)?;

@@ -12,11 +12,11 @@ use crate::{Error, Root, sys};
 /// Maximum depth of a module tree.
 const DEPTH: usize = 16;
 
-/// Maximum number of entries of a module tree. (Distributions have 10,000.)
+/// Maximum number of entries in a module tree. (Distributions have 10,000.)
 const ENTRIES: usize = 1 << 20;
 
-/// Maximum number of files in all, and of one module. (A module has one, and
-/// another one for each replacement.)
+/// Maximum number of files in total, and per module. (A module has one file,
+/// and one more for each replacement.)
 const FILES: usize = 1 << 17;
 const FILES_OF_ONE: usize = 16;
 
@@ -78,20 +78,20 @@ impl ModuleFiles {
         self.files.is_empty()
     }
 
-    /// Reads the files listed in `modules.dep` of a folder; none if it does not
-    /// exist.
+    /// Reads the list of files in the `modules.dep` of a folder; empty if it cannot
+    /// be read.
     pub(crate) fn listed(root: &Root, folder: &Path) -> Result<Self, Error> {
         let mut files = Self::default();
         let list = folder.join("modules.dep");
         let text = root.read(&list).unwrap_or_default();
         for path in modules_dep(&text) {
-            // Absolute paths, as written by depmod -b, are inside the root too.
+            // Absolute paths, as written by depmod -b, start at the root.
             files.add(folder, folder.join(path)).map_err(|limit| too_many(root, &list, limit))?;
         }
         Ok(files)
     }
 
-    /// Adds all module files in a folder and its subfolders. Links to folders
+    /// Adds all module files in a folder and its subfolders. Symlinks to folders
     /// are not followed: `build` leads to the kernel's source.
     pub(crate) fn add_tree(&mut self, root: &Root, folder: &Path) -> Result<(), Error> {
         let mut open = vec![(folder.to_owned(), 0)];
@@ -113,7 +113,7 @@ impl ModuleFiles {
         Ok(())
     }
 
-    /// Adds a file, if it is a module. Returns the limit if there are too many.
+    /// Adds a file if it is a module. Fails with the limit if there are too many.
     fn add(&mut self, folder: &Path, path: PathBuf) -> Result<(), usize> {
         let Some(name) = name_of(&path) else { return Ok(()) };
         let files = self.files.entry(name).or_default();
@@ -167,14 +167,14 @@ fn too_many(root: &Root, path: &Path, limit: usize) -> Error {
     Error::TooManyModules { path: root.outside(path), limit }
 }
 
-/// Precedence among files of one module, lowest first.
+/// Returns the rank of a module file. The lowest rank takes precedence.
 fn rank(path: &Path, folder: &Path) -> usize {
     let first = path.strip_prefix(folder).ok().and_then(|path| path.iter().next()).unwrap_or_default();
     ["updates", "extra", "weak-updates", "kernel"].iter().position(|known| first == *known).unwrap_or(4)
 }
 
-/// Name of the module in a file: `veth` of `veth.ko.xz`; `None` if the file is
-/// not a module's.
+/// Returns the name of the module in a file: `veth` for `veth.ko.xz`; `None` if
+/// the file is not a module.
 fn name_of(path: &Path) -> Option<String> {
     let file = path.file_name()?.to_str().filter(|file| file.len() <= NAME)?;
     let stem = file.strip_suffix(".ko").or_else(|| {

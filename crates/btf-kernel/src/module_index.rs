@@ -1,5 +1,4 @@
-//! Index of the modules of one kernel that were looked up: their files, and the
-//! opened BTF.
+//! Index of the modules of one kernel: their files, and the BTF opened so far.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,9 +13,9 @@ use crate::{Error, ModuleFiles};
 /// Device and inode of a file.
 pub(crate) type Identity = (u64, u64);
 
-/// Maximum size of the BTF of all modules together: this many bytes, and more
-/// in proportion to their files. (Even compressed modules have less than four
-/// bytes of BTF per byte.)
+/// Maximum total size of the BTF of all modules, in bytes: `FREE`, plus
+/// `PER_BYTE` for each byte of their files. (Even compressed modules have less
+/// than four bytes of BTF per byte.)
 const FREE: u64 = 64 << 20;
 const PER_BYTE: u64 = 32;
 
@@ -24,7 +23,7 @@ const PER_BYTE: u64 = 32;
 #[derive(Debug, Default)]
 pub(crate) struct ModuleIndex {
     opened: Mutex<Opened>,
-    /// Files listed in modules.dep, and all files.
+    /// Files listed in `modules.dep`, and all files on disk.
     listed: OnceLock<ModuleFiles>,
     all: OnceLock<ModuleFiles>,
 }
@@ -41,23 +40,24 @@ struct Opened {
 }
 
 impl ModuleIndex {
-    /// Returns an open module.
+    /// Returns the BTF of a module that was opened.
     pub(crate) fn get(&self, name: &str) -> Option<Btf> {
         self.opened().by_name.get(name).cloned()
     }
 
-    /// Stores a module. If another thread has stored it, returns that one.
+    /// Stores the BTF of a module, and returns it. If another thread has stored
+    /// it already, returns that one.
     pub(crate) fn keep(&self, name: String, btf: Btf) -> Btf {
         self.opened().by_name.entry(name).or_insert(btf).clone()
     }
 
-    /// Returns the BTF of a file that was opened under any path, or the path if
-    /// that failed.
+    /// Returns the BTF of a file that was opened under any path, or the path
+    /// under which opening it failed.
     pub(crate) fn of_file(&self, file: Identity) -> Option<Result<Btf, PathBuf>> {
         self.opened().by_file.get(&file).cloned()
     }
 
-    /// Stores the result of opening a file of this size.
+    /// Stores the result of opening a file, whose size is charged.
     pub(crate) fn keep_file(
         &self,
         file: Option<Identity>,
@@ -83,7 +83,7 @@ impl ModuleIndex {
         kept(&self.all, find)
     }
 
-    /// Returns all files, if they were searched.
+    /// Returns all files if they have been searched for.
     pub(crate) fn known(&self) -> Option<&ModuleFiles> {
         self.all.get()
     }
@@ -94,7 +94,7 @@ impl ModuleIndex {
 }
 
 impl Opened {
-    /// Charges BTF that will be stored.
+    /// Adds BTF and its file to the total sizes. Fails above the limit.
     fn charge(&mut self, path: &Path, file_len: u64, btf: &Btf) -> Result<(), Error> {
         let files_len = self.files_len.saturating_add(file_len);
         let btf_len = self.btf_len.saturating_add(btf.as_bytes().len() as u64);

@@ -130,8 +130,8 @@ impl Kernel {
         Err(Error::NoModuleBtf { name: name.into(), tried })
     }
 
-    /// Returns the possible files of a module, best first: those of
-    /// modules.dep, else those found in the tree.
+    /// Returns the candidate files of a module by precedence: those listed in
+    /// modules.dep if one exists, else all that are found in the tree.
     fn files_of(&self, name: &str) -> Result<&[PathBuf], Error> {
         if let Some(files) = self.module_index().known() {
             return Ok(files.get(name));
@@ -384,7 +384,7 @@ impl Kernel {
         Ok(modules)
     }
 
-    /// Returns the names of the modules in sysfs, and of all others.
+    /// Returns the names of the modules in sysfs, and those of all others.
     fn names_by_precedence(&self) -> Result<[Vec<String>; 2], Error> {
         let in_sysfs = if self.is_running() { self.sysfs_module_names()? } else { Vec::new() };
         let mut others = self.module_names()?;
@@ -403,7 +403,7 @@ impl Kernel {
 
     /// Opens modules on all cores, and returns them in the order of the names.
     fn open_all(&self, names: &[String]) -> Vec<(String, Result<Btf, Error>)> {
-        // Opened once, and not by every thread.
+        // The files are searched once, not by every thread.
         if !names.is_empty() {
             let _ = self.module_files();
         }

@@ -141,7 +141,7 @@ pub(crate) fn list(root: &Root, path: &Path) -> io::Result<Vec<(OsString, bool)>
         .collect()
 }
 
-/// Files cannot be identified here.
+/// Always fails: files have no portable identity.
 pub(crate) fn identity(_: &File) -> io::Result<(u64, u64)> {
     Err(io::ErrorKind::Unsupported.into())
 }
@@ -158,7 +158,7 @@ pub(crate) fn read_large_btf(_: &Path) -> Option<Bytes> {
     None
 }
 
-/// No Linux kernel is running.
+/// Returns `None`: no Linux kernel is running.
 pub(crate) fn running_release() -> Option<String> {
     None
 }
@@ -171,7 +171,7 @@ pub(crate) fn path(bytes: &[u8]) -> Option<&Path> {
     std::str::from_utf8(bytes).ok().map(Path::new)
 }
 
-/// Resolves links component by component; the result contains none.
+/// Resolves symlinks component by component. The result contains none.
 fn resolve(root: &Root, path: &Path) -> io::Result<PathBuf> {
     let mut resolved = root.folder().to_owned();
     let mut depth = 0;

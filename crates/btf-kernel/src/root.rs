@@ -12,8 +12,8 @@ use crate::sys;
 /// Maximum number of symbolic links in one path, as in the kernel.
 pub(crate) const LINKS: usize = 40;
 
-/// Maximum size of a text file that is read whole, in bytes: lists of modules
-/// have megabytes, other files a page.
+/// Maximum size of a text file that is read whole, in bytes. (Lists of modules
+/// have megabytes, other files a page.)
 const TEXT: u64 = 16 << 20;
 
 /// Folder with the file tree of a system: `/`, the root of a container's host,
@@ -108,7 +108,8 @@ impl Root {
         if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
     }
 
-    /// Opens a regular file: reading any other could block, or never end.
+    /// Opens a regular file. Other files are rejected, as reading them could block
+    /// or never end.
     pub(crate) fn open_regular(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let file = self.open(path)?;
         let kind = file.metadata()?.file_type();
@@ -150,7 +151,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A tree with all kinds of links, beside a file outside of it.
+    /// Creates a tree with all kinds of symlinks, next to a file outside it.
     pub(crate) fn tree() -> (tempfile::TempDir, Root) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("secret"), "outside").unwrap();
@@ -176,7 +177,7 @@ pub(crate) mod tests {
         (folder, Root::new(root))
     }
 
-    /// Checks a method of reading files of [`tree`].
+    /// Checks that a method of reading files stays inside [`tree`].
     pub(crate) fn links_stay_inside(read: impl Fn(&Root, &Path) -> io::Result<Vec<u8>>) {
         let (_folder, root) = tree();
         let text = |path: &str| String::from_utf8(read(&root, Path::new(path)).unwrap()).unwrap();

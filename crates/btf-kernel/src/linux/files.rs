@@ -1,4 +1,4 @@
-//! Files of a [`Root`]: opened by openat2(2), else component by component.
+//! Opening files of a [`Root`]: with openat2(2), else component by component.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -23,7 +23,7 @@ const ATTEMPTS: usize = 64;
 
 /// Opens a file for reading.
 pub(crate) fn open(root: &Root, path: &Path) -> io::Result<File> {
-    // Opening a pipe would wait for a writer.
+    // Without NONBLOCK, opening a FIFO would wait for a writer.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     open_with(root, path, flags).map(File::from)
 }
@@ -66,7 +66,7 @@ fn open_with(root: &Root, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         // Since Linux 5.6. The seccomp filters of some containers reject it.
         match fs::openat2(&folder, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
             Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => return open_by_hand(folder, path, flags),
-            // A concurrent rename could have led outside.
+            // A concurrent rename could have led outside the root.
             Err(Errno::AGAIN) => {}
             opened => return Ok(opened?),
         }
@@ -102,7 +102,7 @@ fn open_by_hand(root: OwnedFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd
                 }
                 waiting.extend(parts(target).rev());
             }
-            // If a link has replaced it meanwhile, it is not followed.
+            // A symlink that has replaced it meanwhile is not followed.
             _ if waiting.is_empty() => return Ok(fs::openat(folder, &part, flags | OFlags::NOFOLLOW, Mode::empty())?),
             FileType::Directory => folders.push(next),
             _ => return Err(Errno::NOTDIR.into()),

@@ -14,10 +14,10 @@ use memmap2::{Advice, MmapMut};
 /// Size of a huge page.
 const HUGE: usize = 2 << 20;
 
-/// Reads a large file of raw BTF into huge pages; `None` for any other file, and
+/// Reads a large file of raw BTF into huge pages; `None` for any other file, or
 /// if it cannot be read.
 ///
-/// Small pages are faulted in one by one, which takes longer than reading them.
+/// Faulting in small pages one by one takes longer than the copy itself.
 pub(crate) fn read_btf(path: &Path) -> Option<Bytes> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     let len = usize::try_from(metadata.len()).ok()?;

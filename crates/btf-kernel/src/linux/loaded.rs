@@ -16,8 +16,8 @@ const BTF_MAX_SIZE: usize = 16 << 20;
 /// Size of the first buffer for a log, in bytes.
 const LOG: usize = 64 << 10;
 
-/// Maximum size of a log: 16 bytes for each byte of BTF, and 64 MiB in all.
-/// (Lines with long shared names need more.)
+/// Maximum size of a log: 16 bytes per byte of BTF, and 64 MiB in total. (Logs
+/// that repeat long names can be longer.)
 const LOG_PER_BYTE: usize = 16;
 const LOG_MAX: usize = 64 << 20;
 

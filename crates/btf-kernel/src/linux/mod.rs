@@ -21,20 +21,19 @@ pub use loaded::{LoadOptions, LoadedBtf};
 pub use probe::{is_supported, is_supported_with, supported_features, supported_features_with};
 pub use token::Token;
 
-/// Maps the running kernel's BTF, if this is its file and the kernel can map
-/// it.
+/// Maps the running kernel's BTF if this is its file and the kernel can map it.
 pub(crate) fn map_vmlinux(file: &File) -> Option<Bytes> {
     map::vmlinux(file).map(Bytes::from_owner)
 }
 
-/// Maps the running kernel's BTF, if this is a path of its file and the kernel
+/// Maps the running kernel's BTF if this path leads to its file and the kernel
 /// can map it.
 pub(crate) fn map_vmlinux_at(path: &Path) -> Option<Bytes> {
-    // Only files of sysfs are opened: to open others, such as a FIFO, may block.
+    // Only files of sysfs are opened: opening others, such as a FIFO, may block.
     if map::is_in_sysfs(path) { map_vmlinux(&File::open(path).ok()?) } else { None }
 }
 
-/// Release of the running kernel.
+/// Returns the release of the running kernel.
 pub(crate) fn running_release() -> Option<String> {
     #[cfg(feature = "sys-info")]
     if let Ok(release) = sys_info::os_release() {
@@ -43,7 +42,7 @@ pub(crate) fn running_release() -> Option<String> {
     Some(rustix::system::uname().release().to_string_lossy().into_owned())
 }
 
-/// Machine on which this runs, as in `uname -m`.
+/// Returns the machine on which this runs, as in `uname -m`.
 pub(crate) fn running_machine() -> Option<String> {
     Some(rustix::system::uname().machine().to_string_lossy().into_owned())
 }

@@ -1,4 +1,4 @@
-//! Probes for features of BTF: each loads a small BTF.
+//! Probes for features of BTF. Each probe loads a small BTF blob.
 //!
 //! Source: the probes of `tools/lib/bpf/features.c`, and the kernel's history
 //! for features without a probe there.
@@ -60,7 +60,7 @@ pub fn is_supported_with(feature: Feature, token: BorrowedFd<'_>) -> Result<bool
 /// use btf_kernel::{Error, Feature, supported_features};
 ///
 /// match supported_features() {
-///     // What knows enum64 (Linux 6.0) knows floats (5.13).
+///     // A kernel with enum64 (Linux 6.0) has floats (5.13).
 ///     Ok(features) => assert!(features.contains(Feature::Float) || !features.contains(Feature::Enum64)),
 ///     Err(Error::Permission { needs, .. }) => println!("unknown without {needs}"),
 ///     Err(error) => println!("unknown: {error}"),
@@ -86,7 +86,7 @@ pub fn supported_features_with(token: BorrowedFd<'_>) -> Result<FeatureSet, Erro
     probe(Feature::ALL, Some(token))
 }
 
-/// Returns those of the features that the running kernel supports.
+/// Returns the features, out of these, that the running kernel supports.
 fn probe(features: &[Feature], token: Option<BorrowedFd<'_>>) -> Result<FeatureSet, Error> {
     let mut answers = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
     let kernel = Running { token };
@@ -110,7 +110,7 @@ impl Answers {
     /// Returns `true` if the kernel supports a feature. Each is probed once.
     fn ask(&mut self, feature: Feature, kernel: &impl Judge) -> Result<bool, Error> {
         if !self.asked.contains(feature) {
-            // Without BTF there are no other features, and this probe is the
+            // A kernel without BTF has no other feature, and this probe is the
             // simplest.
             let has_btf = feature == Feature::Btf || self.ask(Feature::Btf, kernel)?;
             if has_btf && feature.probe(kernel)? {
@@ -200,7 +200,7 @@ impl Probe for Feature {
 trait Judge {
     /// Loads BTF.
     fn load(&self, btf: &[u8]) -> io::Result<()>;
-    /// Loads BTF, and reads its name.
+    /// Loads BTF, then reads its info with a buffer for the name.
     fn tells_names(&self, btf: &[u8]) -> io::Result<()>;
 }
 
@@ -253,8 +253,8 @@ impl Blob {
         let assembly = Assembly::new(&self.types, &self.strings).layout(&self.layout);
         match assembly.write(|part| blob.extend_from_slice(part)) {
             Ok(()) => blob,
-            // The sections are small and aligned. Otherwise: BTF that every
-            // kernel rejects.
+            // Unreachable, as the sections are small and aligned. Every kernel
+            // rejects an empty BTF.
             Err(_) => Vec::new(),
         }
     }
@@ -275,7 +275,7 @@ mod tests {
     fn a_kernel_is_asked_once_for_each_feature() {
         use std::cell::Cell;
 
-        /// Fails with this errno, or succeeds if it is 0, and counts.
+        /// Number of loads, and the errno with which they fail, or 0.
         struct Counting(Cell<u32>, Cell<i32>);
         impl Judge for Counting {
             fn load(&self, _: &[u8]) -> io::Result<()> {
@@ -310,8 +310,8 @@ mod tests {
         assert!(answers.ask(Feature::Float, &kernel).unwrap());
     }
 
-    /// Kernel of a version: rejects later features as the verifiers are
-    /// documented to.
+    /// Kernel of one version. It rejects later features with the errno of a
+    /// real kernel.
     struct Old(KernelVersion);
 
     impl Old {

@@ -1,8 +1,8 @@
 //! System calls: bpf(2).
 //!
 //! Source: `union bpf_attr` and `struct bpf_btf_info` in
-//! `include/uapi/linux/bpf.h`. A kernel requires that the part of a struct
-//! beyond what it knows is zero, so all of this works on kernels of any age.
+//! `include/uapi/linux/bpf.h`. A kernel accepts a longer struct than its own if
+//! the excess bytes are zero, so these structs work on kernels of any age.
 
 #![allow(unsafe_code)]
 
@@ -84,15 +84,15 @@ pub(crate) struct BtfInfo {
     pub(crate) is_kernel: u32,
 }
 
-/// A descriptor of BTF, made only by commands that return one, and by
-/// [`BtfFd::prove`]. Its real kind determines what the kernel writes for
-/// BPF_OBJ_GET_INFO_BY_FD, and through which pointers.
+/// Descriptor of BTF, made only from commands that return one, and by
+/// [`BtfFd::prove`]. For BPF_OBJ_GET_INFO_BY_FD, the kind of object behind a
+/// descriptor determines what the kernel writes, and through which pointers.
 #[derive(Debug)]
 pub(crate) struct BtfFd(OwnedFd);
 
 impl BtfFd {
-    /// Takes ownership of a foreign descriptor if it is one of BTF; otherwise
-    /// returns its name in `/proc`.
+    /// Takes ownership of a foreign descriptor if it refers to BTF; otherwise
+    /// returns the target of its link in `/proc`.
     pub(crate) fn prove(fd: OwnedFd) -> io::Result<Result<Self, PathBuf>> {
         let is = proc_name(fd.as_fd())?;
         Ok(if is == Path::new("anon_inode:btf") { Ok(Self(fd)) } else { Err(is) })
@@ -114,7 +114,7 @@ impl AsFd for BtfFd {
 }
 
 /// Returns the target of a descriptor's link in `/proc`. Files have absolute
-/// paths there, so that only the kernel makes names such as `anon_inode:btf`.
+/// paths there, so only the kernel can make names such as `anon_inode:btf`.
 fn proc_name(fd: BorrowedFd<'_>) -> io::Result<PathBuf> {
     /// `PROC_SUPER_MAGIC` of `include/uapi/linux/magic.h`, and `PROC_ROOT_INO`.
     const PROC_MAGIC: u64 = 0x9fa0;
@@ -130,11 +130,11 @@ fn proc_name(fd: BorrowedFd<'_>) -> io::Result<PathBuf> {
     Ok(PathBuf::from(OsStr::from_bytes(name.to_bytes())))
 }
 
-/// `BPF_F_TOKEN_FD` in `enum` of flags for commands that take a token.
+/// `BPF_F_TOKEN_FD`: flag of a command that is given a token.
 const F_TOKEN_FD: u32 = 1 << 16;
 
 /// Loads BTF, and fills the log if there is one. Also returns the length that
-/// the log needs, or 0 if the kernel (before 6.4) does not report it.
+/// the whole log needs, or 0 if the kernel (before 6.4) does not report it.
 pub(crate) fn btf_load(
     btf: &[u8],
     log: Option<(&mut [u8], u32)>,
@@ -158,19 +158,19 @@ pub(crate) fn btf_load(
     (fd, attr.log_true_size)
 }
 
-/// Makes a token of the BPF file system with this root folder.
+/// Creates a token from the BPF file system with this root folder.
 pub(crate) fn token_create(bpffs: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let mut attr = TokenAttr { bpffs_fd: bpffs.as_raw_fd() as u32, ..TokenAttr::default() };
     // SAFETY: `attr` is the command's struct, which has no pointers; the kernel
-    // checks for itself that the descriptor is a BPF file system's.
+    // itself checks that the descriptor refers to a BPF file system.
     let fd = unsafe { bpf(TOKEN_CREATE, &mut attr) }?;
     // SAFETY: BPF_TOKEN_CREATE has just returned it, and there is no other
     // owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Returns the smallest id of such an object above this one; `None` if there is
-/// none.
+/// Returns the smallest id above `start` of an object of this kind; `None` if
+/// there is none.
 pub(crate) fn next_id(kind: BpfObjectKind, start: u32) -> io::Result<Option<u32>> {
     let command = match kind {
         BpfObjectKind::Btf => BTF_GET_NEXT_ID,
@@ -178,8 +178,8 @@ pub(crate) fn next_id(kind: BpfObjectKind, start: u32) -> io::Result<Option<u32>
         BpfObjectKind::Map => MAP_GET_NEXT_ID,
     };
     let mut attr = IdAttr { id: start, ..IdAttr::default() };
-    // SAFETY: `attr` is the struct of all commands that look for an id, and has no
-    // pointers.
+    // SAFETY: `attr` is the struct of all commands that return the next id, and
+    // has no pointers.
     match unsafe { bpf(command, &mut attr) } {
         Ok(_) => Ok(Some(attr.next_id)),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
@@ -205,7 +205,8 @@ fn fd_by_id(kind: BpfObjectKind, id: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Reads the description of BTF, and as much of the BTF and its name as fits.
+/// Reads the description of BTF, and as much of the BTF and of its name as fits
+/// in the buffers.
 pub(crate) fn btf_info(fd: &BtfFd, btf: &mut [u8], name: &mut [u8]) -> io::Result<BtfInfo> {
     let mut info = BtfInfo {
         btf: btf.as_mut_ptr() as u64,
@@ -221,10 +222,11 @@ pub(crate) fn btf_info(fd: &BtfFd, btf: &mut [u8], name: &mut [u8]) -> io::Resul
     }
     let mut attr =
         InfoAttr { fd: fd.as_fd().as_raw_fd() as u32, len: size_of::<BtfInfo>() as u32, info: (&raw mut info) as u64 };
-    // SAFETY: `attr` is the command's struct, and `info` has the length in it.
-    // The kernel interprets `info` by the kind of the descriptor. `BtfFd` is
-    // one of BTF, so that `info` is a `bpf_btf_info`: two pointers, each with
-    // the length of a slice that this function holds exclusively.
+    // SAFETY: `attr` is the command's struct, and its `len` is the size of
+    // `info`, which the kernel interprets by the kind of the descriptor's
+    // object. A `BtfFd` refers to BTF, so `info` is a `bpf_btf_info`: two
+    // pointers, each with the length of a slice that this function holds
+    // exclusively.
     unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
     Ok(info)
 }
@@ -239,9 +241,9 @@ pub(crate) fn info(kind: BpfObjectKind, id: u32) -> io::Result<[u8; INFO]> {
     let mut info = [0u64; INFO / 8];
     let mut attr =
         InfoAttr { fd: fd.as_raw_fd() as u32, len: size_of_val(&info) as u32, info: info.as_mut_ptr() as u64 };
-    // SAFETY: `attr` is the command's struct, and `info` has the length in it.
-    // Whatever the kind of the descriptor, all pointers and lengths in `info`
-    // are zero, so that the kernel writes nowhere else.
+    // SAFETY: `attr` is the command's struct, and its `len` is the size of
+    // `info`. Whatever the kind of the descriptor's object, all pointers and
+    // lengths in `info` are zero, so the kernel writes nowhere else.
     unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
     let mut bytes = [0; INFO];
     for (to, word) in bytes.chunks_exact_mut(8).zip(info) {
@@ -259,7 +261,7 @@ pub(crate) fn info(kind: BpfObjectKind, id: u32) -> io::Result<[u8; INFO]> {
 unsafe fn bpf<T>(command: libc::c_long, attr: &mut T) -> io::Result<i32> {
     let mut again = 5;
     loop {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attr, size_of::<T>()) };
         if result >= 0 {
             return Ok(result as i32);

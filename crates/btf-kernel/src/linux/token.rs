@@ -1,8 +1,8 @@
 //! BPF tokens: the privilege to load, delegated to a user namespace.
 //!
 //! A privileged process mounts a BPF file system for a container, with mount
-//! options for the delegated commands. The container makes tokens of that file
-//! system. Loading BTF needs `delegate_cmds=btf_load`.
+//! options for the delegated commands. The container creates tokens from that
+//! file system. Loading BTF needs `delegate_cmds=btf_load`.
 //!
 //! Source: `kernel/bpf/token.c`, since Linux 6.9.
 
