@@ -43,6 +43,7 @@ pub const ALONE: &[Shape] = shapes![
     flavors_that_collide,
     names_that_collide_in_part,
     flavors_of_one_name,
+    flavors_of_short_names,
     homonyms_sorted,
     structs_that_double,
     unions_of_anonymous_structs,
@@ -300,6 +301,15 @@ fn flavors_of_one_name(size: usize) -> Vec<u8> {
         let name = blob.string(format!("s___{at:06x}"));
         blob.record(name, STRUCT, 0, false, 0, &[]);
     }
+    blob.build()
+}
+
+/// Strings that are hardly longer than their separators.
+fn flavors_of_short_names(size: usize) -> Vec<u8> {
+    let mut blob = Blob::new();
+    let name = blob.string("a___b");
+    (1..size / 6).for_each(|_| _ = blob.string("a___b"));
+    blob.record(name, STRUCT, 0, false, 0, &[]);
     blob.build()
 }
 
