@@ -182,8 +182,8 @@ struct PackFiles {
 }
 
 impl PackArguments {
-    /// Separates the positional arguments: files after `--programs` and
-    /// `--json` are theirs, except for the last two of all.
+    /// Separates the positional arguments. Files after `--programs` and
+    /// `--json` belong to these options, except SOURCE and OUT at the end.
     fn files(&self) -> Result<PackFiles> {
         let usage = || -> usize { bad_usage("an archive and the bundle to be written are needed: SOURCE OUT") };
         let (mut paths, mut programs) = (self.paths.clone(), self.programs.clone());
@@ -209,7 +209,7 @@ impl PackArguments {
         if !self.programs.is_empty() && programs.is_empty() {
             bad_usage("--programs needs a BPF object beside SOURCE and OUT");
         }
-        // A bundle must not overwrite a program if its name was forgotten.
+        // If OUT was forgotten, the last program must not be overwritten.
         if let Some(out) = ours.last().filter(|out| !is_stdout(out)) {
             Pack::compression_of(out)?;
         }
@@ -303,7 +303,7 @@ fn is_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
 
-/// Escapes a text of an archive for a terminal.
+/// Escapes text from an archive for a terminal.
 fn shown(text: &str) -> Escaped<'_> {
     Escaped::new(text)
 }
@@ -337,7 +337,7 @@ fn list(archive: &Archive, links: bool, json: bool, out: &mut impl Write) -> Res
     Ok(())
 }
 
-/// Prints a list of any length, one row at a time.
+/// Prints a list as JSON, one entry at a time.
 fn list_json(listed: &[Listed], out: &mut impl Write) -> Result {
     let mut before = "[";
     for listed in listed {
@@ -370,8 +370,8 @@ fn list_text(listed: &[Listed], out: &mut impl Write) -> Result {
 }
 
 fn select(arguments: &Select, out: &mut impl Write) -> Result {
-    // (If the file is not an archive, this is an error even if it would not be
-    // read.)
+    // A file that is not an archive is an error even if the kernel's BTF takes
+    // precedence.
     let archive = open(&arguments.archive)?;
     let chosen = match own_btf(arguments) {
         Some((path, btf)) => {
@@ -475,7 +475,7 @@ fn selection_json(selection: &Selection, host: Option<&Host>) -> serde_json::Val
     })
 }
 
-/// Prints the kernel's own BTF as a selection.
+/// Returns the JSON of a selection of the kernel's own BTF.
 fn kernel_json(path: &str, btf: &Btf, host: Option<&Host>) -> serde_json::Value {
     json!({
         "path": path,
@@ -489,8 +489,7 @@ fn kernel_json(path: &str, btf: &Btf, host: Option<&Host>) -> serde_json::Value 
     })
 }
 
-/// Returns the JSON of a failure to find BTF; `None` if the archive itself is
-/// at fault.
+/// Returns the JSON of a failure to find BTF; `None` for any other error.
 fn miss_json(error: &btf_archive::Error, host: &Host) -> Option<serde_json::Value> {
     let host = host_json(host);
     match error {

@@ -1,5 +1,5 @@
-//! Errors of the crates with helpful options. Places searched for a kernel's
-//! BTF are on lines of their own.
+//! Error messages of the crates, extended by the option that would help. Places
+//! searched for a kernel's BTF are printed one per line.
 
 use std::{error, fmt, path::Path};
 
@@ -44,7 +44,8 @@ impl fmt::Display for KernelError<'_> {
     }
 }
 
-/// Returns the message of any error, without its causes.
+/// Returns the message of an error with the option that would help, without
+/// its causes.
 pub(crate) fn with_options(error: &(dyn error::Error + 'static)) -> String {
     if let Some(error) = error.downcast_ref() {
         return KernelError::new(error).to_string();
@@ -68,7 +69,7 @@ fn shown(path: &Path) -> Escaped<'_> {
     Escaped::new(path.as_os_str().as_encoded_bytes())
 }
 
-/// Returns a hint to the modules with similar names.
+/// Returns a hint that lists modules with similar names.
 pub(crate) fn similar_modules(kernel: &Kernel, name: &str) -> String {
     let Ok(names) = kernel.module_names() else { return String::new() };
     if names.is_empty() {

@@ -1,6 +1,6 @@
-//! Streaming JSON writer, which holds no part of the document.
+//! Streaming JSON writer, which keeps no part of the document in memory.
 //!
-//! Texts are written as they are, except that invalid UTF-8 becomes U+FFFD, and
+//! Strings are written unchanged, except that invalid UTF-8 becomes U+FFFD, and
 //! all control characters are escaped, including those that only a terminal
 //! interprets.
 

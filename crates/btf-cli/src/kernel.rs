@@ -101,7 +101,7 @@ fn shown(path: &Path) -> Escaped<'_> {
     Escaped::new(path.as_os_str().as_encoded_bytes())
 }
 
-/// Returns the source of BTF as a word.
+/// Returns a word for the source of BTF.
 fn way(source: &BtfSource) -> &'static str {
     match source {
         BtfSource::Mapped(_) => "mapped",
@@ -210,7 +210,7 @@ fn features(json: bool, out: &mut impl Write) -> Result {
         }
     }
     out.flush()?;
-    // If nothing could be probed, the reason is the same for all features.
+    // If probing fails, the reason is the same for all features.
     match answers.into_iter().find_map(|(_, answer)| answer.err()) {
         Some(error) => Err(error.into()),
         None => Ok(()),
@@ -233,7 +233,7 @@ fn load(source: &Source, as_is: bool, is_rewritten: bool, whole_log: bool, out: 
         Err(Error::Rejected { error, .. }) => Some(error.raw_os_error()),
         Err(_) => None,
     };
-    // BTF that is rewritten before loading is not the one to compare.
+    // The prediction is for the original BTF, not for the rewritten one.
     let errno = errno.filter(|_| !is_rewritten);
     if let Some(difference) = errno.and_then(|errno| crate::verify::difference(btf.as_bytes(), errno)) {
         eprintln!("btf: {}", fault(difference));
@@ -294,7 +294,7 @@ fn list(json: bool, out: &mut impl Write) -> Result {
     Ok(())
 }
 
-/// Returns programs or maps by the id of their BTF.
+/// Groups programs or maps by the id of their BTF.
 fn by_btf(
     users: impl Iterator<Item = std::result::Result<BtfUser, Error>>,
 ) -> std::result::Result<BTreeMap<u32, Vec<BtfUser>>, Error> {

@@ -107,7 +107,7 @@ enum Command {
 }
 
 impl Command {
-    /// Exit status of a failed command: 2 if 1 is a finding.
+    /// Exit status of a failed command: 2 if status 1 means a finding.
     const fn failure(&self) -> u8 {
         match self {
             Self::Verify(_) => 2,
@@ -158,13 +158,13 @@ fn run(command: Command, color: Color) -> Result<bool> {
         }
         Command::Complete { words } => complete::run(&words, &mut out).map_err(Into::into),
     };
-    // Output before an error is shown before it.
+    // Output written before an error must appear before it.
     out.flush()?;
     result.map(|()| is_fine)
 }
 
-/// Prints an error. It may contain text from files: all control characters but
-/// line ends are escaped.
+/// Prints an error. As it may contain text from files, all control characters
+/// other than line ends are escaped.
 fn report(error: &(dyn Error + 'static)) {
     eprintln!("btf: {}", escaped_lines(&with_causes(error)));
 }
@@ -196,8 +196,8 @@ fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Returns an error with its causes, on one line, except for the places
-/// searched for a kernel's BTF.
+/// Returns an error with its causes, on one line. The places searched for a
+/// kernel's BTF follow on separate lines.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = hint::with_options(error);
     let mut cause = error.source();

@@ -128,7 +128,7 @@ impl<W: Write> Output<W> {
             match byte {
                 b'\n' => self.column = 0,
                 b'\t' => self.column += TAB - self.column % TAB,
-                // The first byte of a character counts.
+                // Only the first byte of a UTF-8 character is counted.
                 0x80..=0xbf => {}
                 _ => self.column += 1,
             }
@@ -170,7 +170,7 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// Collects an [`io::Error`] while text is formatted.
+/// Keeps the [`io::Error`] of a write while text is formatted.
 struct Adapter<'o, W: Write> {
     output: &'o mut Output<W>,
     error: Option<io::Error>,
@@ -189,7 +189,7 @@ impl<W: Write> fmt::Write for Adapter<'_, W> {
 pub(crate) mod tests {
     use super::*;
 
-    /// Returns the output to a terminal, or to a file.
+    /// Returns the bytes written to a terminal, or to a file.
     pub(crate) fn written(
         is_terminal: bool,
         color: bool,

@@ -80,7 +80,8 @@ impl Pattern {
     }
 }
 
-/// Matches names. A long name is matched once, however many types share it.
+/// Matcher for many names. A long name is matched once, however many types
+/// share it.
 pub(crate) struct Matcher {
     pattern: Pattern,
     /// Results for long names, by address.
@@ -102,8 +103,8 @@ impl Matcher {
     }
 }
 
-/// Length of names that are matched without storing the result.
+/// Maximum length of names that are matched without storing the result.
 const SHORT: usize = 128;
-/// Maximum length of names that are matched; kernels allow
-/// 511. Millions of types may share a longer one.
+/// Maximum length of names that are matched. (Kernels allow 511.) Longer names
+/// never match, as millions of types may share one.
 const NAME: usize = 4096;

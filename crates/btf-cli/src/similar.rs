@@ -1,29 +1,30 @@
-//! Names that are like one that was not found.
+//! Names similar to a name that was not found.
 
 use btf_types::{Btf, Name, Type};
 
-/// Maximum length of compared names: longer ones are not mistyped. The cost is
-/// the product of both lengths.
+/// Maximum length of compared names, as a comparison takes time in proportion
+/// to the product of both lengths.
 pub(crate) const LENGTH: usize = 64;
-/// By how many bytes names differ at most.
+/// Maximum difference of the lengths of similar names, in bytes.
 const DIFFERENCE: usize = 3;
-/// Minimum similarity of a name, at most 1.
+/// Similarity, between 0 and 1, that a name must exceed.
 const LIKENESS: f64 = 0.9;
-/// Similarity of names that differ by one letter: added, missing or different.
+/// Similarity of names that differ by one letter: added, missing, changed or
+/// swapped with the next.
 const ONE_OFF: f64 = 0.91;
 /// Similarity of names that differ in case.
 const OTHER_CASE: f64 = 0.99;
 /// Maximum number of suggestions.
 const COUNT: usize = 3;
-/// Maximum number of comparisons, without names that cannot be similar.
+/// Maximum number of comparisons. Names that cannot be similar do not count.
 const COMPARED: u32 = 100_000;
 
-/// The names most like one.
+/// Search for the names most similar to a given one.
 pub(crate) struct Similar<'n> {
     name: &'n str,
     /// Number of occurrences of each byte in the name.
     bytes: [u8; 256],
-    /// The best, the likest first.
+    /// Best names so far with their similarity, most similar first.
     best: Vec<(f64, String)>,
     left: u32,
     /// Address of the last compared name, which many types may share.
@@ -36,7 +37,7 @@ impl<'n> Similar<'n> {
         Self { name, bytes: count(name.as_bytes()), best: Vec::new(), left, last: (std::ptr::null(), 0) }
     }
 
-    /// Looks at another name, of which the first bytes are enough.
+    /// Considers a name, which may be cut after `LENGTH + 1` bytes.
     pub(crate) fn add(&mut self, other: Name<'_>) {
         let bytes = other.as_bytes();
         if self.left == 0
@@ -65,23 +66,24 @@ impl<'n> Similar<'n> {
         self.best.truncate(COUNT);
     }
 
-    /// Returns `true` if the names have enough bytes in common, in any order.
+    /// Returns `true` if the names have enough bytes in common, in any order, to
+    /// be similar.
     fn may_be_like(&self, other: &[u8]) -> bool {
         let theirs = count(other);
         let longer = self.name.len().max(other.len());
         let shared: u32 = self.bytes.iter().zip(&theirs).map(|(ours, theirs)| u32::from(*ours.min(theirs))).sum();
         let part = |len: usize| f64::from(shared) / len.max(1) as f64;
         let jaro = (part(self.name.len()) + part(other.len()) + 1.0) / 3.0;
-        // What Winkler adds for the first four.
+        // Winkler's maximum bonus, for a common prefix of four bytes.
         jaro + 0.4 * (1.0 - jaro) > LIKENESS || shared as usize + 1 >= longer
     }
 
-    /// The names, the likest first.
+    /// Returns the names, most similar first.
     pub(crate) fn names(self) -> Vec<String> {
         self.best.into_iter().map(|(_, name)| name).collect()
     }
 
-    /// `; there is A, B, C`, or nothing.
+    /// Returns `; there is A, B, C`, or an empty hint.
     pub(crate) fn hint(self) -> String {
         match self.names().as_slice() {
             [] => String::new(),
@@ -100,7 +102,7 @@ fn count(bytes: &[u8]) -> [u8; 256] {
     counts
 }
 
-/// A hint to the types that are named like this.
+/// Returns a hint that lists types with similar names.
 pub(crate) fn types(btf: &Btf, name: &str) -> String {
     let mut similar = Similar::to(name);
     for ty in btf.layers().flat_map(Btf::types) {

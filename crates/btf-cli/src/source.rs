@@ -136,7 +136,7 @@ impl System {
 }
 
 impl Source {
-    /// Makes a source of a file with these options, for commands with other
+    /// Creates a source from a file and these options, for commands with other
     /// arguments before the file.
     pub(crate) fn of(source: Option<&Path>, options: &Options) -> Self {
         Self { source: source.map(Into::into), options: options.clone() }
@@ -227,7 +227,7 @@ impl Source {
                     None => bytes,
                 }
             }
-            // Malformed bytes have a verdict, too.
+            // Malformed BTF is passed on, for the verdict of the verifier.
             Err(cause) if is_not_recognized(&cause) => match stdin {
                 Some(bytes) => bytes,
                 None => read(path)?.into(),
@@ -250,7 +250,7 @@ impl Source {
         }
     }
 
-    /// Returns a hint to the modules that have a type, if the kernel does not.
+    /// Returns a hint that names modules with a type that the kernel lacks.
     pub(crate) fn hint_to_modules(&self, name: &str) -> String {
         let is_kernel = self.source.is_none() && self.options.module.is_none() && !self.options.loaded.is_given();
         if !is_kernel {
@@ -337,13 +337,13 @@ pub(crate) fn fixed_up(file: BtfFile) -> Result<Option<Btf>, btf_elf::Error> {
     }
     match file.into_object() {
         Ok(object) => object.datasec_fixups().btf().map(Some),
-        // A kernel or a module.
+        // The ELF file is a kernel or a module.
         Err(btf_elf::Error::NotBpf { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Returns `true` if the file is of no kind that can contain BTF.
+/// Returns `true` if the file is not of a kind that can contain BTF.
 fn is_not_recognized(error: &btf_elf::Error) -> bool {
     matches!(error.without_file(), btf_elf::Error::NotRecognized { .. })
 }
@@ -377,8 +377,8 @@ pub(crate) fn open_on(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceErro
     open_btf(&open_file(path)?, path, base)
 }
 
-/// Opens a file that is the base or one below it, that is split from the base,
-/// or that is not split.
+/// Opens a file: a copy of the base or of a layer below it, BTF that is split
+/// from the base, or BTF that is not split. A copy is opened as that layer.
 pub(crate) fn open_any_on(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
     let file = open_file(path)?;
     let error = |error| SourceError::Btf(path.into(), error);
@@ -463,7 +463,7 @@ pub(crate) enum SourceError {
     NotSplit(PathBuf),
     /// A file, or standard input, cannot be read.
     Read(PathBuf, io::Error),
-    /// The file is larger than that of any kernel.
+    /// The file is larger than any kernel image.
     TooLong {
         path: PathBuf,
         limit: u64,

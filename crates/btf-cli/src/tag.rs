@@ -1,10 +1,10 @@
-//! Tagged declarations of decl tags.
+//! Declarations to which decl tags apply.
 
 use std::fmt;
 
 use btf_types::{DeclTag, Kind, Name, Type};
 
-/// The tagged declaration, member or parameter, as text.
+/// Text of the declaration, member or parameter to which a tag applies.
 pub(crate) struct Tagged<'btf>(pub(crate) DeclTag<'btf>);
 
 impl fmt::Display for Tagged<'_> {

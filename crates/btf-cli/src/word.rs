@@ -13,7 +13,7 @@ pub(crate) enum Word<'n> {
 /// Keywords of C.
 const WORDS: [&str; 4] = ["struct", "union", "enum", "typedef"];
 
-/// Returns `true` for a C keyword, which is not the name of a type.
+/// Returns `true` for a C keyword that precedes the name of a type.
 pub(crate) fn is_keyword(text: &str) -> bool {
     WORDS.contains(&text)
 }

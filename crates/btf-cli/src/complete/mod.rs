@@ -66,7 +66,7 @@ pub(crate) fn script(shell: Shell, command: &mut Command, out: &mut Output<impl 
 /// Returns the candidates; `None` if the line is invalid, or the word is not a
 /// name.
 fn candidates(words: &[String]) -> Option<BTreeSet<String>> {
-    // (Bash splits `--module=veth`.)
+    // Bash splits `--module=veth` into three words.
     let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != "=").collect();
     let (last, before) = words.split_last()?;
     let is_name = |word: &str| !word.is_empty() && !word.starts_with(['-', '.', '~']) && !word.contains('/');

@@ -1,6 +1,6 @@
-//! JSON: the document of `bpftool -j btf dump` without its two faults: values
-//! of unsigned enumerators are unsigned, and names are escaped. (Bytes that are
-//! not UTF-8 become U+FFFD.)
+//! JSON: the document of `bpftool -j btf dump` with two bugs fixed: values of
+//! unsigned enumerators are unsigned, and names are escaped. (Bytes that are not
+//! UTF-8 become U+FFFD.)
 
 use std::io::{self, Write};
 

@@ -72,7 +72,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
             format!("{}: {option} is for BPF objects, and this is not one", opened.name)
         })?;
         let fixups = elf.datasec_fixups(&opened.btf)?;
-        // Sections that no other file has to see, such as maps, may have no place.
+        // With --globals, DATASECs that cannot be fixed up, such as `.maps`, do
+        // not matter.
         opened.btf = if arguments.types.globals { fixups.btf_lenient()? } else { fixups.btf()? };
     }
     let btf = opened.btf;
@@ -89,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     Ok(())
 }
 
-/// Format of the document. Methods are called in the order of the output.
+/// Format of the output. Methods are called in the order of the output.
 trait Writer {
     /// Called before all types.
     fn begin(&mut self) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! Rust types, as programs that read kernels or BPF maps include them.
+//! Rust types, for programs that read kernel data or BPF maps.
 
 use btf_codegen::rust::{Traits, Types};
 use btf_types::{Btf, ByteOrder};

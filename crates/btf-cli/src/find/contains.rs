@@ -59,7 +59,7 @@ impl<'btf> Contains<'btf> {
 
     fn is_target(&self, ty: Type<'_>, inner: Type<'_>) -> bool {
         let is_target = |ty: Type<'_>| self.targets.contains(&ty.id());
-        // By its own name, or by that of a typedef on the path.
+        // Named directly, or by a typedef in the chain.
         is_target(inner) || chain(ty).any(is_target)
     }
 
@@ -78,7 +78,7 @@ impl<'btf> Contains<'btf> {
                 self.first.insert(ty.id(), Some(member));
                 open.pop();
             } else if open.len() < HOPS && self.open(inner, &mut open) {
-                // Then this member is visited again.
+                // The member is visited again once its type has been searched.
                 let outer = open.iter_mut().rev().nth(1);
                 outer.into_iter().for_each(|outer| outer.current = Some(member));
             }

@@ -102,7 +102,7 @@ impl Arguments {
             (Some(file), None) if !needs_name && (self.kfuncs || !self.kind.is_empty()) && is_file(file) => {
                 (None, Some(file.as_ref()))
             }
-            // As a shell splits `struct sk_buff`.
+            // The shell has split `struct sk_buff` into two arguments.
             (Some(word), Some(name)) if is_keyword(word) && !name.to_str().is_none_or(is_file) => {
                 (Some(format!("{word} {}", name.display()).into()), None)
             }
@@ -189,7 +189,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
     if search_all(&objects, &named, arguments, out)? > 0 {
         return Ok(());
     }
-    // A type without uses may exist nevertheless.
+    // The type may exist without any uses.
     let is_there = (arguments.uses || arguments.contains) && named.types(btf).next().is_some();
     let hint = if is_there { String::new() } else { named.hint(btf, &source) };
     let [(source, _)] = objects;
@@ -203,7 +203,7 @@ fn search_all(
     arguments: &Arguments,
     out: &mut Stdout,
 ) -> io::Result<u64> {
-    // The base of a module is an object of its own.
+    // With several objects, the base of the modules is one of them.
     let is_whole = objects.len() == 1;
     let objects = objects.iter().map(|(name, btf)| Object { btf, name, is_whole });
     if !arguments.json {
@@ -248,7 +248,7 @@ impl<'btf> Object<'btf> {
         self.is_whole || self.is_own(ty)
     }
 
-    /// Number of layers to search: one without the base.
+    /// Number of layers to search: only one if the base is not searched.
     fn layers(self) -> usize {
         if self.is_whole { usize::MAX } else { 1 }
     }
@@ -302,7 +302,7 @@ fn kind(ty: Type<'_>) -> &'static str {
     ty.kind().map_or("UNKNOWN", Kind::as_str)
 }
 
-/// Returns a name, or a placeholder.
+/// Returns a name, or `(anon)` if it is empty.
 fn or_anonymous(name: Name<'_>) -> Name<'_> {
     if name.is_empty() { "(anon)".into() } else { name }
 }

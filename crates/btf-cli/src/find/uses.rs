@@ -27,7 +27,7 @@ pub(super) enum Part<'btf> {
         name: Name<'btf>,
     },
     Return,
-    /// All of it: a typedef or variable.
+    /// The whole declaration: a typedef or variable.
     Whole,
 }
 
@@ -45,8 +45,8 @@ impl Part<'_> {
 /// Search for uses of some types.
 pub(super) struct Uses {
     targets: HashSet<u32>,
-    /// Uses of the types by prototypes, by id, as many declarations may share
-    /// one.
+    /// Results by id of the prototype: `true` if it uses a target. Many
+    /// declarations may share a prototype.
     protos: HashMap<u32, bool>,
 }
 

@@ -1,5 +1,5 @@
 //! Contents of a BPF object besides BTF: programs, maps and global variables.
-//! Errors of a part are printed in its place.
+//! If a part cannot be read, its error is printed in its place.
 
 use std::io::{self, Write};
 

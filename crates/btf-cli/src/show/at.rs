@@ -7,7 +7,7 @@ use btf_types::{Composite, Member, Members, Name, Type, View};
 use super::layout::Style;
 use crate::output::Output;
 
-/// Maximum number of members at an offset, as unions have several.
+/// Maximum number of members to show for an offset. (Unions have several.)
 const SHOWN: usize = 64;
 /// Maximum number of members to visit.
 const STEPS: u32 = 1_000_000;

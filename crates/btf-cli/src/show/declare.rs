@@ -41,7 +41,7 @@ pub(super) fn base(ty: Type<'_>) -> Option<(Type<'_>, bool)> {
     declarator.base().filter(|_| !is_function).map(|base| (base, is_behind_pointer))
 }
 
-/// Style of members.
+/// Style of a member's declaration, which aligns the name to a column.
 struct Style<'o, W: Write> {
     out: &'o mut Output<W>,
     budget: Budget,

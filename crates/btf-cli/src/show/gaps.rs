@@ -54,8 +54,7 @@ impl Gaps {
         if is_in_order {
             members.for_each(|member| walk.member(member, &mut gaps));
         } else {
-            // C declares members in order of their offsets; Rust, for one, does
-            // not.
+            // Members are in order of their offsets in C, but not in Rust.
             let mut sorted: Vec<_> = members.collect();
             sorted.sort_by_key(|member| member.bit_offset());
             sorted.into_iter().for_each(|member| walk.member(member, &mut gaps));

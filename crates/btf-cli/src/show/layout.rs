@@ -140,10 +140,10 @@ impl<'btf> Body<'btf> {
 struct Inline<'btf> {
     /// Base of the declaration.
     base: Type<'btf>,
-    /// Type that is written, which differs by typedefs.
+    /// Type that is written: with --expand, the base without its typedefs.
     ty: Type<'btf>,
     body: Body<'btf>,
-    /// True if it is behind a pointer, and so not inside the member.
+    /// True if the member is a pointer to it, and so does not contain it.
     is_behind_pointer: bool,
 }
 
@@ -183,7 +183,7 @@ struct Layout<'o, 'btf, W: Write> {
     style: Style,
     /// Remaining number of members.
     members: u32,
-    /// Number of bytes at which the output ends.
+    /// Value of `Output::written` at which the output is cut off.
     end: u64,
     /// Last cache line that was marked.
     line: u64,
@@ -227,7 +227,7 @@ impl<'o, 'btf, W: Write> Layout<'o, 'btf, W> {
             return None;
         }
         let body = Body::of(shown)?;
-        // Named types are only written for their members.
+        // --expand writes members only, not the values of a named enum.
         if !shown.is_anonymous() && matches!(body, Body::Values(_)) {
             return None;
         }
@@ -331,7 +331,7 @@ impl<'o, 'btf, W: Write> Layout<'o, 'btf, W> {
         self.line(member.ty(), member.name(), depth, offset, member.bitfield_size(), Where::of(member, start))
     }
 
-    /// Writes a member or variable at a bit.
+    /// Writes a member or variable with its position.
     fn line(
         &mut self,
         ty: Type<'btf>,

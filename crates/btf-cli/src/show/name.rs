@@ -54,8 +54,7 @@ impl<'n> Query<'n> {
         if let Some((bare, offset)) = name.rsplit_once('+').and_then(|(bare, offset)| Some((bare, number(offset)?))) {
             return Ok(Self::At { name: without_word(bare), offset });
         }
-        // The name of a section begins with a dot, that of an operator may have
-        // brackets.
+        // Neither a section name, which begins with a dot, nor a pattern is a path.
         let is_path = !name.starts_with('.') && (name.contains(['.', '[']) || name.contains("->"));
         if is_path && !name.contains(['*', '?']) {
             return Ok(Self::Path(without_word(name)));

@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
 }
 
 fn merged(base: Option<&Btf>, sources: Vec<Btf>) -> Result<Btf> {
-    // Layers of the base to include, from the lowest.
+    // Layers of the base that are among the sources, lowest first.
     let mut included: Vec<&Btf> =
         base.into_iter().flat_map(Btf::layers).filter(|layer| sources.iter().any(|btf| btf.is_same(layer))).collect();
     included.reverse();
