@@ -1,9 +1,9 @@
-//! Writes small blobs for tests, sound ones and others.
+//! Builder of small BTF blobs for tests, valid or not.
 
 use btf_format::{Assembly, Info, LayoutEntry, TypeRecord};
 
-/// A blob in the making. What is added is not checked: a test may want any
-/// nonsense.
+/// BTF blob under construction. Nothing is checked, so that tests can make any
+/// invalid BTF.
 #[derive(Debug, Clone)]
 pub struct Blob {
     types: Vec<u8>,
@@ -18,13 +18,13 @@ impl Default for Blob {
 }
 
 impl Blob {
-    /// A blob with no types and the empty string.
+    /// Creates a blob with no types and only the empty string.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A blob with no types and no strings, as split BTF may be.
+    /// Creates a blob with no types and no strings, as is valid for split BTF.
     #[must_use]
     pub fn split() -> Self {
         Self { strings: Vec::new(), ..Self::default() }
@@ -38,12 +38,12 @@ impl Blob {
         offset
     }
 
-    /// Adds a record: name offset, kind, vlen, `kind_flag`, size or type, and
-    /// the words that follow.
+    /// Adds a record from its name offset, kind, vlen, `kind_flag`, size or type,
+    /// and the words that follow.
     ///
     /// # Panics
     ///
-    /// If kind or vlen do not fit their bits.
+    /// If `kind` or `vlen` does not fit its bits.
     pub fn record(&mut self, name: u32, kind: u8, vlen: u32, flag: bool, third: u32, rest: &[u32]) -> &mut Self {
         let info = Info::new(kind, vlen, flag).expect("kind and vlen fit");
         self.types.extend_from_slice(TypeRecord::new(name, info.word(), third).as_bytes());
@@ -62,13 +62,13 @@ impl Blob {
         self.record(0, 2, 0, false, target, &[])
     }
 
-    /// Adds bytes to the type section as they are.
+    /// Adds bytes to the type section unchanged.
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
         self.types.extend_from_slice(bytes);
         self
     }
 
-    /// Adds a layout section with these sizes, by kind from 0.
+    /// Adds a layout section with the sizes for each kind, from 0.
     pub fn layout(&mut self, entries: impl IntoIterator<Item = (u8, u8)>) -> &mut Self {
         for (info_sz, elem_sz) in entries {
             self.layout.extend_from_slice(LayoutEntry::new(info_sz, elem_sz, 0).as_bytes());
@@ -76,12 +76,12 @@ impl Blob {
         self
     }
 
-    /// The string section, to be spoilt.
+    /// Returns the string section, for tests that corrupt it.
     pub fn strings_mut(&mut self) -> &mut Vec<u8> {
         &mut self.strings
     }
 
-    /// The blob: header, types, layout if there is one, strings.
+    /// Returns the bytes: header, types, layout if there is one, strings.
     ///
     /// # Panics
     ///

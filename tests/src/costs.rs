@@ -1,14 +1,14 @@
-//! The costs of entry points that `ARCHITECTURE.md` states. (`tests/amplification`
-//! compares them with its own, and measures.)
+//! Costs of entry points as stated in `ARCHITECTURE.md`. (`tests/amplification`
+//! measures the costs, and checks that the table has its bounds.)
 
 use std::sync::OnceLock;
 
-/// Bytes that a call may allocate for each byte that it reads or writes.
+/// Bytes that a call may allocate per byte that it reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
-    /// In all.
+    /// Total of all allocations.
     pub allocated: u64,
-    /// At one time.
+    /// Maximum allocated at one time.
     pub held: u64,
 }
 
@@ -25,7 +25,7 @@ pub fn of(entry: &str) -> Cost {
     row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for `{entry}`")).1
 }
 
-/// Parses a row: the name, steps, bytes allocated, bytes held.
+/// Parses a row of the table: name, steps, bytes allocated, bytes held.
 fn row(line: &str) -> Option<(&str, Cost)> {
     let (name, costs) = line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | ")?;
     let costs: Vec<u64> = costs.split(" | ").map_while(|cost| cost.parse().ok()).collect();

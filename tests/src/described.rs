@@ -1,8 +1,8 @@
-//! Reads bytes as a description of an input, so that a fuzzer which knows
-//! nothing of BTF, ELF or tars makes some that are nearly sound: with names and
-//! sections that many share, records and members many times over, links.
+//! Interprets bytes as the description of an input, so that a fuzzer without
+//! knowledge of BTF, ELF or tar makes nearly valid files: with shared names and
+//! sections, repeated records and members, and links.
 //!
-//! Any bytes are a description; when they are used up, the rest is zeros.
+//! Any bytes are a description, and are followed by zeros without end.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::{
     elf_blob::{self, ElfBlob, SectionBlob, SymbolBlob},
 };
 
-/// Maximum size of what is described.
+/// Approximate maximum size of a described input, in bytes.
 const LEN: usize = 1 << 16;
 
-/// `.BTF.ext` with CO-RE relocations of one section, by four words each.
+/// Returns a `.BTF.ext` with the CO-RE relocations of one section, four words each.
 #[must_use]
 pub fn core_relos(section: u32, records: &[u32]) -> Vec<u8> {
     let words = records.len() as u32;
@@ -25,25 +25,25 @@ pub fn core_relos(section: u32, records: &[u32]) -> Vec<u8> {
     0xeb9fu16.to_ne_bytes().into_iter().chain([1, 0]).chain(words).collect()
 }
 
-/// A program with relocations, and a kernel's types.
+/// BPF program with CO-RE relocations, and the BTF of a kernel.
 #[derive(Debug)]
 pub struct Program {
-    /// The program's `.BTF`.
+    /// `.BTF` of the program.
     pub local: Vec<u8>,
-    /// The program's `.BTF.ext`.
+    /// `.BTF.ext` of the program.
     pub ext: Vec<u8>,
-    /// The kernel's BTF.
+    /// BTF of the kernel.
     pub target: Vec<u8>,
-    /// The program's instructions.
+    /// Instructions of the program.
     pub code: Vec<u8>,
 }
 
-/// A description, as far as it is not used up.
+/// Unread part of a description.
 #[derive(Debug, Clone, Copy)]
 pub struct Description<'a>(&'a [u8]);
 
 impl<'a> Description<'a> {
-    /// Takes bytes for a description.
+    /// Interprets bytes as a description.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
@@ -68,7 +68,7 @@ impl<'a> Description<'a> {
         from.get(self.below(from.len() as u32) as usize).copied()
     }
 
-    /// Number of copies of something: mostly one, sometimes many.
+    /// Reads a number of repetitions: mostly 1 to 4, sometimes up to 2048.
     fn times(&mut self) -> u32 {
         match self.byte() {
             few @ 0..200 => u32::from(few) % 4 + 1,
@@ -76,21 +76,21 @@ impl<'a> Description<'a> {
         }
     }
 
-    /// Few bytes, most often, or many.
+    /// Reads a name: mostly a few bytes, sometimes many.
     fn text(&mut self) -> String {
         let (first, len) = (char::from(b'a' + self.byte() % 4), self.times() as usize);
         let middle = self.byte();
         format!("{}{}", String::from(first).repeat(len), if middle < 128 { String::new() } else { middle.to_string() })
     }
 
-    /// BTF: each record may be there many times, and names are shared.
+    /// Makes BTF with repeated records and shared names.
     pub fn btf(&mut self, strings_before: u32, types_before: u32) -> Vec<u8> {
         let blob = if types_before == 1 { Blob::new() } else { Blob::split() };
         self.types(blob, strings_before, types_before).0.build()
     }
 
-    /// Adds types to a blob until the description is used up; returns their
-    /// number, too.
+    /// Adds types to a blob until the description ends. Also returns the
+    /// number of types, including `types_before`.
     fn types(&mut self, mut blob: Blob, strings_before: u32, types_before: u32) -> (Blob, u32) {
         let mut names = vec![0];
         for name in [".maps", ".data", ".ksyms", ".kconfig", "type", "values", "a___b"] {
@@ -100,7 +100,7 @@ impl<'a> Description<'a> {
             let text = self.text();
             names.push(strings_before + blob.string(text));
         }
-        // So that what is before a record is known, all are counted first.
+        // `count` is the id of the next record.
         let (mut count, mut len) = (types_before, 0);
         while !self.is_used_up() && len < LEN {
             let Some(kind) = self.pick(Kind::ALL) else { break };
@@ -126,7 +126,8 @@ impl<'a> Description<'a> {
         (blob, count + 1)
     }
 
-    /// A program with CO-RE relocations, and a kernel's types: often its own.
+    /// Makes a program with CO-RE relocations, and a kernel's BTF, which is often
+    /// the program's own.
     pub fn program(&mut self) -> Program {
         let (relocations, types) = self.0.split_at(self.0.len() / 4);
         let (local, target) = types.split_at(types.len() / 2);
@@ -151,14 +152,15 @@ impl<'a> Description<'a> {
         Program { local, ext: core_relos(section, &records), target, code }
     }
 
-    /// An access string: sound, most often.
+    /// Reads an access string, mostly well-formed.
     fn access(&mut self) -> String {
         let len = self.times().min(64);
         let numbers: Vec<String> = (0..len).map(|_| (self.byte() % 5).to_string()).collect();
         if self.byte() < 250 { numbers.join(":") } else { self.text() }
     }
 
-    /// A size, or the id of a type: near, most often the next or the one before.
+    /// Reads the third word of a record: a size, or the id of a type, often that
+    /// of a neighbor.
     fn third(&mut self, kind: Kind, count: u32) -> u32 {
         match kind {
             Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Float => 1 << self.below(5),
@@ -185,8 +187,8 @@ impl<'a> Description<'a> {
         }
     }
 
-    /// A BPF object, or another file of sections: some in the same place, some
-    /// of one name, tables of relocations, symbols.
+    /// Makes a BPF object or another ELF file, with overlapping sections, shared
+    /// section names, relocation tables and symbols.
     pub fn object(&mut self) -> Vec<u8> {
         let mut elf = ElfBlob { is_64: self.byte() < 200, ..ElfBlob::bpf(ByteOrder::NATIVE) };
         if self.byte() > 200 {
@@ -247,7 +249,7 @@ impl<'a> Description<'a> {
         SectionBlob { kind, flags, data, offset, size, link, info, ..SectionBlob::default() }
     }
 
-    /// A tar of kernels, other files, folders, and links to all of them.
+    /// Makes a tar of kernels, other files, folders, and links to all of them.
     #[cfg(target_os = "linux")]
     pub fn tar(&mut self) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
@@ -264,7 +266,7 @@ impl<'a> Description<'a> {
                 header.set_mode(0o755);
                 let contents: &[u8] = if what < 2 { &btf } else { &[] };
                 header.set_size(contents.len() as u64);
-                // What a tar cannot hold is left out.
+                // Members that a tar cannot hold are left out.
                 let _ = match what {
                     0 | 1 => builder.append_data(&mut header, format!("{folder}/x86_64/{number}.btf"), contents),
                     2 | 3 => builder.append_data(&mut header, format!("{folder}/{text}{number}.btf"), contents),

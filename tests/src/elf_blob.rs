@@ -1,11 +1,11 @@
-//! Writes small ELF files for tests, sound ones and others.
+//! Builder of small ELF files for tests, valid or not.
 
 use std::{collections::HashMap, sync::Arc};
 
 use btf_types::ByteOrder;
 
-/// An ELF file in the making. What is added is not checked: a test may want any
-/// nonsense.
+/// ELF file under construction. Nothing is checked, so that tests can make any
+/// invalid file.
 #[derive(Debug, Clone)]
 pub struct ElfBlob {
     /// `true` for ELFCLASS64, `false` for ELFCLASS32.
@@ -16,13 +16,13 @@ pub struct ElfBlob {
     pub elf_type: u16,
     /// `e_machine`: 247 is BPF.
     pub machine: u16,
-    /// The sections, without the first, and without that of their names.
+    /// Sections, without the null section and the section name table.
     pub sections: Vec<SectionBlob>,
-    /// The symbols, without the first.
+    /// Symbols, without the null symbol.
     pub symbols: Vec<SymbolBlob>,
 }
 
-/// A section in the making.
+/// Section under construction.
 #[derive(Debug, Clone, Default)]
 pub struct SectionBlob {
     /// Name of the section.
@@ -39,13 +39,13 @@ pub struct SectionBlob {
     pub info: u32,
     /// Contents of the section.
     pub data: Vec<u8>,
-    /// `sh_offset`, where it is not to be the truth.
+    /// `sh_offset`, if a test needs a wrong one.
     pub offset: Option<u64>,
-    /// `sh_size`, where it is not to be the truth.
+    /// `sh_size`, if a test needs a wrong one.
     pub size: Option<u64>,
 }
 
-/// A symbol in the making.
+/// Symbol under construction.
 #[derive(Debug, Clone, Copy)]
 pub struct SymbolBlob {
     /// Name of the symbol.
@@ -75,14 +75,14 @@ pub const REL: u32 = 9;
 pub const EXECUTABLE: u64 = 6;
 /// `SHF_COMPRESSED`.
 pub const COMPRESSED: u64 = 0x800;
-/// Global, a variable.
+/// `st_info` of a global variable.
 pub const GLOBAL_OBJECT: u8 = 0x11;
 
-/// A table of names in the making. As linkers do, it has equal ones once.
+/// String table under construction. Like a linker, it stores equal names once.
 struct Names<'a> {
     bytes: Vec<u8>,
     offsets: HashMap<&'a str, u32>,
-    /// Offsets by the addresses of names: comparing long names takes time.
+    /// Offsets by address and length of the name, as comparing long names is slow.
     places: HashMap<(*const u8, usize), u32>,
 }
 
@@ -106,7 +106,7 @@ impl<'a> Names<'a> {
 }
 
 impl ElfBlob {
-    /// A BPF object of this byte order without sections.
+    /// Creates a BPF object of this byte order without sections.
     #[must_use]
     pub fn bpf(order: ByteOrder) -> Self {
         Self { is_64: true, order, elf_type: 1, machine: 247, sections: Vec::new(), symbols: Vec::new() }
@@ -129,7 +129,7 @@ impl ElfBlob {
         self.symbols.len() as u32
     }
 
-    /// A global variable, by section and value.
+    /// Adds a global variable by section and value; returns the symbol's number.
     pub fn variable(&mut self, name: &'static str, section: u16, value: u64) -> u32 {
         self.symbol(SymbolBlob { name, section, value, info: GLOBAL_OBJECT, other: 0 })
     }
@@ -141,7 +141,7 @@ impl ElfBlob {
         }
     }
 
-    /// A word of the file's byte order.
+    /// Encodes a 4-byte word in the file's byte order.
     #[must_use]
     pub fn u32(&self, value: u32) -> [u8; 4] {
         match self.order {
@@ -150,7 +150,8 @@ impl ElfBlob {
         }
     }
 
-    /// A word of 8 bytes, in a file of 32 bits of 4.
+    /// Encodes a word of the file's class and byte order: 8 bytes in ELFCLASS64,
+    /// 4 in ELFCLASS32.
     #[must_use]
     pub fn word(&self, value: u64) -> Vec<u8> {
         match (self.is_64, self.order) {
@@ -160,8 +161,8 @@ impl ElfBlob {
         }
     }
 
-    /// The header of a compressed section, of 1 zlib or 2 zstd, and of as many
-    /// bytes when decoded.
+    /// Encodes the header of a compressed section. `ch_type` is 1 for zlib, 2 for
+    /// zstd; `size` is the decompressed size in bytes.
     #[must_use]
     pub fn compression_header(&self, ch_type: u32, size: u64) -> Vec<u8> {
         let mut header = self.u32(ch_type).to_vec();
@@ -173,7 +174,7 @@ impl ElfBlob {
         header
     }
 
-    /// A record of a table of relocations (`SHT_REL`).
+    /// Encodes an entry of a relocation table (`SHT_REL`).
     #[must_use]
     pub fn relocation(&self, offset: u64, symbol: u32, kind: u32) -> Vec<u8> {
         let info = if self.is_64 { u64::from(symbol) << 32 | u64::from(kind) } else { u64::from(symbol << 8 | kind) };
@@ -192,7 +193,7 @@ impl ElfBlob {
         (table, names.bytes)
     }
 
-    /// The file: header, contents, table of sections.
+    /// Returns the bytes: header, contents, section header table.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
         let mut sections = vec![SectionBlob::default()];

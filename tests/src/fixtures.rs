@@ -1,4 +1,4 @@
-//! The committed test data, read and where necessary decompressed.
+//! Access to the committed test data, decompressed if necessary.
 
 use std::{
     fs,
@@ -8,18 +8,18 @@ use std::{
 
 use btf_types::{Btf, BtfExt};
 
-/// The folder `fixtures/` of this checkout.
+/// Returns the folder `fixtures/` of this checkout.
 #[must_use]
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
 }
 
-/// The contents of a fixture, named by its path below `fixtures/`; `NAME` is
-/// found as `NAME.xz` too, and then decompressed.
+/// Reads a fixture by its path below `fixtures/`. If only `NAME.xz` exists, it is
+/// decompressed.
 ///
 /// # Panics
 ///
-/// If there is no such file: all tests rely on what is committed.
+/// If there is no such file.
 #[must_use]
 pub fn read(name: &str) -> Vec<u8> {
     let path = folder().join(name);
@@ -37,12 +37,12 @@ pub fn read(name: &str) -> Vec<u8> {
     }
 }
 
-/// A section of a fixture that is an object file; `None` if it has none of
-/// that name.
+/// Returns the contents of a section of an object file among the fixtures; `None`
+/// if it has no section of that name.
 ///
 /// # Panics
 ///
-/// If there is no such file, or it is no object file.
+/// If there is no such file, or it is not an object file.
 #[must_use]
 pub fn section(file: &str, name: &str) -> Option<Vec<u8>> {
     use object::{Object, ObjectSection};
@@ -52,11 +52,11 @@ pub fn section(file: &str, name: &str) -> Option<Vec<u8>> {
     Some(section.data().unwrap_or_else(|error| panic!("{file}: {name}: {error}")).to_vec())
 }
 
-/// `.BTF.ext` of a fixture that is an object, on its `.BTF`.
+/// Returns the `.BTF.ext` of an object file among the fixtures, with its `.BTF`.
 ///
 /// # Panics
 ///
-/// If it lacks one of both, or one cannot be opened.
+/// If one of the two sections is missing or cannot be opened.
 #[must_use]
 pub fn btf_ext(object: &str) -> BtfExt {
     let section = |name| section(object, name).unwrap_or_else(|| panic!("{object}: no {name}"));
@@ -64,27 +64,27 @@ pub fn btf_ext(object: &str) -> BtfExt {
     BtfExt::parse(section(".BTF.ext"), &btf).unwrap_or_else(|error| panic!("{object}: {error}"))
 }
 
-/// The release of the newest kernel, the name-sorted one.
+/// Release of the newest kernel, whose BTF is sorted by name.
 pub const SORTED: &str = "7.3.4+deb13-cloud-amd64";
-/// The release of a kernel whose BTF is not sorted.
+/// Release of a kernel whose BTF is not sorted.
 pub const UNSORTED: &str = "6.1.0-56-cloud-amd64";
-/// The release of the big-endian kernel.
+/// Release of the big-endian kernel.
 pub const BIG_ENDIAN: &str = "7.2.13+deb14-s390x";
 
-/// An object, what it is relocated for, and the results.
+/// BPF object, the BTF it is relocated for, and the expected results.
 #[derive(Debug, Clone)]
 pub struct CoreCase {
-    /// The path of the object.
+    /// Path of the object.
     pub object: String,
-    /// The path of the kernel's or custom BTF.
+    /// Path of the kernel's or custom BTF.
     pub target: String,
-    /// The paths of the modules' BTF.
+    /// Paths of the modules' BTF.
     pub modules: Vec<String>,
-    /// The path of the table of results.
+    /// Path of the table of results.
     pub golden: String,
 }
 
-/// All CO-RE relocations whose results are among the fixtures.
+/// Returns all cases of CO-RE relocation whose results are among the fixtures.
 #[must_use]
 pub fn core_cases() -> Vec<CoreCase> {
     let objects =
@@ -116,16 +116,16 @@ pub fn core_cases() -> Vec<CoreCase> {
     cases
 }
 
-/// Raw BTF among the fixtures.
+/// File of raw BTF among the fixtures.
 #[derive(Debug, Clone)]
 pub struct RawFixture {
-    /// The path below `fixtures/`, without `.xz`.
+    /// Path below `fixtures/`, without `.xz`.
     pub name: String,
-    /// The path of the base, for split BTF.
+    /// Path of the base, for split BTF.
     pub base: Option<String>,
 }
 
-/// All raw BTF that the fixtures hold and that is sound.
+/// Returns all valid raw BTF among the fixtures.
 #[must_use]
 pub fn raw_btf() -> Vec<RawFixture> {
     let mut all = Vec::new();
@@ -148,7 +148,7 @@ pub fn raw_btf() -> Vec<RawFixture> {
     all
 }
 
-/// The names of the files of a folder below `fixtures/`, sorted.
+/// Returns the names of the files in a folder below `fixtures/`, sorted.
 ///
 /// # Panics
 ///
@@ -183,7 +183,7 @@ pub fn fetched() -> Vec<PathBuf> {
     folders
 }
 
-/// All files below a folder, sorted.
+/// Returns all files below a folder, sorted.
 ///
 /// # Panics
 ///
@@ -202,14 +202,14 @@ pub fn below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The last part of a path.
+/// Returns the last component of a path.
 #[must_use]
 pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The base of a file in `split/`: `X.btf` lies on `X.btf.base`, and
-/// `X__on__ARCH_RELEASE.btf` on that kernel.
+/// Returns the base of a file in `split/`: `X.btf.base` for `X.btf`, and that
+/// kernel for `X__on__ARCH_RELEASE.btf`.
 fn split_base(name: &str) -> String {
     match name.strip_suffix(".btf").and_then(|stem| stem.split_once("__on__")) {
         Some((_, kernel)) => {

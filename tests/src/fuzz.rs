@@ -1,8 +1,8 @@
 //! Bodies of the fuzz targets. They are plain functions, so that `cargo test`
-//! runs them on stable over the seeds and over mutations of the fixtures;
-//! `tests/fuzz` hands them to the fuzzer.
+//! can run them on stable with the seeds and with mutations of the fixtures;
+//! `tests/fuzz` passes them to the fuzzer.
 //!
-//! Any input is good; a panic is a finding.
+//! Any input is allowed, and a panic is a finding.
 
 use std::sync::OnceLock;
 
@@ -17,7 +17,7 @@ use crate::{
     blob::Blob, costs, described::Description, headers, judging, making, memory, relocating, rust_types, trimming, walk,
 };
 
-/// Makes a binary of a fuzz target, in which allocations are counted.
+/// Defines the binary of a fuzz target, in which allocations are counted.
 #[macro_export]
 macro_rules! fuzz_target {
     ($target:path) => {
@@ -28,7 +28,7 @@ macro_rules! fuzz_target {
     };
 }
 
-/// A fuzz target: its name, and what it does with its input.
+/// Fuzz target: a name, and the function that is given the input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
@@ -65,8 +65,7 @@ pub const TARGETS: &[Target] = &[
     ("described_archive", described_archive),
 ];
 
-/// Opens the input as BTF without a base and as split BTF, and asks everything
-/// of what opens.
+/// Opens the input as BTF without a base and as split BTF, and queries the result.
 pub fn open(input: &[u8]) {
     let alone = within("Btf::parse", input.len(), || Btf::parse(input.to_vec()));
     match &alone {
@@ -90,13 +89,13 @@ pub fn open(input: &[u8]) {
     }
 }
 
-/// Walks the raw records and strings, whether or not the whole would open.
+/// Walks the raw records and strings, even of BTF that cannot be opened.
 pub fn walk(input: &[u8]) {
     if let Ok(raw) = RawBtf::parse(input) {
         within("RawBtf::parse, records", input.len(), || walk_records(&raw));
         let _ = within("Btf::parse", input.len(), || Btf::parse(input.to_vec()));
     }
-    // As nothing but records, too.
+    // The input as records without a header, too.
     let mut copy = input.to_vec();
     within("RawBtf::parse, records", input.len(), || {
         let shared = Records::new(input, 0, Layout::NONE).take_while(Result::is_ok).count();
@@ -162,8 +161,8 @@ pub fn swap(input: &[u8]) {
     }
 }
 
-/// Reads the input as `.BTF.ext`, by itself and of the small base below, and
-/// converts it there and back.
+/// Reads the input as `.BTF.ext`, both raw and with the types of [`base`], and
+/// converts it to the other byte order and back.
 pub fn ext(input: &[u8]) {
     if let Ok(ext) = within("BtfExt", input.len() + len_of(base()), || BtfExt::parse(input.to_vec(), base())) {
         let funcs = ext.func_infos().map(|info| format!("{info:?} {}", info.func().name())).count();
@@ -235,7 +234,7 @@ fn rewrite_records(raw: &RawBtf<'_>) {
     assert_eq!(before, seen, "what is changed is what is seen");
 }
 
-/// Moves `.BTF.ext` of the small base to the same types elsewhere, and back.
+/// Remaps the `.BTF.ext` of [`base`] to the moved types, and back.
 fn remap_ext(ext: &BtfExt) {
     let (moved, there, back) = moved_base();
     let len = ext.as_bytes().len() + len_of(moved);
@@ -255,7 +254,8 @@ fn remap_ext(ext: &BtfExt) {
     }
 }
 
-/// The types of [`base`] after three others, and the ways there and back.
+/// Returns the types of [`base`] with ids moved up by 3, and the maps there and
+/// back.
 fn moved_base() -> &'static (Btf, Remap, Remap) {
     static MOVED: OnceLock<(Btf, Remap, Remap)> = OnceLock::new();
     MOVED.get_or_init(|| {
@@ -271,7 +271,7 @@ fn moved_base() -> &'static (Btf, Remap, Remap) {
         }
         there.push_strings(0..strings, 1);
         back.push_strings(1..1 + strings, 0);
-        // `void` came from 0 and stays there.
+        // The id of `void` is 0 on both sides.
         let (there, back) = (there.finish(), back.finish());
         let mut types = raw.types().to_vec();
         for record in RecordsMut::new(&mut types, 0, Layout::NONE) {
@@ -287,8 +287,8 @@ fn moved_base() -> &'static (Btf, Remap, Remap) {
     })
 }
 
-/// Asks what opens all that may take long: sizes, alignment, names, paths, ways
-/// through the graph.
+/// Opens the input, and makes all queries that may be slow: sizes, alignment,
+/// names, paths, walks through the type graph.
 pub fn query(input: &[u8]) {
     if let Ok(btf) = Btf::parse(input.to_vec()) {
         types_within(&btf);
@@ -297,8 +297,7 @@ pub fn query(input: &[u8]) {
     }
 }
 
-/// Opens the second half of the input as split BTF on the first. (A byte says
-/// where it begins.)
+/// Opens the second part of the input as split BTF on the first; see [`halves`].
 pub fn split(input: &[u8]) {
     let Some((base, split)) = halves(input) else { return };
     let Ok(base) = Btf::parse(base.to_vec()) else { return };
@@ -318,8 +317,8 @@ pub fn split(input: &[u8]) {
     }
 }
 
-/// Takes the input for split BTF on a distilled base, as [`split`] does, and
-/// rebases it onto something else.
+/// Opens the second part of the input as split BTF on the first, a distilled base,
+/// and rebases it onto other BTF.
 pub fn rebase(input: &[u8]) {
     let Some((distilled, split)) = halves(input) else { return };
     let Ok(distilled) = Btf::parse(distilled.to_vec()) else { return };
@@ -336,13 +335,13 @@ pub fn rebase(input: &[u8]) {
     assert_eq!(split.as_bytes(), before);
 }
 
-/// Two inputs in one: the first two bytes say where the second begins.
+/// Splits an input in two. Its first two bytes are the length of the first part.
 pub(crate) fn halves(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let (at, rest) = input.split_first_chunk()?;
     rest.split_at_checked(u16::from_le_bytes(*at).into())
 }
 
-/// Makes one input of two.
+/// Joins two inputs for [`halves`].
 ///
 /// # Panics
 ///
@@ -353,7 +352,8 @@ pub fn pair(first: &[u8], second: &[u8]) -> Vec<u8> {
     [&at.to_le_bytes(), first, second].concat()
 }
 
-/// A small base for split BTF: `int`, a pointer to it, and a function of it.
+/// Returns a small base for split BTF: `int`, a pointer to it, and a function that
+/// uses it.
 pub fn base() -> &'static Btf {
     static BASE: OnceLock<Btf> = OnceLock::new();
     BASE.get_or_init(|| {
@@ -364,10 +364,10 @@ pub fn base() -> &'static Btf {
     })
 }
 
-/// Limits for inputs that are no larger than a fuzzer's.
+/// Limits for inputs as small as a fuzzer's.
 const LIMITS: Limits = Limits::IMAGE.output(4 << 20).window(1 << 20).ratio(1000);
 
-/// Reads the input as an ELF file, and everything in it.
+/// Reads the input as an ELF file, with all its contents.
 pub fn elf(input: &[u8]) {
     match bounded("parse", input.len(), || Elf::parse(input.to_vec())) {
         Ok(elf) => {
@@ -380,7 +380,7 @@ pub fn elf(input: &[u8]) {
     }
 }
 
-/// Takes the input for whatever it is: raw BTF, ELF, an image, compressed.
+/// Opens the input as a file of any format: raw BTF, ELF, kernel image, compressed.
 pub fn image(input: &[u8]) {
     let len = input.len() + LIMITS.max_output() as usize;
     match bounded_payloads("image", len, || BtfFile::options().limits(LIMITS).parse(input.to_vec())) {
@@ -398,7 +398,7 @@ pub fn image(input: &[u8]) {
     }
 }
 
-/// Decodes the input but for its first byte, which says what it is taken for.
+/// Decompresses the input. Its first byte selects the format.
 pub fn decode(input: &[u8]) {
     let Some((&first, rest)) = input.split_first() else { return };
     let compression = Compression::ALL[usize::from(first) % Compression::ALL.len()];
@@ -410,7 +410,7 @@ pub fn decode(input: &[u8]) {
     }
 }
 
-/// Reads the input as a BPF object, and everything that it says.
+/// Reads the input as a BPF object, with all its contents.
 pub fn object(input: &[u8]) {
     match bounded_payloads("parse", input.len(), || BpfObject::parse(input.to_vec())) {
         Ok(object) => {
@@ -423,7 +423,7 @@ pub fn object(input: &[u8]) {
     }
 }
 
-/// Reads the input as os-release, and what it says written again.
+/// Reads the input as os-release, then its `ID` written out again.
 #[cfg(target_os = "linux")]
 pub fn os_release(input: &[u8]) {
     let parsed = within("OsRelease::parse", input.len(), || btf_kernel::OsRelease::parse(input));
@@ -448,17 +448,17 @@ pub fn modules_dep(input: &[u8]) {
 }
 
 /// Reads the input as an archive, plain or compressed: lists it, selects from it,
-/// and reads all that it lists.
+/// and reads the listed kernels.
 #[cfg(target_os = "linux")]
 pub fn archive(input: &[u8]) {
     use btf_archive::{Archive, Limits, SelectOptions};
     let limits = Limits::default().members(1000).bytes(LIMITS.max_output()).member_bytes(1 << 20).path_bytes(300);
     let Ok(archive) = Archive::parse(input.to_vec()) else { return };
     let archive = archive.with_limits(limits);
-    // What is packed counts unpacked, of which there may be this much.
+    // Compressed contents count with their decompressed size, up to the limit.
     let len = input.len() + LIMITS.max_output() as usize;
     let Ok(listed) = bounded("list", len, || archive.list()) else { return };
-    // Relative and normal: a caller's `join` stays inside.
+    // Paths are relative and normalized: a caller's `join` stays inside.
     let is_inside = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     for listed in listed.iter().take(20) {
         assert!(is_inside(listed.path()) && is_inside(listed.file()), "{listed:?}");
@@ -478,25 +478,25 @@ pub fn archive(input: &[u8]) {
     }
 }
 
-/// Bytes that a call may allocate in all, for each byte of input and in any case. The
-/// latter are for decoders, which allocate before they read (bzip2's most of all).
+/// Maximum number of bytes that a call may allocate: per byte of input, and in addition. The
+/// latter is for decoders, which allocate before they read (bzip2's most of all).
 const MOST: (usize, u64) = (64, 5 << 20);
 
-/// Makes a call that is given so many bytes.
+/// Runs a call with `len` bytes of input.
 ///
 /// # Panics
 ///
-/// If it allocates more than [`MOST`] allows. (That is counted if
-/// [`memory::CountingAllocator`] is the global allocator, for this thread.)
+/// If it allocates more than [`MOST`] allows. (Allocations of this thread are counted
+/// if [`memory::CountingAllocator`] is the global allocator.)
 pub(crate) fn bounded<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T {
     bounded_with(what, call, |_| len)
 }
 
-/// Number of payloads that are tried in an image, at most.
+/// Maximum number of payloads that are tried in an image.
 const PAYLOADS: u64 = 64;
 
-/// Makes a call that is given so many bytes, which may be an image; as [`bounded`], but
-/// there may be a decoder for each payload, one after another.
+/// Runs a call as [`bounded`] does, with input that may be a kernel image: each payload
+/// may need a decoder, one after another.
 fn bounded_payloads<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T {
     let (result, heap) = memory::measure(call);
     let most = (len * MOST.0) as u64 + MOST.1;
@@ -505,8 +505,8 @@ fn bounded_payloads<T>(what: &str, len: usize, call: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Makes a call whose result shows how many bytes it was given and has written; as
-/// [`bounded`].
+/// Runs a call as [`bounded`] does. `len` computes the number of bytes read and written
+/// from the result.
 pub(crate) fn bounded_with<T>(what: &str, call: impl FnOnce() -> T, len: impl FnOnce(&T) -> usize) -> T {
     let (result, heap) = memory::measure(call);
     let len = len(&result);
@@ -515,11 +515,11 @@ pub(crate) fn bounded_with<T>(what: &str, call: impl FnOnce() -> T, len: impl Fn
     result
 }
 
-/// Bytes that an entry point may allocate however little it is given, if it allocates at
-/// all: for an error, or for the first elements of a list.
+/// Bytes that an entry point which allocates may allocate in addition to its cost per byte:
+/// for an error, or for the first elements of a list.
 const ANY: u64 = 4 << 10;
 
-/// Calls an entry point that is given so many bytes.
+/// Runs an entry point with `len` bytes of input.
 ///
 /// # Panics
 ///
@@ -528,8 +528,8 @@ pub(crate) fn within<T>(entry: &str, len: usize, call: impl FnOnce() -> T) -> T 
     within_with(entry, call, |_| len)
 }
 
-/// Calls an entry point that is given so many bytes; as [`within`], and as much more as
-/// [`MOST`] allows in any case, for tables.
+/// Runs an entry point as [`within`] does, but allows the constant part of [`MOST`] in
+/// addition, for tables.
 pub(crate) fn within_tables<T>(entry: &str, len: usize, call: impl FnOnce() -> T) -> T {
     let (result, heap) = memory::measure(call);
     let cost = costs::of(entry);
@@ -538,8 +538,8 @@ pub(crate) fn within_tables<T>(entry: &str, len: usize, call: impl FnOnce() -> T
     result
 }
 
-/// Calls an entry point that shows by its result how many bytes it was given and has
-/// written; as [`within`].
+/// Runs an entry point as [`within`] does. `len` computes the number of bytes read and
+/// written from the result.
 pub(crate) fn within_with<T>(entry: &str, call: impl FnOnce() -> T, len: impl FnOnce(&T) -> usize) -> T {
     let (result, heap) = memory::measure(call);
     let (len, cost) = (len(&result), costs::of(entry));
@@ -549,12 +549,12 @@ pub(crate) fn within_with<T>(entry: &str, call: impl FnOnce() -> T, len: impl Fn
     result
 }
 
-/// Bytes of a BTF and of all that it is split from.
+/// Returns the total size in bytes of a BTF and its bases.
 pub(crate) fn len_of(btf: &Btf) -> usize {
     btf.layers().map(|layer| layer.as_bytes().len()).sum()
 }
 
-/// Counts what is written to it.
+/// Writer that only counts bytes.
 pub(crate) struct Sink(pub(crate) usize);
 
 impl std::fmt::Write for Sink {
@@ -564,14 +564,14 @@ impl std::fmt::Write for Sink {
     }
 }
 
-/// Returns the length of a text, without keeping it.
+/// Returns the length of a formatted value, without keeping the text.
 pub(crate) fn shown(text: impl std::fmt::Display) -> usize {
     let mut sink = Sink(0);
     let _ = std::fmt::write(&mut sink, format_args!("{text}"));
     sink.0
 }
 
-/// Makes BTF of a description, and asks some of its types what may cost much.
+/// Makes BTF from a description, and makes expensive queries of some types.
 pub fn described_btf(input: &[u8]) {
     let blob = Description::new(input).btf(0, 1);
     let len = blob.len();
@@ -584,7 +584,7 @@ pub fn described_btf(input: &[u8]) {
     }
 }
 
-/// Queries types, each query within a bound in proportion to their BTF.
+/// Queries types. Each query must cost at most in proportion to the size of their BTF.
 fn types_within(btf: &Btf) {
     let len = len_of(btf);
     let first = btf.types().take(16);
@@ -614,7 +614,7 @@ fn types_within(btf: &Btf) {
     }
 }
 
-/// Makes a BPF object of a description, and asks it everything.
+/// Makes a BPF object from a description, and makes all queries.
 pub fn described_object(input: &[u8]) {
     let file = Description::new(input).object();
     let len = file.len();
@@ -622,7 +622,7 @@ pub fn described_object(input: &[u8]) {
         Ok(object) => object,
         Err(error) => {
             bounded("error", len, || shown(format_args!("{error} {error:?}")));
-            // It may be an ELF file all the same.
+            // It may still be a valid ELF file.
             if let Ok(elf) = bounded("parse", len, || Elf::parse(file)) {
                 elf_within(&elf, len);
             }
@@ -632,14 +632,14 @@ pub fn described_object(input: &[u8]) {
     object_within(&object, len);
 }
 
-/// The length of a file: what is packed counts unpacked, of which there may be so
-/// much in any case.
+/// Returns the length of a file. Compressed sections add the size that they may always
+/// decompress to.
 pub(crate) fn decoded_len(elf: &Elf, len: usize) -> usize {
     let is_packed = elf.sections().any(btf_elf::Section::is_compressed);
     len + if is_packed { Limits::RATIO_FROM as usize } else { 0 }
 }
 
-/// Queries a BPF object, each query within a bound in proportion to its bytes.
+/// Queries a BPF object. Each query must cost at most in proportion to its size.
 fn object_within(object: &BpfObject, len: usize) {
     elf_within(object.elf(), len);
     bounded("maps", len, || _ = object.maps().map(|maps| maps.len()));
@@ -655,7 +655,7 @@ fn object_within(object: &BpfObject, len: usize) {
     }
 }
 
-/// Queries an ELF file, each query within a bound in proportion to its bytes.
+/// Queries an ELF file. Each query must cost at most in proportion to its size.
 fn elf_within(elf: &Elf, len: usize) {
     for section in elf.sections().take(16) {
         bounded("data", len, || _ = section.data());
@@ -668,7 +668,7 @@ fn elf_within(elf: &Elf, len: usize) {
     }
 }
 
-/// Makes a tar of a description, lists it and selects from it.
+/// Makes a tar from a description, lists it and selects from it.
 #[cfg(target_os = "linux")]
 pub fn described_archive(input: &[u8]) {
     use btf_archive::Archive;

@@ -1,4 +1,4 @@
-//! C headers of any BTF.
+//! Fuzz target of C headers.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use btf_types::Btf;
 
 use crate::fuzz::{bounded_with, len_of};
 
-/// Writes headers of the input, if it is BTF.
+/// Writes C headers for the input, if it is BTF.
 pub fn c_header(input: &[u8]) {
     let Ok(btf) = Btf::parse(input.to_vec()) else { return };
     check(&btf);
 }
 
-/// Writes headers of BTF in all forms.
+/// Writes C headers for BTF with several options.
 ///
 /// # Panics
 ///
-/// If one that is written has brackets without their partners, or if writing it is
-/// refused for something that BTF cannot be the cause of.
+/// If a header has unbalanced brackets, or fails with an error that cannot be caused by
+/// the BTF.
 pub fn check(btf: &Btf) {
     for header in [
         Header::new(),
@@ -34,7 +34,7 @@ pub fn check(btf: &Btf) {
         };
         let (written, brackets) = bounded_with("header", write, |(_, brackets)| len_of(btf) + brackets.written);
         match written {
-            // Names are what they are if the header is bpftool's.
+            // Unsorted headers, like bpftool's, contain names unchanged.
             Ok(()) => assert!(brackets.are_closed() || format!("{header:?}").contains("unsorted: true"), "{header:?}"),
             Err(Error::Cycle { .. } | Error::TooDeep { .. } | Error::TooComplex { .. }) => {}
             Err(Error::NoSuchRoot { .. }) if btf.own_ids().is_empty() => {}
@@ -50,13 +50,13 @@ pub fn check(btf: &Btf) {
     }
 }
 
-/// Counts brackets, outside of comments and strings.
+/// Writer that checks for balanced brackets outside of comments and strings.
 #[derive(Debug, Default)]
 struct Brackets {
     open: Vec<u8>,
-    /// Bytes of the text.
+    /// Number of bytes written.
     written: usize,
-    /// The last byte, and what it is in.
+    /// Last byte, and the token in which it is.
     last: u8,
     inside: Inside,
     is_wrong: bool,
@@ -83,7 +83,7 @@ impl Brackets {
             (Inside::Comment | Inside::Text, _) => {}
             (Inside::Code, b'*') if last == b'/' => {
                 self.inside = Inside::Comment;
-                // `/*/` is no whole comment.
+                // `/*/` is not a complete comment.
                 self.last = 0;
             }
             (Inside::Code, b'"') => self.inside = Inside::Text,

@@ -1,10 +1,10 @@
-//! Writes kernel images for tests, as small as they can be.
+//! Builder of minimal kernel images for tests.
 
 use btf_types::ByteOrder;
 
 use crate::{blob::Blob, elf_blob::ElfBlob};
 
-/// BTF with as many types as a kernel's has at least, and in it `task_struct`.
+/// Returns BTF with `task_struct` and as many types as a search in an image requires.
 #[must_use]
 pub fn btf(order: ByteOrder) -> Vec<u8> {
     let mut blob = Blob::new();
@@ -18,8 +18,8 @@ pub fn btf(order: ByteOrder) -> Vec<u8> {
     bytes
 }
 
-/// A kernel that is no ELF file: BTF in the middle of other bytes, after one
-/// that is too small, and after what just begins like a header.
+/// Returns a kernel that is not an ELF file: BTF among other bytes, after a blob
+/// that is too small, and after the start of a header.
 #[must_use]
 pub fn kernel(order: ByteOrder) -> Vec<u8> {
     let mut kernel = noise(70_000);
@@ -36,7 +36,7 @@ pub fn kernel(order: ByteOrder) -> Vec<u8> {
     kernel
 }
 
-/// A kernel that is an ELF file, without debug information or symbols.
+/// Returns a kernel that is an ELF file, without debug information or symbols.
 #[must_use]
 pub fn vmlinux(order: ByteOrder, machine: u16) -> Vec<u8> {
     let mut elf = ElfBlob { elf_type: 2, machine, ..ElfBlob::bpf(order) };
@@ -45,7 +45,7 @@ pub fn vmlinux(order: ByteOrder, machine: u16) -> Vec<u8> {
     elf.build()
 }
 
-/// Bytes without a pattern.
+/// Returns pseudorandom bytes.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 1u32;
     let step = |_| {
@@ -55,7 +55,7 @@ fn noise(len: usize) -> Vec<u8> {
     (0..len).map(step).collect()
 }
 
-/// An arm64 `Image`: a header, and the kernel.
+/// Returns an arm64 `Image`: a header, then the kernel.
 #[must_use]
 pub fn arm64(kernel: &[u8]) -> Vec<u8> {
     let mut image = vec![0; 64];
@@ -64,7 +64,7 @@ pub fn arm64(kernel: &[u8]) -> Vec<u8> {
     image
 }
 
-/// A riscv64 `Image`.
+/// Returns a riscv64 `Image`.
 #[must_use]
 pub fn riscv(kernel: &[u8]) -> Vec<u8> {
     let mut image = vec![0; 64];
@@ -74,8 +74,8 @@ pub fn riscv(kernel: &[u8]) -> Vec<u8> {
     image
 }
 
-/// An x86 `bzImage`: boot sector, code of 16 bits, code of 32 bits, the payload
-/// with its length behind it, and some more.
+/// Returns an x86 `bzImage`: boot sector, 16-bit code, 32-bit code, the payload
+/// followed by its length, and more bytes.
 #[must_use]
 pub fn bz_image(payload: &[u8]) -> Vec<u8> {
     let (sectors, code) = (3u8, noise(1234));
@@ -92,7 +92,7 @@ pub fn bz_image(payload: &[u8]) -> Vec<u8> {
     image
 }
 
-/// An EFI image with a payload.
+/// Returns an EFI zboot image with a payload.
 #[must_use]
 pub fn zboot(payload: &[u8]) -> Vec<u8> {
     let mut image = noise(600);
@@ -104,7 +104,7 @@ pub fn zboot(payload: &[u8]) -> Vec<u8> {
     image
 }
 
-/// An image of a loader that says nothing, and a payload behind it.
+/// Returns an image of a boot loader without a known header, followed by a payload.
 #[must_use]
 pub fn silent(payload: &[u8]) -> Vec<u8> {
     let mut image = noise(4321);
@@ -113,7 +113,7 @@ pub fn silent(payload: &[u8]) -> Vec<u8> {
     image
 }
 
-/// Makes an image for s390x.
+/// Returns an image for s390x.
 #[must_use]
 pub fn s390(payload: &[u8]) -> Vec<u8> {
     let mut image = noise(0x11000);

@@ -1,4 +1,4 @@
-//! Fuzz target of verdicts: what would load, and what is rewritten to load.
+//! Fuzz target of verification and sanitizing.
 
 use btf_build::{Verify, sanitize};
 use btf_format::{FeatureSet, KernelVersion};
@@ -14,18 +14,18 @@ const VERSIONS: [KernelVersion; 5] = [
     KernelVersion::new(7, 2),
 ];
 
-/// Verifies the input for kernels of several versions, as BTF and as a module's;
-/// what is accepted opens. What opens is sanitized for them, and opens again.
+/// Verifies the input for several kernel versions, alone and as the BTF of a
+/// module, and sanitizes it.
 ///
 /// # Panics
 ///
-/// If that is not so.
+/// If accepted BTF cannot be opened, or sanitized BTF changes when sanitized again.
 pub fn judge(input: &[u8]) {
     for version in VERSIONS {
         for order in [ByteOrder::Little, ByteOrder::Big] {
             let verify = Verify::kernel(version).byte_order(order);
             match bounded("verify", input.len(), || verify.verify(input)) {
-                // Of kinds 20 to 22, kernels' rules are unknown.
+                // (Kernels' rules for kinds 20 to 22 are unknown.)
                 Ok(()) => drop(Btf::parse(input.to_vec()).expect("what a kernel accepts opens")),
                 Err(reject) => assert!(!format!("{reject} {reject:?}").is_empty()),
             }

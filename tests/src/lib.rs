@@ -31,11 +31,11 @@ pub mod walk;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-/// For a test of what this machine lacks: says that it is skipped, and why.
+/// Reports that a test is skipped, with what this machine lacks.
 ///
 /// # Panics
 ///
-/// In CI (where `BTF_CI` is set): there, nothing may be skipped.
+/// In CI (if `BTF_CI` is set), where no test may be skipped.
 pub fn skip(why: impl std::fmt::Display) {
     assert!(std::env::var_os("BTF_CI").is_none(), "in CI this is not skipped: {why}");
     println!("skipped: {why}");

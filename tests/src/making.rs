@@ -1,4 +1,4 @@
-//! Fuzz targets of making BTF: by arbitrary calls, and out of arbitrary BTF.
+//! Fuzz targets of btf-build: arbitrary calls, and operations on arbitrary BTF.
 
 use btf_build::{Builder, Encode, Error, IntEncoding, Merge, dedup, distill, sort};
 use btf_types::{Btf, ByteOrder, FwdKind, Linkage, Type};
@@ -9,10 +9,10 @@ use crate::{
     walk,
 };
 
-/// The input as a list of numbers, names and choices.
+/// Input read as a sequence of numbers, names and choices.
 struct Calls<'a> {
     input: &'a [u8],
-    /// Bytes that calls were given.
+    /// Number of bytes passed to calls.
     given: usize,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Calls<'a> {
 
     fn number(&mut self) -> Option<u32> {
         self.given += size_of::<u32>();
-        // Small ones, and some that are at a limit.
+        // Mostly small numbers, and some at a limit.
         Some(match self.byte()? {
             byte @ 0..=239 => byte.into(),
             240..=243 => 0xff_ffff,
@@ -48,12 +48,11 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// Takes the input for calls of a builder, on a base or not: whatever they are,
-/// what is finished opens, and what is refused changes nothing.
+/// Makes the calls of a builder that the input encodes, with or without a base.
 ///
 /// # Panics
 ///
-/// If that is not so.
+/// If the result cannot be opened, or a rejected call adds more than a declaration.
 pub fn builder(input: &[u8]) {
     let make = || {
         let mut calls = Calls { input, given: 0 };
@@ -74,8 +73,8 @@ pub fn builder(input: &[u8]) {
     }
 }
 
-/// Makes all calls, and defines what they have only declared. Returns the number of
-/// types, and what is finished.
+/// Makes all calls, and defines the types that were only declared. Returns the number
+/// of types, and the result.
 fn build(calls: &mut Calls<'_>) -> (u32, Result<Btf, Error>) {
     let mut b = match calls.byte() {
         Some(byte) if byte % 2 == 0 => Builder::on(base()),
@@ -102,10 +101,10 @@ fn build(calls: &mut Calls<'_>) -> (u32, Result<Btf, Error>) {
     (b.type_count(), b.finish())
 }
 
-/// One call; `None` at the end of the input.
+/// Makes one call; `None` at the end of the input.
 fn call(b: &mut Builder, calls: &mut Calls<'_>, declared: &mut Vec<u32>) -> Option<Result<u32, Error>> {
     let choice = calls.byte()?;
-    // A record has at least a head.
+    // Every record has a head of three words.
     calls.given += size_of::<[u32; 3]>();
     if choice >= 240 {
         declared.push(b.declare());
@@ -121,7 +120,7 @@ fn call(b: &mut Builder, calls: &mut Calls<'_>, declared: &mut Vec<u32>) -> Opti
         });
     }
     let id = if choice % 2 == 0 { declared.pop() } else { None };
-    // An id for a definition, or the next one.
+    // The id to define: a declared one, an arbitrary one, or the next one.
     let id = match id {
         Some(id) => id,
         None if calls.byte()? == 7 => calls.number()?,
@@ -182,12 +181,12 @@ fn call(b: &mut Builder, calls: &mut Calls<'_>, declared: &mut Vec<u32>) -> Opti
     })
 }
 
-/// Makes others of the input, as BTF without a base and on one: built anew, encoded,
-/// appended, merged, sorted, distilled, copied.
+/// Opens the input as BTF without a base and as split BTF, and rebuilds, encodes,
+/// appends, merges, sorts, distills and copies it.
 ///
 /// # Panics
 ///
-/// If one of them is not what it was made of.
+/// If a result does not have the types of the input.
 pub fn remake(input: &[u8]) {
     if let Ok(btf) = Btf::parse(input.to_vec()) {
         remade(&btf);
@@ -212,7 +211,7 @@ fn remade(btf: &Btf) {
     if is_buildable(btf)
         && let Ok(again) = rebuild(btf)
     {
-        // (Words that mean nothing are not built again.)
+        // (Words without meaning are not preserved.)
         for (new, old) in again.types().zip(btf.types()) {
             assert_eq!(described(new), described(old));
         }
@@ -243,7 +242,7 @@ fn remade(btf: &Btf) {
             assert!(copied.is_ok_and(|id| id < b.type_count()) || !knows_all(ty));
         }
     }
-    // For each type its copy, its shallow copies, a FWD.
+    // At most four per type: a copy, shallow copies and a FWD.
     let copies = b.finish().expect("copies are complete");
     assert!(copies.types().len() <= 4 * btf.type_count() as usize);
 }
@@ -261,10 +260,10 @@ fn deduplicated(btf: &Btf) {
     }
 }
 
-/// A type by what it is made of, as far as it means something.
+/// Returns the meaningful contents of a type: kind, name and text, ids referred to.
 fn described(ty: Type<'_>) -> (Option<btf_types::Kind>, String, Vec<u32>) {
     let references = ty.references().map(Type::id).collect();
-    // A name of what should have none is not built again either.
+    // The builder does not name kinds that must have no name.
     let name = match ty {
         Type::Ptr(_) | Type::Array(_) | Type::FuncProto(_) | Type::Const(_) | Type::Volatile(_) | Type::Restrict(_) => {
             String::new()
@@ -274,7 +273,7 @@ fn described(ty: Type<'_>) -> (Option<btf_types::Kind>, String, Vec<u32>) {
     (ty.kind(), format!("{name} {ty} {:?}", ty.size_of().ok()), references)
 }
 
-/// Returns whether all types that a type leads to are known.
+/// Returns `true` if all types reachable from a type are of known kinds.
 fn knows_all(ty: Type<'_>) -> bool {
     let is_known = |ty: Type<'_>| !matches!(ty, Type::Unknown(_));
     ty.post_order().all(is_known)

@@ -1,13 +1,13 @@
-//! Counts what is allocated, so that a test can bound it.
+//! Counts allocations, so that tests can check bounds.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
 };
 
-/// The system's allocator, counting for each thread by itself.
+/// System allocator that counts allocations per thread.
 ///
-/// A test or benchmark that wants figures makes it its `#[global_allocator]`.
+/// To count, a test or benchmark sets it as its `#[global_allocator]`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CountingAllocator;
 
@@ -16,9 +16,9 @@ pub struct CountingAllocator;
 pub struct Heap {
     /// Calls that made or grew an allocation.
     pub allocations: u64,
-    /// Bytes that those asked for, in all.
+    /// Total number of bytes requested by those calls.
     pub bytes: u64,
-    /// Bytes that were alive at most at one time, beyond those alive before.
+    /// Maximum number of bytes allocated at one time, beyond those at the start.
     pub peak: u64,
 }
 
@@ -29,7 +29,7 @@ thread_local! {
     static PEAK: Cell<i64> = const { Cell::new(0) };
 }
 
-/// Runs `work`, and tells what it allocated on this thread. (Nothing is
+/// Runs `work`, and returns its allocations on this thread. (Nothing is
 /// counted unless [`CountingAllocator`] is the global allocator.)
 pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Heap) {
     let (allocations, bytes, live) = (ALLOCATIONS.get(), BYTES.get(), LIVE.get());
@@ -55,12 +55,12 @@ fn shrunk(size: usize) {
 }
 
 #[allow(unsafe_code, reason = "the trait is unsafe to implement")]
-// SAFETY: every call goes to the system's allocator with the caller's
-// arguments unchanged; the counters are plain cells without destructors.
+// SAFETY: every call is forwarded to the system allocator with unchanged
+// arguments; the counters are plain cells without destructors.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grown(layout.size());
-        // SAFETY: the caller's promises are those that `System` asks for.
+        // SAFETY: the caller upholds the contract of `System`, which is the same.
         unsafe { System.alloc(layout) }
     }
 
@@ -71,7 +71,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // While it moves, both are alive.
+        // While the bytes are moved, both allocations exist.
         grown(new_size);
         shrunk(layout.size());
         // SAFETY: as above.

@@ -1,36 +1,36 @@
-//! Encodes, in every way that btf-elf decodes.
+//! Compression in every format that btf-elf decompresses.
 
 use std::io::{self, Read, Write};
 
 use btf_elf::Compression;
 
-/// Encodes bytes.
+/// Compresses bytes.
 ///
 /// # Panics
 ///
-/// If the encoder does, or does not know a format.
+/// If the encoder fails, or the format has no encoder.
 #[must_use]
 pub fn encode(compression: Compression, bytes: &[u8]) -> Vec<u8> {
     encode_reader(compression, bytes)
 }
 
-/// Encodes zeros: a bomb.
+/// Compresses zeros: a decompression bomb.
 #[must_use]
 pub fn zeros(compression: Compression, len: u64) -> Vec<u8> {
     encode_reader(compression, io::repeat(0).take(len))
 }
 
-/// Encodes bytes, and as many zeros behind them.
+/// Compresses bytes followed by a number of zeros.
 #[must_use]
 pub fn padded(compression: Compression, bytes: &[u8], zeros: u64) -> Vec<u8> {
     encode_reader(compression, bytes.chain(io::repeat(0).take(zeros)))
 }
 
-/// Encodes what a reader gives.
+/// Compresses the bytes of a reader.
 ///
 /// # Panics
 ///
-/// As [`encode`] does.
+/// If the encoder fails, or the format has no encoder.
 #[must_use]
 pub fn encode_reader(compression: Compression, mut reader: impl Read) -> Vec<u8> {
     fn through<W: Write>(mut writer: W, reader: &mut impl Read) -> W {
@@ -63,11 +63,11 @@ pub fn encode_reader(compression: Compression, mut reader: impl Read) -> Vec<u8>
     }
 }
 
-/// lz4 as kernels are packed with it: the legacy format.
+/// Compresses bytes with lz4 in the legacy format, as used for kernels.
 ///
 /// # Panics
 ///
-/// If the encoder does.
+/// If the encoder fails.
 #[must_use]
 pub fn lz4_legacy(bytes: &[u8]) -> Vec<u8> {
     let mut packed = vec![0x02, 0x21, 0x4c, 0x18];

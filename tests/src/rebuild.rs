@@ -1,24 +1,24 @@
-//! BTF built anew, type by type, by what its views say.
+//! BTF rebuilt type by type from its views.
 
 use btf_build::{Builder, CompositeBuilder, Error};
 use btf_types::{Btf, Members, Type};
 
-/// Returns whether the builder has a method for each own type.
+/// Returns `true` if the builder has a method for each own type.
 #[must_use]
 pub fn is_buildable(btf: &Btf) -> bool {
     btf.types().all(|ty| ty.kind().is_some())
 }
 
-/// Builds the own types of a BTF again with the typed methods of the builder:
-/// with the same ids, and equal strings stored once.
+/// Rebuilds the own types of a BTF with the typed methods of the builder. Ids are
+/// the same, and equal strings are stored once.
 ///
 /// # Errors
 ///
-/// If one of them is nothing that the builder makes.
+/// If the builder rejects one of them.
 ///
 /// # Panics
 ///
-/// If it is not [buildable](is_buildable).
+/// If the BTF is not [buildable](is_buildable).
 pub fn rebuild(btf: &Btf) -> Result<Btf, Error> {
     let mut b = btf.base().map_or_else(Builder::new, Builder::on).byte_order(btf.byte_order());
     if let Some(bytes) = btf.known_pointer_size() {
@@ -34,11 +34,12 @@ pub fn rebuild(btf: &Btf) -> Result<Btf, Error> {
     b.finish()
 }
 
-/// Defines a type that was declared with its id, and refers to others by theirs.
+/// Defines a copy of a type under its id, which must be declared. References keep their
+/// ids.
 ///
 /// # Errors
 ///
-/// If it is nothing that the builder makes.
+/// If the builder rejects the type.
 ///
 /// # Panics
 ///

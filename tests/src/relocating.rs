@@ -1,5 +1,5 @@
-//! Fuzz targets of CO-RE relocations: of whole objects, of `.BTF.ext` with
-//! arbitrary types on both sides, and of what a description makes of its bytes.
+//! Fuzz targets of CO-RE relocation: of whole objects, of `.BTF.ext` with
+//! arbitrary types on both sides, and of programs made from a description.
 
 use std::fmt::Write;
 
@@ -12,11 +12,11 @@ use crate::{
     fuzz::{Sink, base, bounded, decoded_len, halves, len_of, within_tables},
 };
 
-/// Number of relocations of one input that are explained.
+/// Maximum number of relocations per input that are explained.
 const EXPLAINED: usize = 64;
 
-/// Relocates the input: a BPF object, for its own types and for others; or, if
-/// it is not ELF, three parts, see [`triple`].
+/// Relocates the input: as a BPF object, for its own types and for others; as a
+/// `.BTF.ext`; and as the three parts of a [`triple`].
 pub fn relocate(input: &[u8]) {
     if let Ok(object) = BpfObject::parse(input.to_vec()) {
         relocate_object(&object, input);
@@ -28,7 +28,7 @@ pub fn relocate(input: &[u8]) {
     let Some((ext, target)) = halves(rest) else { return };
     let Ok(local) = Btf::parse(local.to_vec()) else { return };
     let Ok(ext) = BtfExt::parse(ext.to_vec(), &local) else { return };
-    // Instructions are anything.
+    // The input also serves as the instructions.
     check(input.len(), &ext, Targets::custom(&local), input);
     if let Ok(target) = Btf::parse(target.to_vec()) {
         check(input.len(), &ext, Targets::kernel(&target), input);
@@ -40,8 +40,8 @@ pub fn relocate(input: &[u8]) {
     }
 }
 
-/// Makes one input of the `.BTF` and `.BTF.ext` of a program, and the BTF that it
-/// is relocated for.
+/// Joins the `.BTF` and `.BTF.ext` of a program and the BTF that it is relocated
+/// for to one input.
 ///
 /// # Panics
 ///
@@ -74,8 +74,8 @@ fn relocate_object(object: &BpfObject, bytes: &[u8]) {
     }
 }
 
-/// Relocates a program, explains the results and patches code by them. `len` bytes
-/// are all that there are, but for the base.
+/// Relocates a program, explains the results and patches `code`. `len` is the size of
+/// the input in bytes, without the base.
 fn check(len: usize, ext: &BtfExt, targets: Targets, code: &[u8]) {
     let len = len + len_of(base());
     let relocator = Relocator::new(targets);
@@ -84,7 +84,7 @@ fn check(len: usize, ext: &BtfExt, targets: Targets, code: &[u8]) {
     for section in ext.sections().take(16) {
         apply(&relocated, section.name().as_bytes(), code);
     }
-    // What was looked up before is still known, and so are the results.
+    // The results of a second run, from the cache, are the same.
     let again = relocator.relocate(ext);
     for (first, second) in relocated.iter().zip(&again).take(EXPLAINED) {
         assert_eq!(first.outcome(), second.outcome());
@@ -107,7 +107,7 @@ fn explain(relocated: &Relocated, len: usize) {
     }
 }
 
-/// Checks that what a relocation says of itself is consistent.
+/// Checks that the values of a relocation are consistent.
 fn check_result(relocation: Relocation<'_>) {
     match relocation.outcome() {
         Outcome::Value { local, target, .. } => {
@@ -122,7 +122,7 @@ fn check_result(relocation: Relocation<'_>) {
     }
 }
 
-/// Patches a section's code, and that of its two halves by themselves.
+/// Patches the code of a section, whole and in two halves.
 fn apply(relocated: &Relocated, section: &[u8], code: &[u8]) {
     let mut whole = code.to_vec();
     match relocated.apply(section, &mut whole) {
@@ -135,7 +135,7 @@ fn apply(relocated: &Relocated, section: &[u8], code: &[u8]) {
             let mut parts = code.to_vec();
             let (first, second) = parts.split_at_mut(at);
             let results = [relocated.apply_at(section, 0, first), relocated.apply_at(section, at as u64, second)];
-            // A `ld_imm64` may be cut in two.
+            // The cut may be inside a `ld_imm64`.
             if results.iter().all(Result::is_ok) {
                 assert_eq!(parts, whole, "parts are patched as the whole is");
             }
@@ -143,7 +143,7 @@ fn apply(relocated: &Relocated, section: &[u8], code: &[u8]) {
     }
 }
 
-/// Relocates the program of a description.
+/// Relocates a program made from a description.
 pub fn described_relocations(input: &[u8]) {
     let Program { local, ext, target, code } = Description::new(input).program();
     let len = local.len() + ext.len() + target.len() + code.len();

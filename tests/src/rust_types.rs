@@ -1,4 +1,4 @@
-//! Rust types of any BTF.
+//! Fuzz target of Rust types.
 
 use btf_codegen::{
     Error,
@@ -8,18 +8,18 @@ use btf_types::{Btf, ByteOrder};
 
 use crate::fuzz::{bounded_with, len_of};
 
-/// Writes Rust types of the input, if it is BTF.
+/// Writes Rust types for the input, if it is BTF.
 pub fn rust_types(input: &[u8]) {
     let Ok(btf) = Btf::parse(input.to_vec()) else { return };
     check(&btf);
 }
 
-/// Writes Rust types of BTF in all forms.
+/// Writes Rust types for BTF with several options.
 ///
 /// # Panics
 ///
-/// If one that is written is not whole, is another when it is written again, or is
-/// refused for something that BTF cannot be the cause of.
+/// If a text is incomplete, differs when it is written again, or fails with an error that
+/// cannot be caused by the BTF.
 pub fn check(btf: &Btf) {
     for types in [
         Types::new(),

@@ -1,26 +1,26 @@
-//! Values that go from C to Rust and back: a C initializer, and code that uses the types
-//! that btf-codegen wrote, for each scalar in a struct.
+//! Values passed from C to Rust and back: a C initializer, and code that uses the types
+//! written by btf-codegen, for each scalar in a struct.
 //!
-//! How a member is reached in Rust is read from the text: it is a field, or there are
-//! methods of its name.
+//! Whether a member is a Rust field, or has methods of its name, is read from the
+//! generated text.
 
 use std::{collections::HashMap, fmt::Write as _};
 
 use btf_types::{AnyEnum, Composite, Member, Type, View};
 
-/// Contents of generated text, by the names of its types.
+/// Contents of a generated text, by type name.
 #[derive(Debug, Default)]
 pub struct Text {
-    /// Types of fields, and of what methods return.
+    /// Types of fields, and return types of methods.
     fields: HashMap<String, HashMap<String, String>>,
     methods: HashMap<String, HashMap<String, String>>,
-    /// The types that enumerations are made of.
+    /// Underlying types of enumerations.
     enums: HashMap<String, String>,
     aliases: HashMap<String, String>,
 }
 
 impl Text {
-    /// Reads the text.
+    /// Parses a generated text.
     #[must_use]
     pub fn read(text: &str) -> Self {
         let mut read = Self::default();
@@ -74,17 +74,18 @@ fn bare(name: &str) -> String {
 pub struct Values {
     /// Designators and values: `.a.b[1] = 0x12,`.
     pub c: String,
-    /// Assertions of the values of `value`.
+    /// Assertions that the scalars in `value` have these values.
     pub reads: String,
-    /// Statements that set them in `value`.
+    /// Statements that set the scalars in `value`.
     pub writes: String,
-    /// Scalars that have a value.
+    /// Number of scalars that have a value.
     pub count: usize,
     seed: u64,
     temporaries: usize,
 }
 
-/// Access to a scalar: an expression, and the text around a value that it is set to.
+/// Access to a scalar: an expression that reads it, and the text before and after a value
+/// to set it.
 struct Reached {
     read: String,
     before: String,
@@ -92,8 +93,8 @@ struct Reached {
 }
 
 impl Values {
-    /// Values for all scalars of a type, of unions those of one member; different ones for
-    /// each seed.
+    /// Makes values from a seed for all scalars of a type. Only one member of a union gets
+    /// values.
     #[must_use]
     pub fn of(ty: Composite<'_>, name: &str, text: &Text, seed: u64) -> Self {
         let mut values = Self { seed, ..Self::default() };
@@ -123,7 +124,7 @@ impl Values {
         let inner = Composite::of(member.ty().peel_modifiers());
         let first = inner.and_then(|inner| inner.members().next()).map(|first| first.name().to_string());
         if is_anonymous && inner.is_none() {
-            // A bitfield that only pads.
+            // An unnamed bitfield is only padding.
             return;
         }
         let name = match is_anonymous {
@@ -137,7 +138,8 @@ impl Values {
         }
         let method = text.methods.get(owner).and_then(|methods| methods.get(&name));
         let ty = method.unwrap_or_else(|| panic!("{owner}.{name}: neither field nor method"));
-        // Of copies, as a method takes a reference and the place may be in a packed struct.
+        // Methods are called on copies: they take a reference, and the place may be in a packed
+        // struct.
         let read = format!("{{ {place} }}.{name}()");
         let before = format!("{{ let mut of = {place}; of.set_{name}(");
         let behind = format!("); {place} = of; }}");
@@ -159,8 +161,8 @@ impl Values {
         match ty.peel_modifiers() {
             Type::Array(array) => {
                 let of = rust_type.strip_prefix('[').and_then(|ty| ty.rsplit_once("; ")).expect("an array").0;
-                // Of some producers, arrays of several dimensions are flat: C takes a flat
-                // list for both.
+                // Some compilers flatten multidimensional arrays in BTF. C accepts a flat list
+                // for both.
                 let element = array.element().peel_modifiers();
                 let is_flat = Composite::of(element).is_none() && !matches!(element, Type::Array(_));
                 if is_flat {
@@ -201,12 +203,12 @@ impl Values {
             _ => AnyEnum::of(ty).is_some_and(AnyEnum::is_signed),
         };
         let signed = ((value << (64 - bits)) as i64) >> (64 - bits);
-        // Before there was FLOAT, they were INTs.
+        // Before BTF_KIND_FLOAT, floats were INTs.
         let is_float = matches!(ty, Type::Float(_)) || ty.is_named("double") || ty.is_named("float");
         let of_c = match (ty, is_signed) {
             _ if is_float => format!("{}.5", value % 1000),
             (Type::Int(int), _) if int.is_bool() => format!("{}", value & 1),
-            // The smallest number has no literal.
+            // C has no literal for the smallest number.
             (_, true) if signed == i64::MIN => "(-9223372036854775807LL - 1)".into(),
             (_, true) => format!("{signed}LL"),
             (Type::Ptr(_), _) => format!("(void *){value}ULL"),
@@ -222,7 +224,7 @@ impl Values {
             (_, true) => format!("{signed}"),
             _ => format!("{value}"),
         };
-        // From the outermost wrapper on.
+        // Unwraps the wrapper types from the outermost to the innermost.
         let (mut get, mut wrappers, mut inner) = (read.clone(), Vec::new(), rust_type);
         loop {
             inner = text.resolved(inner);

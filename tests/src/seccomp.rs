@@ -1,13 +1,13 @@
-//! System calls refused, as the filters of containers refuse them.
+//! Seccomp filter that rejects a system call, as in some containers.
 
 use std::io;
 
-/// Makes openat2(2) fail with an error number on this thread, and on those that
-/// it starts; nothing undoes it.
+/// Makes openat2(2) fail with an errno on this thread and on threads that it
+/// starts, irreversibly.
 ///
 /// # Errors
 ///
-/// If the kernel takes no filter.
+/// If the kernel rejects the filter.
 #[allow(unsafe_code, reason = "nobody has a safe call for it")]
 pub fn refuse_openat2(errno: i32) -> io::Result<()> {
     const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
@@ -15,15 +15,15 @@ pub fn refuse_openat2(errno: i32) -> io::Result<()> {
     const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
     let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let mut filter = [
-        // The number of the system call.
+        // Number of the system call.
         step(LOAD, 0, 0, 0),
         step(JUMP_IF_EQUAL, 0, 1, libc::SYS_openat2 as u32),
         step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
         step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: of these two commands the first has no pointers, and the second one
-    // to a program that is alive, which the kernel copies.
+    // SAFETY: the first command takes no pointers, the second one a pointer to a live
+    // program, which the kernel copies.
     let results = unsafe {
         [
             libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),

@@ -1,4 +1,4 @@
-//! Seeds of fuzzing, which `cargo test` feeds to the same functions.
+//! Seeds for fuzzing, with which `cargo test` runs the same functions.
 
 use std::fs;
 
@@ -12,11 +12,11 @@ use crate::{
     shapes::{self, Shape},
 };
 
-/// The seeds of a target, each with a name for a failing test to tell.
+/// Returns the seeds of a target, each with a name to report if it fails.
 ///
 /// For `.BTF.ext` these are the sections of some BPF objects, in
 /// `tests/fuzz/seeds/ext`; for most others the small raw BTF among the fixtures,
-/// sound and unsound.
+/// valid and invalid.
 ///
 /// # Panics
 ///
@@ -58,7 +58,7 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// `.BTF.ext` of [`fuzz::base`]: functions of two sections, and a line.
+/// Returns a `.BTF.ext` for [`fuzz::base`]: functions of two sections, and a line.
 #[must_use]
 pub fn ext_of_base() -> Vec<u8> {
     const HEADER: [u32; 7] = [32, 0, 36, 36, 28, 64, 0];
@@ -68,15 +68,15 @@ pub fn ext_of_base() -> Vec<u8> {
     0xeb9fu16.to_ne_bytes().into_iter().chain([1, 0]).chain(words).collect()
 }
 
-/// Bytes of the seeds that are made by shapes.
+/// Approximate size in bytes of seeds made by shapes.
 const SHAPED: usize = 2048;
 
-/// Small inputs of each shape.
+/// Returns a small input of each shape.
 fn shaped(shapes: &[Shape]) -> Vec<(String, Vec<u8>)> {
     shapes.iter().map(|shape| (shape.name.to_owned(), (shape.make)(SHAPED).concat())).collect()
 }
 
-/// Bytes that describe something: without a pattern, for the fuzzer to find one.
+/// Returns pseudorandom descriptions, for the fuzzer to start from.
 fn descriptions() -> Vec<(String, Vec<u8>)> {
     let describe = |seed: u32| {
         let mut state = seed;
@@ -89,7 +89,7 @@ fn descriptions() -> Vec<(String, Vec<u8>)> {
     (1..64).map(describe).collect()
 }
 
-/// os-release files, as distributions write them.
+/// Contents of os-release files, as in distributions, and malformed ones.
 const OS_RELEASES: [&str; 7] = [
     "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n\
         VERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\n",
@@ -101,7 +101,7 @@ const OS_RELEASES: [&str; 7] = [
     "",
 ];
 
-/// modules.dep files.
+/// Contents of modules.dep files.
 const MODULES_DEPS: [&str; 6] = [
     "kernel/drivers/net/veth.ko:\nkernel/net/openvswitch/openvswitch.ko: kernel/lib/libcrc32c.ko kernel/net/nf.ko\n",
     "kernel/sound/snd-pcm.ko.xz: kernel/sound/snd.ko.xz\n",
@@ -115,7 +115,7 @@ fn named(texts: &[&str]) -> Vec<(String, Vec<u8>)> {
     texts.iter().enumerate().map(|(index, text)| (format!("text {index}"), text.as_bytes().to_vec())).collect()
 }
 
-/// ELF files: objects of both byte orders, modules, and made-up ones.
+/// Returns ELF files: objects of both byte orders, modules, and synthetic ones.
 fn objects() -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> =
         ["bpf/clang-22", "bpf/clang-14"].iter().flat_map(|folder| fixtures::files(folder)).collect();
@@ -140,7 +140,7 @@ fn objects() -> Vec<(String, Vec<u8>)> {
     objects
 }
 
-/// `.BTF` and `.BTF.ext` of objects, each with types that it is relocated for.
+/// Returns `.BTF` and `.BTF.ext` of objects, each with the BTF it is relocated for.
 fn programs() -> Vec<(String, Vec<u8>)> {
     let mut programs = Vec::new();
     for folder in ["bpf/clang-14", "bpf/clang-22"] {
@@ -164,7 +164,7 @@ fn programs() -> Vec<(String, Vec<u8>)> {
     programs
 }
 
-/// Kernel images, as small as they can be.
+/// Returns minimal kernel images.
 fn images() -> Vec<(String, Vec<u8>)> {
     let kernel = image::kernel(ByteOrder::Little);
     let mut images = vec![("plain".to_owned(), image::arm64(&kernel))];
@@ -178,7 +178,7 @@ fn images() -> Vec<(String, Vec<u8>)> {
     images
 }
 
-/// Archives: tars with small BTF, plain and compressed, links, long names.
+/// Returns archives: tars with small BTF, plain and compressed, links, long names.
 #[cfg(target_os = "linux")]
 fn archives() -> Vec<(String, Vec<u8>)> {
     let btf = Blob::new().int().build();
@@ -205,7 +205,7 @@ fn archives() -> Vec<(String, Vec<u8>)> {
     archives
 }
 
-/// A byte for what it is, and then something encoded.
+/// Returns compressed inputs, each after a byte that selects the format.
 fn packed() -> Vec<(String, Vec<u8>)> {
     let bytes = fixtures::read("bpf/pahole32/types32-armv7.btf");
     let encode = |(index, compression): (usize, Compression)| {
@@ -218,7 +218,7 @@ fn packed() -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// Calls of a builder: all that there are, with numbers that lead to others.
+/// Returns inputs that make all calls of a builder, with ids of other types.
 fn calls() -> Vec<(String, Vec<u8>)> {
     let all = |step: u8| (0..=255u8).flat_map(move |call| [call, 0, 3, b'a', b'b', b'c', 4, 1, 0, 2, 1, step, 2]);
     let mut calls: Vec<_> =
@@ -228,7 +228,7 @@ fn calls() -> Vec<(String, Vec<u8>)> {
     calls
 }
 
-/// Split BTF with its base before it, where that is short.
+/// Returns split BTF after its base, unless the base is a whole kernel.
 fn pairs() -> Vec<(String, Vec<u8>)> {
     let mut pairs: Vec<_> = fixtures::files("split")
         .into_iter()

@@ -1,9 +1,9 @@
-//! Tars, as archives of BTF are, and as they should not be.
+//! Tars like archives of BTF, and malformed ones.
 
 use crate::blob::Blob;
 
-/// BTF that says which file it is of: `int`, `long` of 8 bytes, and a struct of
-/// that name.
+/// Returns BTF that identifies its file: `int`, `long` of 8 bytes, and a struct
+/// with this name.
 #[must_use]
 pub fn btf(name: &str) -> Vec<u8> {
     let mut blob = Blob::new();
@@ -13,7 +13,7 @@ pub fn btf(name: &str) -> Vec<u8> {
     blob.build()
 }
 
-/// A tar with these files.
+/// Returns a tar with these files.
 ///
 /// # Panics
 ///
@@ -30,7 +30,7 @@ pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// A member whose header is not checked.
+/// Returns a tar member whose header is not checked.
 ///
 /// # Panics
 ///

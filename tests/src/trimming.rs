@@ -1,4 +1,4 @@
-//! BTF trimmed for programs: what must hold of the result, for tests and fuzzing.
+//! Checks of BTF trimmed for programs, for tests and fuzzing.
 
 use btf_relocate::{Outcome, Relocation, Relocator, Targets, Trim};
 use btf_types::{Btf, BtfExt, Collection, CoreReloKind, Type};
@@ -9,13 +9,14 @@ use crate::{
 };
 
 /// Trims a kernel and its modules for programs, and checks that every relocation
-/// has the same result on what is left.
+/// has the same result on the trimmed BTF.
 ///
-/// Returns `None` if trimming refuses: then one of the relocations is at fault.
+/// Returns `None` if trimming fails: a relocation cannot be resolved, or the trimmed BTF
+/// cannot be built.
 ///
 /// # Panics
 ///
-/// If that is not so.
+/// If a result differs, or trimming fails for another reason.
 #[must_use]
 pub fn check(programs: &[&BtfExt], kernel: &Collection) -> Option<Collection> {
     let of_programs: usize = programs.iter().map(|ext| ext.as_bytes().len() + len_of(ext.btf())).sum();
@@ -49,13 +50,13 @@ pub fn check(programs: &[&BtfExt], kernel: &Collection) -> Option<Collection> {
     Some(trimmed)
 }
 
-/// A kernel without modules.
+/// Returns a kernel without modules.
 #[must_use]
 pub fn alone(kernel: &Btf) -> Collection {
     Collection::new("vmlinux", kernel.clone())
 }
 
-/// The result of a relocation, without ids of the kernel.
+/// Returns the result of a relocation, without ids of the kernel's types.
 fn result(relocation: Relocation<'_>) -> String {
     let (local, target) = (relocation.local_value(), relocation.target_value());
     let is_id = relocation.kind() == CoreReloKind::TypeIdTarget;
@@ -67,8 +68,8 @@ fn result(relocation: Relocation<'_>) -> String {
     }
 }
 
-/// The fuzz target: programs with the kernel that a description makes, or three
-/// parts as [`crate::relocating::triple`] makes them.
+/// Fuzz target: trims for the program and kernel that a description makes, or for the
+/// parts of a [`crate::relocating::triple`].
 pub fn trim(input: &[u8]) {
     let Program { local, ext, target, code } = Description::new(input).program();
     let len = local.len() + ext.len() + target.len() + code.len();

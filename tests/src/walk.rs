@@ -1,9 +1,10 @@
-//! Asks BTF everything that can be asked.
+//! Makes all queries of BTF, ELF files and BPF objects.
 
 use btf_elf::{BpfObject, DataKind, Elf, Holds, Instruction, Limits, Section};
 use btf_types::{AnyEnum, Btf, Composite, Type, View};
 
-/// A type as text: kind, name, all numbers, and what it refers to by name.
+/// Returns a type as text: kind, name, size, members, and kind and name of each type
+/// that it refers to.
 #[must_use]
 pub fn describe(ty: Type<'_>) -> String {
     let mut text = format!("{:?} {:?} {:?}", ty.kind(), ty.name(), ty.size_of().ok());
@@ -21,8 +22,8 @@ pub fn describe(ty: Type<'_>) -> String {
     text
 }
 
-/// Goes through all own types of `btf` and everything they say, and sums it
-/// up. Whatever was opened must survive this.
+/// Reads all contents of all own types, and returns a hash of them. Must not panic
+/// for any BTF that can be opened.
 #[must_use]
 pub fn everything(btf: &Btf) -> u64 {
     let mut sum = Sum(0);
@@ -38,8 +39,8 @@ pub fn everything(btf: &Btf) -> u64 {
     sum.0
 }
 
-/// Asks the questions that may take long, of the first `most` own types: those
-/// that branch, and those by name.
+/// Makes the queries that may be slow for the first `most` own types: walks through
+/// the type graph, and look-ups by name.
 pub fn questions(btf: &Btf, most: usize) {
     for ty in btf.types().take(most) {
         let align = ty.align_of();
@@ -100,7 +101,7 @@ impl Sum {
         text.bytes().for_each(|byte| self.add(byte));
     }
 
-    /// A type that is referred to: its id and name, no further.
+    /// Adds the id and name of a referenced type, but not its contents.
     fn reference(&mut self, ty: Type<'_>) {
         self.add(ty.id());
         self.text(&ty.name().to_string());
@@ -189,14 +190,14 @@ impl Sum {
     }
 }
 
-/// Asks an ELF file of `len` bytes everything.
+/// Makes all queries of an ELF file of `len` bytes.
 ///
 /// # Panics
 ///
-/// If an answer does not fit another.
+/// If two answers contradict each other.
 pub fn elf(elf: &Elf, len: usize) {
     assert!(elf.sections().len() * 40 <= len);
-    // What was decoded counts as that.
+    // Compressed sections count with their decompressed size.
     let most = match elf.sections().any(Section::is_compressed) {
         true => len + (Limits::RATIO_FROM as usize).max(len * Limits::IMAGE.max_ratio() as usize),
         false => len,
@@ -236,11 +237,11 @@ pub fn elf(elf: &Elf, len: usize) {
     }
 }
 
-/// Asks a BPF object everything.
+/// Makes all queries of a BPF object.
 ///
 /// # Panics
 ///
-/// If an answer does not fit another.
+/// If two answers contradict each other.
 pub fn object(object: &BpfObject) {
     let _ = object.license();
     let _ = object.btf_ext().map(|ext| ext.map_or(0, |ext| ext.func_infos().count()));
