@@ -29,13 +29,11 @@ struct Head {
     max_name_off: u32,
     /// True if the name must be an identifier, false if it must not be one.
     is_named: bool,
-    /// Number of words of each element.
-    element: u8,
 }
 
 impl Head {
     /// Accepts nothing.
-    const NONE: Self = Self { given: 0, info: 1, max: 0, max_name_off: 0, is_named: true, element: 0 };
+    const NONE: Self = Self { given: 0, info: 1, max: 0, max_name_off: 0, is_named: true };
 }
 
 impl Heads {
@@ -44,18 +42,18 @@ impl Heads {
         let max_id = limits.max_type_id;
         let mut heads = [Head::NONE; 1 << 7];
         for &kind in Kind::ALL.iter().filter(|kind| kind.number() <= limits.max_kind) {
-            let (free, max, is_named, element) = match kind {
-                Kind::Ptr | Kind::Const | Kind::Volatile | Kind::Restrict => (0, max_id, false, 0),
-                Kind::Typedef => (0, max_id, true, 0),
-                Kind::Fwd if limits.features.contains(Feature::Func) => (KIND_FLAG, 0, true, 0),
-                Kind::Func => (u32::from(limits.func_linkage), u32::MAX, true, 0),
-                Kind::FuncProto => (Info::MAX_VLEN, u32::MAX, false, 2),
+            let (free, max, is_named) = match kind {
+                Kind::Ptr | Kind::Const | Kind::Volatile | Kind::Restrict => (0, max_id, false),
+                Kind::Typedef => (0, max_id, true),
+                Kind::Fwd if limits.features.contains(Feature::Func) => (KIND_FLAG, 0, true),
+                Kind::Func => (u32::from(limits.func_linkage), u32::MAX, true),
+                Kind::FuncProto => (Info::MAX_VLEN, u32::MAX, false),
                 _ => continue,
             };
             if let Some(head) = heads.get_mut(usize::from(kind.number())) {
                 let given = !(free & limits.info_mask);
                 let max_name_off = if is_named { limits.max_name_off } else { 0 };
-                *head = Head { given, info: Info::of(kind).word(), max, max_name_off, is_named, element };
+                *head = Head { given, info: Info::of(kind).word(), max, max_name_off, is_named };
             }
         }
         Self(heads)
@@ -73,7 +71,9 @@ impl Heads {
         // The same question about all names: kinds with and without one alternate, which
         // branches would not predict.
         let has_name = strings.is_plain_identifier(name_off) == head.is_named;
-        let len = HEAD as u64 + u64::from(info.vlen()) * u64::from(head.element);
+        // Without a look at the table, as the next record waits for this.
+        let params = if info.kind_number() == Kind::FuncProto.number() { info.vlen() } else { 0 };
+        let len = HEAD as u64 + u64::from(params) * 2;
         (is_accepted & has_name & record.has(len)).then_some(len as usize)
     }
 }
