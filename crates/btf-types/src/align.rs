@@ -119,8 +119,8 @@ impl Layer {
         }
     }
 
-    /// Determines the alignment of scalars of 8 bytes by the nearest layer that
-    /// shows it, and stores it for each layer on the way. (Concurrent calls
+    /// Determines the alignment of scalars of 8 bytes from the nearest layer
+    /// that shows it, and stores it in each layer on the way. (Concurrent calls
     /// store the same value.)
     fn learn_wide(&self) -> u8 {
         let known = |layer: &Self| match layer.wide_align.0.load(Relaxed) {
@@ -166,8 +166,8 @@ impl Layer {
     }
 }
 
-/// Result of testing whether all members are where their alignment would put
-/// them.
+/// Result of testing the offsets of all members against their minimum and
+/// maximum alignment.
 struct InPlace {
     must: bool,
     may: bool,
@@ -289,8 +289,8 @@ impl Type<'_> {
     /// # Errors
     ///
     /// [`Error::Unsized`] for `void`, functions and forward declarations, and
-    /// what has one of them as a member; [`Error::TooDeep`] after 64 types in a
-    /// chain, or structs inside each other; [`Error::TooComplex`] after a million
+    /// for types with such a member; [`Error::TooDeep`] after 64 types in a
+    /// chain, or 64 nested structs; [`Error::TooComplex`] after a million
     /// members.
     pub fn alignment(self) -> Result<Alignment, Error> {
         Aligner::default().of(self, 0)

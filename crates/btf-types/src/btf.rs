@@ -25,8 +25,8 @@ impl Btf {
     /// Everything that later queries rely on is checked here: the header;
     /// sections lie inside the blob and do not overlap; strings are terminated;
     /// records fill the type section exactly; ids and name offsets of known
-    /// kinds exist; each FUNC has a FUNC_PROTO. The rules of a *kernel* are
-    /// another matter: vmlinux itself breaks some of them.
+    /// kinds exist; each FUNC has a FUNC_PROTO. The stricter rules of the
+    /// *kernel* are not checked: vmlinux itself breaks some of them.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -79,15 +79,15 @@ impl Btf {
         Self::options().base(base).parse(bytes)
     }
 
-    /// Returns options for opening BTF: its base, its pointer size.
+    /// Returns options for opening BTF: base and pointer size.
     #[must_use]
     pub fn options() -> ParseOptions<'static> {
         ParseOptions::default()
     }
 
-    /// Opens bytes that a program has written in native byte order, although
-    /// the BTF has, or is to have, the order `byte_order`. Neither side swaps
-    /// the bytes; [`Btf::to_bytes`] does on request.
+    /// Opens bytes that a program has written in native byte order, for BTF of
+    /// the byte order `byte_order`. The bytes are not swapped;
+    /// [`Btf::to_bytes`] swaps them on request.
     ///
     /// `pointer_size` is that of the BTF that was rewritten: see
     /// [`Btf::known_pointer_size`].
@@ -396,7 +396,7 @@ impl Btf {
     }
 
     /// Returns the string at an offset, own or of the base
-    /// (`btf__str_by_offset`); `None` from [`Btf::string_len`] on.
+    /// (`btf__str_by_offset`); `None` for offsets from [`Btf::string_len`] on.
     ///
     /// ```
     /// # fn main() -> Result<(), btf_types::Error> {
@@ -414,8 +414,8 @@ impl Btf {
         (offset < self.string_len()).then(|| self.0.name_at(offset))
     }
 
-    /// Bytes of all strings, including those of the base. This is the first own
-    /// offset of BTF that is split from this one.
+    /// Length of all strings in bytes, including those of the base. This is the
+    /// first own string offset of BTF that is split from this one.
     #[must_use]
     pub fn string_len(&self) -> u32 {
         self.0.strings_len()

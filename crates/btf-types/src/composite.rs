@@ -209,14 +209,14 @@ impl<'btf> Member<'btf> {
     }
 
     /// Returns `true` if the integer type of the member may make it a bitfield,
-    /// as before `kind_flag`: one that does not fill its bytes. Opening the BTF
-    /// finds out whether there is any.
+    /// as before `kind_flag`: one that does not fill its bytes. The check at
+    /// opening determines whether there is any.
     #[inline]
     fn may_be_legacy(self) -> bool {
         !self.kind_flag && self.owner.btf.has_irregular_ints()
     }
 
-    /// Returns the addition to the offset by such an integer type, and the
+    /// Returns the bits that such an integer type adds to the offset, and the
     /// width of the bitfield.
     #[inline]
     fn legacy_bitfield(self) -> (u32, Option<u8>) {
@@ -227,8 +227,8 @@ impl<'btf> Member<'btf> {
 /// Returns the bits that an integer type adds to the offset of a member, and
 /// its width, if it does not fill its bytes.
 ///
-/// Not a method: it would force every member into memory, for a call that is
-/// rare.
+/// Not a method: passing `self` would force every member into memory, for a
+/// rare call.
 #[cold]
 #[inline(never)]
 fn legacy_bitfield(btf: &Layer, type_id: u32) -> (u32, Option<u8>) {
@@ -238,7 +238,7 @@ fn legacy_bitfield(btf: &Layer, type_id: u32) -> (u32, Option<u8>) {
     }
 }
 
-/// The limit of members was reached.
+/// Error: the limit of visited members was reached.
 pub(crate) struct TooMany;
 
 impl<'btf> Type<'btf> {

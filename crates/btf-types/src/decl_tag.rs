@@ -54,8 +54,8 @@ struct Entry {
 }
 
 impl TagTable {
-    /// Makes the table of all own types of a layer. Memory is needed only for
-    /// the tags.
+    /// Makes the table from the own types of a layer. Takes memory only for the
+    /// tags.
     pub(crate) fn new<'btf>(types: impl Iterator<Item = Type<'btf>>) -> Self {
         let mut entries: Vec<Entry> = types
             .filter_map(|ty| match ty {

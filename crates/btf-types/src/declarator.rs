@@ -187,8 +187,8 @@ pub trait Style<'btf>: fmt::Write {
         Ok(())
     }
 
-    /// Takes a type off the budget. Returns `false` if none is left; `...` is
-    /// then written instead.
+    /// Takes one type from the budget. Returns `false` if none is left; `...`
+    /// is then written instead.
     fn spend(&mut self) -> bool {
         true
     }
@@ -204,7 +204,7 @@ pub struct Group<'btf> {
     pub needs_space: bool,
     /// True if it belongs to the declared name and not to a parameter.
     pub is_outermost: bool,
-    /// True if the declared thing or parameter has a name.
+    /// True if the declaration or parameter has a name.
     pub is_named: bool,
 }
 
@@ -336,7 +336,7 @@ impl<'btf> Declarator<'btf> {
         }
     }
 
-    /// The base of the declaration, behind all pointers, arrays, prototypes
+    /// The base of the declaration, after all pointers, arrays, prototypes
     /// (then it is the return type) and modifiers other than typedefs; `None`
     /// if the chain has more than 64 types.
     #[must_use]
@@ -493,8 +493,8 @@ impl<'btf, S: Style<'btf> + ?Sized> Writer<'_, S> {
         let Some(depth) = self.depth.checked_sub(1) else { return self.style.write_str("...") };
         let params = proto.params();
         let count = params.len();
-        // `(void)` without parameters, and for a single one without type or
-        // name, as older compilers wrote it.
+        // `(void)` for no parameters, and for a single one without type and
+        // name, which older compilers wrote for it.
         if count == 0 || count == 1 && proto.is_variadic() {
             return self.style.write_str("void");
         }
@@ -536,8 +536,8 @@ fn write_attribute(out: &mut (impl fmt::Write + ?Sized), tag: &str, name: Name<'
     }
 }
 
-/// Limits of one declaration that a [`Style`] spends from: 4,096 types, and 256
-/// KiB of names, which the last name may exceed. A hostile file can declare
+/// Budget of a [`Style`] for one declaration: 4,096 types, and 256 KiB of
+/// names, which the last name may exceed. A hostile file can declare
 /// arbitrarily many types with arbitrarily long names.
 #[derive(Debug, Clone)]
 pub struct Budget {
@@ -552,15 +552,16 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Takes off a type. Returns `false` if none is left. See [`Style::spend`].
+    /// Takes one type from the budget. Returns `false` if none is left. See
+    /// [`Style::spend`].
     pub fn spend_type(&mut self) -> bool {
         let left = self.types;
         self.types = left.saturating_sub(1);
         left > 0 && self.name_bytes > 0
     }
 
-    /// Takes off the bytes of a name. If none are left, returns `...` without
-    /// computing the name.
+    /// Takes the bytes of a name from the budget. If none are left, returns
+    /// `...` without computing the name.
     pub fn spend_name<'n>(&mut self, name: impl FnOnce() -> Name<'n>) -> Name<'n> {
         if self.name_bytes == 0 {
             return Name::from("...");

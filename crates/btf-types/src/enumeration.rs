@@ -148,7 +148,7 @@ impl<'btf> Iterator for EnumValues<'btf> {
         next
     }
 
-    /// Takes no longer than [`next`](Iterator::next).
+    /// Takes constant time, like [`next`](Iterator::next).
     fn nth(&mut self, n: usize) -> Option<Self::Item> {
         self.index += n.min(self.len()) as u32;
         match &mut self.raw {
@@ -291,8 +291,8 @@ impl Btf {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchEnumerator`]; [`Error::AmbiguousEnumerator`] if the
-    /// nearest layer that has any has several.
+    /// [`Error::NoSuchEnumerator`]; [`Error::AmbiguousEnumerator`] if several
+    /// are in the nearest layer that has any.
     pub fn find_enumerator(&self, name: impl AsRef<[u8]>) -> Result<EnumValue<'_>, Error> {
         let name = name.as_ref();
         for layer in self.layer().layers() {

@@ -42,8 +42,8 @@ pub enum Error {
         /// The order of the base.
         base: ByteOrder,
     },
-    /// Base and split BTF together have more types or longer strings than
-    /// 32-bit ids and offsets can count.
+    /// Base and split BTF together exceed the range of 32-bit ids or string
+    /// offsets.
     #[error("base and split BTF together have more than {limit} {what}", limit = u32::MAX)]
     #[non_exhaustive]
     TooLarge {
@@ -110,7 +110,7 @@ pub enum Error {
     #[error(".BTF.ext refers to {what} {found}, but .BTF has only {limit} {}", if *.what == "type" { "types" } else { "bytes of strings" })]
     #[non_exhaustive]
     ExtReference {
-        /// The reference: `type`, or `section name at offset` and the like.
+        /// The reference: `type`, or a string such as `section name at offset`.
         what: &'static str,
         /// The id, or the offset in bytes.
         found: u32,
@@ -124,8 +124,8 @@ pub enum Error {
         /// The type.
         ty: TypeRef,
     },
-    /// `.BTF.ext` names program sections by strings that overlap so much that
-    /// together they are many times as long as the file.
+    /// Section names in `.BTF.ext` overlap so much that together they are many
+    /// times as long as the file.
     #[error("the section names of .BTF.ext overlap and have more than {limit} bytes in all")]
     #[non_exhaustive]
     ExtNames {
@@ -352,7 +352,7 @@ impl fmt::Display for OfKinds<'_> {
     }
 }
 
-/// First part of the rest of a path: "member `mm`" or "element `[3]`".
+/// First part of the unresolved path: "member `mm`" or "element `[3]`".
 struct Part<'a>(&'a OwnedName);
 
 impl fmt::Display for Part<'_> {

@@ -23,8 +23,8 @@ use crate::{
 ///
 /// Source: `BPF_CORE_SPEC_MAX_LEN` in `tools/lib/bpf/relo_core.c`.
 const ACCESS_LEN: usize = 64;
-/// Maximum number of bytes of an access string: 10 digits for each number, and
-/// a colon or the end after it.
+/// Maximum size of an access string in bytes: 10 digits per number, each
+/// followed by a colon or the terminating NUL.
 const ACCESS_BYTES: usize = ACCESS_LEN * 11;
 
 /// Contents of a `.BTF.ext` section, checked against the `.BTF` section of the
@@ -71,10 +71,10 @@ impl BtfExt {
     /// [`Error::Format`] for what [`RawBtfExt::parse`] refuses;
     /// [`Error::ByteOrderOfExt`] if the `.BTF` has another byte order;
     /// [`Error::ExtReference`] if a record refers to a type or string that does
-    /// not exist; [`Error::ExtNotFunc`] if a func_info record refers to a type that
-    /// is not a FUNC;
-    /// [`Error::AccessString`]; [`Error::ExtNames`] if the names of sections
-    /// overlap, and are many times as long as the file.
+    /// not exist; [`Error::ExtNotFunc`] if a func_info record refers to a type
+    /// that is not a FUNC; [`Error::AccessString`]; [`Error::ExtNames`] if the
+    /// names of sections overlap and together are many times as long as the
+    /// file.
     pub fn parse(bytes: impl Into<Bytes>, btf: &Btf) -> Result<Self, Error> {
         let mut blob = bytes.into();
         let ext = ExtHeader::parse(&blob)?.byte_order();
@@ -213,8 +213,8 @@ impl Checks<'_> {
         }
     }
 
-    /// Thousands of relocations can share one string of megabytes. Only as many
-    /// bytes are read as an access string can have.
+    /// Checks the access string of a relocation. Reads at most [`ACCESS_BYTES`]
+    /// bytes, as thousands of relocations can share a string of megabytes.
     fn access(&self, section: u32, relo: &raw::CoreRelo) -> Result<(), Error> {
         let tail = self.btf.string_at(relo.access_str_off());
         let start = tail.get(..ACCESS_BYTES).unwrap_or(tail);
@@ -238,7 +238,7 @@ fn parse_number(digits: &[u8]) -> Option<u32> {
     text.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok())
 }
 
-/// Program section (ELF section with instructions), with its functions, source
+/// Program section (ELF section with instructions) with its functions, source
 /// lines and relocations.
 #[derive(Clone, Copy)]
 pub struct ExtSection<'a> {
@@ -475,7 +475,7 @@ infos! {
     CoreRelos;
 }
 
-/// Returns the function of a func_info record, which was checked to be one.
+/// Returns the function of a func_info record. Opening checked that it is one.
 fn find_func<'a>(ext: &'a BtfExt, raw: &raw::FuncInfo) -> Option<Func<'a>> {
     match ext.btf.layer().type_at(raw.type_id()) {
         Some(Type::Func(func)) => Some(func),
@@ -552,8 +552,8 @@ impl<'a> CoreRelo<'a> {
     }
 
     /// Iterates over the numbers of the access string, 1 to 64 of them. For a
-    /// field: an index as into an array of the type, then the index of a member
-    /// or element for each level. For an enumerator: its index. For a type: 0.
+    /// field: an index into an array of the type, then the index of a member or
+    /// element for each level. For an enumerator: its index. For a type: 0.
     pub fn access(self) -> impl Iterator<Item = u32> + use<'a> {
         self.access_string().as_bytes().split(|&byte| byte == b':').filter_map(parse_number)
     }

@@ -1,9 +1,9 @@
 //! Index of `.BTF.ext`: the blocks of each program section.
 //!
-//! Blocks refer to their section by the offset of its name. Each offset is read
-//! once, however many blocks have it, and all names are charged to one budget.
-//! So thousands of blocks that share a long name cost no more than the bytes of
-//! the file.
+//! Blocks refer to their section by the offset of its name. The name at each
+//! offset is read once, however many blocks refer to it, and all names are
+//! charged to one budget. The cost is thus proportional to the size of the
+//! file, even if thousands of blocks share a long name.
 
 use alloc::{vec, vec::Vec};
 use core::cmp::Ordering;
@@ -29,11 +29,11 @@ const NONE: u32 = u32::MAX;
 /// Index of `.BTF.ext`, made when it is opened.
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// All blocks in the order of the file, which is by kind.
+    /// All blocks in file order, which groups them by kind.
     blocks: Vec<Block>,
     /// All records of each kind.
     all: [Chain; KINDS],
-    /// Bytes of a record of each kind.
+    /// Size of a record of each kind in bytes.
     rec_sizes: [usize; KINDS],
     /// Program sections in the order in which the file first names them.
     sections: Vec<SectionEntry>,
@@ -45,7 +45,7 @@ pub(crate) struct Index {
 struct Block {
     /// Index of the section.
     section: u32,
-    /// The next block of the same section and kind.
+    /// Index of the next block of the same section and kind, or [`NONE`].
     next: u32,
     /// Position of the records in the blob.
     start: usize,
@@ -59,7 +59,7 @@ struct SectionEntry {
     chains: [Chain; KINDS],
 }
 
-/// Blocks of one kind, with the number of their records.
+/// Linked list of blocks of one kind, with the total number of records.
 #[derive(Debug, Clone, Copy)]
 struct Chain {
     first: u32,
@@ -90,7 +90,8 @@ impl Index {
         }
         let names = Names::new(&name_offs, btf, raw.as_bytes().len())?;
         let (mut sections, by_name) = names.number(&name_offs, &mut blocks);
-        // Backwards, so that each block finds the next one of its section.
+        // In reverse order, so that each block can be linked to the next one of
+        // its section.
         for (number, block) in blocks.iter_mut().enumerate().rev() {
             let kind = all.iter().rposition(|chain| chain.first <= number as u32).unwrap_or_default();
             let section = sections.get_mut(block.section as usize);
@@ -145,8 +146,8 @@ fn kind_of(section: Section) -> InfoKind {
     }
 }
 
-/// Iterator over positions of records: the index of the section, and the
-/// position in the blob.
+/// Iterator over the positions of records. Yields the index of the section and
+/// the position in the blob.
 #[derive(Debug, Clone)]
 pub(crate) struct Records<'a> {
     blocks: &'a [Block],
@@ -205,14 +206,14 @@ impl<'a> Names<'a> {
         Ok(Self { offsets, names })
     }
 
-    /// Numbers the sections in the order in which the blocks name them, and
-    /// stores its section in each block. Returns the sections, and their
-    /// indices sorted by name.
+    /// Numbers the sections in the order in which the blocks first name them,
+    /// and stores in each block the number of its section. Returns the
+    /// sections, and their numbers sorted by name.
     fn number(&self, name_offs: &[u32], blocks: &mut [Block]) -> (Vec<SectionEntry>, Vec<u32>) {
         let name = |place: u32| self.names.get(place as usize).copied().unwrap_or_default();
         let mut by_name: Vec<u32> = (0..self.offsets.len() as u32).collect();
         by_name.sort_unstable_by(|&a, &b| name(a).cmp(name(b)));
-        // One of the offsets of equal names represents all of them.
+        // Of several offsets with equal names, one represents all.
         let mut first_of = vec![0; self.offsets.len()];
         let mut previous = None;
         by_name.retain(|&place| {

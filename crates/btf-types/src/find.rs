@@ -7,12 +7,12 @@ use core::ops::ControlFlow;
 use crate::Type;
 use crate::{Btf, Error, Name, View, layer::Layer, names::Sought};
 
-/// Maximum length in bytes of names that are searched. A million types may
+/// Maximum length of a name that is matched, in bytes. A million types may
 /// share a name of megabytes.
 #[cfg(feature = "regex")]
 const LONGEST: usize = 4096;
 
-/// Returns the name; empty if it is too long to be searched.
+/// Returns the name of a type; empty if it is too long to be matched.
 #[cfg(feature = "regex")]
 #[inline]
 fn short_name(ty: Type<'_>) -> Name<'_> {
@@ -50,8 +50,8 @@ impl Btf {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchName`]; [`Error::Ambiguous`] if the nearest layer that
-    /// has any has several.
+    /// [`Error::NoSuchName`]; [`Error::Ambiguous`] if several are in the
+    /// nearest layer that has any.
     pub fn find<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Result<K, Error> {
         let name = name.as_ref();
         let mut sought = Sought::new(name);
@@ -98,7 +98,8 @@ impl Btf {
     pub fn find_first<'btf, K: View<'btf>>(&'btf self, name: impl AsRef<[u8]>) -> Option<K> {
         let mut sought = Sought::new(name.as_ref());
         let mut found = None;
-        // The last layer that has any is the lowest.
+        // The lowest layer is visited last, so the last match has the lowest
+        // id.
         for layer in self.layer().layers() {
             found = layer.first_named(&mut sought).or(found);
         }
@@ -160,8 +161,9 @@ impl Btf {
     /// # }
     /// ```
     ///
-    /// Cost: at most that of two [`Btf::find_all`]. The first call for each
-    /// layer searches the strings for names with a flavor, and indexes them.
+    /// Cost: at most that of two calls of [`Btf::find_all`]. The first call for
+    /// each layer searches the strings for names with a flavor, and indexes
+    /// them.
     #[must_use]
     pub fn find_flavors<'btf, K: View<'btf>>(&'btf self, essential: impl AsRef<[u8]>) -> Vec<K> {
         let (mut essential, mut all) = (Sought::new(essential.as_ref()), Vec::new());

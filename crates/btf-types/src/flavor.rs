@@ -1,7 +1,7 @@
 //! Flavors: `foo___v2` is a flavor of `foo`, and CO-RE treats both as one type.
 //!
-//! Few names have one. The string section is searched once for the separator
-//! `___`, so that queries need not search all names.
+//! Few names have a flavor. The string section is searched once for the
+//! separator `___`, so that queries need not search every name.
 //!
 //! Source: `bpf_core_essential_name_len` in `tools/lib/bpf/relo_core.c`.
 
@@ -11,27 +11,27 @@ use alloc::{boxed::Box, vec, vec::Vec};
 pub(crate) struct FlavorStrings {
     /// Sorted by start.
     strings: Box<[FlavorString]>,
-    /// One bit for each [`BLOCK`] of the section that contains such a string.
-    /// It rules out most names.
+    /// Bitmap with one bit per [`BLOCK`] bytes of the section, set if such a
+    /// string overlaps them. It rules out most names.
     blocks: Box<[u64]>,
 }
 
-/// All names that begin in this range have the flavor after it.
+/// String with a flavor. All names that begin in `start..end` have this flavor.
 struct FlavorString {
     start: u32,
     /// Offset of the separator.
     end: u32,
 }
 
-/// Bytes of the section per bit.
+/// Bytes of the section per bit of the bitmap.
 const BLOCK: u32 = 64;
 
 impl FlavorStrings {
     /// Searches a string section.
     pub(crate) fn new(section: &[u8]) -> Self {
         let mut strings: Vec<FlavorString> = Vec::new();
-        // Each byte is read once, however many separators a string has: the
-        // last one counts.
+        // Each byte is searched for a NUL once, however many separators a
+        // string has. The last separator counts.
         for at in memchr::memmem::find_iter(section, "___").filter(|&at| is_separator(section, at)) {
             let searched = strings.last().map_or(0, |last| last.end as usize);
             let between = section.get(searched..at).unwrap_or_default();
@@ -70,7 +70,8 @@ impl FlavorStrings {
     }
 }
 
-/// Returns `true` if the `___` has a character other than `_` on both sides.
+/// Returns `true` if the `___` at `at` has a character other than `_` on both
+/// sides.
 fn is_separator(section: &[u8], at: usize) -> bool {
     let is_other = |byte: Option<&u8>| byte.is_some_and(|byte| !matches!(byte, 0 | b'_'));
     is_other(at.checked_sub(1).and_then(|before| section.get(before))) && is_other(section.get(at + 3))

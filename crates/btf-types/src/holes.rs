@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::{Composite, Member, Struct, Union};
 
-/// Bits between members of a struct that belong to none.
+/// Unused bits between the members of a struct or before the first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Hole {
@@ -12,7 +12,7 @@ pub struct Hole {
     pub after: Option<u32>,
     /// Offset from the start of the struct in **bits**.
     pub bit_offset: u64,
-    /// Size in **bits**, not a multiple of 8 next to a bitfield.
+    /// Size in **bits**, not necessarily a multiple of 8 next to a bitfield.
     pub bits: u64,
 }
 

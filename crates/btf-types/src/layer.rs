@@ -14,7 +14,7 @@ use crate::{
 
 /// One opened and checked BTF, with links to the layers below it.
 pub(crate) struct Layer {
-    /// Reference from a view back to the BTF.
+    /// Weak reference to this layer, from which a view makes a [`Btf`].
     pub(crate) this: Weak<Self>,
     /// The whole blob in native byte order.
     pub(crate) blob: Bytes,
@@ -28,7 +28,8 @@ pub(crate) struct Layer {
     offsets: Vec<u32>,
     /// First own id: 1, or the number of types of the base.
     first_id: u32,
-    /// First own string offset: 0, or the bytes of the base's strings.
+    /// First own string offset: 0, or the length of the base's strings in
+    /// bytes.
     first_string: u32,
     pub(crate) header: Header,
     below: Option<Below>,
@@ -40,9 +41,9 @@ pub(crate) struct Layer {
     irregular_ints: bool,
     /// True if all own types are of kinds 1 to 19.
     only_kinds: bool,
-    /// Tags by declaration, made on first use.
     pub(crate) names: Names,
     pub(crate) wide_align: WideAlign,
+    /// Tags by declaration, made on first use.
     tags: OnceBox<TagTable>,
 }
 
@@ -60,8 +61,8 @@ impl Below {
     fn new(base: &Btf) -> Self {
         let depth = |btf: &Btf| btf.layer().depth();
         let (near, further) = (far(base), far(far(base)));
-        // Skew binary numbers: two jumps of equal length are followed by one
-        // over both.
+        // Jumps follow skew binary numbers: after two jumps of equal length,
+        // the next one covers both.
         let is_carry = depth(base) - depth(near) == depth(near) - depth(further);
         let far = if is_carry { further } else { base };
         Self { base: base.clone(), far: far.clone(), depth: depth(base) + 1 }
@@ -79,7 +80,7 @@ impl Drop for Layer {
     fn drop(&mut self) {
         let mut below = self.below.take();
         while let Some(Below { base, far, .. }) = below {
-            // `base` keeps it alive, directly or indirectly.
+            // `base` keeps `far` alive, directly or indirectly.
             drop(far);
             below = base.into_layer().and_then(|mut layer| layer.below.take());
         }
@@ -185,7 +186,7 @@ impl Layer {
         self.offsets.iter().map(|&offset| record_in(types, offset))
     }
 
-    /// Size of a pointer in bytes, with the default of 8.
+    /// Size of a pointer in bytes, 8 by default.
     #[inline]
     pub(crate) fn pointer_size(&self) -> u8 {
         self.pointer_size.unwrap_or(8)
@@ -320,7 +321,7 @@ impl Layer {
         Name::new(text.get(..memchr::memchr(0, text).unwrap_or(text.len())).unwrap_or_default())
     }
 
-    /// Returns the strings of the owning layer, from this offset on.
+    /// Returns the strings of the layer that owns an offset, from there on.
     #[inline]
     pub(crate) fn string_at(&self, offset: u32) -> &[u8] {
         match self.strings.get(offset.wrapping_sub(self.first_string) as usize..) {
@@ -365,7 +366,7 @@ impl Layer {
         self.first_id + self.offsets.len() as u32
     }
 
-    /// Bytes of all strings, including those of the base.
+    /// Length of all strings in bytes, including those of the base.
     pub(crate) fn strings_len(&self) -> u32 {
         self.first_string + self.strings.len() as u32
     }
@@ -379,9 +380,10 @@ impl Layer {
 /// Returns the first 12 bytes of the record at an offset of the index, in the type
 /// section.
 ///
-/// Returned by value, with zeros in the impossible case. A reference would be
-/// chosen between two addresses, and each read would wait for that choice. A call
-/// might change memory, so that the compiler could not rely on the check later.
+/// Returned by value, zeroed in the impossible case. With a reference, the
+/// compiler would select one of two addresses, and each read would depend on
+/// the selection. With a call in that case, it would have to assume that memory
+/// changed, and repeat the bounds check later.
 #[inline(always)]
 pub(crate) fn record_in(types: &[u8], offset: u32) -> TypeRecord {
     let start = offset as usize;

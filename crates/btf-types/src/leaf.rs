@@ -65,8 +65,8 @@ impl fmt::Debug for LeafMember<'_> {
 ///
 /// An item is an error, and the last, if anonymous types are more than 64 deep
 /// inside each other ([`Error::TooDeep`]), or there are more than a million
-/// members ([`Error::TooComplex`]): no compiler writes such types, but 40 of them
-/// can have 2^40 members.
+/// members ([`Error::TooComplex`]): no compiler writes such types, but 40 types
+/// in a hostile file can have 2^40 members.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_types::Error> {
@@ -86,7 +86,8 @@ impl fmt::Debug for LeafMember<'_> {
 #[must_use = "iterators are lazy"]
 pub struct LeafMembers<'btf> {
     root: Type<'btf>,
-    /// Types on the path, each with its remaining members and its offset.
+    /// Types on the current path, each with its remaining members and its
+    /// offset.
     open: Vec<(Members<'btf>, u64)>,
     steps: u32,
 }

@@ -153,8 +153,8 @@
 //!
 //! Opening checks everything that later queries rely on. Afterwards three
 //! things can fail: looking up a name or id that does not exist, the size of a
-//! type that has none, and types that were made to be endless. [`Error`] names
-//! the type, the name or the offset, and is `Clone` and `Eq`.
+//! type that has none, and chains of types that are too long or cyclic.
+//! [`Error`] names the type, the name or the offset, and is `Clone` and `Eq`.
 //!
 //! ```
 //! use btf_types::{Btf, Error};
@@ -166,9 +166,8 @@
 //! # Damaged BTF
 //!
 //! No input panics, overflows the stack, or takes long. Chains are followed for
-//! at most 64 types; everything that branches visits each type once or counts
-//! its steps. Beyond the limit, a query returns an error, and text ends with
-//! `...`.
+//! at most 64 types; queries that branch visit each type once or count their
+//! steps. Beyond the limit, a query returns an error, and text ends with `...`.
 //!
 //! # Features
 //!

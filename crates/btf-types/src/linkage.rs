@@ -10,7 +10,7 @@ use core::fmt;
 #[non_exhaustive]
 pub enum Linkage {
     /// Visible in its own object only. Has no meaning in the BTF of kernels,
-    /// and for functions before Linux 5.6.
+    /// nor for functions before Linux 5.6.
     Static,
     /// Visible in all objects.
     Global,

@@ -1,37 +1,37 @@
 //! Index of names.
 //!
-//! Types are in buckets by a hash of the first bytes of their names. The
-//! buckets follow each other:
+//! Types are stored in buckets by a hash of the first bytes of their names. The
+//! buckets are consecutive:
 //!
 //! ```text
 //! starts    0  3  3  7 ...         one for each bucket
-//! entries   [5 9 30][2 4 8 31] ... numbers of own types, rising in each bucket
+//! entries   [5 9 30][2 4 8 31] ... indices of own types, ascending in each bucket
 //! ```
 //!
-//! An entry also has the first bits of the hash, if the type's index leaves
-//! room. Buckets that are too full go to a [`Crowd`] instead, by a hash of the
-//! whole name: names with a common start, names chosen to collide, and types of
-//! one name.
+//! An entry also has the high bits of the hash, as far as the type's index
+//! leaves room. Types of overfull buckets are stored in a [`Crowd`] instead, by
+//! a hash of the whole name: those whose names have a common start or were
+//! chosen to collide, and many types of one name.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::slice;
 
 use crate::{Kind, layer::Layer, view::Handle};
 
-/// Own types in an index, and their key.
+/// Selection of the own types in an index, and their key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keys {
     /// Functions, by name.
     Functions,
-    /// All types but functions, by name.
+    /// All types except functions, by name.
     Others,
     /// Types that have a flavor, by essential name.
     Flavors,
 }
 
 impl Keys {
-    /// Returns the indices of the own types, ascending, each with the hash of
-    /// its key.
+    /// Returns the indices of the selected own types, ascending, each with the
+    /// hash of its key.
     fn hashed(self, layer: &Layer) -> Vec<(u32, u32)> {
         let mut keyed = match self {
             Self::Functions => named::<true>(layer),
@@ -63,14 +63,14 @@ impl Keys {
     }
 }
 
-/// Returns the indices of the named own types, functions or all others, each
-/// with the offset of its name.
+/// Returns the indices of the own types with a name, either functions or all
+/// others, each with the offset of its name.
 ///
-/// A separate function, like [`hash_each`], so that the loop has all registers.
+/// Not inlined, like [`hash_each`], so that the loop has all registers.
 #[inline(never)]
 fn named<const FUNCTIONS: bool>(layer: &Layer) -> Vec<(u32, u32)> {
-    // No branch could be predicted here: every type is written, and the next
-    // one overwrites those that are not wanted.
+    // Without branches, which could not be predicted: every type is written,
+    // and an unwanted one is overwritten by the next.
     let mut named = vec![(0, 0); layer.own_count() as usize + 1];
     let mut count = 0;
     for (own, record) in layer.own_records().enumerate() {
@@ -96,12 +96,12 @@ fn hash_each(layer: &Layer, named: &mut [(u32, u32)]) {
 
 /// Own types of a layer by name.
 pub(crate) struct NameIndex {
-    /// Start of each bucket in `entries`, and the end.
+    /// Start of each bucket in `entries`, followed by the end of the last.
     starts: Box<[u32]>,
-    /// Index of the own type, and in the remaining bits the first bits of the
+    /// Index of the own type in the low bits, and above it the high bits of the
     /// hash, which rule out most other names.
     entries: Box<[u32]>,
-    /// Number of bits for the index of the type.
+    /// Number of bits of an entry for the index of the type.
     number_bits: u32,
     crowd: Option<Crowd>,
 }
@@ -109,8 +109,8 @@ pub(crate) struct NameIndex {
 /// Maximum number of types in a bucket.
 const FULL: u32 = 64;
 
-/// Marks the start of a bucket that is too full, while an index is made. (No
-/// BTF has so many types.)
+/// Marks the start of an overfull bucket while an index is made. (No BTF has
+/// that many types.)
 const CROWDED: u32 = 1 << 31;
 
 impl NameIndex {
@@ -135,8 +135,8 @@ impl NameIndex {
                 *start = end;
             }
         }
-        // Each start is an end at first. Filling backwards turns it into a
-        // start.
+        // At first, each start is the end of its bucket. Filling the bucket
+        // backwards moves it to the start.
         let mut entries = vec![0u32; end as usize];
         let mut crowded = Vec::new();
         for &(own, hash) in named.iter().rev() {
@@ -157,7 +157,8 @@ impl NameIndex {
     }
 
     /// Iterates over the indices of the own types that may have this name,
-    /// ascending. May skip types that are not of `kinds`, unless it is empty.
+    /// ascending. May skip types that are not of `kinds`, unless `kinds` is
+    /// empty.
     #[inline]
     pub(crate) fn candidates(&self, name: &[u8], kinds: &[Kind]) -> Candidates<'_> {
         let hash = hash(name);
@@ -183,11 +184,11 @@ impl NameIndex {
 /// Iterator over the indices of the own types that may have a name, ascending.
 pub(crate) struct Candidates<'i> {
     entries: slice::Iter<'i, u32>,
-    /// First bits of the hash.
+    /// High bits of the hash of the name.
     wanted: u32,
-    /// Bits of an entry that are the index.
+    /// Mask for the bits of an entry that hold the index.
     numbers: u32,
-    /// Types of a full bucket, each list ascending.
+    /// Types of an overfull bucket, each list ascending.
     crowds: Vec<&'i [u32]>,
 }
 
@@ -206,7 +207,7 @@ impl Iterator for Candidates<'_> {
 }
 
 impl Candidates<'_> {
-    /// Number of types from a full bucket.
+    /// Number of types from an overfull bucket.
     pub(crate) fn crowd_len(&self) -> usize {
         self.crowds.iter().map(|crowd| crowd.len()).sum()
     }
@@ -230,20 +231,20 @@ fn tag(hash: u32, number_bits: u32) -> u32 {
     hash & !((1 << number_bits) - 1)
 }
 
-/// Own types of full buckets, by kind and by a keyed hash of the whole name.
-/// Neither names with a common start nor types that share a name make a query
-/// slow.
+/// Own types of overfull buckets, by kind and by a keyed hash of the whole
+/// name. Queries stay fast if many names have a common start, or many types
+/// share a name.
 struct Crowd {
     /// A [`group`] for each name and kind, ascending.
     groups: Box<[u64]>,
-    /// Start of the types of each group, and the end.
+    /// Start of each group in `types`, followed by the end of the last.
     starts: Box<[u32]>,
     /// Indices of own types by group, ascending in each.
     types: Box<[u32]>,
     key: u64,
 }
 
-/// Combines the hash of a name with a kind in the last byte.
+/// Combines the hash of a name with a kind in the low byte.
 fn group(hash: u64, kind: u8) -> u64 {
     hash << 8 | u64::from(kind)
 }
@@ -274,8 +275,8 @@ impl Crowd {
         let kind = |own| record(own).map_or(0, |record| record.info().kind_number());
         let mut by_offset: Vec<(u32, u32)> = crowded.into_iter().map(|own| (name_off(own), own)).collect();
         by_offset.sort_unstable();
-        // Names with a common end share their bytes. Going from the last name
-        // to the first, each byte is hashed once.
+        // Names with a common end can share its bytes. From the last name to
+        // the first, each byte is hashed once.
         let mut grouped = Vec::with_capacity(by_offset.len());
         let (mut next, mut hash) = (None, 0);
         for (offset, own) in by_offset.into_iter().rev() {
@@ -339,8 +340,8 @@ fn random(layer: &Layer) -> u64 {
     (random >> 4) | 1 << 32
 }
 
-/// Number of 8-byte words of a name that are hashed. Few names have so long a
-/// common start.
+/// Number of 8-byte words of a name that are hashed. Few names have a common
+/// start of this length.
 const WORDS: usize = 4;
 
 /// Hashes the start of a name. (Names that are chosen to collide do no harm:
@@ -359,14 +360,15 @@ fn hash(name: &[u8]) -> u32 {
     mix(words)
 }
 
-/// Returns the last, fewer than 8, bytes of a name as the low bytes of a word.
-/// Not in a loop, as most names end within a word.
+/// Returns the last `count` bytes of a name, fewer than 8, as the low bytes of
+/// a word. Avoids a loop, as most names end within a word.
 fn last_bytes(name: &[u8], count: usize) -> u64 {
     let bits = 8 * count as u32;
     if let Some(bytes) = name.last_chunk() {
         return u64::from_le_bytes(*bytes).checked_shr(u64::BITS - bits).unwrap_or(0);
     }
-    // These two cases are exhaustive.
+    // A name of 4 to 7 bytes is read as two words that overlap, a shorter one
+    // byte by byte.
     match (name.first_chunk(), name.last_chunk()) {
         (Some(first), Some(last)) => {
             u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (bits - u32::BITS)
@@ -380,7 +382,7 @@ fn last_bytes(name: &[u8], count: usize) -> u64 {
 /// Without branches on the length of the name, which could not be predicted.
 fn hash_terminated(text: &[u8]) -> u32 {
     let Some(text) = text.first_chunk::<{ 8 * WORDS }>() else {
-        // The last names of a section.
+        // The last names of a section: fewer bytes are left.
         return hash(text.split(|&byte| byte == 0).next().unwrap_or_default());
     };
     let mut words = [0; WORDS];

@@ -1,12 +1,14 @@
 //! Own types of one layer, by name.
 //!
-//! An index is made by the first query and kept: one of functions, which are
-//! most of the names in a kernel, and one of all other types. Few programs need
-//! both. Names with a flavor also have an index by essential name.
+//! There are two indices, each made by the first query that needs it and then
+//! kept: one of functions, which have most of the names in a kernel, and one of
+//! all other types. Few programs need both. A third one has names with a
+//! flavor, by essential name.
 //!
 //! Types may be sorted by name (in kernels since 7.0), which would allow a
-//! binary search. But the file does not record it: testing it takes longer than
-//! making the index, and so does each search.
+//! binary search. But the file does not record it, testing takes longer than
+//! making the index, and a binary search takes longer than a lookup in the
+//! index.
 
 use alloc::{boxed::Box, collections::BTreeMap};
 use core::{cmp::Ordering, ops::ControlFlow};
@@ -21,8 +23,8 @@ use crate::{
     view::Handle,
 };
 
-/// Indices of a layer's names, and a test for sorted names. Each is made on
-/// first use.
+/// Indices of a layer's names, and whether the names are sorted. Each is
+/// computed on first use.
 #[derive(Default)]
 pub(crate) struct Names {
     is_sorted: OnceBox<bool>,
@@ -40,7 +42,7 @@ pub(crate) struct Sought<'n> {
     compared: Option<BTreeMap<u32, bool>>,
 }
 
-/// Maximum length of a name that is compared again instead of stored.
+/// Maximum length of a name whose comparisons are repeated instead of cached.
 const SHORT: usize = 64;
 
 impl<'n> Sought<'n> {
@@ -51,7 +53,7 @@ impl<'n> Sought<'n> {
     /// Returns `true` if this is the name at a string offset.
     #[inline]
     pub(crate) fn is_name(&mut self, layer: &Layer, offset: u32) -> bool {
-        // Names of another length need not be compared.
+        // The bytes of names of another length need not be compared.
         let text = layer.string_at(offset);
         text.get(self.name.len()) == Some(&0) && self.is_start(text, offset)
     }
@@ -80,9 +82,11 @@ impl Layer {
         *self.names.is_sorted.get_or_init(|| Box::new(self.look_whether_sorted().is_some()))
     }
 
-    /// Returns `None` if they are not sorted.
+    /// Returns `None` if they are not sorted, none has a name, or comparing
+    /// them takes too long.
     fn look_whether_sorted(&self) -> Option<()> {
-        // Comparing names of megabytes, each with the next, could take hours.
+        // Comparing each name with the next could take hours if all have
+        // megabytes.
         let mut budget = 4 * (u64::from(self.strings_len()) + u64::from(self.own_count()));
         let mut is_all_unnamed = true;
         let (mut last, mut last_offset) = (&[0][..], 0);
@@ -103,7 +107,7 @@ impl Layer {
     }
 
     /// Calls `found` with each own type of this name, by ascending id, until it
-    /// breaks. May skip types that are not of `kinds`, unless it is empty.
+    /// breaks. May skip types that are not of `kinds`, unless `kinds` is empty.
     #[inline]
     pub(crate) fn named<'btf>(
         &'btf self,
@@ -115,7 +119,7 @@ impl Layer {
         if name.is_empty() {
             return;
         }
-        // Few queries need both.
+        // Few queries need both indices.
         let (functions, others) = wanted(kinds);
         let index = match (functions, others) {
             (true, true) => return self.named_of_all(sought, kinds, found),
@@ -153,7 +157,8 @@ impl Layer {
         }
     }
 
-    /// Returns the number of own types of this name, if it is large.
+    /// Returns the number of own types of this name if their bucket is
+    /// overfull, else 0.
     pub(crate) fn many_named(&self, name: &[u8], kinds: &[Kind]) -> usize {
         let (functions, others) = wanted(kinds);
         let of = |index: &NameIndex| index.candidates(name, kinds).crowd_len();
@@ -161,7 +166,7 @@ impl Layer {
     }
 
     /// Calls `found` with each own type whose name is a flavor of this one, by
-    /// ascending id. May skip types that are not of `kinds`, unless it is
+    /// ascending id. May skip types that are not of `kinds`, unless `kinds` is
     /// empty.
     pub(crate) fn flavored<'btf>(
         &'btf self,

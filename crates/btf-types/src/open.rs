@@ -8,8 +8,9 @@
 //! * Each name offset is below the number of bytes of strings.
 //! * Each FUNC refers to a FUNC_PROTO.
 //!
-//! The walk also finds the INTs, which give the pointer size and show whether
-//! there are bitfields from before Linux 5.0, and kinds that are not modeled.
+//! The walk also finds kinds that are not modeled, and the INTs, which
+//! determine the pointer size and show whether there are bitfields from before
+//! Linux 5.0.
 //!
 //! The walk tracks only the largest id and name offset. If one is out of range,
 //! a second walk finds the record at fault.
@@ -55,7 +56,8 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Layer>) -> Result<Index, Err
         Some(_) => walk::<true>(section, start, layout, &mut protos),
     };
     let Walk { mut offsets, largest, ints, only_kinds } = walked?;
-    // What was never touched takes no memory.
+    // Shrinks only if much capacity is unused: pages that were never touched
+    // take no memory.
     if offsets.len() < offsets.capacity() / 4 * 3 {
         offsets.shrink_to_fit();
     }
@@ -82,7 +84,7 @@ pub(crate) fn check(raw: &RawBtf<'_>, base: Option<&Layer>) -> Result<Index, Err
     Ok(Index { offsets, pointer_size, irregular_ints, only_kinds })
 }
 
-/// An INT before the BTF is open.
+/// An INT of a BTF that is being opened.
 struct OpenedInt {
     name_off: u32,
     size: u32,
@@ -117,14 +119,15 @@ impl OpenedInt {
         if !matches!(self.size, 4 | 8) {
             return None;
         }
-        // The end of the name is not searched, as millions may share it.
+        // The name is not read to its end, as millions of INTs may share a long
+        // one.
         let text = string_at(self.name_off);
         let is = |name: &str| text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0));
         NAMES.into_iter().any(is).then_some(self.size as u8)
     }
 }
 
-/// Limits of ids and names, and the targets of FUNCs.
+/// Limits of ids and name offsets, and the FUNC_PROTOs.
 struct Limits<'a> {
     count: u32,
     strings_len: u32,

@@ -37,8 +37,8 @@ impl<'b> ParseOptions<'b> {
         Self { base, ..self }
     }
 
-    /// Sets the size of a pointer in bytes, 4 or 8, such as by the class of an
-    /// ELF file. It takes precedence over the size of `long` in the BTF.
+    /// Sets the size of a pointer in bytes, 4 or 8, for example from the class
+    /// of an ELF file. It takes precedence over the size of `long` in the BTF.
     #[must_use]
     pub fn pointer_size(self, bytes: u8) -> Self {
         Self { pointer_size: Some(bytes), ..self }

@@ -28,7 +28,7 @@ pub struct Step<'btf> {
 }
 
 impl<'btf> Path<'btf> {
-    /// The steps: one, and another one for each pointer.
+    /// The steps: one more than the number of pointers that are followed.
     #[must_use]
     pub fn steps(&self) -> &[Step<'btf>] {
         &self.steps
@@ -44,7 +44,8 @@ impl<'btf> Path<'btf> {
 /// Maximum number of members for one path.
 const MEMBERS: u32 = 1_000_000;
 
-/// Maximum number of members that are searched again instead of stored.
+/// Maximum number of visited members for which a search is repeated instead of
+/// cached.
 const FEW: u64 = 16;
 
 /// Part of the text of a path.
@@ -53,8 +54,8 @@ enum Part<'p> {
     Index(u64),
 }
 
-/// Splits the next part off the text, which is not empty; `first` for the first
-/// part of a path. `None` if it is invalid.
+/// Splits the next part off the text, which is not empty. `first` is true for
+/// the first part of a path. Returns `None` if the part is invalid.
 fn next_part<'p>(text: &mut &'p [u8], first: bool) -> Option<Part<'p>> {
     if let Some(rest) = text.strip_prefix(b"[") {
         let end = memchr::memchr(b']', rest)?;
@@ -97,8 +98,8 @@ impl<'btf> Type<'btf> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchMember`] if there is no such thing there, or the text is
-    /// no path; those of [`Type::size_of`] where an index is used;
+    /// [`Error::NoSuchMember`] if there is no such member or element, or the
+    /// path is invalid; those of [`Type::size_of`] where an index is used;
     /// [`Error::TooComplex`] after a million members.
     pub fn path(self, path: impl AsRef<[u8]>) -> Result<Path<'btf>, Error> {
         let path = path.as_ref();
@@ -124,7 +125,7 @@ impl<'btf> Type<'btf> {
                 object = ptr.target().peel_modifiers();
                 step = Step { from: object, bit_offset: 0, bitfield_size: None, to: object };
                 if let Part::Index(index) = part {
-                    // A pointer is treated as an array without an end.
+                    // A pointer is treated as an unbounded array.
                     step.bit_offset = bits(index, object)?;
                     continue;
                 }
@@ -167,7 +168,7 @@ impl<'btf> Type<'btf> {
     }
 }
 
-/// Offset of an element in bits.
+/// Returns the offset of an element in bits.
 fn bits(index: u64, element: Type<'_>) -> Result<u64, Error> {
     let limit = u32::MAX.into();
     let bytes = element.size_of()?.checked_mul(index).filter(|&bytes| bytes <= limit);

@@ -4,7 +4,8 @@ use alloc::{vec, vec::Vec};
 
 use crate::{layer::Layer, ty::Type};
 
-/// Own types that are FUNC_PROTOs, and those that FUNCs refer to.
+/// Bitmaps of the own types that are FUNC_PROTOs, and of those that FUNCs refer
+/// to.
 pub(crate) struct Protos<'a> {
     base: Option<&'a Layer>,
     first_id: u32,
@@ -12,7 +13,8 @@ pub(crate) struct Protos<'a> {
     origin: u32,
     are: Vec<u64>,
     wanted: Vec<u64>,
-    /// True if a FUNC refers to something else in the base, or beyond all types.
+    /// True if a FUNC refers to a type of the base that is not a FUNC_PROTO, or
+    /// to an id that is far out of range.
     is_wrong: bool,
 }
 
@@ -28,12 +30,12 @@ impl<'a> Protos<'a> {
         self.first_id
     }
 
-    /// Returns whether there is a base.
+    /// Returns `true` if there is a base.
     pub(crate) const fn is_split(&self) -> bool {
         self.base.is_some()
     }
 
-    /// Takes the index of an own type that is a FUNC_PROTO.
+    /// Marks the own type with this index as a FUNC_PROTO.
     #[inline(always)]
     pub(crate) fn is_one(&mut self, index: usize) {
         let bit = index + (self.first_id - self.origin) as usize;
@@ -42,9 +44,9 @@ impl<'a> Protos<'a> {
         }
     }
 
-    /// Takes the id that a type refers to, which counts if that is a FUNC. Without
-    /// a branch for this, as the walk could not predict it. `SPLIT` is whether
-    /// there is a base.
+    /// Marks an id as wanted if `is_func`: if the type that refers to it is a
+    /// FUNC. Does not branch on `is_func`, as that could not be predicted.
+    /// `SPLIT` is true if there is a base.
     #[inline(always)]
     pub(crate) fn want<const SPLIT: bool>(&mut self, id: u32, is_func: bool) {
         let bit = if SPLIT { id.wrapping_sub(self.origin) } else { id };

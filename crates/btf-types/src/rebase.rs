@@ -5,9 +5,9 @@
 //! the matching types of the real base, and rewrites ids and string offsets.
 //!
 //! Source: `btf_relocate` in `tools/lib/bpf/btf_relocate.c`, which the kernel
-//! also compiles. It compares the wrong flag, or no kinds, in places. Here a
-//! forward declaration matches by its own flag, a struct matches a struct, and
-//! a union a union.
+//! also compiles. In places it compares the wrong flag, or does not compare
+//! kinds. Here a forward declaration matches by its own flag, a struct matches
+//! a struct, and a union a union.
 
 use alloc::{
     collections::{BTreeMap, btree_map::Entry},
@@ -49,10 +49,10 @@ impl Btf {
     /// [`Error::NotSplit`] if this has no base; [`Error::NotDistilled`] if its
     /// base has other types; [`Error::NoCounterpart`] and
     /// [`Error::SeveralCounterparts`] if the new base does not have a type, or
-    /// has it more than once; [`Error::NoCounterpartString`];
-    /// [`Error::Format`] if this has types of kinds that are not known;
-    /// [`Error::ByteOrderOfBase`]; [`Error::TooComplex`] if the names of the distilled
-    /// base overlap, and are many times as long as its strings.
+    /// has it more than once; [`Error::NoCounterpartString`]; [`Error::Format`]
+    /// if this has types of unknown kinds; [`Error::ByteOrderOfBase`];
+    /// [`Error::TooComplex`] if the names of the distilled base overlap and
+    /// together are many times as long as its strings.
     pub fn rebase(&self, base: &Self) -> Result<Self, Error> {
         self.rebase_with_remap(base).map(|(rebased, _)| rebased)
     }
@@ -130,7 +130,7 @@ fn remap(split: &Btf, distilled: &Btf, base: &Btf) -> Result<Remap, Error> {
     Ok(remap.finish())
 }
 
-/// Offset of the name of a type.
+/// Returns the offset of the name of a type.
 fn name_off(ty: Type<'_>) -> u32 {
     ty.handle().map_or(0, |handle| handle.record().name_off())
 }
@@ -167,7 +167,7 @@ struct Candidates<'btf, 'old> {
     by_offset: BTreeMap<u32, usize>,
     by_name: BTreeMap<&'old [u8], usize>,
     groups: Vec<Vec<Candidate>>,
-    /// Budget of bytes of names to look up.
+    /// Budget for the names to look up, in bytes.
     budget: Budget,
 }
 
@@ -177,7 +177,7 @@ struct Budget {
     left: u64,
 }
 
-/// A type of the new base, sorted by kind and size.
+/// A type of the new base that may match. Sorts by kind and size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     key: Key,
@@ -287,7 +287,7 @@ impl<'btf, 'old> Candidates<'btf, 'old> {
     }
 }
 
-/// Returns the types of a base that have a name and can match a distilled type,
+/// Returns the types of a base with this name that can match a distilled type,
 /// sorted by kind and size.
 fn candidates(base: &Btf, name: &[u8]) -> Vec<Candidate> {
     let named: Vec<Type<'_>> = base.find_all(name);
@@ -304,7 +304,7 @@ fn of_class(candidates: &[Candidate], class: Class) -> &[Candidate] {
     candidates.get(start..end).unwrap_or_default()
 }
 
-/// Returns the candidates of a kind and size.
+/// Returns the candidates of a kind, size and encoding.
 fn of_key(candidates: &[Candidate], key: Key) -> &[Candidate] {
     let start = candidates.partition_point(|candidate| candidate.key < key);
     let end = candidates.partition_point(|candidate| candidate.key <= key);

@@ -17,7 +17,7 @@ pub struct References<'btf> {
 }
 
 impl<'btf> References<'btf> {
-    /// Starts at this word of the record.
+    /// Makes an iterator that skips the first `word` words of the record.
     fn starting_at(ty: Type<'btf>, word: u32) -> Self {
         let record = ty.handle().and_then(|handle| {
             let mut words = Record::first(handle.bytes(), 0, Layout::NONE).ok()?.words();
@@ -47,15 +47,15 @@ impl<'btf> Iterator for References<'btf> {
 
 impl FusedIterator for References<'_> {}
 
-/// Iterator over all types that can be reached, each after those that it refers
-/// to: see [`Type::post_order`].
+/// Iterator over all reachable types, each after those that it refers to: see
+/// [`Type::post_order`].
 ///
 /// Each type is yielded once. In a cycle, the type that is reached first is
 /// yielded last.
 #[derive(Debug, Clone)]
 pub struct PostOrder<'btf> {
     btf: Option<Handle<'btf>>,
-    /// Types on the path, each with the index of its next word.
+    /// Types on the current path, each with the index of its next word.
     stack: Vec<(u32, u32)>,
     /// One bit per id.
     seen: Vec<u64>,

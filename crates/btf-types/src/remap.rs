@@ -17,23 +17,24 @@ use crate::{Btf, BtfExt, Error};
 pub struct Remap {
     /// Ids below this one are unchanged.
     first_id: u32,
-    /// New ids from there on; [`NO_ID`] for none.
+    /// New ids from `first_id` on; [`NO_ID`] if a type has none.
     ids: Vec<u32>,
-    /// New ids beyond these.
+    /// New ids of types beyond `ids`.
     id_runs: Runs,
     /// String offsets below this one are unchanged.
     first_string: u32,
     strings: Runs,
 }
 
-/// New id of a type that has none. (The number of types has 32 bits.)
+/// Stands for a missing new id. (It is not a valid id: the number of types fits
+/// in 32 bits.)
 const NO_ID: u32 = u32::MAX;
 
-/// Ranges of numbers, each of which moves as a whole, sorted by old number.
+/// Ranges of numbers that move as a whole, sorted by old number.
 #[derive(Debug, Clone, Default)]
 struct Runs(Vec<Run>);
 
-/// Numbers that move by the same distance.
+/// Consecutive numbers that move by the same distance.
 #[derive(Debug, Clone)]
 struct Run {
     old: Range<u32>,
@@ -147,7 +148,8 @@ impl Remap {
 }
 
 impl Btf {
-    /// The error of an id or string offset of this BTF that has no new value.
+    /// Returns the error for an id or string offset of this BTF that has no new
+    /// value.
     pub(crate) fn not_mapped(&self, holds: Word, value: u32) -> Error {
         match (holds, self.layer().type_at(value)) {
             (Word::Id, ty) => Error::TypeNotMapped { ty: ty.unwrap_or(crate::Type::Void).into() },
@@ -163,15 +165,16 @@ pub struct RemapBuilder(Remap);
 
 impl RemapBuilder {
     /// Adds the new id of the next type; `None` if the new BTF does not have
-    /// it. Calls refer to consecutive ids, from the first that is not
-    /// unchanged.
+    /// it. Calls refer to consecutive ids, starting with the `first_id` of
+    /// [`Remap::builder`].
     #[inline]
     pub fn push_id(&mut self, new: Option<u32>) {
         self.0.ids.push(new.unwrap_or(NO_ID));
     }
 
-    /// Adds the new ids of a range: they follow `new` in the same order.
-    /// Shorter if many ids move together, or if few are mapped.
+    /// Adds the new ids of a range of ids: consecutive ids that start at `new`.
+    /// Takes less memory than [`push_id`](Self::push_id) if many ids move
+    /// together, or if few are mapped.
     ///
     /// Ranges may be pushed in any order. Where they overlap, the one that
     /// begins first takes precedence. [`push_id`](Self::push_id) takes

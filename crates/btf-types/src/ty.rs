@@ -36,7 +36,7 @@ macro_rules! types {
                 Self::of_kind(handle, handle.record().info().kind_number())
             }
 
-            /// Makes the type of a record with this kind number.
+            /// Makes a type from its handle and kind number.
             #[inline(always)]
             pub(crate) fn of_kind(handle: Handle<'btf>, number: u8) -> Self {
                 #[allow(non_upper_case_globals)]
@@ -212,7 +212,7 @@ impl<'btf> Type<'btf> {
     /// The name, or its first `limit` bytes.
     ///
     /// Reading a name takes time in proportion to its length, and in a hostile
-    /// file millions of types can share a name of megabytes. (Kernels allow 511
+    /// file millions of types can share a name of megabytes. (Kernels allow 512
     /// bytes.)
     #[must_use]
     #[inline]

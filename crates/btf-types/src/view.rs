@@ -73,8 +73,8 @@ impl<'btf> Handle<'btf> {
         self.btf.bytes_at(self.offset)
     }
 
-    /// The first 12 bytes of the record, and what follows them up to the end of
-    /// the type section.
+    /// Returns the first 12 bytes of the record, and the rest of the type
+    /// section.
     #[inline(always)]
     pub(crate) fn parts(self) -> (TypeRecord, &'btf [u8]) {
         self.btf.parts_at(self.offset)
@@ -99,10 +99,10 @@ impl<'btf> Handle<'btf> {
         self.btf.name_at(self.record().name_off())
     }
 
-    /// Returns the view of the type, if it is of the right kind.
+    /// Returns the type as a view, if it is of the right kind.
     #[inline]
     pub(crate) fn view<K: View<'btf>>(self) -> Option<K> {
-        // Most types of a name are of another kind, which the record shows.
+        // Most candidates are of another kind, which the record shows.
         let is_other = |kind: Kind| !K::KINDS.contains(&kind);
         if !K::KINDS.is_empty() && self.record().info().kind().is_none_or(is_other) {
             return None;
@@ -134,7 +134,7 @@ impl core::hash::Hash for Handle<'_> {
 }
 
 impl fmt::Debug for Handle<'_> {
-    /// Shows only the record: follows no references, and so cannot recurse.
+    /// Shows only the record. Follows no references, so it cannot recurse.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = self.record();
         let info = record.info();
@@ -247,7 +247,7 @@ macro_rules! views {
                 self.as_type().references()
             }
 
-            /// Iterates over all types that can be reached: see
+            /// Iterates over all reachable types: see
             /// [`Type::post_order`](crate::Type::post_order).
             #[must_use]
             pub fn post_order(self) -> $crate::PostOrder<'btf> {
@@ -298,7 +298,7 @@ macro_rules! converting {
     )*};
 }
 
-/// Gives views the size in their record.
+/// Defines the size of views that have one in their record.
 macro_rules! sized {
     ($($kind:ident)*) => {$(
         impl $kind<'_> {
@@ -312,7 +312,7 @@ macro_rules! sized {
     )*};
 }
 
-/// Gives views the type that their record refers to.
+/// Defines the type that the record of a view refers to.
 macro_rules! referring {
     ($($(#[$doc:meta])* $kind:ident.$method:ident;)*) => {$(
         impl<'btf> $kind<'btf> {
@@ -326,9 +326,9 @@ macro_rules! referring {
     )*};
 }
 
-/// Defines the elements of a kind's records, and the iterator over them, which
-/// is exact and double-ended. An element knows the type that it belongs to
-/// (`owner`) and its index.
+/// Defines the elements of a kind's records, and an exact-size, double-ended
+/// iterator over them. An element holds the type that it belongs to (`owner`)
+/// and its index.
 macro_rules! elements {
     (
         $(#[$iter_doc:meta])*
@@ -403,7 +403,7 @@ macro_rules! elements {
                 Some($element { owner: self.owner, raw, index, kind_flag: self.kind_flag })
             }
 
-            /// Takes no longer than [`next`](Iterator::next).
+            /// Takes constant time, like [`next`](Iterator::next).
             #[inline]
             fn nth(&mut self, n: usize) -> Option<Self::Item> {
                 self.index += n.min(self.raw.len()) as u32;
@@ -437,7 +437,7 @@ macro_rules! elements {
     };
 }
 
-/// Gives elements the name and the type in their record.
+/// Defines the name and the type of elements.
 macro_rules! named {
     ($($element:ident: $unnamed:literal, $type:literal;)*) => {$(
         impl<'btf> $element<'btf> {

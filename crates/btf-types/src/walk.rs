@@ -1,10 +1,11 @@
-//! The walk over all records at opening: their offsets, and the largest id and
-//! name offset in them.
+//! The walk over all records at opening. It collects their offsets, and the
+//! largest id and name offset in them.
 //!
-//! Kinds follow each other in an order that no processor predicts, so the walk
-//! has one branch per record: whether it is longer than 12 bytes. What most kinds
-//! lack is masked. Parameters, of which there are few, are taken in blocks of
-//! four under a mask, so that the end of a short list is not mispredicted either.
+//! No processor predicts the sequence of kinds, so the walk branches only on
+//! whether a record is longer than 12 bytes, and masks the third word of kinds
+//! where it is not an id. Most prototypes have few parameters. They are read in
+//! masked blocks of four, so that the end of a short list is not mispredicted
+//! either.
 
 use alloc::vec::Vec;
 
@@ -15,7 +16,7 @@ use btf_format::{
 
 use crate::protos::Protos;
 
-/// Bytes of the words that every record begins with.
+/// Size in bytes of the three words at the start of every record.
 const HEAD: usize = size_of::<TypeRecord>();
 
 /// Results of the walk.
@@ -144,7 +145,8 @@ pub(crate) fn walk<const SPLIT: bool>(
     Ok(Walk { offsets, largest, ints, only_kinds })
 }
 
-/// Takes a record of a kind that is not modeled; returns its size in bytes.
+/// Processes a record of a kind that is not modeled, and returns its size in
+/// bytes.
 #[cold]
 fn other(record: Record<'_>, largest: &mut Largest) -> usize {
     record.for_each_field(|field, value| match field.holds {
@@ -154,8 +156,8 @@ fn other(record: Record<'_>, largest: &mut Largest) -> usize {
     record.as_bytes().len()
 }
 
-/// All ones for kinds whose third word is an id, by their number. A table, as the
-/// compiler makes a branch of whatever is computed.
+/// Mask for the third word by kind number: all ones if it is an id, else 0. A
+/// table, as the compiler would turn a computation into a branch.
 #[expect(clippy::indexing_slicing, reason = "a constant: the compiler would refuse it")]
 static IDS: [u32; 128] = {
     let mut ids = [0; 128];
@@ -171,7 +173,7 @@ static IDS: [u32; 128] = {
     ids
 };
 
-/// Bits of the kinds whose records are the first three words.
+/// Bitmap of the kinds whose records have only the first three words.
 const HEADS: u32 = {
     let mut heads = 0;
     let mut number = 0;
@@ -189,17 +191,17 @@ const HEADS: u32 = {
 
 /// Number of parameters in a block.
 const BLOCK: usize = 4;
-/// Bytes of a block.
+/// Size of a block in bytes.
 const BYTES: usize = BLOCK * size_of::<Param>();
-/// Words of a block: names and ids by turns.
+/// Number of words in a block: name offsets and ids alternate.
 const WORDS: usize = BYTES / 4;
 
 /// Largest words of parameters, by their position in a block, as [`signed`]
 /// numbers.
 struct Params([i32; WORDS]);
 
-/// A number that compares as `word` does. Processors without extensions compare
-/// vectors of signed numbers only.
+/// Maps unsigned words to signed numbers in the same order. Baseline x86-64
+/// only compares vectors of signed numbers.
 const fn signed(word: u32) -> i32 {
     (word ^ 1 << 31) as i32
 }
@@ -207,10 +209,10 @@ const fn signed(word: u32) -> i32 {
 impl Params {
     const NONE: Self = Self([signed(0); WORDS]);
 
-    /// Takes the parameters at the start of `bytes`.
+    /// Processes the `count` parameters at the start of `bytes`.
     #[inline(always)]
     fn take(&mut self, bytes: &[u8], count: usize) {
-        /// By the number of parameters in the block.
+        /// Masks by the number of parameters in the block.
         #[expect(clippy::indexing_slicing, reason = "a constant: the compiler would refuse it")]
         static MASKS: [[u32; WORDS]; BLOCK + 1] = {
             let mut masks = [[0; WORDS]; BLOCK + 1];
@@ -231,7 +233,7 @@ impl Params {
             match rest.first_chunk() {
                 Some(block) => self.block(block, mask),
                 None => {
-                    // The section ends in this block.
+                    // The section ends within this block.
                     let mut block = [0; BYTES];
                     block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
                     return self.block(&block, mask);
@@ -245,7 +247,8 @@ impl Params {
         }
     }
 
-    /// Loops over whole arrays, which the compiler turns into vectors.
+    /// Processes one block. The compiler vectorizes the loop, as the arrays
+    /// have a fixed size.
     #[inline(always)]
     fn block(&mut self, block: &[u8; BYTES], mask: &[u32; WORDS]) {
         let mut largest = self.0;
@@ -284,7 +287,8 @@ mod tests {
                         let mut record = vec![0; words];
                         record[1] = Info::new(kind.number(), vlen as u32, false).unwrap().word();
                         record[word] = value;
-                        // Alone at the end of the section, and in front of another.
+                        // Alone at the end of the section, and followed by
+                        // another record.
                         for after in [&[][..], &[0, 2 << 24, 0]] {
                             let record: Vec<u8> =
                                 record.iter().chain(after).flat_map(|word| word.to_ne_bytes()).collect();
