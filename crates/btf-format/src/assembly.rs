@@ -43,8 +43,7 @@ impl<'a> Assembly<'a> {
         Self { types, layout: &[], strings, hdr_len: 0, byte_order: ByteOrder::NATIVE }
     }
 
-    /// Adds a layout section, given its contents. If they are empty, there is
-    /// none.
+    /// Adds a layout section with these contents, or none if they are empty.
     #[must_use]
     pub const fn layout(self, layout: &'a [u8]) -> Self {
         Self { layout, ..self }
@@ -122,7 +121,8 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
-    /// Calls `put` with a part, swapped by `swap`.
+    /// Calls `put` with a part of the blob, swapped with `swap` if the byte
+    /// order is not native.
     fn part(self, bytes: &[u8], swap: Swap, put: &mut impl FnMut(&[u8])) {
         match self.byte_order.is_native() {
             true => put(bytes),

@@ -27,9 +27,9 @@ impl ByteOrder {
     /// Byte order of the machine that this code runs on.
     pub const NATIVE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
 
-    /// Returns the byte order by the first two bytes of a `.BTF` or `.BTF.ext`
-    /// section: `9f eb` is little-endian, `eb 9f` big-endian. `None` if it is
-    /// neither, and so not BTF.
+    /// Detects the byte order from the first two bytes of a `.BTF` or
+    /// `.BTF.ext` section: `9f eb` is little-endian, `eb 9f` big-endian.
+    /// Returns `None` for other bytes, which are not BTF.
     #[must_use]
     pub const fn of_magic(bytes: [u8; 2]) -> Option<Self> {
         match bytes {

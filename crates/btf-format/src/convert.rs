@@ -2,8 +2,8 @@
 //!
 //! Every field of the format is a 32-bit word, except two bytes of magic,
 //! single bytes, and the 16 bits of flags in a layout entry. Bytes that are not
-//! fields (strings, gaps, trailing bytes) stay as they are. So the two
-//! directions are exact inverses.
+//! fields (strings, gaps, trailing bytes) are unchanged. The two directions are
+//! thus exact inverses.
 //!
 //! Source: `btf_bswap_hdr` and `btf_bswap_type_rest` in `tools/lib/bpf/btf.c`.
 
@@ -147,7 +147,8 @@ pub(crate) fn swap_header(header: &mut [u8]) {
         core::mem::swap(magic_0, magic_1);
         hdr_len.reverse();
     }
-    // Bytes that do not fill a word are unknown fields, and those are zero.
+    // Trailing bytes that do not fill a word are unknown fields, which are
+    // zero.
     swap_words(words);
 }
 

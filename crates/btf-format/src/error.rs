@@ -41,7 +41,7 @@ pub enum Error {
     #[error("truncated BTF: the header has {hdr_len} bytes, the data only {size}")]
     #[non_exhaustive]
     HeaderTruncated {
-        /// Length of the header in bytes: as it says, or the minimum.
+        /// Length of the header in bytes: `hdr_len`, or the minimum.
         hdr_len: u32,
         /// Size of the blob in bytes.
         size: u64,
@@ -100,7 +100,7 @@ pub enum Error {
         first: Section,
         /// The other.
         second: Section,
-        /// The first byte that they share.
+        /// Offset of the first byte that they share.
         offset: u64,
     },
     /// The layout section is not an array of 4-byte entries.
@@ -120,9 +120,9 @@ pub enum Error {
         offset: u64,
         /// The number of its kind.
         kind: u8,
-        /// Bytes of the fixed part.
+        /// Size of the fixed part in bytes.
         info_sz: u8,
-        /// Bytes of an element.
+        /// Size of an element in bytes.
         elem_sz: u8,
     },
     /// The string section does not end with NUL.
@@ -140,13 +140,13 @@ pub enum Error {
     RecordTruncated {
         /// Position of the record.
         offset: u64,
-        /// Bytes of the record.
+        /// Size of the record in bytes.
         needed: u64,
         /// Bytes up to the end of the section.
         available: u64,
     },
-    /// A record has a kind whose size neither this library nor a layout section
-    /// gives.
+    /// A record has a kind of unknown size, which is neither known to this
+    /// library nor in a layout section.
     #[error(
         "type record at offset {offset} has the unknown kind {kind}, expected 1 to 22 or one in the layout section: the BTF is newer than this library, or damaged"
     )]
@@ -192,7 +192,7 @@ pub enum Error {
         section: Section,
         /// Start of the section.
         offset: u64,
-        /// Bytes of a record.
+        /// Size of a record in bytes.
         rec_size: u32,
         /// The minimum, in bytes.
         min: u32,

@@ -6,8 +6,9 @@
 //! number of records, the records. Names are offsets into the strings of
 //! `.BTF`.
 //!
-//! All walks use [`Blocks`], which finds the blocks, and one table of the roles
-//! of the words.
+//! The check and the walks over ids and names use [`Blocks`], which finds the
+//! blocks, and one table of the roles of the words. [`ExtBlocks`] reads blocks
+//! that were checked.
 //!
 //! Source: `Documentation/bpf/btf.rst`, ".BTF.ext section"; `btf_ext_parse` in
 //! `tools/lib/bpf/btf.c`.
@@ -32,9 +33,10 @@ pub struct ExtHeader {
 }
 
 impl ExtHeader {
-    /// Bytes of a header without the CO-RE fields, the minimum.
+    /// Size of a header without the CO-RE fields in bytes, which is the
+    /// minimum.
     pub const SIZE: u32 = size_of::<ExtHeaderRecord>() as u32;
-    /// Bytes of a header with the CO-RE fields.
+    /// Size of a header with the CO-RE fields in bytes.
     pub const SIZE_WITH_CORE: u32 = Self::SIZE + size_of::<CoreReloHeader>() as u32;
 
     /// Reads the header of a blob of either byte order.
@@ -76,7 +78,7 @@ impl ExtHeader {
         self.byte_order
     }
 
-    /// Bytes of the header: 24, 32, or more from a later producer.
+    /// Length of the header in bytes: 24, 32, or more from a later producer.
     #[must_use]
     pub const fn hdr_len(&self) -> u32 {
         self.hdr_len
@@ -130,9 +132,9 @@ pub struct RawBtfExt<'a> {
 impl<'a> RawBtfExt<'a> {
     /// Checks a blob.
     ///
-    /// Records that are longer than the known fields are accepted, and the rest
-    /// is skipped. A header without the CO-RE fields, as compilers wrote it
-    /// before 2019, means that there are no relocations.
+    /// Records that are longer than the known fields are accepted, and unknown
+    /// fields are skipped. A header without the CO-RE fields, as compilers
+    /// wrote it before 2019, means that there are no relocations.
     ///
     /// # Errors
     ///
@@ -253,7 +255,7 @@ impl<'a> RawBtfExtMut<'a> {
     /// Calls `change` with each word that is a type id or a string offset, by
     /// section and position. Stops at the first error.
     ///
-    /// All other bytes stay as they are, including unknown fields at the end of
+    /// All other bytes are unchanged, including unknown fields at the end of
     /// records.
     ///
     /// # Errors
@@ -354,9 +356,9 @@ fn try_for_each_position<E>(
     Ok(())
 }
 
-/// The records of a section of `.BTF.ext`.
+/// Record of a section of `.BTF.ext`.
 pub trait ExtRecord: sealed::Sealed + 'static {
-    /// The section that holds them.
+    /// The section that contains these records.
     const SECTION: Section;
 }
 
@@ -423,7 +425,8 @@ impl<'a, T: ExtRecord> ExtBlock<'a, T> {
         self.sec_name_off
     }
 
-    /// Iterates over the records, in ascending order of instruction offsets.
+    /// Iterates over the records, by ascending instruction offset as compilers
+    /// write them.
     pub fn records(&self) -> ExtRecords<'a, T> {
         ExtRecords { rec_size: self.records.rec_size, rest: self.records.rest, records: PhantomData }
     }
@@ -485,7 +488,7 @@ struct Blocks {
     order: ByteOrder,
     /// Remaining range of the blob in bytes.
     left: Range<usize>,
-    /// Bytes of a record; 0 before the first block.
+    /// Size of a record in bytes; 0 before the first block.
     rec_size: usize,
 }
 
@@ -548,7 +551,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// Bytes of the known fields of a record.
+    /// Size of the known fields of a record in bytes.
     pub(crate) const fn known(&self) -> usize {
         roles(self.section).len() * 4
     }
@@ -571,7 +574,7 @@ mod tests {
     use super::*;
     use crate::{MAGIC, Preamble, VERSION};
 
-    /// A blob with these words in its three sections.
+    /// Returns a blob with these words in its three sections.
     fn blob(hdr_len: u32, sections: [&[u32]; 3]) -> Vec<u8> {
         let len = |index: usize| sections[index].len() as u32 * 4;
         let preamble = Preamble::new(MAGIC, VERSION, 0, hdr_len);

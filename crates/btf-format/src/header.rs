@@ -50,9 +50,9 @@ pub struct Header {
 }
 
 impl Header {
-    /// Bytes of a header that has no layout section.
+    /// Size of a header without the layout fields in bytes.
     pub const SIZE: u32 = size_of::<HeaderRecord>() as u32;
-    /// Bytes of a header with the layout fields. Since Linux 7.1.
+    /// Size of a header with the layout fields in bytes. Since Linux 7.1.
     pub const SIZE_WITH_LAYOUT: u32 = Self::SIZE + size_of::<LayoutHeader>() as u32;
 
     /// Reads the header of a blob of either byte order.
@@ -96,7 +96,7 @@ impl Header {
         self.byte_order
     }
 
-    /// Bytes of the header: 24, 32, or more from a later producer.
+    /// Length of the header in bytes: 24, 32, or more from a later producer.
     #[must_use]
     pub const fn hdr_len(&self) -> u32 {
         self.hdr_len
@@ -199,7 +199,7 @@ impl<'a> Start<'a> {
 mod tests {
     use super::*;
 
-    /// A header of `hdr_len` bytes followed by `body` zero bytes.
+    /// Returns a header of `hdr_len` bytes followed by `body` zero bytes.
     fn blob(hdr_len: u32, fields: [u32; 4], body: usize) -> Vec<u8> {
         let [type_off, type_len, str_off, str_len] = fields;
         let preamble = Preamble::new(MAGIC, VERSION, 0, hdr_len);

@@ -8,15 +8,15 @@ use crate::{Error, Kind};
 
 /// Second word of a type record.
 ///
-/// | bits | holds |
+/// | bits | contents |
 /// |---|---|
-/// | 0 to 23 | vlen: how many elements follow, or a FUNC's linkage |
+/// | 0 to 23 | vlen: number of elements, or linkage of a FUNC |
 /// | 24 to 30 | kind |
 /// | 31 | `kind_flag` |
 ///
 /// Linux before 7.2 has 16 bits of vlen (0 to 15) and 5 bits of kind (24 to
-/// 28), and requires the bits between to be zero. So this decoding reads both
-/// formats.
+/// 28), and requires the bits between to be zero. The same decoding therefore
+/// reads both formats.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_format::Error> {

@@ -64,7 +64,8 @@ const SIZE_MASK: u8 = 0x18;
 const SOURCE_MASK: u8 = 0x08;
 
 impl Instruction {
-    /// Bytes of an instruction. (`ld_imm64` consists of two.)
+    /// Size of an instruction in bytes. (`ld_imm64` consists of two
+    /// instructions.)
     pub const SIZE: usize = 8;
 
     /// Opcode of `ld_imm64`. The immediate of the next instruction is its upper
@@ -98,7 +99,7 @@ impl Instruction {
     }
 
     /// Encodes the instruction in the given byte order. (Only the lower 4 bits
-    /// of the registers.)
+    /// of the registers are used.)
     #[must_use]
     pub const fn to_bytes(self, order: ByteOrder) -> [u8; Self::SIZE] {
         let (dst, src) = (self.dst & 0xf, self.src & 0xf);
@@ -109,15 +110,15 @@ impl Instruction {
         [self.opcode, registers, o0, o1, i0, i1, i2, i3]
     }
 
-    /// Decodes the instruction at `offset` bytes into `code`; `None` if it
-    /// exceeds `code`.
+    /// Decodes the instruction at byte `offset` of `code`; `None` if it exceeds
+    /// `code`.
     #[must_use]
     pub fn read(code: &[u8], offset: usize, order: ByteOrder) -> Option<Self> {
         code.get(offset..)?.first_chunk().map(|&bytes| Self::from_bytes(bytes, order))
     }
 
-    /// Encodes the instruction at `offset` bytes into `code`. Returns `false`,
-    /// and changes nothing, if it exceeds `code`.
+    /// Encodes the instruction at byte `offset` of `code`. Returns `false`, and
+    /// changes nothing, if it exceeds `code`.
     #[must_use]
     pub fn write(self, code: &mut [u8], offset: usize, order: ByteOrder) -> bool {
         let place = code.get_mut(offset..).and_then(<[u8]>::first_chunk_mut);
@@ -153,8 +154,8 @@ impl Instruction {
         !self.class().accesses_memory() && self.opcode & SOURCE_MASK != 0
     }
 
-    /// Bytes that a load or store accesses (`BPF_SIZE`): 1, 2, 4 or 8; `None`
-    /// for other instructions.
+    /// Number of bytes that a load or store accesses (`BPF_SIZE`): 1, 2, 4 or
+    /// 8; `None` for other instructions.
     #[must_use]
     pub const fn access_size(self) -> Option<u8> {
         if !self.class().accesses_memory() {

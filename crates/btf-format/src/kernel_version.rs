@@ -35,19 +35,19 @@ impl KernelVersion {
         Self { patch, ..self }
     }
 
-    /// First number: 6 of `6.18.1`.
+    /// First number: 6 in `6.18.1`.
     #[must_use]
     pub const fn major(self) -> u16 {
         self.major
     }
 
-    /// Second number: 18 of `6.18.1`.
+    /// Second number: 18 in `6.18.1`.
     #[must_use]
     pub const fn minor(self) -> u16 {
         self.minor
     }
 
-    /// Third number, the patch level: 1 of `6.18.1`, and 0 of `6.18`.
+    /// Third number, the patch level: 1 in `6.18.1`, and 0 in `6.18`.
     #[must_use]
     pub const fn patch(self) -> u16 {
         self.patch

@@ -9,9 +9,9 @@ use crate::{Name, Shape};
 
 /// Kind of a type that this library models: 1 to 19.
 ///
-/// Kind 0 (`BTF_KIND_UNKN`) is invalid in a record; id 0 means `void`. Only the
-/// words of kinds 20 to 22 (`LOC_PARAM`, `LOC_PROTO`, `LOCSEC`, expected in
-/// Linux 7.4) are known: see [`Shape::of`].
+/// Kind 0 (`BTF_KIND_UNKN`) is invalid in a record; id 0 means `void`. Of kinds
+/// 20 to 22 (`LOC_PARAM`, `LOC_PROTO`, `LOCSEC`, expected in Linux 7.4), only
+/// the roles of the words are known: see [`Shape::of`].
 ///
 /// ```
 /// # fn main() -> Result<(), btf_format::Error> {

@@ -10,9 +10,9 @@
 //!
 //! # When to use it
 //!
-//! When records are to be rewritten, compared or counted as they lie, or in a place
-//! without an allocator. What is asked of types by name, size or reference is a method
-//! of `btf-types`; `btf-build` makes BTF.
+//! To rewrite, compare or count records in place, or where no allocator is
+//! available. To query types by name, size or reference, use `btf-types`; to
+//! make BTF, `btf-build`.
 //!
 //! # Layout of a blob
 //!
@@ -49,8 +49,9 @@
 //!
 //! # Errors
 //!
-//! [`Error`] says what is wrong, and at which offset in the blob. Opening checks the header
-//! and the bounds of sections; each record is checked when it is reached.
+//! [`Error`] gives the reason and the offset in the blob. Opening checks the
+//! header and the bounds of sections; each record is checked when it is
+//! reached.
 //!
 //! ```
 //! use btf_format::{Error, RawBtf};

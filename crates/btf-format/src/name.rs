@@ -13,9 +13,9 @@ use crate::Escaped;
 /// section.
 ///
 /// The format defines no encoding. Most names are C identifiers, but Rust and
-/// C++ producers write others, and tags hold free text. So a name is bytes, and
-/// none is rejected or altered. [`Display`](fmt::Display) escapes control
-/// characters and replaces invalid UTF-8, as [`Escaped`] does.
+/// C++ producers write others, and tags hold free text. A name is therefore
+/// bytes, and no name is rejected or altered. [`Display`](fmt::Display) escapes
+/// control characters and replaces invalid UTF-8, as [`Escaped`] does.
 ///
 /// A name is equal to any text or bytes with the same contents:
 ///
@@ -31,7 +31,7 @@ use crate::Escaped;
 #[derive(Clone, Copy, Eq, PartialOrd, Ord, Default)]
 pub struct Name<'a>(&'a [u8]);
 
-/// Bytes that can be in a C identifier.
+/// Table of the bytes that can occur in a C identifier.
 const IS_INNER: [bool; 256] = {
     let (mut is_inner, mut byte) = ([false; 256], 0u8);
     let mut rest: &mut [bool] = &mut is_inner;
@@ -50,7 +50,7 @@ impl<'a> Name<'a> {
     /// (`KSYM_NAME_LEN`).
     pub const MAX_KERNEL_LEN: usize = 512;
 
-    /// Makes a name of these bytes, which should not contain NUL.
+    /// Makes a name from these bytes, which should not contain NUL.
     #[must_use]
     #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
@@ -126,7 +126,7 @@ impl<'a> Name<'a> {
     }
 
     /// The name without its flavor (the "essential name" by which CO-RE
-    /// compares): `foo` of `foo___v2`.
+    /// compares): `foo` for `foo___v2`.
     ///
     /// The essential name ends before the last `___` with a character other
     /// than `_` on both sides. `a____b`, `___a` and `a___` have no flavor.
@@ -144,7 +144,7 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// The flavor: `v2` of `foo___v2`.
+    /// The flavor: `v2` for `foo___v2`.
     #[must_use]
     pub fn flavor(self) -> Option<Self> {
         let rest = self.0.get(self.essential().0.len()..)?;

@@ -90,8 +90,9 @@ impl<'a> Record<'a> {
     /// Calls `visit` with each word of the record that is a type id or a name
     /// offset, in ascending order of positions.
     ///
-    /// The third word of a FWD is not a reference. Of a kind that
-    /// [`Shape::of`](crate::Shape::of) does not know, only the name is visited.
+    /// The third word of a FWD is not a reference. If
+    /// [`Shape::of`](crate::Shape::of) does not know the kind, only the name is
+    /// visited.
     #[inline]
     pub fn for_each_field(&self, mut visit: impl FnMut(Field, u32)) {
         let info = self.head.info();
@@ -123,14 +124,14 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Visits /// Visits the fields of a record whose kind is not modeled, if `bytes` hold all
-/// of it.
+/// Visits the fields of a record whose kind is not modeled, if `bytes` contain
+/// the whole record.
 #[cold]
 fn walk_other(head: &TypeRecord, bytes: &[u8], visit: &mut dyn FnMut(Field, u32)) {
     let info = head.info();
     let size = match Layout::NONE.record_size(info, 0) {
         Ok(size) => usize::try_from(size).ok(),
-        // Of an unknown kind, only the name is known.
+        // Only the name of an unknown kind is known.
         Err(_) => Some(size_of::<TypeRecord>()),
     };
     if let Some(record) = size.and_then(|size| bytes.get(..size)) {
@@ -183,8 +184,8 @@ impl RecordMut<'_> {
     /// `change`, in ascending order of positions. These are the fields that
     /// [`Record::for_each_field`] visits.
     ///
-    /// A record of unknown words may have other ids and names: to renumber,
-    /// call [`RecordMut::check_roles`] first.
+    /// A record with unknown words may have other ids and names: before you
+    /// renumber types or strings, call [`RecordMut::check_roles`].
     pub fn for_each_field(&mut self, mut change: impl FnMut(Field, u32) -> u32) {
         let Ok(()) = self.try_for_each_field(|field, value| {
             *value = change(field, *value);
@@ -369,8 +370,9 @@ impl<'a> Iterator for RecordsMut<'a> {
 
 impl core::iter::FusedIterator for RecordsMut<'_> {}
 
-/// Returns the size in bytes of the record at the start of `rest`, and checks
-/// that it does not exceed `rest`. The byte order need not be native.
+/// Returns the first 12 bytes of the record at the start of `rest`, and its
+/// size in bytes, after checking that it does not exceed `rest`. The byte order
+/// need not be native.
 #[inline]
 pub(crate) fn measure<'a>(
     rest: &'a [u8],

@@ -1,6 +1,6 @@
 //! Roles of the words of type records: the one table of ids and names, and the
-//! walks over it. All code that rewrites ids or names uses it; the walk at
-//! opening is compared with it.
+//! walks over it. All code that rewrites ids or names uses it. The walk of
+//! `btf-types` at opening is separate; a test compares it with this table.
 //!
 //! A record of a known kind consists of 32-bit words: three in every record
 //! (`name_off`, `info`, `size_or_type`), then the fixed words of the kind, then
@@ -52,11 +52,11 @@ pub struct Shape {
     pub element: &'static [Word],
 }
 
-/// Number of words that every record begins with.
+/// Number of words at the start of every record.
 const HEAD: usize = size_of::<TypeRecord>() / 4;
 
 impl Shape {
-    /// Size in bytes of the part after the 12 bytes that all records have.
+    /// Size in bytes of the fixed words after the first 12 bytes.
     #[must_use]
     pub const fn fixed_size(&self) -> usize {
         self.fixed.len() * 4
@@ -155,9 +155,9 @@ macro_rules! shapes {
             }
         }
 
-        /// Calls `visit` with each word that is an id or a name, of the record
-        /// of this kind at the start of `bytes`. Returns the size of the record
-        /// in bytes, even if it exceeds `bytes`; then nothing is visited.
+        /// Calls `visit` with each id and name of the record of this kind at
+        /// the start of `bytes`. Returns the size of the record in bytes. If it
+        /// exceeds `bytes`, nothing is visited.
         #[inline(always)]
         pub(crate) fn walk(kind: Kind, vlen: u32, bytes: &[u8], visit: &mut impl FnMut(Field, u32)) -> u64 {
             match kind {
@@ -173,8 +173,8 @@ macro_rules! shapes {
             }
         }
 
-        /// Calls `change` with each word that is an id or a name of a whole
-        /// record. Stops at the first error.
+        /// Calls `change` with each id and name of a whole record. Stops at the
+        /// first error.
         #[inline]
         fn walk_kind_mut<E>(
             kind: Kind,
@@ -373,7 +373,7 @@ impl Iterator for Words<'_> {
         self.nth(0)
     }
 
-    /// Takes as long as [`next`](Iterator::next).
+    /// Takes constant time, like [`next`](Iterator::next).
     #[inline]
     fn nth(&mut self, n: usize) -> Option<Self::Item> {
         let index = self.next.saturating_add(n);
@@ -391,8 +391,8 @@ impl Iterator for Words<'_> {
 impl ExactSizeIterator for Words<'_> {}
 impl FusedIterator for Words<'_> {}
 
-/// Bytes before the elements, and bytes of an element, by kind number, as the
-/// record walk needs them. `(0, 0)` for unknown kinds.
+/// Size in bytes of the part before the elements, and of an element, by kind
+/// number. `(0, 0)` for unknown kinds.
 #[expect(clippy::indexing_slicing, reason = "a constant: the compiler would refuse it")]
 pub(crate) static SIZES: [(u8, u8); 128] = {
     let mut sizes = [(0, 0); 128];
@@ -410,8 +410,8 @@ pub(crate) static SIZES: [(u8, u8); 128] = {
 mod tests {
     use super::*;
 
-    /// The layout table of libbpf: bytes of the fixed part and of an element,
-    /// for kinds 0 to 19.
+    /// The layout table of libbpf: size in bytes of the fixed part and of an
+    /// element, for kinds 0 to 19.
     const INFO_SZ: [usize; 20] = [0, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4, 0, 0];
     const ELEM_SZ: [usize; 20] = [0, 0, 0, 0, 12, 12, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12];
 
@@ -441,7 +441,8 @@ mod tests {
         assert_eq!(walk(Kind::Enum64, 0xff_ffff, &[], &mut |_: Field, _| panic!("visited")), 12 + 12 * 0xff_ffff);
     }
 
-    /// A record of this kind with 4 elements, each word of which is its index.
+    /// Returns a record of this kind with 4 elements. The value of each word is
+    /// its index.
     fn record(number: u8) -> Vec<u8> {
         let words = Shape::of(number).map_or(9, |shape| HEAD + shape.fixed.len() + 4 * shape.element.len());
         (0..words as u32).flat_map(u32::to_ne_bytes).collect()

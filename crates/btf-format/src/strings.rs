@@ -10,7 +10,7 @@ use crate::{Error, Name};
 /// Strings of one blob.
 ///
 /// For split BTF these are only its own strings, which continue those of its
-/// base: offset 0 here is the length of the base's strings in the whole.
+/// base: offset 0 here is the first offset after the base's strings.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_format::Error> {
@@ -49,8 +49,8 @@ impl<'a> Strings<'a> {
         self.0
     }
 
-    /// Returns `true` if the first string is empty. It must be in all BTF that
-    /// is not split, as offset 0 means "no name".
+    /// Returns `true` if the first string is empty, as it must be in BTF that
+    /// is not split: offset 0 means "no name".
     #[must_use]
     pub fn begins_with_empty(self) -> bool {
         self.0.first() == Some(&0)

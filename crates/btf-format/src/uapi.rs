@@ -31,7 +31,7 @@ macro_rules! records {
         }
 
         impl $name {
-            /// Makes a record of its fields, in the order of the struct.
+            /// Makes a record from its fields, in the order of the struct.
             #[must_use]
             #[inline]
             pub fn new($($field: $value),*) -> Self {
@@ -75,8 +75,8 @@ macro_rules! records {
     )*};
 }
 
-/// An empty list, out of line so that the compiler emits a branch: most lists
-/// are complete.
+/// Returns an empty list. Not inlined, so that the compiler emits a branch,
+/// which is predictable as most lists are complete.
 #[cold]
 #[inline(never)]
 fn too_few<T>() -> &'static [T] {
@@ -93,7 +93,8 @@ records! {
         version: u8 as u8,
         /// 0: no flag is defined.
         flags: u8 as u8,
-        /// Bytes of the whole header; all section offsets count from its end.
+        /// Length of the whole header in bytes; all section offsets count from
+        /// its end.
         hdr_len: U32 as u32,
     }
 
@@ -103,11 +104,11 @@ records! {
         preamble: Preamble as Preamble,
         /// Start of the type section, in bytes from the end of the header.
         type_off: U32 as u32,
-        /// Bytes of the type section.
+        /// Length of the type section in bytes.
         type_len: U32 as u32,
         /// Start of the string section, in bytes from the end of the header.
         str_off: U32 as u32,
-        /// Bytes of the string section.
+        /// Length of the string section in bytes.
         str_len: U32 as u32,
     }
 
@@ -115,16 +116,17 @@ records! {
     pub struct LayoutHeader {
         /// Start of the layout section, in bytes from the end of the header.
         layout_off: U32 as u32,
-        /// Bytes of the layout section; 0 if there is none.
+        /// Length of the layout section in bytes; 0 if there is none.
         layout_len: U32 as u32,
     }
 
     /// Sizes of the records of a kind: `struct btf_layout`, the element of the
     /// layout section, which is indexed by kind. Since Linux 7.1.
     pub struct LayoutEntry {
-        /// Bytes of the fixed part after the 12 bytes that all records have.
+        /// Size in bytes of the fixed part after the 12 bytes that all records
+        /// have.
         info_sz: u8 as u8,
-        /// Bytes of each of the `vlen` elements.
+        /// Size in bytes of each of the `vlen` elements.
         elem_sz: u8 as u8,
         /// Reserved, 0.
         flags: U16 as u16,
@@ -136,7 +138,7 @@ records! {
         name_off: U32 as u32,
         /// The info word: see [`TypeRecord::info`].
         info_word: U32 as u32,
-        /// Bytes of the type (INT, STRUCT, UNION, ENUM, ENUM64, FLOAT,
+        /// Size of the type in bytes (INT, STRUCT, UNION, ENUM, ENUM64, FLOAT,
         /// DATASEC), or the id of a type (PTR, TYPEDEF, VOLATILE, CONST,
         /// RESTRICT, FUNC, FUNC_PROTO, VAR, DECL_TAG, TYPE_TAG); 0 for ARRAY
         /// and FWD.
@@ -230,11 +232,11 @@ records! {
         preamble: Preamble as Preamble,
         /// Start of the func_info section, in bytes from the end of the header.
         func_info_off: U32 as u32,
-        /// Bytes of the func_info section; 0 if there is none.
+        /// Length of the func_info section in bytes; 0 if there is none.
         func_info_len: U32 as u32,
         /// Start of the line_info section, in bytes from the end of the header.
         line_info_off: U32 as u32,
-        /// Bytes of the line_info section; 0 if there is none.
+        /// Length of the line_info section in bytes; 0 if there is none.
         line_info_len: U32 as u32,
     }
 
@@ -242,7 +244,7 @@ records! {
     pub struct CoreReloHeader {
         /// Start of the CO-RE relocations, in bytes from the end of the header.
         core_relo_off: U32 as u32,
-        /// Bytes of the CO-RE relocations; 0 if there are none.
+        /// Length of the CO-RE relocations in bytes; 0 if there are none.
         core_relo_len: U32 as u32,
     }
 
@@ -303,15 +305,15 @@ impl TypeRecord {
 }
 
 impl IntData {
-    /// Bits of the value, 0 to 255 (the kernel accepts at most 128).
+    /// Width of the value in bits, 0 to 255 (the kernel accepts at most 128).
     #[must_use]
     #[inline]
     pub fn bits(&self) -> u8 {
         self.word() as u8
     }
 
-    /// Offset of the value within the bytes of the integer, in bits. Not 0 only
-    /// for bitfields from before `kind_flag`, in Linux 4.18 to 4.20.
+    /// Offset of the value within the bytes of the integer, in bits. Always 0,
+    /// except for bitfields from before `kind_flag`, in Linux 4.18 to 4.20.
     #[must_use]
     #[inline]
     pub fn offset(&self) -> u8 {
@@ -332,8 +334,8 @@ impl IntData {
         IntEncoding::from_bits((self.word() >> 24) as u8)
     }
 
-    /// Encodes an integer whose value has `bits` bits and begins at
-    /// `bit_offset` bits (0 in all BTF since Linux 5.0) of its bytes.
+    /// Encodes an integer whose value has `bits` bits and begins at bit
+    /// `bit_offset` of its bytes (0 in all BTF since Linux 5.0).
     #[must_use]
     pub fn encode(encoding: IntEncoding, bit_offset: u8, bits: u8) -> Self {
         Self::new(u32::from(encoding.bits()) << 24 | u32::from(bit_offset) << 16 | u32::from(bits))
@@ -381,7 +383,7 @@ impl Member {
 }
 
 impl LayoutEntry {
-    /// Sizes of a kind whose words are known: 1 to 22.
+    /// Returns the sizes for a kind whose words are known: 1 to 22.
     #[must_use]
     pub fn of(kind_number: u8) -> Option<Self> {
         Shape::of(kind_number).map(|shape| Self::new(shape.fixed_size() as u8, shape.element_size() as u8, 0))
@@ -395,7 +397,8 @@ impl LayoutEntry {
 }
 
 impl Enum64Value {
-    /// The value of both halves, signed if the record's `kind_flag` is set.
+    /// The value, combined from both halves; signed if the record's `kind_flag`
+    /// is set.
     #[must_use]
     #[inline]
     pub fn val(&self) -> u64 {
