@@ -37,7 +37,7 @@ pub enum Error {
         /// Maximum length in bytes.
         limit: u64,
     },
-    /// The file is of no kind that can contain BTF.
+    /// The format of the file is not recognized.
     #[error("neither BTF nor ELF, nor compressed, nor an image that contains BTF ({})", Start(.start))]
     #[non_exhaustive]
     NotRecognized {
@@ -61,7 +61,7 @@ pub enum Error {
         limit: usize,
     },
 
-    /// The feature of this crate that decodes the compression is off.
+    /// The feature of this crate that decodes the compression is disabled.
     #[error("compressed with {compression}: enable the feature `{}` of btf-elf", .compression.feature())]
     #[non_exhaustive]
     FeatureOff {
@@ -209,11 +209,11 @@ pub enum Error {
     #[error("section {section} is {btf}, but the ELF file is {elf}")]
     #[non_exhaustive]
     ByteOrder {
-        /// The section of the BTF.
+        /// The section that contains the BTF.
         section: &'static str,
         /// The BTF's byte order.
         btf: ByteOrder,
-        /// The ELF file's.
+        /// The ELF file's byte order.
         elf: ByteOrder,
     },
     /// A BTF section cannot be opened.
@@ -270,7 +270,7 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// A name that no type of map has.
+    /// The name of a map type is unknown.
     #[error("unknown map type {name:?}, expected a name such as prog_array, or a number")]
     #[non_exhaustive]
     UnknownMapType {
@@ -286,7 +286,8 @@ pub enum Error {
         /// Length of the section in bytes.
         len: u64,
     },
-    /// Maps are defined in the way from before BTF, which loaders no longer support.
+    /// Maps are defined in the legacy section `maps`, which loaders no longer
+    /// support.
     #[error("legacy map definitions in section `maps` are not supported: define maps with BTF in `.maps`")]
     LegacyMaps,
     /// The definition of a map is invalid.
@@ -304,8 +305,8 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasecFault {
-    /// The DATASEC has no size, and the object has no section of its name, or an
-    /// empty one.
+    /// The DATASEC has no size, and the section of its name is missing or
+    /// empty.
     #[error("missing size: the object has no such section, or it is empty")]
     NoSection,
     /// An entry of the DATASEC has the wrong kind.
@@ -353,8 +354,8 @@ pub enum DatasecFault {
         /// The value in bytes.
         value: u64,
     },
-    /// The entries of `.ksyms` are replaced by a 4-byte INT, which the object does
-    /// not have.
+    /// The object has no 4-byte INT to replace the types of the entries of
+    /// `.ksyms`.
     #[error("the object has no INT of 4 bytes to replace the entries with")]
     NoInt,
     /// Names of types overlap so much that together they are many times as long as
@@ -485,7 +486,7 @@ impl From<io::Error> for Error {
     }
 }
 
-/// A path and its error, in a message.
+/// Error with the path of the file, in a message.
 struct OfFile<'a>(&'a Path, &'a Error);
 
 impl fmt::Display for OfFile<'_> {
@@ -533,7 +534,8 @@ pub enum FilePart {
     Start,
     /// All bytes.
     Whole,
-    /// The first section header, which has what does not fit into the file's.
+    /// The first section header, which holds numbers that do not fit into the
+    /// ELF header.
     FirstSectionHeader,
     /// The table of sections.
     SectionTable,
@@ -601,7 +603,7 @@ impl From<Error> for PayloadFault {
 }
 
 impl PayloadFault {
-    /// Tests for a fault that reads alike.
+    /// Returns `true` if both faults have the same message.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()
     }

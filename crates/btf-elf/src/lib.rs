@@ -76,8 +76,8 @@
 //! * [`BtfFile`]: any file, with its [`Layer`]s.
 //! * [`Elf`]: ELF files of 32 and 64 bits and either byte order, with `.BTF`,
 //!   `.BTF.ext`, `.BTF.base`, `.BTF_ids`, sections (also compressed), symbols
-//!   and relocations. Sections are read on demand: of a kernel of 500 MB with
-//!   debug information, only `.BTF` and a few tables.
+//!   and relocations. Sections are read on demand: only `.BTF` and a few tables
+//!   of a 500 MB kernel with debug information.
 //! * [`BpfObject`]: programs, maps, global variables.
 //! * [`DatasecFixups`]: DATASEC sizes and offsets that the compiler leaves to
 //!   the loader.
@@ -107,8 +107,8 @@
 //! # Features
 //!
 //! `gzip`, `xz` (with lzma), `zstd`, `lz4` (all on by default) and `bzip2`: one
-//! feature per compression format. A file that needs a disabled one is an error
-//! that names it.
+//! feature per compression format. A file that needs a disabled feature causes
+//! an error that names it.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -154,6 +154,6 @@ pub use elf::{
 };
 pub use error::{DatasecFault, Error, FilePart, MapFault, Payload, PayloadFault};
 pub use machine::Machine;
-/// For the crates above, outside semantic versioning.
+/// For the crates built on this one, outside semantic versioning.
 #[doc(hidden)]
 pub use parallel::{in_order, on_all_cores};

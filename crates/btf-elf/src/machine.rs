@@ -31,9 +31,9 @@ pub struct Machine {
     byte_order: ByteOrder,
 }
 
-/// The constants with their names: that of `uname -m` first. (For ARM, 32-bit
-/// x86 and MIPS, uname is more specific than the file: several names are one
-/// machine, or one name several.)
+/// Defines the constants with their names, that of `uname -m` first. (On ARM
+/// and 32-bit x86, several names of uname are one machine here. On MIPS, uname
+/// has one name for both byte orders.)
 macro_rules! machines {
     ($($(#[$doc:meta])* $constant:ident = $e_machine:ident, $bits:literal, $order:ident, $names:expr;)*) => {
         impl Machine {
@@ -92,7 +92,7 @@ machines! {
 }
 
 impl Machine {
-    /// Makes a machine of an ELF header's `e_machine`, class and byte order.
+    /// Makes a machine from an ELF header's `e_machine`, class and byte order.
     #[must_use]
     pub const fn new(e_machine: u16, is_64: bool, byte_order: ByteOrder) -> Self {
         Self { e_machine, is_64, byte_order }
@@ -128,7 +128,7 @@ impl Machine {
         self.e_machine == elf::EM_BPF.0
     }
 
-    /// Name by `uname -m`; `None` for a machine that is not among the
+    /// Name in `uname -m`; `None` for a machine that is not among the
     /// constants.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {

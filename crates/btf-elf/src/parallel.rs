@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Calls `work` for each item, on all cores, and returns the results in the
-/// order of the items. A panic of `work` continues in the caller.
+/// order of the items. A panic in `work` is propagated to the caller.
 pub fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let mut results = Vec::with_capacity(items.len());
     let Ok(()) = in_order(items, work, |_, result| {
@@ -114,7 +114,7 @@ impl Queue {
     }
 }
 
-/// Ends the queue when it is dropped, also in a panic.
+/// Ends the queue when dropped, also on a panic.
 struct Stop<'a>(&'a Queue);
 
 impl Drop for Stop<'_> {

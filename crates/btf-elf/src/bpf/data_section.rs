@@ -133,7 +133,7 @@ impl<'obj> DataSection<'obj> {
     pub fn variables(self) -> Result<impl ExactSizeIterator<Item = Variable<'obj>>, Error> {
         let layout = self.layout()?;
         Ok(layout.entries().iter().map(move |&entry| {
-            // The layout was made of the entries of this DATASEC.
+            // The layout was made from the entries of this DATASEC.
             let ty = self.object.btf().type_by_id(entry.id()).unwrap_or(Type::Void);
             Variable { ty, entry, is_hidden: layout.is_hidden(entry.id()) }
         }))

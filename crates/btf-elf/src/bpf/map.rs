@@ -272,7 +272,7 @@ pub(crate) fn all(object: &BpfObject) -> Result<Vec<Map<'_>>, Error> {
         if u64::from(offset) + u64::from(size) > section.size() {
             return Err(fault(MapFault::Outside { offset, size, section: section.size() }));
         }
-        // Checked for empty maps too: a million of them could share an offset.
+        // Empty maps are checked too: a million of them could share an offset.
         if let Some(before) = maps.last().filter(|last| u64::from(offset) < end || offset == last.offset) {
             return Err(fault(MapFault::Overlaps(before.short_name())));
         }
@@ -437,7 +437,7 @@ fn held<'obj>(map: &Definition<'obj>, member: Member<'obj>) -> Result<Holds<'obj
     }
 }
 
-/// Returns the values that the relocations of `.maps` put into a map.
+/// Returns the initial values of a map, which are relocations of `.maps`.
 fn values<'obj>(
     definition: &Definition<'obj>,
     offset: u32,
@@ -544,7 +544,7 @@ impl FromStr for MapType {
             _ => s,
         };
         let by_name = Self::NAMES.iter().position(|name| name.eq_ignore_ascii_case(bare)).map(|number| number as u32);
-        // A sign is not part of a number that was written here.
+        // `parse` alone would also accept a sign.
         let by_number = || s.bytes().all(|byte| byte.is_ascii_digit()).then(|| s.parse().ok()).flatten();
         by_name.or_else(by_number).map(Self).ok_or_else(|| Error::UnknownMapType { name: s.into() })
     }

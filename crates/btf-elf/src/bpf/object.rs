@@ -36,7 +36,7 @@ pub struct BpfObject {
     btf: Btf,
     btf_ext: OnceLock<Option<BtfExt>>,
     fixup: DatasecFixups,
-    /// Functions: section, offset, and symbol of each, sorted in this order.
+    /// Section, offset and symbol of each function, sorted in this order.
     functions: OnceLock<Vec<(u32, u64, u32)>>,
     programs_by_name: OnceLock<NameIndex>,
 }
@@ -52,8 +52,8 @@ impl BpfObject {
         if !is_bpf || !elf.is_relocatable() {
             return Err(Error::NotBpf { machine: elf.machine(), elf_type: elf.elf_type() });
         }
-        // Shared contents are counted for each section: a million sections of a
-        // small file could all be the whole file.
+        // Overlapping contents are counted for each section: a million sections
+        // of a small file could each cover the whole file.
         let contents = elf.sections().filter(|section| section.has_contents()).map(Section::size);
         if contents.fold(0, u64::saturating_add) > elf.input().len() {
             return Err(Error::Elf { what: "sections overlap, or are cut off", offset: elf.input().len() });
@@ -172,7 +172,7 @@ impl BpfObject {
         Ok(data.split(|&byte| byte == 0).next().map(Into::into))
     }
 
-    /// Returns functions by section and offset.
+    /// Returns the functions of a section, by ascending offset.
     pub(crate) fn functions_of(&self, section: u32) -> Result<&[(u32, u64, u32)], Error> {
         let functions = match self.functions.get() {
             Some(functions) => functions,

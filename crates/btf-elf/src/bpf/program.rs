@@ -53,7 +53,7 @@ impl<'obj> ProgramSection<'obj> {
     ///
     /// Those of [`crate::Elf::symbols`]; [`Error::NamesShared`].
     pub fn functions(self) -> Result<Vec<Function<'obj>>, Error> {
-        // (If `.BTF.ext` is damaged, no function has a type.)
+        // If `.BTF.ext` is damaged, the functions have no types.
         let ext = match self.btf_ext() {
             Err(error @ Error::NamesShared { .. }) => return Err(error),
             ext => ext.ok().flatten(),
@@ -80,8 +80,8 @@ impl<'obj> ProgramSection<'obj> {
     /// Returns the functions, source lines and CO-RE relocations of the section
     /// in `.BTF.ext`; `None` if that has none.
     ///
-    /// `.BTF.ext` refers to sections by name: of several with one name, only
-    /// the first has them.
+    /// `.BTF.ext` refers to sections by name. If several have the same name,
+    /// only the first one has them.
     ///
     /// # Errors
     ///

@@ -117,7 +117,7 @@ impl BtfFile {
     ///
     /// # Errors
     ///
-    /// Those of [`Elf::btf`]; [`Error::Types`] of raw BTF.
+    /// Those of [`Elf::btf`]; [`Error::Types`] for raw BTF.
     pub fn btf(&self) -> Result<Btf, Error> {
         match &self.content {
             Content::Elf(elf) => elf.btf(),
@@ -141,7 +141,7 @@ impl BtfFile {
     ///
     /// # Errors
     ///
-    /// Those of [`Elf::split_btf`]; [`Error::Types`] of raw BTF.
+    /// Those of [`Elf::split_btf`]; [`Error::Types`] for raw BTF.
     pub fn split_btf(&self, base: &Btf) -> Result<Btf, Error> {
         match &self.content {
             Content::Elf(elf) => elf.split_btf(base),
@@ -150,7 +150,7 @@ impl BtfFile {
     }
 }
 
-/// Takes off one layer after the other.
+/// Opens a file layer by layer.
 pub(super) fn open(mut input: Input, limits: Limits) -> Result<BtfFile, Error> {
     let mut budget = Budget::new(limits, input.len());
     let mut layers = Vec::new();
@@ -198,7 +198,7 @@ fn decode(input: &Input, compression: Compression, budget: &Budget) -> Result<Ve
     }
 }
 
-/// Reader of a file from its start, wherever others have read.
+/// Reader of a file from its start, independent of the file's cursor.
 struct FileReader<'a> {
     file: &'a File,
     offset: u64,

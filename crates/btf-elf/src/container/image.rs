@@ -1,11 +1,11 @@
 //! Kernel images, which boot loaders load.
 //!
-//! | image | what is in it |
+//! | image | contents |
 //! |---|---|
-//! | x86 bzImage | a header that tells where the payload is: ELF, compressed |
-//! | EFI zboot (arm64, riscv64, loongarch64) | the same, of another image |
-//! | arm64, riscv64 `Image` | the kernel itself, no ELF: the BTF is in the middle |
-//! | s390x, arm, others | a loader, and somewhere behind it the payload, compressed |
+//! | x86 bzImage | a header that locates the payload, a compressed ELF file |
+//! | EFI zboot (arm64, riscv64, loongarch64) | a header that locates the payload, another image, compressed |
+//! | arm64, riscv64 `Image` | the kernel itself, not ELF; the BTF can be anywhere in it |
+//! | s390x, arm, others | a loader, then the compressed payload at an unknown offset |
 //! | powerpc `zImage` | ELF, with the payload in a section |
 //!
 //! If the header does not locate the payload, it is found by the magic numbers
@@ -78,7 +78,7 @@ impl ImageKind {
         }
     }
 
-    /// Returns the range of the payload, if the header has it.
+    /// Returns the range of the payload, if the header locates it.
     fn payload(self, bytes: &[u8]) -> Option<Range<usize>> {
         let word = |offset: usize| {
             let word = bytes.get(offset..)?.first_chunk()?;
@@ -182,7 +182,7 @@ impl Found {
     }
 }
 
-/// Maximum number of times that the bytes of an image are decoded, in all.
+/// Maximum number of times that decoders read the bytes of an image, in total.
 const PASSES: u64 = 4;
 
 /// State of the search: the payloads that were tried, and the remaining budget.
@@ -201,8 +201,8 @@ impl Search<'_> {
         let Some(compression) = Compression::detect(&payload) else {
             return self.kernel(payload).ok();
         };
-        // The payload is followed by its length, a loader, or other bytes, so
-        // that the output before an error counts.
+        // The payload is followed by its length, a loader, or other bytes,
+        // which may cause an error. The output before the error is used.
         let (decoded, error) = self.decode(compression, &payload);
         let result = match (decoded.len() < KERNEL_LEN, error) {
             (true, Some(error)) => Err(error.into()),
@@ -255,7 +255,7 @@ impl Search<'_> {
     }
 }
 
-/// Finds BTF in the middle of the bytes, and copies it so that the rest can be
+/// Finds BTF anywhere in the bytes, and copies it so that the rest can be
 /// freed.
 fn scanned(bytes: &Bytes) -> Option<Found> {
     let range = scan::find(bytes)?;

@@ -30,8 +30,8 @@ impl Input {
         Self::of(File::open(path)?, is_generated(path), limits)
     }
 
-    /// Takes an open file. `is_generated`: the kernel generates it while it is
-    /// read.
+    /// Makes an input from an open file. `is_generated` is true if the kernel
+    /// generates the contents while they are read.
     pub(crate) fn of(file: File, is_generated: bool, limits: &Limits) -> Result<Self, Error> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {

@@ -9,8 +9,8 @@ use crate::{Compression, Error};
 
 /// Limits on the output and the memory of decoding.
 ///
-/// A few bytes can decode to terabytes. Whatever exceeds these limits is an
-/// error. They apply to a file as a whole: all layers and compressed sections
+/// A few bytes can decode to terabytes. Exceeding a limit is an error. The
+/// limits apply to a file as a whole: all layers and compressed sections
 /// together decode to at most [`output`](Self::output) bytes, and to at most
 /// [`ratio`](Self::ratio) times the length of the file.
 ///
@@ -30,8 +30,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits for BTF: 64 MiB. (A kernel has about 6 MiB, and loads at most
-    /// 16.)
+    /// Limits for BTF: 64 MiB. (The BTF of a kernel has about 6 MiB, and
+    /// kernels load at most 16 MiB.)
     pub const BTF: Self = Self { output: 64 << 20, ..Self::IMAGE };
 
     /// Limits for kernel images and modules: 192 MiB (distributions have 60 to
@@ -99,7 +99,7 @@ pub(crate) struct Budget {
 #[derive(Debug, Default)]
 struct Spent {
     total: u64,
-    /// Bytes of each decoded section. Decoding one again costs nothing.
+    /// Size in bytes of each decoded section, which is charged only once.
     sections: HashMap<u32, u64>,
 }
 
@@ -142,8 +142,8 @@ impl Budget {
     }
 
     /// Replaces the error of a layer that exceeded the limits `given` to it. If
-    /// these were below those of a single layer, the reason is the file: its
-    /// earlier layers, or its length.
+    /// these were below the limits for a single layer, the cause is the whole
+    /// file: its earlier layers, or its length.
     pub(crate) fn explain(&self, error: Error, given: Limits) -> Error {
         match error {
             Error::OutputLimit { .. } if given.output < self.limits.output => self.file_output_limit(),
@@ -164,7 +164,8 @@ impl Budget {
         Error::FileOutputLimit { limit: self.limit(), len: self.input }
     }
 
-    /// Returns the budget for a part of the file that decoded to as much.
+    /// Returns a separate budget for a part of the file, with the same amount
+    /// already spent.
     pub(crate) fn fork(&self) -> Self {
         let spent = Spent { total: self.spent().total, sections: HashMap::new() };
         Self { limits: self.limits, input: self.input, spent: Mutex::new(spent) }

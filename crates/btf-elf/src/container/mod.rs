@@ -1,4 +1,4 @@
-//! Files that contain BTF: takes off compression and kernel images, within
+//! Files that contain BTF, also compressed or inside kernel images, within
 //! limits.
 
 pub(crate) mod btf_file;

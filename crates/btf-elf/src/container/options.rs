@@ -67,8 +67,9 @@ opening! {
     BtfFile, "BtfFile" {
         /// Opens a file. Its format is detected from the contents, not the name.
         ///
-        /// Of an ELF file, only the table of sections is read at first, and
-        /// sections on demand. Any other file is read whole.
+        /// For an ELF file, only the header, the section table and the section
+        /// names are read at first; sections are read on demand. Any other file
+        /// is read whole.
         ///
         /// # Errors
         ///

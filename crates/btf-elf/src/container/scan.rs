@@ -1,9 +1,9 @@
 //! Search for BTF in bytes without any other structure.
 //!
-//! In a kernel image that is not ELF, the BTF is somewhere in the middle. Other
-//! bytes may equal its magic number by chance. A header is recognized by its
-//! contents: sections inside the image, terminated strings, and types whose
-//! references exist.
+//! In a kernel image that is not ELF, the BTF can be anywhere. Other bytes may
+//! equal its magic number by chance. A header is recognized by its contents:
+//! sections inside the image, terminated strings, and types whose references
+//! exist.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ const KERNEL_TYPES: u32 = 1000;
 /// Maximum length of a header.
 const HEADER_LEN: u32 = 64;
 
-/// Maximum number of times that the bytes are read, in all.
+/// Maximum number of times that the bytes are read, in total.
 const PASSES: u64 = 4;
 
 /// Finds the BTF of a kernel in these bytes: if there are several, the largest.
@@ -54,8 +54,8 @@ pub(crate) fn find(bytes: &Bytes) -> Option<Range<usize>> {
     best
 }
 
-/// Returns the range that a header covers, if it is one of BTF that is not
-/// split.
+/// Returns the range of the BTF whose header is at `at`, if it is not split and
+/// large enough for a kernel.
 fn extent(bytes: &[u8], at: usize, order: ByteOrder) -> Option<Range<usize>> {
     let rest = bytes.get(at..)?;
     let hdr_len = *rest.get(4..)?.first_chunk::<4>()?;

@@ -5,9 +5,9 @@
 //!
 //! * `__BTF_ID__KIND__NAME__N`: one word, the id of that type; 0 if it does not
 //!   exist.
-//! * `__BTF_ID__set__NAME`: a count, and as many ids, ascending.
-//! * `__BTF_ID__set8__NAME`: a count, flags, and as many pairs of id and flags,
-//!   by ascending id.
+//! * `__BTF_ID__set__NAME`: a count, followed by that many ids, ascending.
+//! * `__BTF_ID__set8__NAME`: a count and flags, followed by that many pairs of
+//!   id and flags, by ascending id.
 //!
 //! In a module with a distilled base, the ids refer to that base.
 //!
@@ -121,8 +121,8 @@ impl<'elf> BtfIds<'elf> {
         }
         self.ids.sort_by_key(|id| id.offset);
         self.sets.sort_by_key(|set| set.offset);
-        // Sets do not overlap, so that together they are not longer than the
-        // section.
+        // Sets that overlap an earlier one are dropped, so that together they
+        // are not longer than the section.
         let mut end = 0u64;
         self.sets.retain(|set| {
             let is_apart = u64::from(set.offset) >= end;

@@ -27,9 +27,9 @@ numbers! {
         REL = elf::ET_REL.0,
         /// Executable: kernels.
         EXEC = elf::ET_EXEC.0,
-        /// Shared, and executables at any address.
+        /// Shared objects and position-independent executables.
         DYN = elf::ET_DYN.0,
-        /// Memory of a process.
+        /// Core dumps.
         CORE = elf::ET_CORE.0,
     }
 }
@@ -73,9 +73,9 @@ pub struct Elf {
     budget: Budget,
 }
 
-/// Offset of the class, 32 or 64 bits.
+/// Offset of the class (32 or 64 bits) in the ELF header.
 const EI_CLASS: usize = 4;
-/// Offset of the byte order.
+/// Offset of the byte order in the ELF header.
 const EI_DATA: usize = 5;
 
 impl Elf {
@@ -141,8 +141,8 @@ impl Elf {
         self.machine.is_64()
     }
 
-    /// Returns where the ELF header and the table of sections are in the file, in **bytes**.
-    /// Without sections, the table is empty.
+    /// Returns the ranges of the ELF header and the table of sections in the
+    /// file, in **bytes**. Without sections, the second range is empty.
     #[must_use]
     pub fn headers(&self) -> [Range<u64>; 2] {
         let header = match self.is_64() {
@@ -201,8 +201,8 @@ impl Elf {
         self.sections().find(|section| section.is_named(name))
     }
 
-    /// Returns the index of the first section with this name. For many lookups:
-    /// all names are indexed once.
+    /// Returns the index of the first section with this name. Suited to many
+    /// lookups, as all names are indexed once.
     ///
     /// # Errors
     ///
@@ -229,8 +229,8 @@ impl Elf {
     ///
     /// # Errors
     ///
-    /// [`Error::OutsideFile`] and [`Error::Io`] of the table, which is read on
-    /// first use.
+    /// [`Error::OutsideFile`] and [`Error::Io`] if the table, which is read on
+    /// first use, cannot be read.
     pub fn symbols(&self) -> Result<Symbols<'_>, Error> {
         Ok(Symbols::new(self, self.symbol_table()?))
     }
@@ -398,7 +398,8 @@ impl Elf {
     }
 }
 
-/// Reads the table of sections: where it is, the sections, and the index of the one with their names.
+/// Reads the table of sections. Returns its range in the file, the headers, and
+/// the index of the section with the names of sections.
 fn section_headers<H: FileHeader<Endian = Endianness>>(
     input: &Input,
     header: &H,
@@ -412,7 +413,8 @@ fn section_headers<H: FileHeader<Endian = Endianness>>(
     if u64::from(header.e_shentsize(endian)) != size {
         return Err(Error::Elf { what: "section headers of an unknown size", offset });
     }
-    // With 65,280 sections or more, the first header has the numbers.
+    // With 65,280 sections or more, the first section header holds the number
+    // of sections and the index of the one with their names.
     let first = input.read(offset, size, || FilePart::FirstSectionHeader)?;
     let first = SectionHeader::read(raw::first::<H::SectionHeader>(&first, offset)?, endian);
     let count = match header.e_shnum(endian) {
@@ -431,9 +433,9 @@ fn section_headers<H: FileHeader<Endian = Endianness>>(
 }
 
 /// Checks that sections do not overlap too much: a million sections of a small
-/// file could all be the whole file. (In valid files, some are inside others,
-/// such as notes in loaded segments. Sections that exceed the file are errors
-/// when they are read.)
+/// file could each cover the whole file. (In valid files, some are inside
+/// others, such as notes in loaded segments. Sections that exceed the file are
+/// errors when they are read.)
 fn check_overlap(input: &Input, sections: &[SectionHeader]) -> Result<(), Error> {
     const TIMES: u64 = 4;
     let is_inside =

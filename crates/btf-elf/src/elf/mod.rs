@@ -1,5 +1,5 @@
-//! ELF: files, sections, symbols and relocations. One file for each concept of
-//! the format; `raw.rs` has the common readers.
+//! ELF: files, sections, symbols and relocations. Each concept of the format
+//! has its own file; `raw.rs` has the common readers.
 
 pub(crate) mod btf_ids;
 pub(crate) mod elf_file;

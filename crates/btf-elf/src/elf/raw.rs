@@ -22,7 +22,8 @@ pub(crate) fn word(bytes: [u8; 4], order: ByteOrder) -> u32 {
     }
 }
 
-/// Returns the record at the start of bytes that are at `offset` in the file.
+/// Returns the record at the start of `bytes`, which are at `offset` in the
+/// file.
 pub(crate) fn first<T: Pod>(bytes: &[u8], offset: u64) -> Result<&T, Error> {
     pod::from_bytes(bytes).map(|(first, _)| first).map_err(|()| Error::Elf { what: "cut off", offset })
 }
@@ -33,7 +34,7 @@ pub(crate) fn record<T: Pod>(table: &[u8], index: usize) -> Option<&T> {
     pod::from_bytes(rest).ok().map(|(record, _)| record)
 }
 
-/// Defines newtypes of ELF's numbers, with constants.
+/// Defines newtypes for the numbers of ELF, with constants.
 macro_rules! numbers {
     ($($(#[$doc:meta])* $name:ident($int:ty) { $($(#[$constant_doc:meta])* $constant:ident = $value:expr,)* })*) => {$(
         $(#[$doc])*

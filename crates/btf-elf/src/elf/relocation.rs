@@ -61,7 +61,8 @@ impl<'elf> Relocation<'elf> {
         self.r_type
     }
 
-    /// Addend of the symbol's value; `None` if it is stored at the offset.
+    /// Addend for the symbol's value; `None` if it is stored in the relocated
+    /// field.
     #[must_use]
     pub fn addend(self) -> Option<i64> {
         self.addend
@@ -85,7 +86,7 @@ impl<'elf> Relocation<'elf> {
 
 /// Relocations of a section, by ascending offset.
 ///
-/// They are decoded on access from the file's tables, which this holds.
+/// They are decoded on access, from the tables of the file.
 ///
 /// ```
 /// # fn main() -> Result<(), btf_elf::Error> {
@@ -171,8 +172,8 @@ impl Table {
 pub(crate) fn tables(elf: &Elf) -> Vec<(u32, u32)> {
     let is_table = |section: &Section<'_>| matches!(section.section_type(), SectionType::REL | SectionType::RELA);
     let tables = elf.sections().filter(is_table).map(|table| (table.header().info, table.index()));
-    // Index 0 is not a section: in linked files, such a table is for the whole
-    // file.
+    // Index 0 is not a section: in linked files, such a table applies to the
+    // whole file.
     let mut tables: Vec<_> = tables.filter(|&(of, _)| of != 0).collect();
     tables.sort_unstable();
     tables
@@ -193,7 +194,7 @@ impl<'elf> Relocations<'elf> {
         Ok(all)
     }
 
-    /// Checks that all symbols exist, and sorts.
+    /// Checks that all symbols exist, and sorts the relocations if needed.
     fn check(&mut self, section: Section<'_>) -> Result<(), Error> {
         let mut before = 0;
         let mut is_sorted = true;

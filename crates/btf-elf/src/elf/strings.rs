@@ -1,9 +1,9 @@
 //! String tables of an ELF file.
 //!
-//! A million sections or symbols can share a name of megabytes, or have its
-//! ends as names. So the end of a name is found without reading all of it
-//! ([`StringTable`]), and names for lookup are hashed once for each offset in
-//! the table, within a budget ([`NameIndex`]).
+//! A million sections or symbols can share a name of megabytes, or have
+//! suffixes of it as names. The end of a name is therefore found without
+//! reading all of it ([`StringTable`]), and names for lookup are hashed once
+//! per offset in the table, within a budget ([`NameIndex`]).
 
 use std::{collections::hash_map::RandomState, hash::BuildHasher, sync::OnceLock};
 
@@ -39,7 +39,7 @@ impl StringTable {
         let len = match memchr::memchr(0, near) {
             Some(len) => len,
             None if near.len() == rest.len() => rest.len(),
-            // No NUL was found up to the end of the block.
+            // There is no NUL before this block.
             None => self.ends().get((start + BLOCK) / BLOCK).map_or(rest.len(), |end| end.saturating_sub(start)),
         };
         Name::new(rest.get(..len).unwrap_or_default())
@@ -69,7 +69,7 @@ impl StringTable {
     }
 }
 
-/// Budget of bytes of names that may be read.
+/// Budget for names that are read, in bytes.
 #[derive(Debug)]
 pub(crate) struct NameBudget {
     limit: u64,
@@ -101,8 +101,8 @@ impl NameBudget {
         Ok(())
     }
 
-    /// Returns the name of a type, whose end is searched only within the
-    /// budget.
+    /// Returns the name of a type and charges it. Reads no further than the
+    /// budget allows.
     pub(crate) fn name<'btf>(&mut self, ty: Type<'btf>) -> Result<Name<'btf>, NamesShared> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).saturating_add(1);
         let name = ty.name_start(most);
@@ -119,7 +119,7 @@ impl NameBudget {
     }
 }
 
-/// Limit on names that was reached.
+/// Error: the limit on the bytes of names was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NamesShared {
     pub(crate) limit: u64,

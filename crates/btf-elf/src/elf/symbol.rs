@@ -64,7 +64,7 @@ impl SymbolTable {
         if let Some(names) = elf.section_by_index(section.header().link).filter(|names| names.has_contents()) {
             whole.names = StringTable::new(names.data()?);
         }
-        // With 65,280 sections or more, the indices are in another table.
+        // Section indices of 65,280 and more are stored in another table.
         let extended = of_type(SectionType::SYMTAB_SHNDX).find(|extended| extended.header().link == section.index());
         whole.extended = extended.map(Section::data).transpose()?.unwrap_or_default();
         whole.table = section.data()?;
@@ -236,8 +236,8 @@ impl<'elf> Symbol<'elf> {
         self.raw().info.st_bind() == elf::STB_WEAK
     }
 
-    /// Returns `true` for a symbol that other files can use, but not other
-    /// linked objects (`STV_HIDDEN`, `STV_INTERNAL`).
+    /// Returns `true` for a hidden symbol (`STV_HIDDEN`, `STV_INTERNAL`):
+    /// visible to other files at link time, but not outside the linked object.
     #[must_use]
     pub fn is_hidden(self) -> bool {
         matches!(self.raw().other.visibility(), elf::STV_HIDDEN | elf::STV_INTERNAL)

@@ -32,11 +32,11 @@ pub struct EntryLayout {
     pub(super) size: u32,
 }
 
-/// Sections whose entries are defined elsewhere.
+/// Section whose entries are defined outside the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Extern {
     Kconfig,
-    /// With the id of the INT that replaces their types.
+    /// With the id of the INT that replaces the types of the entries.
     Ksyms(u32),
 }
 
@@ -81,8 +81,8 @@ impl EntryLayout {
     }
 }
 
-/// Lays out the DATASECs of an object in order. Names, sections and symbols
-/// that they share are looked up once.
+/// State for the layout of the DATASECs of one object. Names, sections and
+/// symbols that they share are looked up once.
 pub(super) struct Layouter<'a> {
     elf: &'a Elf,
     btf: &'a Btf,
@@ -191,8 +191,8 @@ impl<'a> Layouter<'a> {
         Ok(DatasecLayout { size, entries: entries.into(), hidden: Box::default(), extern_kind })
     }
 
-    /// Returns the order of the names of a DATASEC's variables, by the address
-    /// of the name.
+    /// Returns the rank of each variable's name in alphabetical order, by the
+    /// address of the name.
     fn ranks(&mut self, datasec: Datasec<'a>) -> Result<HashMap<usize, usize>, DatasecFault> {
         let mut names: HashMap<usize, Name<'a>> = HashMap::new();
         for entry in datasec.entries() {
@@ -267,7 +267,8 @@ impl<'a> Layouter<'a> {
     }
 }
 
-/// Address of the name of a type, equal for all types that share it.
+/// Returns the address of a type's name, which is equal for all types that
+/// share the string.
 fn place_of(ty: Type<'_>) -> usize {
     ty.name_start(1).as_bytes().as_ptr().addr()
 }
@@ -284,7 +285,7 @@ fn fit(what: &'static str, value: u64) -> Result<u32, DatasecFault> {
     u32::try_from(value).map_err(|_| DatasecFault::TooLarge { what, value })
 }
 
-/// Returns `true` for a type that the kernel's configuration can set.
+/// Returns `true` if a variable in `.kconfig` can have this type.
 fn is_of_kconfig(ty: Type<'_>) -> bool {
     let is_int = |ty: Type<'_>| matches!(ty.peel_modifiers(), Type::Int(_));
     match ty.peel_modifiers() {

@@ -1,12 +1,12 @@
 //! DATASEC fix-up: DATASECs as a loader computes them.
 //!
-//! The compiler leaves the following open. A loader fills it in before it
-//! passes the BTF to the kernel:
+//! The compiler leaves the following to the loader, which changes the BTF
+//! before it passes it to the kernel:
 //!
-//! * In clang's objects, DATASECs have the size 0 and their global variables
-//!   the offset 0. The size is that of the ELF section, the offset that of the
-//!   symbol. (Static variables have their offset. Where a DATASEC has a size,
-//!   the static linker has already done this.)
+//! * clang writes size 0 for DATASECs and offset 0 for their global variables.
+//!   The loader takes the size from the ELF section and the offsets from the
+//!   symbols. (Static variables have their offset. If a DATASEC has a size, the
+//!   static linker has already done this.)
 //! * A global variable whose symbol is hidden becomes static.
 //! * `.kconfig` is not a section of the file. Its variables are sorted by
 //!   alignment, largest first, then by size, smallest first, then by name.

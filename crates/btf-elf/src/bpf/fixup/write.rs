@@ -18,15 +18,15 @@ const DUMMY: &[u8] = b"dummy_ksym";
 pub(super) struct Writer<'a> {
     btf: &'a Btf,
     datasecs: BTreeMap<u32, &'a DatasecLayout>,
-    /// VARs whose linkage changes, and whose type changes in `.ksyms`.
+    /// New linkage of VARs, and the new type of those in `.ksyms`.
     vars: BTreeMap<u32, (Linkage, Option<u32>)>,
     /// FUNCs in `.ksyms`.
     funcs: BTreeSet<u32>,
-    /// Prototypes of these.
+    /// Prototypes of `funcs`.
     protos: BTreeSet<u32>,
     /// Type of [`DUMMY`], if there are such FUNCs.
     dummy_type: Option<u32>,
-    /// Output: the type section, and what follows the original strings.
+    /// Output: the type section, and strings to append to the original ones.
     types: Vec<u8>,
     more_strings: Vec<u8>,
 }
@@ -124,7 +124,7 @@ impl<'a> Writer<'a> {
                 }
             }
             _ if self.funcs.contains(&id) => {
-                // A linkage fits wherever any vlen does.
+                // A linkage always fits into vlen.
                 let info = head.info().with_vlen(Linkage::Global.into()).unwrap_or(head.info());
                 self.put(TypeRecord::new(head.name_off(), info.word(), head.size_or_type()).as_bytes());
             }
@@ -132,7 +132,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The whole blob in native byte order.
+    /// Returns the whole blob in native byte order.
     fn blob(&self, raw: &RawBtf<'_>) -> Result<Vec<u8>, format::Error> {
         let layout = self.btf.as_bytes().get(raw.header().layout()).unwrap_or_default();
         let strings = [raw.strings().as_bytes(), &self.more_strings].concat();

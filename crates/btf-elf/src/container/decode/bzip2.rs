@@ -10,11 +10,10 @@ pub(super) struct Streams<R: BufRead> {
     produced: u64,
 }
 
-/// Maximum number of short streams. Making a decoder for each takes as long as
-/// decoding some hundred kilobytes, and a stream can have 14 bytes and no
-/// contents.
+/// Maximum number of short streams. Making a decoder takes as long as decoding
+/// some hundred kilobytes, and an empty stream has only 14 bytes.
 const STREAMS: u64 = 1024;
-/// Streams that decode to more than this, on average, are not counted.
+/// Average decoded length in bytes at and above which streams are not limited.
 const STREAM_LEN: u64 = 8 << 10;
 
 impl<R: BufRead> Streams<R> {

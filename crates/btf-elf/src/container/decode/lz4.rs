@@ -12,7 +12,7 @@ use super::Progress;
 pub(super) struct Frames<R: Read> {
     decoder: FrameDecoder<R>,
     progress: Arc<Progress>,
-    /// True if frames of this format end where the file ends.
+    /// True for the legacy format, whose frames end at the end of the file.
     is_legacy: Option<bool>,
     is_between: bool,
 }
@@ -34,9 +34,9 @@ impl<R: BufRead> Read for Frames<R> {
                 self.is_between = false;
                 return Ok(read);
             }
-            // The end of a frame, or of the file. The decoder does not
-            // distinguish them, but it only tries to read on at the end of the
-            // file.
+            // The end of a frame or of the file, which the decoder does not
+            // distinguish. But it tries to read more bytes only at the end of
+            // the file.
             if self.progress.at_end.load(Relaxed) {
                 return match self.is_between || self.is_legacy == Some(true) {
                     true => Ok(0),

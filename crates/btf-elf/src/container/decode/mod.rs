@@ -1,8 +1,8 @@
-//! Decoding, the same for all formats.
+//! Decoding of compressed data, with one interface for all formats.
 //!
 //! The format is detected from the first bytes, never from the name of the
-//! file. Each format is a feature of this crate with a library of its own. All
-//! of them end in a [`Decoder`] with the same limits.
+//! file. Each format is a feature of this crate and has its own library. A
+//! [`Decoder`] wraps any of them and enforces the limits.
 
 #[cfg(feature = "bzip2")]
 mod bzip2;
@@ -44,18 +44,18 @@ use crate::{Error, Limits};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Compression {
-    /// gzip (RFC 1952), of any number of members.
+    /// gzip (RFC 1952), with any number of members.
     Gzip,
     /// zlib (RFC 1950), in compressed sections of ELF files. It has no magic
     /// number, and is not detected.
     Zlib,
-    /// xz, of any number of streams.
+    /// xz, with any number of streams.
     Xz,
     /// lzma, the predecessor of xz.
     Lzma,
-    /// zstd (RFC 8878), of any number of frames.
+    /// zstd (RFC 8878), with any number of frames.
     Zstd,
-    /// bzip2, of any number of streams.
+    /// bzip2, with any number of streams.
     Bzip2,
     /// lz4 frames, and the legacy format of kernel images.
     Lz4,
@@ -69,7 +69,7 @@ impl Compression {
     /// Number of leading **bytes** of a file that [`detect`](Self::detect) needs.
     pub const DETECT_BYTES: usize = 13;
 
-    /// Detects the compression from the first bytes, if any.
+    /// Detects the compression from the first bytes; `None` if there is none.
     ///
     /// lzma has no magic number. Its header of 13 bytes is checked for values
     /// that an encoder writes, as in xz-utils.
@@ -79,7 +79,7 @@ impl Compression {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
-            // Some frames begin with a skippable one.
+            // A skippable frame may come first.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Self::Bzip2),
@@ -88,7 +88,7 @@ impl Compression {
         }
     }
 
-    /// Name, as of the program that writes the format.
+    /// Name of the format, which is also that of its command-line tool.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -112,7 +112,7 @@ impl Compression {
         }
     }
 
-    /// Returns `true` if that feature is enabled.
+    /// Returns `true` if the feature that decodes the format is enabled.
     #[must_use]
     pub const fn is_supported(self) -> bool {
         match self {
@@ -207,8 +207,8 @@ pub struct ParseCompressionError(());
 /// Returns `true` for the header of an lzma file: properties (lc, lp and pb,
 /// which encoders leave at or near 3, 0 and 2), the size of the dictionary (a
 /// power of two, or one and a half times that), and the decoded size (unknown,
-/// or below 256 GiB). As in xz, lc + lp is at most 4: a decoder allocates 1.5 KiB
-/// times two to that power before it reads anything.
+/// or below 256 GiB). As in xz, lc + lp is at most 4: a decoder allocates 1.5
+/// KiB times 2^(lc + lp) before it reads anything.
 fn is_lzma(start: &[u8]) -> bool {
     let Some((&[properties, ref sizes @ ..], _)) = start.split_first_chunk::<13>() else { return false };
     let Some((&dictionary, size)) = sizes.split_first_chunk::<4>() else { return false };
@@ -234,7 +234,7 @@ fn is_too_large_a_window(_: &io::Error) -> bool {
     false
 }
 
-/// Decoder of a reader, within limits.
+/// Decoder for the bytes of a reader, within limits.
 ///
 /// An I/O error contains an [`Error`] of this crate; [`io::Error::downcast`]
 /// extracts it.
@@ -289,7 +289,8 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Reserves half as much again as is used, but no more than may be needed.
+    /// Grows the capacity by about half, but not beyond the limit on the
+    /// output.
     fn reserve(&self, decoded: &mut Vec<u8>, more: usize) {
         if decoded.capacity() - decoded.len() < more {
             let left = self.limits.max_output().saturating_sub(self.produced);
@@ -356,7 +357,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Decoders of the libraries.
+/// Decoder of the library for a format.
 enum Inner<R: Read> {
     #[cfg(feature = "gzip")]
     Gzip(flate2::bufread::MultiGzDecoder<BufReader<Counted<R>>>),

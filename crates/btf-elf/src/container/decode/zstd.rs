@@ -12,7 +12,7 @@ pub(super) struct Frames<R> {
     decoder: FrameDecoder,
     /// True if the decoder is inside a frame.
     is_open: bool,
-    /// True if there was a frame.
+    /// True if a frame has begun: the input may then end before the next one.
     is_begun: bool,
 }
 
