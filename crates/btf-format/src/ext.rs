@@ -293,7 +293,7 @@ pub struct ExtBlockRange {
     pub sec_name_off: u32,
     /// The records, in bytes from the start of the blob.
     pub records: Range<usize>,
-    /// Bytes of a record.
+    /// Size of a record in bytes.
     pub rec_size: usize,
 }
 

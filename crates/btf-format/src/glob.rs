@@ -1,7 +1,7 @@
-//! Patterns in which `*` stands for any bytes, and `?` for any one byte.
+//! Patterns in which `*` matches any bytes, and `?` any one byte.
 
-/// Returns `true` if a text matches a pattern: `*` stands for any number of
-/// bytes, `?` for one byte, and every other byte for itself.
+/// Returns `true` if a text matches a pattern: `*` matches any number of bytes,
+/// `?` one byte, and every other byte itself.
 ///
 /// Cost: at most the product of both lengths.
 ///

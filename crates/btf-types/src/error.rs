@@ -79,7 +79,7 @@ pub enum Error {
         at: u64,
         /// The name offset.
         found: u32,
-        /// Bytes of strings, including those of the base.
+        /// Length of all strings in bytes, including those of the base.
         len: u32,
         /// True for split BTF, where a wrong base may be the reason.
         split: bool,
@@ -287,12 +287,12 @@ pub enum Error {
         /// The size in bytes.
         found: u8,
     },
-    /// The type has no size: it is `void`, a function, a forward declaration,
-    /// or made of one.
+    /// The type has no size: it is `void`, a function or a forward declaration,
+    /// or contains one.
     #[error("{ty} has no size")]
     #[non_exhaustive]
     Unsized {
-        /// The type without a size: the given type, or the one it is made of.
+        /// The type without a size: the given type, or one that it contains.
         ty: TypeRef,
     },
     /// The type is larger than the operation allows.

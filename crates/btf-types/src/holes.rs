@@ -46,8 +46,8 @@ impl Struct<'_> {
     #[must_use]
     pub fn holes(self) -> Vec<Hole> {
         let mut extents: Vec<_> = self.members().map(|member| (extent(member), member.index())).collect();
-        // C declares members in order of their offsets; Rust, for one, does
-        // not.
+        // In C, members are in order of their offsets; in Rust, they need not
+        // be.
         extents.sort_by_key(|&((start, _), _)| start);
         let mut holes = Vec::new();
         let (mut end, mut after) = (0, None);

@@ -1,4 +1,5 @@
-//! Maps of ids and strings, from one BTF to another that was made from it.
+//! Maps of ids and string offsets, from one BTF to another that was made from
+//! it.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -8,7 +9,7 @@ use btf_format::{RawBtfExtMut, Word};
 use crate::{Btf, BtfExt, Error};
 
 /// Map from the ids and string offsets of one BTF to those of another that was
-/// made from it, such as by [`Btf::rebase_with_remap`].
+/// made from it, for example by [`Btf::rebase_with_remap`].
 ///
 /// Use it to update data that refers to the old BTF: the `.BTF.ext` of the
 /// object ([`Remap::remap_ext`]), ids in `.BTF_ids` or your own ids
