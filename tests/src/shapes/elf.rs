@@ -19,7 +19,7 @@ const STRUCT: u8 = 4;
 const VAR: u8 = 14;
 const DATASEC: u8 = 15;
 
-/// ELF files, most of them BPF objects.
+/// Shapes of ELF files, most of them BPF objects.
 pub const OBJECTS: &[Shape] = shapes![
     sections_of_one_name,
     sections_of_names_that_end_alike,
@@ -61,7 +61,7 @@ fn bpf() -> ElfBlob {
     ElfBlob::bpf(ByteOrder::NATIVE)
 }
 
-/// A BPF object of this BTF.
+/// Returns a BPF object with this BTF.
 fn object(blob: &Blob, fill: impl FnOnce(&mut ElfBlob)) -> Vec<u8> {
     let mut elf = bpf();
     elf.section(".BTF", blob.build());
@@ -84,14 +84,14 @@ fn sections_of_one_name(size: usize) -> Vec<u8> {
     })
 }
 
-/// Their names are tails of one name.
+/// Makes sections whose names are suffixes of one string.
 fn sections_of_names_that_end_alike(size: usize) -> Vec<u8> {
     let count = size / 64;
     let mut file = object(&int(), |elf| {
         (0..count).for_each(|_| _ = elf.section("a_name_of_sixteen_bytes", []));
     });
     let table = u64::from_ne_bytes(file[0x28..0x30].try_into().expect("a header")) as usize;
-    // After the first and `.BTF`.
+    // Skip the null section and `.BTF`.
     for (at, section) in file[table..].chunks_exact_mut(64).skip(2).take(count).enumerate() {
         let name = u32::from_ne_bytes(section[..4].try_into().expect("a section")) + at as u32 % 20;
         section[..4].copy_from_slice(&name.to_ne_bytes());
@@ -146,7 +146,7 @@ fn program(elf: &mut ElfBlob, name: &str, len: usize) -> u16 {
     elf.add(SectionBlob { name, kind: PROGBITS, flags: EXECUTABLE, data, ..SectionBlob::default() })
 }
 
-/// Half of it sections, half of it functions in the last of them.
+/// Makes program sections, and as many bytes of functions in the last section.
 fn functions_of_many_programs(size: usize) -> Vec<u8> {
     object(&int(), |elf| {
         let mut last = 0;
@@ -162,7 +162,7 @@ fn functions_of_one_program(size: usize) -> Vec<u8> {
     })
 }
 
-/// Variables of one DATASEC, and a symbol for each, the other way round.
+/// Makes variables of one DATASEC, with their symbols in reverse order.
 fn variables_of_many_symbols(size: usize) -> Vec<u8> {
     let mut blob = int();
     let count = size / 80;
@@ -182,7 +182,7 @@ fn variables_of_many_symbols(size: usize) -> Vec<u8> {
     })
 }
 
-/// Variables that share a name of a quarter of the file.
+/// Makes variables that share a name, which is a quarter of the file.
 fn variables_of_one_long_name(size: usize) -> Vec<u8> {
     let mut blob = int();
     let name: &'static str = "n".repeat(size / 4).leak();
@@ -225,8 +225,8 @@ fn externs(size: usize) -> Vec<u8> {
     object(&blob, |elf| names.iter().rev().for_each(|name| _ = elf.variable(name, 0, 0)))
 }
 
-/// DATASECs of the kernel's symbols, each of which needs an `int`, and that is
-/// the last type.
+/// Makes `.ksyms` DATASECs. To fix up each, an `int` is searched, which is the
+/// last type.
 fn many_datasecs_of_externs(size: usize) -> Vec<u8> {
     let mut blob = Blob::new();
     let (section, var) = (blob.string(".ksyms"), blob.string("v"));
@@ -239,7 +239,7 @@ fn many_datasecs_of_externs(size: usize) -> Vec<u8> {
     object(&blob, |elf| _ = elf.variable("v", 0, 0))
 }
 
-/// Options of the kernel's configuration, which are sorted by their names.
+/// Makes `.kconfig` options that share a long name, by which they are sorted.
 fn options_of_one_name(size: usize) -> Vec<u8> {
     let mut blob = int();
     let (section, var) = (blob.string(".kconfig"), blob.string("n".repeat(size / 2)));
@@ -275,7 +275,7 @@ fn ext_blocks_of_many_programs(size: usize) -> Vec<u8> {
     })
 }
 
-/// A table of relocations.
+/// Adds a relocation table for the section `of`; returns its number.
 fn table(elf: &mut ElfBlob, of: u16, flags: u64, data: Vec<u8>) -> u16 {
     let (name, link) = (".rel".into(), elf.sections.len() as u32 + 2);
     elf.add(SectionBlob { name, kind: REL, flags, link, info: of.into(), data, ..SectionBlob::default() })
@@ -304,8 +304,8 @@ fn relocation_tables_of_one_section(size: usize) -> Vec<u8> {
     })
 }
 
-/// Sections, each with a table of relocations, all of which are in the same
-/// place.
+/// Makes sections with a relocation table each. All tables are at the same offset
+/// in the file.
 fn overlapping_tables(size: usize, tables: usize) -> Vec<u8> {
     let mut elf = ElfBlob { machine: 62, ..bpf() };
     let data: Vec<u8> = (0..size / 2 / 16).flat_map(|at| elf.relocation(at as u64, 1, 1)).collect();
@@ -324,7 +324,7 @@ fn overlapping_tables(size: usize, tables: usize) -> Vec<u8> {
     elf.build()
 }
 
-/// Makes as many as a file may have.
+/// Makes as many overlapping tables as a file may have.
 fn relocation_tables_that_overlap(size: usize) -> Vec<u8> {
     overlapping_tables(size, 5)
 }
@@ -333,12 +333,12 @@ fn many_relocation_tables_that_overlap(size: usize) -> Vec<u8> {
     overlapping_tables(size, size / 2 / 152)
 }
 
-/// Zeros that are packed as a section's contents are.
+/// Returns zeros compressed like the contents of a section.
 fn packed_zeros(elf: &ElfBlob, len: usize) -> Vec<u8> {
     [elf.compression_header(1, len as u64), packed::zeros(Compression::Zlib, len as u64)].concat()
 }
 
-/// Eight tables, each of half a thousand times its bytes when decoded.
+/// Makes eight compressed tables, each of which decompresses to 16 times `size`.
 fn relocation_tables_of_zeros(size: usize) -> Vec<u8> {
     object(&int(), |elf| {
         let symtab = 8 * 2 + 2;
@@ -362,7 +362,7 @@ fn symbols_of_zeros(size: usize) -> Vec<u8> {
     })
 }
 
-/// Eight compressed sections, in the same place.
+/// Makes eight compressed sections at the same offset in the file.
 fn sections_of_zeros(size: usize) -> Vec<u8> {
     let mut elf = ElfBlob { machine: 62, ..bpf() };
     let data = packed_zeros(&elf, size * 16);
@@ -389,7 +389,7 @@ fn overlapping_sections(size: usize, sections: usize) -> Vec<u8> {
     elf.build()
 }
 
-/// Makes as many as a file may have.
+/// Makes as many overlapping sections as a file may have.
 fn sections_that_overlap(size: usize) -> Vec<u8> {
     overlapping_sections(size, 5)
 }
@@ -398,7 +398,7 @@ fn many_sections_that_overlap(size: usize) -> Vec<u8> {
     overlapping_sections(size, size / 2 / 64)
 }
 
-/// Sets of ids, each of which begins within the one before.
+/// Makes BTF id sets, each of which begins inside the previous one.
 fn btf_ids_that_overlap(size: usize) -> Vec<u8> {
     let mut elf = ElfBlob { machine: 62, ..bpf() };
     elf.section(".BTF", int().build());
@@ -411,7 +411,8 @@ fn btf_ids_that_overlap(size: usize) -> Vec<u8> {
     elf.build()
 }
 
-/// BTF of a map's definition, of id 4 and of so many bytes: an array of one element.
+/// Returns BTF with the definition of an ARRAY map, a struct of `size` bytes, and its
+/// id, 4.
 fn definition(size: u32) -> (Blob, u32) {
     let mut blob = int();
     let (own, name) = (blob.string("map"), blob.string("type"));
@@ -419,8 +420,8 @@ fn definition(size: u32) -> (Blob, u32) {
     (blob, 4)
 }
 
-/// An object of maps of these types, each of so many bytes and with a name and a
-/// symbol of its own.
+/// Returns an object with a map of each type. Each map has `each` bytes, and its own
+/// name and symbol.
 fn maps(mut blob: Blob, types: &[u32], each: u32) -> Vec<u8> {
     let first = btf_types::Btf::parse(blob.build()).expect("it is sound").type_count();
     let count = types.len() as u32;
@@ -440,8 +441,8 @@ fn maps(mut blob: Blob, types: &[u32], each: u32) -> Vec<u8> {
     })
 }
 
-/// An object of as many maps of one variable, each so many bytes behind the one
-/// before: its DATASEC says where they are.
+/// Returns an object whose `.maps` DATASEC lists one variable `count` times, at
+/// distances of `each` bytes.
 fn repeated(name: &str, count: u32, each: u32) -> Vec<u8> {
     let (mut blob, definition) = definition(each);
     let name: &'static str = name.to_owned().leak();
@@ -472,11 +473,11 @@ fn maps_of_one_long_name(size: usize) -> Vec<u8> {
     repeated(&"m".repeat(size / 4), (size / 2 / 20) as u32, 8)
 }
 
-/// Each map holds maps of one definition.
+/// Makes maps of maps that share one inner definition.
 fn maps_in_maps(size: usize) -> Vec<u8> {
     let (mut blob, inner) = definition(8);
     let (kind, values) = (blob.string("type"), blob.string("values"));
-    // ARRAY_OF_MAPS.
+    // Map type 12, ARRAY_OF_MAPS.
     blob.record(0, ARRAY, 0, false, 0, &[1, 1, 12]).ptr(5);
     blob.ptr(inner).record(0, ARRAY, 0, false, 0, &[7, 1, 0]);
     let count = (size / 120) as u32;
@@ -484,12 +485,12 @@ fn maps_in_maps(size: usize) -> Vec<u8> {
     maps(blob, &(0..count).map(|at| at + 9).collect::<Vec<_>>(), 8)
 }
 
-/// Maps of programs, whose values all relocations are.
+/// Makes a map of programs with many relocations for its values.
 fn maps_of_many_values(size: usize) -> Vec<u8> {
     let mut blob = int();
     let (kind, values, name, section) =
         (blob.string("type"), blob.string("values"), blob.string("m"), blob.string(".maps"));
-    // PROG_ARRAY, with an array of pointers to functions.
+    // Map type 3, PROG_ARRAY, whose values are pointers to functions.
     blob.record(0, ARRAY, 0, false, 0, &[1, 1, 3]).ptr(2).record(0, 13, 0, false, 1, &[]).ptr(4);
     blob.record(0, ARRAY, 0, false, 0, &[5, 1, 0]).record(0, STRUCT, 2, false, 8, &[kind, 3, 0, values, 6, 64]);
     blob.record(name, VAR, 0, false, 7, &[1]);
@@ -503,7 +504,7 @@ fn maps_of_many_values(size: usize) -> Vec<u8> {
     })
 }
 
-/// Definitions, each of a key that is the same struct of many members.
+/// Makes map definitions that share one key type, a struct of many members.
 fn maps_of_one_key(size: usize) -> Vec<u8> {
     let mut blob = int();
     let count = (size / 2 / 12) as u32;
@@ -515,7 +516,7 @@ fn maps_of_one_key(size: usize) -> Vec<u8> {
     maps(blob, &(0..definitions).map(|at| at + 6).collect::<Vec<_>>(), 16)
 }
 
-/// A key that is a chain of arrays, as long as one may be, for each definition.
+/// Makes map definitions that share one key type, 60 nested arrays.
 fn maps_of_large_keys(size: usize) -> Vec<u8> {
     let mut blob = int();
     let (kind, key) = (blob.string("type"), blob.string("key"));
@@ -532,10 +533,10 @@ mod tests {
 
     use super::*;
 
-    /// Shapes that are refused as a whole, because so much overlaps.
+    /// Shapes that are rejected as a whole, as too many sections overlap.
     const REFUSED: [&str; 2] = ["many_relocation_tables_that_overlap", "many_sections_that_overlap"];
 
-    /// A shape that is refused at once proves nothing.
+    /// A shape that is rejected at once proves nothing.
     #[test]
     fn objects_are_what_they_are_named_after() {
         for shape in OBJECTS {
@@ -555,7 +556,7 @@ mod tests {
             }
             let object = BpfObject::parse(file).unwrap_or_else(|error| panic!("{}: {error}", shape.name));
             match object.maps() {
-                // In one place.
+                // All of its maps are at the same offset.
                 Err(error) if shape.name == "maps_of_no_size" => {
                     assert!(error.to_string().contains("overlap"), "{error}");
                 }

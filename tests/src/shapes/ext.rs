@@ -1,9 +1,9 @@
-//! Shapes of `.BTF.ext`, each with the BTF that it belongs to before it.
+//! Shapes of `.BTF.ext`, each preceded by its BTF.
 
 use super::Shape;
 use crate::blob::Blob;
 
-/// BTF, and its `.BTF.ext`.
+/// Shapes of BTF with its `.BTF.ext`.
 pub const PAIRS: &[Shape] = &[
     Shape::new("blocks_of_one_name", blocks_of_one_name),
     Shape::new("records_of_one_block", records_of_one_block),
@@ -14,8 +14,8 @@ pub const PAIRS: &[Shape] = &[
 const FUNC: u8 = 12;
 const FUNC_PROTO: u8 = 13;
 
-/// `.BTF.ext` of three sections, each given by its records' size and the words
-/// that follow; none if there are no words.
+/// Returns a `.BTF.ext` of three sections, each given by its record size and the
+/// words that follow. A section without words is left out.
 pub(crate) fn ext(sections: [(u32, Vec<u32>); 3]) -> Vec<u8> {
     const HEADER: u32 = 32;
     let mut words = Vec::new();
@@ -35,8 +35,8 @@ pub(crate) fn ext(sections: [(u32, Vec<u32>); 3]) -> Vec<u8> {
     blob
 }
 
-/// BTF of a function (of type 3), an access string at [`ACCESS`] and a name of so
-/// many bytes at [`NAME`].
+/// Returns BTF with a function (id 3), an access string at [`ACCESS`] and a name of
+/// `len` bytes at [`NAME`].
 fn btf(len: usize) -> Vec<u8> {
     let mut blob = Blob::new();
     blob.string(["0", &":1".repeat(20)].concat());

@@ -1,4 +1,4 @@
-//! Shapes of kernels: the BTF of one, and then a file for each of its modules.
+//! Shapes of kernels: the BTF of a kernel, then a file for each of its modules.
 
 use btf_format::ByteOrder;
 
@@ -8,7 +8,7 @@ use crate::{blob::Blob, elf_blob::ElfBlob};
 const STRUCT: u8 = 4;
 const FLOAT: u8 = 16;
 
-/// A kernel and its modules.
+/// Shapes of a kernel and its modules.
 pub const TREES: &[Shape] = &[
     Shape::new("many_modules", many_modules),
     Shape::new("modules_of_one_type", modules_of_one_type),
@@ -17,7 +17,7 @@ pub const TREES: &[Shape] = &[
     Shape::new("modules_of_one_long_name", modules_of_one_long_name),
 ];
 
-/// A module's file.
+/// Returns a module file.
 fn module(base: Option<Vec<u8>>, btf: Vec<u8>) -> Vec<u8> {
     let mut elf = ElfBlob { machine: 62, ..ElfBlob::bpf(ByteOrder::NATIVE) };
     elf.section(".BTF", btf);
@@ -27,7 +27,7 @@ fn module(base: Option<Vec<u8>>, btf: Vec<u8>) -> Vec<u8> {
     elf.build()
 }
 
-/// Bytes of a file that has next to nothing.
+/// Size of a minimal module file in bytes, approximately.
 const EACH: usize = 400;
 
 fn many_modules(size: usize) -> Vec<Vec<u8>> {
@@ -36,11 +36,11 @@ fn many_modules(size: usize) -> Vec<Vec<u8>> {
     parts
 }
 
-/// All of them have a type of a name that the kernel has not.
+/// Makes modules that all have a type of the same name, which the kernel lacks.
 fn modules_of_one_type(size: usize) -> Vec<Vec<u8>> {
     let base = Blob::new().int().build();
     let mut split = Blob::split();
-    // Behind the base's strings: "\0int\0".
+    // Offset after the base's strings, "\0int\0".
     let name = 5 + split.string("same");
     split.record(name, STRUCT, 0, false, 4, &[]);
     let mut parts = vec![base];
@@ -48,7 +48,7 @@ fn modules_of_one_type(size: usize) -> Vec<Vec<u8>> {
     parts
 }
 
-/// Half of it is the kernel, half are modules that each bring a base.
+/// Makes a kernel, and as many bytes of modules that have a distilled base each.
 fn modules_of_other_kernels(size: usize) -> Vec<Vec<u8>> {
     let mut base = Blob::new();
     for at in 0..size / 2 / 20 {
@@ -65,14 +65,14 @@ fn modules_of_other_kernels(size: usize) -> Vec<Vec<u8>> {
     parts
 }
 
-/// None belongs to the kernel: each error is kept, with its path.
+/// Makes modules of another kernel. Each failure is stored, with the path.
 fn modules_that_are_damaged(size: usize) -> Vec<Vec<u8>> {
     let mut parts = vec![Blob::new().int().build()];
     parts.extend((0..size / EACH).map(|_| module(None, Blob::split().ptr(1000).build())));
     parts
 }
 
-/// The kernel has a name that the types of all modules have.
+/// Makes modules whose types share a long name in the kernel's strings.
 fn modules_of_one_long_name(size: usize) -> Vec<Vec<u8>> {
     let mut base = Blob::new();
     let name = base.string("n".repeat(size / 2));

@@ -1,7 +1,7 @@
-//! Inputs that share one thing among many, or multiply many by many: what a
-//! careless reader pays for with time or memory out of all proportion.
+//! Inputs in which many items share one, or the items of two lists are combined: a
+//! careless reader needs time or memory out of all proportion to their size.
 //!
-//! Each shape can be made at any size, so that `tests/amplification` sees how
+//! Each shape can be made at any size, so that `tests/amplification` can measure how
 //! the cost grows; small ones are seeds of the fuzz targets.
 
 pub mod btf;
@@ -13,28 +13,29 @@ pub mod relocate;
 pub mod tar;
 pub mod text;
 
-/// A way to make an input of about so many bytes: one blob, or several that
-/// belong together.
+/// Kind of input that can be made at any size: one blob, or several that belong
+/// together.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
-    /// Name: what is shared or multiplied.
+    /// Name, which describes the shared or combined items.
     pub name: &'static str,
-    /// Makes it.
+    /// Makes an input of about this many bytes.
     pub make: fn(usize) -> Vec<Vec<u8>>,
-    /// Ratio of the size of what is packed inside, if anything is.
+    /// Ratio of the decompressed contents to the requested size; 0 if nothing is
+    /// compressed.
     pub packed: usize,
 }
 
 impl Shape {
-    /// One that has nothing packed inside.
+    /// Creates a shape without compressed contents.
     #[must_use]
     pub const fn new(name: &'static str, make: fn(usize) -> Vec<Vec<u8>>) -> Self {
         Self { name, make, packed: 0 }
     }
 }
 
-/// Shapes of one blob: functions and their names, and for those that have
-/// something packed inside how much.
+/// Makes a list of shapes of one blob from the functions that make them. `* N` sets
+/// `packed`.
 macro_rules! shapes {
     ($($name:ident $(* $packed:expr)?),* $(,)?) => {
         &[$($crate::shapes::Shape {

@@ -1,5 +1,5 @@
-//! Shapes of CO-RE relocations: a BPF object, the BTF that it is relocated for,
-//! and the BTF of that kernel's modules, if it has any.
+//! Shapes of CO-RE relocations: a BPF object, the BTF of the kernel that it is
+//! relocated for, and the BTF of that kernel's modules, if it has any.
 
 use super::{Shape, ext::ext};
 use crate::{
@@ -22,7 +22,7 @@ const TYPE_EXISTS: u32 = 8;
 const ENUMVAL_EXISTS: u32 = 10;
 const TYPE_MATCHES: u32 = 12;
 
-/// An object, and the BTF of a kernel.
+/// Shapes of an object and the BTF of a kernel.
 pub const RELOCATIONS: &[Shape] = &[
     Shape::new("relocations_of_one_big_type", relocations_of_one_big_type),
     Shape::new("members_that_are_not_there", members_that_are_not_there),
@@ -47,23 +47,23 @@ pub const RELOCATIONS: &[Shape] = &[
     Shape::new("relocations_of_many_functions", relocations_of_many_functions),
 ];
 
-/// An object, the BTF of a kernel, and those of many modules.
+/// Shapes of an object, the BTF of a kernel, and that of many modules.
 pub const WITH_MODULES: &[Shape] = &[
     Shape::new("types_of_many_modules", types_of_many_modules),
     Shape::new("candidates_in_many_modules", candidates_in_many_modules),
 ];
 
-/// A relocation: the instruction's number, type, access string, kind.
+/// Relocation: index of the instruction, type id, offset of the access string, kind.
 type Relocation = [u32; 4];
 
-/// The name of the section of programs.
+/// Name of the section of programs.
 const SECTION: &str = "kprobe";
 
-/// A function of the first program: the instruction's number, the type.
+/// Function of the first program: index of the instruction, type id.
 type Function = [u32; 2];
 
-/// An object whose programs are as long as their relocations need, each with
-/// these relocations.
+/// Returns an object with these programs and their relocations. A program is as long
+/// as its relocations require.
 fn object(types: Blob, programs: &[(&str, Vec<Relocation>)]) -> Vec<u8> {
     object_of_functions(types, &[], programs)
 }
@@ -85,7 +85,7 @@ fn object_of_functions(mut types: Blob, functions: &[Function], programs: &[(&st
         }
         before = Some((name, offset));
         let last = relocations.iter().map(|relocation| relocation[0] + 1).max().unwrap_or(1);
-        // `r0 = 1`: what a relocation that asks whether something exists has.
+        // `r0 = 1`: the instruction of a relocation whose kind is an existence check.
         let code = [0xb7u64 | 1 << 32; 1].repeat(last as usize);
         sections.push(SectionBlob {
             name: (*name).into(),
@@ -105,16 +105,18 @@ fn object_of_functions(mut types: Blob, functions: &[Function], programs: &[(&st
     elf.build()
 }
 
-/// A program of relocations that are each of an instruction of their own.
+/// Returns an object with one program, in which each relocation has its own
+/// instruction.
 fn program(types: Blob, relocations: impl IntoIterator<Item = [u32; 3]>) -> Vec<u8> {
     let relocations = (0..).zip(relocations).map(|(insn, [ty, access, kind])| [insn, ty, access, kind]);
     object(types, &[(SECTION, relocations.collect())])
 }
 
-/// Bytes of a relocation and its instruction.
+/// Size of a relocation and its instruction in bytes.
 const EACH: usize = 24;
 
-/// A struct `s`, type 2, of so many `int` members; each name is made.
+/// Returns BTF with a struct `s`, id 2, of `count` `int` members, whose names `name`
+/// makes.
 fn structure(count: u32, name: impl Fn(u32) -> String) -> Blob {
     let mut blob = Blob::new();
     let own = blob.string("s");
@@ -123,7 +125,7 @@ fn structure(count: u32, name: impl Fn(u32) -> String) -> Blob {
     blob
 }
 
-/// Relocations of the last members.
+/// Makes relocations of the last members of a large struct.
 fn relocations_of_one_big_type(size: usize) -> Vec<Vec<u8>> {
     let count = (size / 4 / 20) as u32;
     let make = || structure(count, |at| format!("m{at:06}"));
@@ -133,7 +135,8 @@ fn relocations_of_one_big_type(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), make().build()]
 }
 
-/// Makes two structs of equally many members, whose names are somewhat alike.
+/// Makes relocations of all members of a struct. The target's struct has as many
+/// members, with similar names.
 fn members_that_are_not_there(size: usize) -> Vec<Vec<u8>> {
     let count = (size / 2 / 100) as u32;
     let mut local = structure(count, |at| format!("{}{at:06}", "ab".repeat(12)));
@@ -143,7 +146,7 @@ fn members_that_are_not_there(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), target.build()]
 }
 
-/// Makes many relocations of one member.
+/// Makes many relocations of one member, which the target's large struct lacks.
 fn one_member_that_is_not_there(size: usize) -> Vec<Vec<u8>> {
     let mut local = structure(1, |_| "ab".repeat(20));
     let access = local.string("0:0");
@@ -152,7 +155,7 @@ fn one_member_that_is_not_there(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), target.build()]
 }
 
-/// Structs `s___…` of one member.
+/// Returns BTF with structs `s___…` of one member each.
 fn flavors(count: usize, member: impl Fn(usize) -> &'static str, offset: impl Fn(usize) -> u32) -> Blob {
     let mut blob = Blob::new();
     blob.int();
@@ -183,11 +186,11 @@ fn candidates_that_disagree(size: usize) -> Vec<Vec<u8>> {
     of_flavors(size, BYTE_OFFSET, &flavors(count, |_| "m", |at| if at + 1 == count { 32 } else { 0 }))
 }
 
-/// Typedefs, each of a chain that is as long as it may be.
+/// Makes candidates that are typedefs, each at the start of a long chain.
 fn candidates_behind_typedefs(size: usize) -> Vec<Vec<u8>> {
     let make = |count: usize| {
         let mut blob = structure(1, |_| "m".into());
-        // 2 is the struct, and the chain ends with it.
+        // The chain ends with the struct, id 2.
         (0..60).for_each(|at| _ = blob.record(0, TYPEDEF, 0, false, at + 2, &[]));
         for at in 0..count {
             let own = blob.string(format!("s___{at:06}"));
@@ -201,7 +204,7 @@ fn candidates_behind_typedefs(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), make(size / 2 / 23).build()]
 }
 
-/// Each local type has all of them as candidates.
+/// Makes local types that have the same candidates each.
 fn types_and_candidates_of_one_name(size: usize) -> Vec<Vec<u8>> {
     let count = size / 2 / 61;
     let mut local = flavors(count, |_| "m", |_| 0);
@@ -210,7 +213,7 @@ fn types_and_candidates_of_one_name(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), flavors(size / 2 / 37, |_| "m", |_| 0).build()]
 }
 
-/// Each has two members of the next.
+/// Returns BTF with structs, each of which has two members of the next struct.
 fn doubling(levels: u32, member: &str) -> Blob {
     let mut blob = Blob::new();
     let name = blob.string("s");
@@ -231,7 +234,7 @@ fn matches_of_structs_that_double(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), doubling(levels, "m").build()]
 }
 
-/// Each takes two pointers to the next.
+/// Makes prototypes, each of which takes two pointers to the next, and returns one.
 fn types_that_are_protos_that_double(size: usize) -> Vec<Vec<u8>> {
     let levels = 24;
     let make = || {
@@ -250,7 +253,7 @@ fn types_that_are_protos_that_double(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), make().build()]
 }
 
-/// Members that share a name, of types none of which matches.
+/// Makes structs whose members share a name, and have types that do not match.
 fn matches_of_homonymous_members(size: usize) -> Vec<Vec<u8>> {
     let make = |signed: u32| {
         let mut blob = Blob::new();
@@ -268,7 +271,7 @@ fn matches_of_homonymous_members(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), target.build()]
 }
 
-/// An enum of so many values, named by number, and a number in its own name.
+/// Adds an enum named `own` with `count` values, which are named by number.
 fn enumeration(blob: &mut Blob, own: &str, count: u32) {
     let own = blob.string(own);
     let values: Vec<u32> = (0..count).flat_map(|at| [blob.string(format!("E{at:06}")), at]).collect();
@@ -295,17 +298,17 @@ fn enumerators_of_one_big_enum(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), target.build()]
 }
 
-/// A member is looked for in all of them.
+/// Makes relocations of a member that is searched in all nested anonymous structs.
 fn anonymous_members_that_double(size: usize) -> Vec<Vec<u8>> {
     let mut local = structure(1, |_| "m".into());
     let access = local.string("0:0");
     let relocations = (0..size / 2 / EACH).map(|_| [2, access, FIELD_EXISTS]);
-    // Deeper is refused.
+    // Deeper nesting is rejected.
     let target = doubling(60, "");
     vec![program(local, relocations), target.build()]
 }
 
-/// An access string as long as it may be: of 64 numbers.
+/// Adds an access string of the maximum length, 64 numbers.
 fn long_access(blob: &mut Blob) -> u32 {
     blob.string(["0000000000"; 64].join(":"))
 }
@@ -328,7 +331,7 @@ fn access_strings_that_end_alike(size: usize) -> Vec<Vec<u8>> {
     })
 }
 
-/// Structs, each the first member of the one before.
+/// Makes structs, each the first member of the previous one.
 fn paths_of_64_levels(size: usize) -> Vec<Vec<u8>> {
     let make = || {
         let mut blob = Blob::new();
@@ -345,7 +348,7 @@ fn paths_of_64_levels(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), make().build()]
 }
 
-/// Relocations that are at fault, and say of what.
+/// Makes relocations that fail with an error that contains the name.
 fn faults_of_one_long_name(size: usize) -> Vec<Vec<u8>> {
     let mut local = Blob::new();
     let name = local.string("n".repeat(size / 2));
@@ -355,14 +358,14 @@ fn faults_of_one_long_name(size: usize) -> Vec<Vec<u8>> {
     vec![program(local, relocations), Blob::new().int().build()]
 }
 
-/// Sections that share a name, and all relocations of that.
+/// Makes program sections that share a name, and relocations for that name.
 fn programs_of_one_name(size: usize) -> Vec<Vec<u8>> {
     let mut local = structure(1, |_| "m".into());
     let access = local.string("0:0");
     let relocations = vec![[0, 2, access, BYTE_OFFSET]; size / 2 / 16];
     let mut programs = vec![(SECTION, Vec::new()); size / 2 / 72];
     programs[0].1 = relocations;
-    // A member that is not there poisons the instruction.
+    // A missing member poisons the instruction.
     vec![object(local, &programs), structure(1, |_| "n".into()).build()]
 }
 
@@ -374,7 +377,7 @@ fn relocations_of_many_programs(size: usize) -> Vec<Vec<u8>> {
     vec![object(local, &programs), structure(1, |_| "m".into()).build()]
 }
 
-/// All in one section.
+/// Makes functions with one relocation each, all in one section.
 fn relocations_of_many_functions(size: usize) -> Vec<Vec<u8>> {
     let mut local = structure(1, |_| "m".into());
     let (access, name) = (local.string("0:0"), local.string("f"));
@@ -386,7 +389,7 @@ fn relocations_of_many_functions(size: usize) -> Vec<Vec<u8>> {
     vec![object, structure(1, |_| "m".into()).build()]
 }
 
-/// Each local type is looked for in all modules.
+/// Makes local types that are searched in all modules.
 fn types_of_many_modules(size: usize) -> Vec<Vec<u8>> {
     let mut local = Blob::new();
     let count = (size / 2 / 44) as u32;
@@ -421,7 +424,7 @@ mod tests {
 
     use super::*;
 
-    /// A shape that is refused at once proves nothing.
+    /// A shape that is rejected at once proves nothing.
     #[test]
     fn objects_have_relocations() {
         for shape in RELOCATIONS.iter().chain(WITH_MODULES) {

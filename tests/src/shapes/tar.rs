@@ -1,4 +1,4 @@
-//! Shapes of archives: tars and what they hold.
+//! Shapes of archives: tars and their contents.
 
 use btf_elf::Compression;
 use tar::{Builder, EntryType, Header};
@@ -6,7 +6,7 @@ use tar::{Builder, EntryType, Header};
 use super::{Shape, shapes};
 use crate::{blob::Blob, packed};
 
-/// Tars, plain or compressed.
+/// Shapes of tars, plain or compressed.
 pub const TARS: &[Shape] = shapes![
     many_kernels,
     many_releases_of_one_version,
@@ -35,12 +35,12 @@ pub const TARS: &[Shape] = shapes![
     zeros_in_lz4 * ZEROS,
 ];
 
-/// Ratio of a compressed tar of zeros.
+/// Ratio of the decompressed to the requested size of a tar of zeros.
 const ZEROS: usize = 64;
-/// Ratio of an archive of kernels, each of 256 KiB in 1,024 bytes.
+/// Ratio for an archive of kernels, each of 256 KiB in a member of 1,024 bytes.
 const KERNELS_OF_ZEROS: usize = 256;
 
-/// The smallest BTF.
+/// Returns minimal BTF.
 fn btf() -> Vec<u8> {
     Blob::new().int().build()
 }
@@ -83,7 +83,7 @@ fn many_releases_of_one_version(size: usize) -> Vec<u8> {
     })
 }
 
-/// Makes as many links as files: the paths are their product.
+/// Makes as many links as files, so that the number of paths is their product.
 fn links_to_a_folder_of_files(size: usize) -> Vec<u8> {
     let count = size / 1024;
     archive(|tar| {
@@ -101,7 +101,7 @@ fn links_in_a_row(size: usize) -> Vec<u8> {
     })
 }
 
-/// A folder of two links to a folder of two links, and files in the last.
+/// Makes a chain of folders, each with two links to the next, and files in the last.
 fn links_that_double(size: usize) -> Vec<u8> {
     archive(|tar| {
         file(tar, "debian/10/x86_64/4.19.0-1.btf", &btf());
@@ -157,7 +157,7 @@ fn one_file_many_times(size: usize) -> Vec<u8> {
     archive(|tar| (0..size / 1024).for_each(|_| file(tar, "debian/10/x86_64/4.19.0-1.btf", &btf)))
 }
 
-/// Packs a kernel as btfhub does, but with a great many files beside it.
+/// Packs a kernel as btfhub does, but together with a great many other files.
 fn a_kernel_of_many_files(size: usize) -> Vec<u8> {
     let kernel = archive(|tar| {
         file(tar, "4.19.0-1.btf", &btf());
@@ -166,7 +166,7 @@ fn a_kernel_of_many_files(size: usize) -> Vec<u8> {
     archive(|tar| file(tar, "debian/10/x86_64/4.19.0-1.btf.tar.xz", &packed::encode(Compression::Xz, &kernel)))
 }
 
-/// Each decodes to two thousand times its bytes.
+/// Makes kernels, each of which decompresses to two thousand times its size.
 fn kernels_of_zeros(size: usize) -> Vec<u8> {
     let kernel = packed::zeros(Compression::Xz, 256 << 10);
     archive(|tar| {
@@ -188,7 +188,7 @@ fn kernels_of_tars(size: usize) -> Vec<u8> {
     })
 }
 
-/// Tars of one file for a kernel, each of which has it many times.
+/// Makes tars for the same kernel, each of which contains it many times.
 fn a_kernel_in_many_tars(size: usize) -> Vec<u8> {
     let kernel = archive(|tar| (0..16).for_each(|_| file(tar, "4.19.0-1.btf", &btf())));
     let packed = packed::encode(Compression::Xz, &kernel);
@@ -207,7 +207,7 @@ fn kernels_of_zeros_in_gzip(size: usize) -> Vec<u8> {
     in_gzip(&kernels_of_zeros(size))
 }
 
-/// Tars of 256 KiB of zeros each, packed, in a tar that is packed again.
+/// Makes compressed tars with 256 KiB of zeros each, in a tar that is compressed again.
 fn kernels_of_tars_of_zeros_in_gzip(size: usize) -> Vec<u8> {
     let kernel = archive(|tar| {
         file(tar, "4.19.0-1.btf", &btf());
@@ -221,7 +221,7 @@ fn kernels_of_tars_of_zeros_in_gzip(size: usize) -> Vec<u8> {
     }))
 }
 
-/// PAX headers of many records before each member.
+/// Makes members that each follow a PAX header with many records.
 fn extended_headers(size: usize) -> Vec<u8> {
     let records = b"12 path=abc\n".repeat(40);
     archive(|tar| {
@@ -243,7 +243,7 @@ fn other_files(size: usize) -> Vec<u8> {
     })
 }
 
-/// A tar of one kernel and then zeros, compressed.
+/// Makes a compressed tar of a kernel and a member of zeros.
 fn zeros(compression: Compression, size: usize) -> Vec<u8> {
     use std::io::Read;
     let start = archive(|tar| file(tar, "debian/10/x86_64/4.19.0-1.btf", &btf()));

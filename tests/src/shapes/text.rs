@@ -1,8 +1,8 @@
-//! Shapes of texts: `modules.dep` and os-release.
+//! Shapes of text files: `modules.dep` and os-release.
 
 use super::{Shape, shapes};
 
-/// `modules.dep`.
+/// Shapes of `modules.dep`.
 pub const MODULES_DEP: &[Shape] = shapes![
     many_modules,
     one_module_many_times,
@@ -46,7 +46,7 @@ fn one_line_without_end(size: usize) -> Vec<u8> {
     b"a.ko ".repeat(size / 5)
 }
 
-/// os-release.
+/// Shapes of os-release.
 pub const OS_RELEASE: &[Shape] =
     shapes![many_names, one_name_many_times, one_long_value, escapes, quotes, a_list_of_many, empty_lines];
 
