@@ -1,10 +1,10 @@
-//! Builds and runs `tests/amplification`, which counts what inputs cost.
+//! Builds and runs `tests/amplification`, which measures the cost of inputs.
 
 use std::{env, fs, path::Path, process::Command};
 
 use crate::{Result, cargo, root, succeed};
 
-/// The functions of the C library that `steps.rs` stands before.
+/// Functions of the C library that `steps.rs` wraps.
 const WRAPPED: [&str; 10] =
     ["memcpy", "memmove", "memset", "memcmp", "bcmp", "malloc", "calloc", "realloc", "posix_memalign", "free"];
 
@@ -26,15 +26,14 @@ pub(crate) fn run(filter: &[&str]) -> Result {
         "--package",
         "btf-cli",
     ]);
-    // Not of what runs while this is built.
+    // With --target, the flags do not apply to build scripts and macros.
     build.args(["--bins", "--target", &host]).arg("--target-dir").arg(&target);
     build.env("CARGO_ENCODED_RUSTFLAGS", flags(&steps).join("\x1f")).env_remove("RUSTFLAGS");
     succeed(&mut build)?;
     succeed(Command::new(target.join(host).join("amplification/btf-amplification")).args(filter))
 }
 
-/// Compiles the counters: without the standard library, as they are linked
-/// beside it.
+/// Compiles the counters to an object file. They do not use the standard library.
 fn compile(steps: &Path) -> Result {
     let mut rustc = rustc();
     rustc.args([
@@ -49,7 +48,7 @@ fn compile(steps: &Path) -> Result {
 }
 
 /// Returns the flags that make all crates call `__sanitizer_cov_trace_pc` in
-/// each basic block, and link it.
+/// each basic block, and that link the counters.
 fn flags(steps: &Path) -> Vec<String> {
     let mut flags = ["--cfg=counted", "-Cpasses=sancov-module"].map(str::to_owned).to_vec();
     flags.extend(["level=3", "trace-pc"].map(|option| format!("-Cllvm-args=-sanitizer-coverage-{option}")));
@@ -58,7 +57,7 @@ fn flags(steps: &Path) -> Vec<String> {
     flags
 }
 
-/// The triple of this machine.
+/// Returns the target triple of this machine.
 fn host() -> Result<String> {
     let output = rustc().arg("-vV").output()?;
     let text = String::from_utf8(output.stdout)?;

@@ -1,8 +1,8 @@
-//! Runs the examples of the crates on committed files, and compares what they print
+//! Runs the examples of the crates on committed files, and compares their output
 //! with a transcript.
 //!
 //! The transcript has the commands, each after a `$ `, and below each of them its
-//! output; of a command that ends with `| head -N`, the first lines.
+//! output. For a command that ends with `| head -N`, these are the first N lines.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -10,7 +10,7 @@ use crate::{Result, cargo, root};
 
 const TRANSCRIPT: &str = "xtask/examples.txt";
 
-/// Compares what each command prints, and checks that each example is run.
+/// Compares the output of each command, and checks that each example is run.
 pub(crate) fn check() -> Result {
     let committed = fs::read_to_string(root().join(TRANSCRIPT))?;
     let printed = run(&committed)?;
@@ -28,7 +28,7 @@ pub(crate) fn check() -> Result {
     Ok(())
 }
 
-/// Writes the transcript anew, with the same commands.
+/// Rewrites the transcript with the same commands.
 pub(crate) fn renew() -> Result {
     let path = root().join(TRANSCRIPT);
     fs::write(&path, run(&fs::read_to_string(&path)?)?)?;
@@ -36,12 +36,12 @@ pub(crate) fn renew() -> Result {
     Ok(())
 }
 
-/// The command of a line of the transcript, if it is one.
+/// Returns the command in a line of the transcript, if it is one.
 fn command(line: &str) -> Option<&str> {
     line.strip_prefix("$ cargo run ")
 }
 
-/// The example that a command runs: `CRATE/EXAMPLE`.
+/// Returns the example that a command runs: `CRATE/EXAMPLE`.
 fn example(command: &str) -> Option<String> {
     let mut words = command.split_whitespace();
     words.find(|word| *word == "-p")?;
@@ -50,7 +50,7 @@ fn example(command: &str) -> Option<String> {
     Some(format!("{package}/{}", words.next()?))
 }
 
-/// The transcript of its commands, run once more.
+/// Runs the commands of a transcript, and returns the new transcript.
 fn run(transcript: &str) -> Result<String> {
     let mut printed = String::new();
     for command in transcript.lines().filter_map(command) {
@@ -71,7 +71,7 @@ fn run(transcript: &str) -> Result<String> {
     Ok(printed)
 }
 
-/// All examples of the crates.
+/// Returns all examples of the crates.
 fn examples() -> Result<BTreeSet<String>> {
     let mut examples = BTreeSet::new();
     for package in fs::read_dir(root().join("crates"))? {
@@ -84,7 +84,7 @@ fn examples() -> Result<BTreeSet<String>> {
     Ok(examples)
 }
 
-/// The last part of a path, without its extension.
+/// Returns the last component of a path, without its extension.
 fn name(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -10,8 +10,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     let targets = if targets.is_empty() { all(&folder)? } else { targets.iter().map(|&name| name.into()).collect() };
     for target in targets {
         let corpus = folder.join("corpus").join(&target);
-        // The seeds come from the fixtures, by way of the crate that knows
-        // what each target reads.
+        // btf-tests makes the seeds of each target from the fixtures.
         succeed(cargo().args(["run", "--quiet", "--package", "btf-tests", "--", &target]).arg(&corpus))?;
         let mut fuzz = nightly();
         fuzz.current_dir(&folder).args(["fuzz", "run", "--fuzz-dir", ".", &target]).arg(&corpus);
@@ -21,10 +20,10 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     Ok(())
 }
 
-/// A cargo that takes unstable flags, as cargo-fuzz gives them: that of a
-/// nightly toolchain, or else the stable one, told to.
+/// Returns a cargo that accepts the unstable flags of cargo-fuzz: that of a nightly
+/// toolchain, else the stable one with `RUSTC_BOOTSTRAP`.
 fn nightly() -> Command {
-    // Not the cargo that runs this, but rustup's, which knows `+nightly`.
+    // rustup's cargo, not the one that runs this, accepts `+nightly`.
     let cargo = || {
         let mut cargo = Command::new("cargo");
         cargo.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
@@ -53,7 +52,7 @@ fn parse<'a>(arguments: &[&'a str]) -> Result<(Vec<&'a str>, u32)> {
     Ok((targets, seconds))
 }
 
-/// The names of all targets.
+/// Returns the names of all targets.
 fn all(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder.join("fuzz_targets"))? {

@@ -1,4 +1,4 @@
-//! Renews golden files: the output of the btf command, and the messages of errors.
+//! Renews golden files: the output of the btf command, and error messages.
 
 use crate::{Result, cargo, succeed};
 

@@ -1,10 +1,9 @@
 //! Checks that the crates only depend downward.
 //!
-//! One table, `[workspace.metadata.layers]` of the workspace's Cargo.toml, has a
-//! row for each crate. In whatever way (normal, build or dev), a crate may
-//! depend on the workspace crates of its row, and on all that those may depend
-//! on. An entry that ends in `?` allows an optional dependency; so do the entries
-//! of its row.
+//! The table `[workspace.metadata.layers]` of the workspace's Cargo.toml has a row
+//! for each crate. Its normal, build and dev dependencies may be the workspace
+//! crates of its row, and all crates that those may depend on. An entry that ends
+//! in `?` allows only an optional dependency, on that crate and on those of its row.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +22,7 @@ pub(crate) fn run() -> Result {
     }
 }
 
-/// Everything in the metadata that the table does not allow.
+/// Returns the violations of the table in the metadata.
 fn faults(metadata: &Value) -> Result<Vec<String>> {
     let table = Table::new(metadata)?;
     let packages = list(metadata, "packages");
@@ -92,7 +91,7 @@ impl<'a> Table<'a> {
             allowed.insert(on, how);
             pending.extend(self.0.get(on).into_iter().flatten().map(|&(next, next_how)| (next, how.min(next_how))));
         }
-        // Only its own row lets a crate depend on any.
+        // `*` applies only in the crate's own row.
         if !row.iter().any(|(on, _)| *on == "*") {
             allowed.remove("*");
         }
@@ -114,8 +113,8 @@ mod tests {
 
     use super::*;
 
-    /// Crates `low` and `high`, of which `high` has this dependency, under
-    /// this row of the table.
+    /// Checks crates `low` and `high`, where `high` has this dependency and this
+    /// row of the table.
     fn check(row: Value, dependency: Value) -> Vec<String> {
         let metadata = json!({
             "metadata": { "layers": { "low": [], "high": row } },

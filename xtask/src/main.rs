@@ -1,4 +1,4 @@
-//! The chores of this workspace, so that nothing needs a shell script.
+//! Maintenance tasks of this workspace, instead of shell scripts.
 
 #![forbid(unsafe_code)]
 
@@ -76,27 +76,27 @@ fn main() -> ExitCode {
     }
 }
 
-/// Result of a chore, whose error is a text for the caller.
+/// Result of a task.
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Prints a line, if anybody still reads it.
+/// Prints a line. A closed pipe is ignored.
 fn say(line: std::fmt::Arguments<'_>) {
     _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// The folder of the workspace.
+/// Returns the folder of the workspace.
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Cargo, the one that runs this.
+/// Returns a command for the cargo that runs this.
 fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
 }
 
-/// The packages of this workspace, as `cargo metadata` describes them.
+/// Returns the packages of this workspace, as described by `cargo metadata`.
 fn packages() -> Result<Vec<Value>> {
     match metadata()?.get_mut("packages").map(Value::take) {
         Some(Value::Array(packages)) => Ok(packages),
@@ -104,7 +104,7 @@ fn packages() -> Result<Vec<Value>> {
     }
 }
 
-/// The output of `cargo metadata` for this workspace.
+/// Returns the output of `cargo metadata` for this workspace.
 fn metadata() -> Result<Value> {
     let output = cargo().args(["metadata", "--format-version=1", "--no-deps"]).output()?;
     if !output.status.success() {

@@ -1,8 +1,8 @@
-//! The oldest dependencies that the manifests allow: they must work too.
+//! Checks the workspace with the oldest dependencies that the manifests allow.
 //!
-//! `Cargo-minimal.lock` is a lockfile with the least version of each direct
-//! dependency. Cargo takes a lockfile only under its own name, beside the
-//! manifest, so the workspace is copied into `target/oldest` for this.
+//! `Cargo-minimal.lock` is a lockfile with the lowest version of each direct
+//! dependency. Cargo accepts a lockfile only as `Cargo.lock` next to the manifest,
+//! so the workspace is copied to `target/oldest`.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -10,14 +10,14 @@ use crate::{Result, cargo, root, succeed};
 
 const LOCKFILE: &str = "Cargo-minimal.lock";
 
-/// Checks that the workspace compiles with what the lockfile says.
+/// Checks that the workspace compiles with this lockfile.
 pub(crate) fn check() -> Result {
     let copy = copy_workspace()?;
     fs::copy(root().join(LOCKFILE), copy.join("Cargo.lock"))?;
     succeed(cargo().current_dir(&copy).args(["check", "--workspace", "--locked", "--target-dir", "../oldest-build"]))
 }
 
-/// Makes the lockfile anew, by an unstable option of cargo.
+/// Rewrites the lockfile with an unstable option of cargo.
 pub(crate) fn renew() -> Result {
     let copy = copy_workspace()?;
     let mut update = cargo();
@@ -27,8 +27,8 @@ pub(crate) fn renew() -> Result {
     check()
 }
 
-/// Copies what git knows of the workspace, but for the lockfile and the kernels and modules
-/// of the fixtures: build scripts read the others.
+/// Copies the files of the workspace that git does not ignore, without the lockfile and the
+/// large fixtures: build scripts read only the others.
 fn copy_workspace() -> Result<PathBuf> {
     let copy = root().join("target/oldest");
     if copy.exists() {

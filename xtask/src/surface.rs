@@ -1,10 +1,10 @@
 //! Lists the public surface of each published library, and compares it with
-//! the list that is committed beside the crate.
+//! the list committed in the crate.
 //!
-//! Rustdoc's JSON is unstable: stable rustdoc writes it when told to
-//! (`RUSTC_BOOTSTRAP`), in the format of its own version, and `public-api`
-//! reads one format. So this works with the toolchains that write that format,
-//! and says so on any other.
+//! Rustdoc's JSON is unstable: stable rustdoc writes it only with
+//! `RUSTC_BOOTSTRAP`, in the format of its own version, and `public-api` reads
+//! one format. This works with the toolchains that write that format, and fails
+//! with a hint on any other.
 
 use std::{fs, path::PathBuf};
 
@@ -34,7 +34,7 @@ pub(crate) fn check() -> Result {
     Err(format!("the public surface of {names} changed; `cargo xtask surface --renew` writes it, read the diff").into())
 }
 
-/// Writes the file of each of these crates; of all, if none is named.
+/// Rewrites the files of these crates, or of all crates if none is named.
 pub(crate) fn renew(names: &[&str]) -> Result {
     let libraries = libraries()?;
     let is_known = |name: &&str| libraries.iter().any(|library| library.name == *name);
@@ -48,7 +48,7 @@ pub(crate) fn renew(names: &[&str]) -> Result {
     Ok(())
 }
 
-/// A published crate with a library.
+/// Published crate with a library.
 struct Library {
     name: String,
     folder: PathBuf,
@@ -82,7 +82,7 @@ fn libraries() -> Result<Vec<Library>> {
     Ok(libraries)
 }
 
-/// The public items of a crate with all of its features, one per line.
+/// Returns the public items of a crate with all of its features, one per line.
 fn surface(name: &str) -> Result<String> {
     let target = root().join("target/surface");
     let mut rustdoc = cargo();
@@ -97,12 +97,12 @@ fn surface(name: &str) -> Result<String> {
             )
         },
     )?;
-    // zerocopy's traits are an implementation detail, and no promise.
+    // zerocopy's traits are an implementation detail, outside of semver.
     let lines = api.items().map(ToString::to_string).filter(|line| !line.contains("zerocopy::"));
     Ok(lines.map(|line| line + "\n").collect())
 }
 
-/// Prints lines that are in only one of two lists.
+/// Prints the lines that are in only one of two lists.
 fn print_changes(old: &str, new: &str) {
     let contains = |text: &str, line: &str| text.lines().any(|other| other == line);
     old.lines().filter(|line| !contains(new, line)).for_each(|line| println!("-{line}"));

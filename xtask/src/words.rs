@@ -17,7 +17,7 @@ const FIRST: [&str; 20] = [
     "Where", "Whether", "Which", "Who", "Whose", "Why",
 ];
 
-/// Phrases that no doc comment, message or page has, each with a better one.
+/// Phrases to avoid in doc comments, messages and pages, each with a better one.
 const PHRASES: [(&str, &str); 30] = [
     ("as good as", "equivalent to, treated as"),
     ("be had", "is available"),
@@ -98,7 +98,7 @@ fn each_file(path: &Path, each: &mut dyn FnMut(&Path) -> Result) -> Result {
     entries.iter().try_for_each(|entry| each_file(entry, each))
 }
 
-/// Findings in the doc comments of a Rust file, by line.
+/// Returns findings in the doc comments of a Rust file, by line.
 fn in_rust(text: &str) -> Vec<(usize, String)> {
     let mut findings = Vec::new();
     let (mut was_doc, mut is_code) = (false, false);
@@ -123,7 +123,7 @@ fn in_rust(text: &str) -> Vec<(usize, String)> {
     findings
 }
 
-/// Findings in a page or a list of messages, by line.
+/// Returns findings in a page or a list of messages, by line.
 fn in_text(text: &str) -> Vec<(usize, String)> {
     let mut is_code = false;
     let mut findings = Vec::new();
@@ -141,7 +141,7 @@ fn begins_with(text: &str, word: &str) -> bool {
     text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
-/// The phrases that a line has, outside of code.
+/// Returns findings for the phrases in a line, outside of code.
 fn phrases(line: &str) -> impl Iterator<Item = String> {
     let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join(" ").to_lowercase();
     PHRASES

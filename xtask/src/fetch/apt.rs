@@ -1,8 +1,8 @@
-//! Debian's packages, by way of the machine's own apt client.
+//! Debian packages, downloaded with the machine's own apt client.
 //!
-//! The machine's sources say where its packages come from; with a state of its
-//! own, apt gets those of another architecture or suite from the same place,
-//! and the machine is left as it is. Needs neither root nor dpkg.
+//! Packages of any architecture and suite come from the mirror that the machine
+//! is configured for. apt gets a separate state folder, so that the machine is
+//! not changed. Needs neither root nor dpkg.
 
 use std::{
     cmp::Ordering,
@@ -17,13 +17,13 @@ use btf_elf::types::format::glob_matches;
 
 use crate::Result;
 
-/// Age up to which lists of packages are used.
+/// Maximum age of package lists.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// One state is made at a time.
+/// Lock held while a state folder is made.
 static UPDATE: Mutex<()> = Mutex::new(());
 
-/// Downloads packages into a folder, unless they are there; returns their files.
+/// Downloads packages into a folder, unless they are already there; returns the files.
 pub(super) fn download(
     fetched: &Path,
     folder: &Path,
@@ -40,8 +40,8 @@ pub(super) fn download(
             Some(file) => file,
             None => {
                 progress(&format!("downloading {name}"));
-                // What is broken off goes to a folder of its own, so that all
-                // that is in this one is whole.
+                // A separate folder for downloads, so that `folder` contains
+                // only complete files.
                 let partial = folder.join("download");
                 fs::create_dir_all(&partial)?;
                 apt.run("apt-get", &["download", &name], &partial)?;
@@ -56,7 +56,7 @@ pub(super) fn download(
     Ok(files)
 }
 
-/// The file of a package in a folder.
+/// Returns the file of a package in a folder.
 fn package_file(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -68,7 +68,7 @@ fn package_file(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// The apt client, with a state of its own.
+/// apt client with a separate state folder.
 struct Apt {
     options: Vec<String>,
     architecture: String,
@@ -99,7 +99,7 @@ impl Apt {
             format!("APT::Architectures={architecture}"),
             "APT::Sandbox::User=".into(),
             "Acquire::Languages=none".into(),
-            // That a list is missing is an error.
+            // A missing list is an error.
             "APT::Update::Error-Mode=any".into(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
             "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false".into(),
@@ -110,7 +110,7 @@ impl Apt {
             fs::write(state.join("etc/sources.list"), sources(suite)?)?;
             match apt.run("apt-get", &["-qq", "update"], &state) {
                 Ok(_) => fs::write(state.join("updated"), "")?,
-                // One list of several may be missing, and not be needed.
+                // The missing list may not be needed.
                 Err(error) => apt.fault = Some(error.to_string()),
             }
         }
@@ -127,7 +127,7 @@ impl Apt {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// The newest package whose name is like a pattern.
+    /// Returns the newest package whose name matches a pattern.
     fn newest(&self, pattern: &str) -> Result<String> {
         let names = self.run("apt-cache", &["pkgnames"], Path::new("."))?;
         let names = names.lines().filter(|name| glob_matches(pattern, name));
@@ -145,15 +145,14 @@ impl Apt {
     }
 }
 
-/// The first error that apt tells of; the lines behind it are of what follows from
-/// it.
+/// Returns the first error that apt reports. Later errors are mostly consequences.
 fn first_error(text: &str) -> &str {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.clone().next().unwrap_or_default();
     lines.find_map(|line| line.strip_prefix("E: ")).unwrap_or(first)
 }
 
-/// The machine's sources of Debian's packages, for another suite.
+/// Returns the machine's sources of Debian packages, changed to another suite.
 fn sources(suite: &str) -> Result<String> {
     let format = "--format=$(REPO_URI) $(CODENAME) $(COMPONENT) $(ORIGIN)";
     let output = Command::new("apt-get").args(["indextargets", format, "Created-By: Packages"]).output();
@@ -163,7 +162,7 @@ fn sources(suite: &str) -> Result<String> {
     for target in text.lines() {
         let fields: Vec<_> = target.split(' ').collect();
         let [uri, codename, component, "Debian"] = fields.as_slice() else { continue };
-        // Updates and the like are suites of their own; sid has none.
+        // Updates are in suites of their own, which sid does not have.
         let addition = codename.split_once('-').map_or("", |(_, addition)| addition);
         let suite = match addition {
             "" => suite.to_owned(),
@@ -181,7 +180,7 @@ fn sources(suite: &str) -> Result<String> {
     Ok(lines.concat())
 }
 
-/// Compares names with numbers in them: `6.1.0-9` comes before `6.1.0-10`.
+/// Compares names by the numbers in them: `6.1.0-9` is less than `6.1.0-10`.
 fn by_version(one: &str, other: &str) -> Ordering {
     let parts = |text: &str| {
         let mut parts: Vec<(u64, String)> = Vec::new();

@@ -1,7 +1,7 @@
-//! The files of a thing that was fetched, with the SHA-256 of each: what was
-//! damaged or removed since is found by them.
+//! List of the files of a fetched entry with their SHA-256, by which damaged or
+//! removed files are detected.
 //!
-//! One line a file: SHA-256 and path, with a tab between.
+//! One line per file: SHA-256 and path, separated by a tab.
 
 use std::{
     fs,
@@ -11,17 +11,17 @@ use std::{
 use super::lock::checksum;
 use crate::Result;
 
-/// State of a thing.
+/// State of a fetched entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum State {
     Absent,
     Whole,
-    /// With the reason.
+    /// Damaged, for this reason.
     Damaged(String),
 }
 
 impl State {
-    /// Looks at all files of a folder.
+    /// Compares all files of a folder with the list.
     pub(super) fn of(folder: &Path, list: &Path) -> Self {
         if !folder.exists() {
             return Self::Absent;

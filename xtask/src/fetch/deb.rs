@@ -11,11 +11,11 @@ use btf_elf::{Compression, Limits, types::format::glob_matches};
 use super::objects;
 use crate::Result;
 
-/// A package with debug information unpacks to gigabytes.
+/// Limits for packages. Those with debug information unpack to gigabytes.
 const LIMITS: Limits = Limits::IMAGE.output(16 << 30);
 
-/// Unpacks the files of a package that are like one of the patterns; or just
-/// the BPF objects inside them. Returns how many.
+/// Unpacks the files of a package that match one of the patterns, or only the BPF
+/// objects inside them. Returns the number of files written.
 pub(super) fn unpack(package: &Path, folder: &Path, keep: &[String], only_objects: bool) -> Result<usize> {
     let mut members = ar::Archive::new(BufReader::new(File::open(package)?));
     while let Some(member) = members.next_entry() {

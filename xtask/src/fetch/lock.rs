@@ -1,6 +1,6 @@
-//! `fixtures/manifest.lock`: the checksums of what was downloaded.
+//! `fixtures/manifest.lock`: checksums of downloaded files.
 //!
-//! One line a file: entry, file, SHA-256, with tabs between.
+//! One line per file: entry, file, SHA-256, separated by tabs.
 
 use std::{
     collections::BTreeMap,
@@ -32,11 +32,11 @@ impl Lock {
         Ok(Self { path: path.into(), checksums })
     }
 
-    /// Compares the checksums of the files of an entry with those that were
-    /// recorded; others are added, and written by [`write`](Self::write).
+    /// Compares the checksums of the files of an entry with the recorded ones.
+    /// Missing ones are added, to be written by [`write`](Self::write).
     pub(super) fn check(&mut self, entry: &str, files: &[(String, String)], newest: bool) -> Result {
         if newest {
-            // What it was the last time is of no use.
+            // The recorded checksums may be those of an older version.
             self.checksums.retain(|(of, _), _| of != entry);
         }
         for (file, checksum) in files {
@@ -48,7 +48,7 @@ impl Lock {
         Ok(())
     }
 
-    /// Writes the file anew.
+    /// Rewrites the file.
     pub(super) fn write(&self) -> Result {
         let mut text = "# What `cargo xtask fetch-fixtures` has downloaded: entry, file, SHA-256.\n".to_owned();
         for ((entry, file), checksum) in &self.checksums {

@@ -1,4 +1,4 @@
-//! `fixtures/manifest.toml`: what is to be fetched.
+//! `fixtures/manifest.toml`: the list of entries to fetch.
 
 use std::{fmt, fs, path::Path};
 
@@ -6,33 +6,32 @@ use toml::{Table, Value};
 
 use crate::Result;
 
-/// One thing that is to be fetched.
+/// Entry to fetch.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) origin: Origin,
-    /// True if the newest version is wanted, so that no checksum can be
-    /// enforced.
+    /// True to fetch the newest version, for which no checksum can be enforced.
     pub(super) newest: bool,
     /// Files of a package to keep: patterns with `*`, which stands for any
     /// number of characters, including slashes.
     pub(super) keep: Vec<String>,
-    /// True to keep the BPF objects inside those files, and not the files.
+    /// True to keep only the BPF objects inside those files.
     pub(super) objects: bool,
 }
 
-/// Origin of a thing.
+/// Origin of an entry.
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
-    /// Debian's archive, by way of the apt client and its sources.
+    /// Debian's archive, accessed with the apt client and its sources.
     Debian {
         architecture: String,
         suite: String,
-        /// Names of packages, or patterns with `*` of which the newest is
-        /// taken.
+        /// Names of packages, or patterns with `*`, which select the newest
+        /// match.
         packages: Vec<String>,
     },
-    /// A file on the web, at an address that pins its content.
+    /// File on the web, at an address that pins its contents.
     Web { url: String },
 }
 

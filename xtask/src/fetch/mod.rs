@@ -1,12 +1,12 @@
-//! Fetches what `fixtures/manifest.toml` lists into `fixtures/fetched`, which
+//! Fetches the entries of `fixtures/manifest.toml` into `fixtures/fetched`, which
 //! git ignores.
 //!
-//! A thing is fetched into a temporary folder, and renamed when it is complete,
+//! An entry is fetched into a temporary folder, which is renamed when complete,
 //! so that an interrupted run leaves nothing that looks complete. An existing
-//! thing is fetched again only if a file of it was damaged or removed. The
+//! entry is fetched again only if one of its files was damaged or removed. The
 //! checksums of downloads are compared with those in `fixtures/manifest.lock`,
-//! except where the manifest wants the newest version; `--record` writes that
-//! file anew.
+//! except where the manifest requests the newest version; `--record` rewrites
+//! that file.
 
 mod apt;
 mod contents;
@@ -30,7 +30,7 @@ use manifest::{Entry, Origin};
 
 use crate::{Result, root, say};
 
-/// Number of things that are fetched in parallel.
+/// Number of entries that are fetched in parallel.
 const WORKERS: usize = 4;
 
 pub(crate) fn run(arguments: &[&str]) -> Result {
@@ -86,7 +86,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Fetches several things at once; returns why some could not be.
+/// Fetches entries in parallel. Returns the failures.
 fn fetch_all(entries: &[Entry], folder: &Path, lock: &Mutex<Lock>) -> Vec<String> {
     let mut waiting = Vec::new();
     for entry in entries {
@@ -127,7 +127,7 @@ fn fetch_all(entries: &[Entry], folder: &Path, lock: &Mutex<Lock>) -> Vec<String
     failures.into_inner().unwrap_or_default()
 }
 
-/// Fetches one thing; returns how many files it is.
+/// Fetches an entry. Returns its number of files.
 fn fetch(entry: &Entry, folder: &Path, lock: &Mutex<Lock>, progress: &dyn Fn(&str)) -> Result<usize> {
     let partial = folder.join(format!(".{}.partial", entry.name));
     fs::create_dir_all(&partial)?;
@@ -176,12 +176,12 @@ fn name_of(path: &Path) -> String {
 }
 
 impl Entry {
-    /// Folder of the complete thing.
+    /// Folder of the complete entry.
     fn folder(&self, fetched: &Path) -> PathBuf {
         fetched.join(&self.name)
     }
 
-    /// The list of its files.
+    /// Path of the list of its files.
     fn list(&self, fetched: &Path) -> PathBuf {
         fetched.join(format!(".{}.sha256", self.name))
     }

@@ -1,9 +1,9 @@
-//! BPF objects inside programs: skeletons have them as a text.
+//! BPF objects embedded in programs: libbpf skeletons contain them as strings.
 
 use btf_elf::Elf;
 
-/// All BPF objects in a file, found by how ELF files begin; the file itself if
-/// it is one.
+/// Returns all BPF objects in a file, found by the ELF magic; the file itself if it
+/// is one.
 pub(super) fn inside(bytes: &[u8]) -> Vec<&[u8]> {
     let mut objects = Vec::new();
     let mut at = 0;
@@ -24,8 +24,8 @@ fn find(bytes: &[u8], from: usize) -> Option<usize> {
     rest.windows(Elf::MAGIC.len()).position(|window| window == Elf::MAGIC).map(|at| from + at)
 }
 
-/// The object that begins here; it ends where its last section does, or its
-/// table of sections.
+/// Returns the object at the start of the bytes. It ends with its last section or its
+/// section header table.
 fn object_at(bytes: &[u8]) -> Option<&[u8]> {
     let elf = Elf::parse(bytes.to_vec()).ok().filter(|elf| elf.is_bpf() && elf.has_btf())?;
     let ends = elf.sections().filter(|section| section.has_contents()).map(|section| section.offset() + section.size());

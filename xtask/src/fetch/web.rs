@@ -1,4 +1,4 @@
-//! Files on the web, by way of `curl`.
+//! Files on the web, downloaded with `curl`.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::Result;
 
-/// Downloads a file into a folder, unless it is there.
+/// Downloads a file into a folder, unless it is already there.
 pub(super) fn download(folder: &Path, url: &str) -> Result<PathBuf> {
     let name = url.rsplit('/').next().filter(|name| !name.is_empty()).ok_or("the address names no file")?;
     let to = folder.join(name);
