@@ -1,15 +1,14 @@
-//! Counts what a program does, exactly and on all of its threads: `cargo xtask
-//! amplification` compiles this to one object file and links it to the harness
-//! and to the `btf` command.
+//! Exact counters of the steps and allocations of a program on all of its threads.
+//! `cargo xtask amplification` compiles this to one object file and links it to the
+//! harness and to the `btf` command.
 //!
-//! * A step is a basic block of Rust, of which LLVM's sanitizer coverage tells
-//!   each time that it runs, or 32 bytes that the C library copies, clears or
-//!   compares.
-//! * The linker hands calls of the C library's allocator to the `__wrap_`
+//! * A step is a basic block of Rust, reported by LLVM's sanitizer coverage each
+//!   time that it runs, or 32 bytes that the C library copies, clears or compares.
+//! * The linker redirects calls of the C library's allocator to the `__wrap_`
 //!   functions here.
 //!
-//! The standard library is not compiled again, so that its steps count only as
-//! far as it is generic or inlined.
+//! The standard library is not recompiled, so only its generic and inlined code
+//! counts.
 
 #![no_std]
 #![allow(unsafe_op_in_unsafe_fn)]
@@ -26,9 +25,9 @@ static LIVE: AtomicI64 = AtomicI64::new(0);
 static PEAK: AtomicI64 = AtomicI64::new(0);
 static LIVE_LIMIT: AtomicI64 = AtomicI64::new(i64::MAX);
 
-/// Bytes that make a step of the C library.
+/// Number of bytes that count as one step of the C library.
 const BYTES: usize = 32;
-/// Bytes that are compared at once: as many too many may be counted.
+/// Number of bytes that are compared at once, and so may be counted in excess.
 const COMPARED: usize = 8 * BYTES;
 
 /// Exit code of a process that took more steps than allowed.
@@ -62,8 +61,7 @@ unsafe extern "C" {
     fn _exit(code: c_int) -> !;
 }
 
-/// Begins to count, from nothing, and ends the process when it goes beyond
-/// these limits.
+/// Resets the counters, and makes the process exit when it exceeds these limits.
 #[unsafe(no_mangle)]
 pub extern "C" fn btf_count_from_here(steps_limit: u64, live_limit: u64) {
     STEPS.store(0, Relaxed);
@@ -84,7 +82,7 @@ pub extern "C" fn btf_counted() -> Counted {
     }
 }
 
-/// LLVM has each basic block call this.
+/// Counts a step. LLVM inserts a call into each basic block.
 #[unsafe(no_mangle)]
 pub extern "C" fn __sanitizer_cov_trace_pc() {
     stepped(1);
@@ -128,7 +126,7 @@ pub unsafe extern "C" fn __wrap_memset(to: *mut c_void, byte: c_int, len: usize)
     __real_memset(to, byte, len)
 }
 
-/// Compares in parts, as only equal bytes are read.
+/// Compares in parts, so that bytes after the first difference are not counted.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __wrap_memcmp(a: *const c_void, b: *const c_void, len: usize) -> c_int {
     let mut at = 0;
@@ -184,8 +182,8 @@ pub unsafe extern "C" fn __wrap_free(old: *mut c_void) {
     __real_free(old);
 }
 
-/// A program that knows nothing of this is limited by `BTF_LIMITS`, of any
-/// value, and tells what was counted in the file that `BTF_COUNTED` names.
+/// Constructor for programs that do not call these functions. If `BTF_COUNTED` names a
+/// file, the program is limited, and writes its counts to the file on exit.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static BEGIN: extern "C" fn() = begin;
@@ -194,7 +192,7 @@ static BEGIN: extern "C" fn() = begin;
 #[unsafe(link_section = ".fini_array")]
 static FINISH: extern "C" fn() = finish;
 
-/// The limits of a command.
+/// Limits of a command.
 const COMMAND_STEPS: u64 = 3_000_000_000;
 const COMMAND_LIVE: u64 = 400 << 20;
 
@@ -207,7 +205,7 @@ extern "C" fn begin() {
 
 extern "C" fn finish() {
     let counted = btf_counted();
-    // SAFETY: names end with a NUL, and what is written is the struct's bytes.
+    // SAFETY: names end with a NUL, and exactly the bytes of the struct are written.
     unsafe {
         let path = getenv(c"BTF_COUNTED".as_ptr());
         if !path.is_null() {
@@ -220,6 +218,6 @@ extern "C" fn finish() {
 }
 
 fn end(code: c_int) -> ! {
-    // SAFETY: nothing that could be left undone matters: the process has failed.
+    // SAFETY: skipping exit handlers is harmless, as the process has failed.
     unsafe { _exit(code) }
 }

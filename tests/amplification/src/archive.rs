@@ -19,7 +19,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     archive("Archive::select", select, cost(8, 10, 4)),
     archive("Archive::select, nearest", nearest, cost(24, 32, 16)),
     archive("Archive::read", read, cost(3, 3, 1)),
-    // Larger, as only so many folders are made in which files are the first.
+    // Larger, as only the first files create folders.
     Entry { size: 2 * SIZE, ..archive("Archive::unpack", unpack, cost(3, 192, 2)) },
     archive("Pack::write", pack, cost(8, 192, 3)),
 ];
@@ -30,7 +30,7 @@ fn open(input: &Input) -> Result<Archive, Error> {
 
 fn list(input: &Input, meter: &mut Meter) {
     match open(input).and_then(|archive| archive.list()) {
-        // What is returned is held in memory: it is cost.
+        // The result is held in memory, so it counts as cost, not as output.
         Ok(_) => {}
         Err(error) => meter.show(error),
     }
@@ -81,7 +81,7 @@ fn unpack(input: &Input, meter: &mut Meter) {
     }
 }
 
-/// Bytes of all files in a folder, and of their names.
+/// Returns the total size of all files in a folder and of their names, in bytes.
 fn size_of_tree(folder: &Path) -> u64 {
     let (mut open, mut size) = (vec![folder.to_owned()], 0);
     while let Some(folder) = open.pop() {

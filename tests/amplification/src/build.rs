@@ -1,4 +1,4 @@
-//! btf-build: BTF out of other BTF, and the bytes for a kernel.
+//! btf-build: BTF made from other BTF, and encoding for a kernel.
 
 use btf_build::{Builder, Encode, Error, Merge, Subset, Verify, dedup, distill, permute, sanitize, sort};
 use btf_format::{ByteOrder, FeatureSet, KernelVersion, RawBtf, Word};
@@ -15,18 +15,18 @@ use crate::{
 
 const SIZE: usize = 32 << 10;
 
-/// An entry point that is given BTF without a base.
+/// Returns an entry point that is given BTF without a base.
 const fn alone(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> Entry {
     Entry { name, shapes: &[btf::ALONE], size: SIZE, run, most }
 }
 
-/// An entry point that is given split BTF and its bases.
+/// Returns an entry point that is given split BTF and its bases.
 const fn split(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> Entry {
     Entry { name, shapes: &[btf::SPLITS, btf::STACKS], size: SIZE, run, most }
 }
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    // Smaller, as it is given each name as often as it is used.
+    // Smaller, as a name is passed once per use.
     Entry { size: SIZE / 4, ..alone("Builder", by_hand, cost(32, 12, 5)) },
     alone("Builder::append", append, cost(20, 8, 4)),
     alone("Builder::copy", |input, meter| copy(input, meter, |builder, ty| builder.copy(ty)), cost(16, 8, 4)),
@@ -63,7 +63,7 @@ fn by_hand(input: &Input, meter: &mut Meter) {
     drop(rebuild(&btf));
 }
 
-/// Bytes of all names, of one that is used many times each time.
+/// Returns the total length of all names in bytes, counted once per use.
 fn names_len(btf: &Btf) -> usize {
     let raw = RawBtf::parse(btf.as_bytes()).expect("it was opened");
     let mut len = 0;
@@ -87,7 +87,7 @@ fn append(input: &Input, meter: &mut Meter) {
     drop(builder.finish());
 }
 
-/// Copies some types, each to a builder of its own.
+/// Copies some types, each to a separate builder.
 fn copy(input: &Input, meter: &mut Meter, copy: fn(&mut Builder, Type<'_>) -> Result<u32, Error>) {
     let btf = parse(input);
     for ty in some(&btf) {
@@ -110,7 +110,7 @@ fn copy_split(input: &Input, meter: &mut Meter) {
     }
 }
 
-/// For each byte order, with and without a layout, for an old kernel.
+/// Encodes for each byte order, with a layout, and for an old kernel.
 fn encode(input: &Input, meter: &mut Meter) {
     let btf = parse(input);
     for encode in [
@@ -149,7 +149,7 @@ fn verify(input: &Input, meter: &mut Meter) {
     }
 }
 
-/// The topmost, on its bases.
+/// Verifies the topmost layer as the BTF of a module.
 fn verify_module(input: &Input, meter: &mut Meter) {
     let top = stack(input);
     let Some(base) = top.base() else { return };
@@ -158,7 +158,7 @@ fn verify_module(input: &Input, meter: &mut Meter) {
     }
 }
 
-/// All types, and every other member.
+/// Takes the subset of all types with every other member.
 fn subset(input: &Input, _: &mut Meter) {
     let btf = parse(input);
     let mut subset = Subset::new();
@@ -177,14 +177,14 @@ fn reverse(input: &Input, _: &mut Meter) {
     drop(permute(&btf, &order));
 }
 
-/// All layers as one, each added after the one that it is split from.
+/// Merges all layers, each added after the one that it is split from.
 fn merge(input: &Input, meter: &mut Meter) {
     let top = stack(input);
     let mut layers: Vec<&Btf> = top.layers().collect();
     layers.reverse();
     let mut merge = Merge::new();
     for layer in layers {
-        // It is given all that is below, and returns the new ids of all of that.
+        // It reads the layer and all below, and returns new ids for all of them.
         meter.read(layer.layers().map(|below| below.as_bytes().len()).sum());
         merge.add(layer).expect("its base was added");
     }

@@ -1,36 +1,36 @@
-//! An entry point, the inputs that it is given, and what it costs.
+//! Entry points, their inputs, and their costs.
 
 use std::{fmt, io};
 
 use btf_tests::shapes::Shape;
 
-/// Cost of a call, or its limit for each byte that is read or written.
+/// Cost of a call, or its limit per byte that is read or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Cost {
-    /// Basic blocks, and 32 bytes copied, cleared or compared.
+    /// Number of steps: basic blocks, and 32-byte units copied, cleared or compared.
     pub(crate) steps: u64,
-    /// Bytes allocated in all.
+    /// Total number of bytes allocated.
     pub(crate) allocated: u64,
-    /// Bytes held at one time.
+    /// Maximum number of bytes held at one time.
     pub(crate) peak: u64,
 }
 
-/// Makes a cost of steps, bytes allocated and bytes held.
+/// Creates a cost from steps, bytes allocated and bytes held.
 pub(crate) const fn cost(steps: u64, allocated: u64, peak: u64) -> Cost {
     Cost { steps, allocated, peak }
 }
 
-/// Something that is called with bytes of somebody else's.
+/// Entry point that is called with untrusted bytes.
 pub(crate) struct Entry {
-    /// The function's name, as in the documentation.
+    /// Name of the function, as in the documentation.
     pub(crate) name: &'static str,
-    /// The inputs that it is given.
+    /// Shapes of its inputs.
     pub(crate) shapes: &'static [&'static [Shape]],
-    /// Bytes of the smallest of the three inputs of each shape.
+    /// Size of the smallest of the three inputs of each shape, in bytes.
     pub(crate) size: usize,
-    /// Calls it.
+    /// Calls the function.
     pub(crate) run: fn(&Input, &mut Meter),
-    /// Limit of the cost for each byte of input and output.
+    /// Limit of the cost per byte of input and output.
     pub(crate) most: Cost,
 }
 
@@ -39,35 +39,35 @@ pub(crate) struct Entry {
 pub(crate) struct Input(Vec<Vec<u8>>);
 
 impl Input {
-    /// A shape of so many bytes.
+    /// Makes a shape of about `size` bytes.
     pub(crate) fn of(shape: &Shape, size: usize) -> Self {
         Self((shape.make)(size))
     }
 
-    /// All blobs.
+    /// Returns all blobs.
     pub(crate) fn all(&self) -> &[Vec<u8>] {
         &self.0
     }
 
-    /// The only blob.
+    /// Returns the only blob.
     pub(crate) fn one(&self) -> &[u8] {
         let [one] = self.parts();
         one
     }
 
-    /// The blobs of a shape that has so many.
+    /// Returns the blobs of a shape that has `COUNT` of them.
     pub(crate) fn parts<const COUNT: usize>(&self) -> [&[u8]; COUNT] {
         let parts: Vec<&[u8]> = self.0.iter().map(Vec::as_slice).collect();
         parts.try_into().expect("entry points are given what they take")
     }
 
-    /// Bytes of all of them.
+    /// Returns the total size of all blobs in bytes.
     fn len(&self) -> usize {
         self.0.iter().map(Vec::len).sum()
     }
 }
 
-/// An entry point and one of its shapes.
+/// Entry point with one of its shapes.
 #[derive(Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) entry: &'static Entry,
@@ -80,7 +80,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// Counts calls, and what goes in and comes out of them.
+/// Counter of calls, and of bytes read and written by them.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     calls: u64,
@@ -91,33 +91,34 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// One call more, of which each may cost what the whole input allows.
+    /// Counts a call. Each call may cost as much as the whole input allows.
     pub(crate) fn call(&mut self) {
         self.calls += 1;
     }
 
-    /// Bytes more that were given to a call: a name, a path.
+    /// Counts bytes passed to a call besides the input: a name, a path.
     pub(crate) fn read(&mut self, bytes: usize) {
         self.read += bytes as u64;
     }
 
-    /// Bytes more that were returned.
+    /// Counts bytes returned.
     pub(crate) fn write(&mut self, bytes: usize) {
         self.written += bytes as u64;
     }
 
-    /// Writes what shows itself.
+    /// Counts a call that formats a value, with its output.
     pub(crate) fn show(&mut self, text: impl fmt::Display) {
         self.call();
         fmt::write(self, format_args!("{text}")).expect("a meter takes all");
     }
 
-    /// Bytes in, given those of the input: what is packed counts unpacked.
+    /// Returns the number of bytes read. `packed` is the decompressed size of
+    /// compressed contents, and adds to that of the input.
     pub(crate) fn bytes_in(&self, input: &Input, packed: usize) -> u64 {
         (packed + input.len()) as u64 * self.calls.max(1) + self.read
     }
 
-    /// Bytes out.
+    /// Returns the number of bytes written.
     pub(crate) fn bytes_out(&self) -> u64 {
         self.written
     }
@@ -141,7 +142,7 @@ impl io::Write for Meter {
     }
 }
 
-/// Figures of one run.
+/// Measurements of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Figures {
     pub(crate) read: u64,
@@ -150,39 +151,39 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// For each byte read or written, in thousandths.
+    /// Returns a part of the cost per byte read or written, in thousandths.
     pub(crate) fn each(&self, part: Part) -> u64 {
         part(&self.cost) * 1000 / (self.read + self.written).max(1)
     }
 }
 
-/// A part of a cost.
+/// Part of a cost.
 pub(crate) type Part = fn(&Cost) -> u64;
 
-/// The parts of a cost, by name.
+/// Parts of a cost, with their names.
 pub(crate) const PARTS: [(&str, Part); 3] =
     [("steps", |cost| cost.steps), ("allocated", |cost| cost.allocated), ("peak", |cost| cost.peak)];
 
-/// Limit of the cost of a byte of four times the input, in percent of that of one.
+/// Maximum cost per byte of the largest input, in percent of that of the smallest.
 const GROWTH: u64 = 150;
 
-/// Words in the names of entry points that spend a budget in proportion to the input
-/// on what cannot be looked up. Until it is spent, a byte may cost the more the more
-/// there are; what it may cost when it is spent bounds it all the same.
+/// Words in the names of entry points that have a budget, in proportion to the input, for
+/// searches without an index. Until the budget is spent, the cost per byte may grow with
+/// the input; the limit of the cost applies all the same.
 const BUDGETED: [&str; 8] = ["dedup", "Relocat", "Trim", "relocs", "relocate", "btf min", "c::Header", "format c"];
 
-/// Returns whether an entry point spends a budget.
+/// Returns `true` if an entry point has a budget.
 fn has_budget(entry: &Entry) -> bool {
     BUDGETED.iter().any(|word| entry.name.contains(word))
 }
 
-/// Returns the faults of three runs, each of twice the size.
+/// Returns the faults of three runs, each with twice the input of the previous one.
 pub(crate) fn faults(entry: &Entry, runs: &[Figures; 3]) -> Vec<String> {
     let mut faults = Vec::new();
     let [first, _, last] = runs;
     for (name, part) in PARTS {
         let (before, after, most) = (first.each(part), last.each(part), part(&entry.most) * 1000);
-        // What begins with nothing may grow a little.
+        // A cost of less than one per byte may grow.
         if after > (before * GROWTH / 100).max(1000) && !has_budget(entry) {
             faults.push(format!("{name} grow"));
         }

@@ -1,4 +1,4 @@
-//! btf-codegen: headers, and types of Rust.
+//! btf-codegen: C headers and Rust types.
 
 use btf_codegen::{Error, c::Header, rust::Types};
 use btf_tests::shapes::btf;

@@ -1,4 +1,4 @@
-//! The `btf` command, as a process of its own.
+//! The `btf` command, run as a separate process.
 
 use std::{
     env, fs,
@@ -15,11 +15,11 @@ use crate::{
 };
 
 const SIZE: usize = 32 << 10;
-/// Of what is written with all names, which may be much.
+/// Input size for output with all names, which may be large.
 const TEXT_SIZE: usize = SIZE / 2;
 
-// What the program itself takes to begin counts too, so that much of what is allocated
-// is of small inputs: what it is called with alone takes 160 KB to parse.
+// The start of the program counts too: parsing the arguments alone allocates 160 KB, which
+// is much for a small input.
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry { name: "btf show", shapes: &[btf::ALONE], size: TEXT_SIZE, run: show, most: cost(32, 56, 28) },
     Entry { name: "btf show --expand", shapes: &[btf::ALONE], size: TEXT_SIZE, run: expand, most: cost(48, 56, 28) },
@@ -122,8 +122,8 @@ pub(crate) const ENTRIES: &[Entry] = &[
     },
 ];
 
-/// Runs the command in a folder in which the input is `file0`, `file1` and so
-/// on.
+/// Runs the command in a folder that contains the blobs of the input as `file0`,
+/// `file1` and so on.
 fn run(input: &Input, meter: &mut Meter, arguments: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     for (index, bytes) in input.all().iter().enumerate() {
@@ -143,7 +143,7 @@ fn run(input: &Input, meter: &mut Meter, arguments: &[&str]) {
     match status.code() {
         Some(0 | 1) => {}
         code => {
-            // As this process was to end: the one that started it knows why.
+            // Exit with the same code, from which the parent process knows the reason.
             let known = code.filter(|&code| counted::reason(code).is_some());
             eprintln!("btf {}: {status} {}", arguments.join(" "), String::from_utf8_lossy(&errors));
             std::process::exit(known.unwrap_or(1));
@@ -154,7 +154,7 @@ fn run(input: &Input, meter: &mut Meter, arguments: &[&str]) {
     meter.elsewhere = Some(cost_in(&counted));
 }
 
-/// Reads the cost that the command wrote as it ended.
+/// Reads the cost that the command wrote on exit.
 fn cost_in(path: &Path) -> Cost {
     let bytes = fs::read(path).expect("the command counts");
     let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("three words"));
@@ -201,7 +201,7 @@ fn find(input: &Input, meter: &mut Meter) {
     run(input, meter, &["find", "*", "./file0"]);
 }
 
-/// Searches for a name that begins like all others, and matches none.
+/// Searches for a pattern that many names match at the start, and none as a whole.
 fn find_none(input: &Input, meter: &mut Meter) {
     run(input, meter, &["find", "*a*n*x", "./file0"]);
 }

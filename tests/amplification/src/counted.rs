@@ -1,13 +1,13 @@
-//! The counters of `steps.rs`, which only `cargo xtask amplification` links.
+//! Access to the counters of `steps.rs`, which only `cargo xtask amplification` links.
 
 use crate::case::Cost;
 
-/// Steps that one call may take, before the process is ended.
+/// Maximum number of steps of a call. Beyond it, the process exits.
 const STEPS: u64 = 2_000_000_000;
-/// Bytes that it may hold.
+/// Maximum number of bytes that a call may hold.
 const LIVE: u64 = 400 << 20;
 
-/// Runs `work`, and says what it cost. A process that exceeds the limits ends.
+/// Runs `work`, and returns its cost. If it exceeds the limits, the process exits.
 #[cfg(counted)]
 #[allow(unsafe_code, reason = "the counters are another program's")]
 pub(crate) fn count(work: impl FnOnce()) -> Cost {
@@ -28,14 +28,14 @@ pub(crate) fn count(work: impl FnOnce()) -> Cost {
     Cost { steps, allocated, peak }
 }
 
-/// Without the counters.
+/// Panics, as the counters are not linked.
 #[cfg(not(counted))]
 pub(crate) fn count(_: impl FnOnce()) -> Cost {
     let _ = (STEPS, LIVE);
     panic!("built without its counters: run `cargo xtask amplification`");
 }
 
-/// Returns the reason for which `steps.rs` ended a process.
+/// Returns the reason for which `steps.rs` made a process exit with this code.
 pub(crate) fn reason(code: i32) -> Option<&'static str> {
     match code {
         90 => Some("too many steps"),

@@ -10,15 +10,15 @@ use crate::case::{Cost, Entry, Input, Meter, cost};
 
 const SIZE: usize = 32 << 10;
 
-/// An entry point that is given ELF files.
+/// Returns an entry point that is given ELF files.
 const fn object(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> Entry {
     Entry { name, shapes: &[elf::OBJECTS], size: SIZE, run, most }
 }
 
-/// Ratio of the decoded size to the requested one.
+/// Ratio of the decompressed to the requested size.
 const ZEROS_TIMES: usize = 256;
 
-/// Zeros in each format.
+/// Shapes of compressed zeros, one per format.
 const ZEROS: &[Shape] = &[
     Shape { name: "zeros_in_gzip", make: |size| zeros(Compression::Gzip, size), packed: ZEROS_TIMES },
     Shape { name: "zeros_in_zlib", make: |size| zeros(Compression::Zlib, size), packed: ZEROS_TIMES },
@@ -54,7 +54,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry { name: "Compression::decode", shapes: &[ZEROS], size: SIZE, run: decode, most: cost(1, 3, 1) },
 ];
 
-/// The file; `None` if that is refused.
+/// Opens the file; `None` if it is rejected.
 fn elf(input: &Input) -> Option<Elf> {
     Elf::parse(input.one().to_vec()).ok()
 }

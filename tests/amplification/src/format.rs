@@ -1,4 +1,4 @@
-//! btf-format: what is done with bytes.
+//! btf-format: parsing and converting bytes.
 
 use btf_format::{ByteOrder, RawBtf, RawBtfExt, convert, convert_ext};
 use btf_tests::shapes::{btf, ext};

@@ -39,7 +39,7 @@ fn modules_dep(input: &Input, meter: &mut Meter) {
     btf_kernel::modules_dep(input.one()).for_each(|path| meter.write(path.as_os_str().len()));
 }
 
-/// A system whose kernel is [`RELEASE`], with these files.
+/// Makes a system with these files, whose kernel is [`RELEASE`], and passes it to `ask`.
 fn system<'a>(files: impl IntoIterator<Item = (String, &'a [u8])>, ask: impl FnOnce(Root)) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let write = |path: &str, contents: &[u8]| {
@@ -72,7 +72,7 @@ fn host(input: &Input, meter: &mut Meter) {
     meter.call();
 }
 
-/// A kernel and its modules on disk.
+/// Makes a system with a kernel and its modules on disk, and passes the kernel to `ask`.
 fn with_modules(input: &Input, ask: impl FnOnce(Kernel)) {
     let [vmlinux, modules @ ..] = input.all() else { panic!("there is a kernel") };
     let modules = modules.iter().enumerate();

@@ -1,13 +1,13 @@
-//! Proves that no input costs more than a constant times its size.
+//! Checks that the cost of an input is at most a constant times its size.
 //!
-//! Each entry point is given inputs of many shapes, each at three sizes, each
-//! twice the one before. What that costs is counted, in steps and in bytes
-//! (`steps.rs`), and may not grow faster than the bytes that go in and come out,
-//! nor be more than a stated multiple of them. Time is not looked at.
+//! Each entry point is given inputs of many shapes at three sizes, each twice the
+//! previous one. The cost is counted in steps and in bytes (`steps.rs`). It must not
+//! grow faster than the bytes read and written, nor exceed a stated multiple of
+//! them. Time is not measured.
 //!
-//! `cargo xtask amplification` builds and runs it; words after that run only the
-//! cases that have them in their names. With `--table` it prints the bounds as
-//! `ARCHITECTURE.md` has them, which a test compares.
+//! `cargo xtask amplification` builds and runs this; arguments select the cases
+//! that have them in their names. `--table` prints the bounds as in
+//! `ARCHITECTURE.md`, which a test compares.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 

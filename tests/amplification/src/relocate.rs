@@ -9,7 +9,7 @@ use crate::case::{Cost, Entry, Input, Meter, cost};
 
 const SIZE: usize = 32 << 10;
 
-/// An entry point that is given an object and a kernel.
+/// Returns an entry point that is given an object and a kernel.
 const fn program(name: &'static str, run: fn(&Input, &mut Meter), most: Cost) -> Entry {
     Entry { name, shapes: &[relocate::RELOCATIONS, relocate::WITH_MODULES], size: SIZE, run, most }
 }
@@ -33,7 +33,7 @@ fn relocator(input: &Input) -> Relocator {
     Relocator::new(Targets::kernel(&kernel).modules(&modules))
 }
 
-/// A kernel by itself, and with its modules.
+/// Returns a kernel alone, and with its modules.
 fn kernel(input: &Input) -> (Btf, Collection) {
     let [_, kernel, modules @ ..] = input.all() else { panic!("an object and a kernel") };
     let kernel = Btf::parse(kernel.clone()).expect("shapes are sound");
@@ -70,7 +70,7 @@ fn explain(input: &Input, meter: &mut Meter) {
 fn apply(input: &Input, meter: &mut Meter) {
     let object = object(input);
     let relocated = relocator(input).relocate(object.btf_ext().expect("shapes are sound").expect("there is one"));
-    // Once for each name, as a loader does it.
+    // Once per name, like a loader.
     let mut last = None;
     for program in object.programs() {
         if last.replace(program.name()) == Some(program.name()) {

@@ -1,4 +1,4 @@
-//! Runs all cases, each in a process of its own, and prints the table.
+//! Runs all cases, each in a separate process, and prints the table.
 
 use std::{
     env,
@@ -26,13 +26,13 @@ const ENTRIES: &[&[Entry]] = &[
     command::ENTRIES,
 ];
 
-/// The three sizes of each input.
+/// Sizes of the three inputs of a case, as multiples of the smallest.
 const TIMES: [usize; 3] = [1, 2, 4];
 
-/// The argument that makes this process one case's.
+/// Argument that makes this process run one case.
 const CHILD: &str = "--case";
 
-/// The argument that prints the table of `ARCHITECTURE.md`.
+/// Argument that prints the table of `ARCHITECTURE.md`.
 const TABLE: &str = "--table";
 
 pub(crate) fn main() -> ExitCode {
@@ -51,7 +51,7 @@ fn cases() -> Vec<Case> {
     entries().flat_map(|entry| entry.shapes.iter().copied().flatten().map(move |shape| Case { entry, shape })).collect()
 }
 
-/// Runs one case, and prints its figures, for the process that started this.
+/// Runs one case, and prints its measurements for the parent process.
 fn run_here(name: &str) -> ExitCode {
     let Some(case) = cases().into_iter().find(|case| case.to_string() == name) else { return ExitCode::FAILURE };
     for times in TIMES {
@@ -59,7 +59,8 @@ fn run_here(name: &str) -> ExitCode {
         let input = Input::of(case.shape, size);
         let mut meter = Meter::default();
         let cost = thread::scope(|scope| {
-            // A thread's stack is smaller than the first's: recursion is found.
+            // The stack of a thread is smaller than that of the main thread, so deep
+            // recursion is detected.
             scope.spawn(|| counted::count(|| (case.entry.run)(&input, &mut meter))).join()
         });
         let Ok(cost) = cost else { return ExitCode::FAILURE };
@@ -73,7 +74,7 @@ fn run_here(name: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs a case in another process.
+/// Runs a case in a child process.
 fn run_child(case: &Case) -> Result<[Figures; 3], String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let mut child = Command::new(program);
@@ -107,7 +108,7 @@ fn run_all(filter: &[String]) -> ExitCode {
     let results = btf_elf::on_all_cores(&cases, |case| {
         let start = Instant::now();
         let result = run_child(case);
-        // For whoever waits: the table is in order, and so comes last.
+        // Progress output, as the table is printed only at the end.
         let verdict = verdict(case, &result);
         eprintln!("{case}: {verdict} ({:.1} s)", start.elapsed().as_secs_f64());
         result
@@ -127,7 +128,7 @@ fn verdict(case: &Case, result: &Result<[Figures; 3], String>) -> String {
     if faults.is_empty() { "ok".into() } else { format!("FAILED: {faults}") }
 }
 
-/// Prints the table; returns how many cases failed.
+/// Prints the table; returns the number of cases that failed.
 fn print(cases: &[Case], results: &[Result<[Figures; 3], String>]) -> usize {
     println!("Per byte read and written, of inputs of n, 2n and 4n bytes; bytes as they were at 4n.\n");
     let heads = PARTS.map(|(name, _)| format!("{:^23}", format!("{name} / byte")));
@@ -154,7 +155,7 @@ fn print(cases: &[Case], results: &[Result<[Figures; 3], String>]) -> usize {
     failed
 }
 
-/// Prints what each entry point cost at most, and what it may.
+/// Prints the maximum cost of each entry point, and its limit.
 fn print_worst(cases: &[Case], results: &[Result<[Figures; 3], String>]) {
     println!("\nThe most of each entry point, and what it may cost:\n");
     for entry in entries() {
