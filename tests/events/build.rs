@@ -1,4 +1,4 @@
-//! Writes Rust types of the BPF program: its record, and its globals.
+//! Writes Rust types for the BPF program: its record, and its globals.
 
 use std::{env, error::Error, fs, path::Path};
 

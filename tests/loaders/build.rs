@@ -1,5 +1,5 @@
-//! Writes Rust types with the traits of zerocopy, and of aya if that is there;
-//! `tests/traits.rs` includes them.
+//! Writes Rust types that implement traits of zerocopy, and of aya with the feature
+//! `aya`; `tests/traits.rs` includes them.
 
 use std::{env, error::Error, fmt::Write, fs, path::Path};
 
@@ -9,7 +9,7 @@ use btf_codegen::{
 };
 use btf_elf::{BpfObject, BtfFile};
 
-/// BTF of several machines, by the names of modules.
+/// Modules to write, each with a file of BTF, from several machines.
 const FILES: [(&str, &str); 8] = [
     ("x86_64", "layout/x86_64.btf"),
     ("i686", "layout/i686.btf"),
@@ -21,7 +21,7 @@ const FILES: [(&str, &str); 8] = [
     ("enum64", "bpf/clang-22/enum64-el.bpf.o"),
 ];
 
-/// An object, for its globals.
+/// Object for whose globals types are written.
 const OBJECT: &str = "bpf/clang-22/maps-el.bpf.o";
 
 fn main() -> Result<(), Box<dyn Error>> {

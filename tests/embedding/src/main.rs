@@ -1,5 +1,5 @@
-//! Loads a program on any kernel: where it has no BTF, with that of the bundle.
-//! An argument is the root of the system whose kernel it is, `/` without.
+//! Loads a program on any kernel. If the kernel has no BTF, uses that of the bundle.
+//! The argument is the root of the system with the kernel's files, by default `/`.
 
 use std::{env, error::Error, process::Command};
 

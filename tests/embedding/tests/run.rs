@@ -1,4 +1,4 @@
-//! The example on a made-up system whose kernel has no BTF. Needs root.
+//! Test of the example on a made-up system whose kernel has no BTF. Needs root.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

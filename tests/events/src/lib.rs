@@ -1,4 +1,4 @@
-//! Types of the BPF program `fixtures/bpf/events.bpf.c`, which `build.rs` writes: the
-//! only unsafe code of the package.
+//! Types of the BPF program `fixtures/bpf/events.bpf.c`, written by `build.rs`. They
+//! contain the only unsafe code of the package.
 
 include!(concat!(env!("OUT_DIR"), "/types.rs"));

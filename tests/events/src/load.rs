@@ -1,4 +1,4 @@
-//! Loads the BPF program by aya.
+//! Loading of the BPF program with aya.
 
 use std::{ffi::OsString, fs, os::unix::fs::MetadataExt, process::Command};
 
@@ -14,9 +14,9 @@ use crate::Result;
 
 static PROGRAM: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/events.bpf.o"));
 
-/// Runs a command, and hands over each record.
+/// Runs a command, and passes each record to `print`.
 pub(crate) fn run(command: OsString, mut print: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    // The settings that the object has, but for this user only.
+    // The settings of the object, restricted to this user.
     let contents = BpfObject::parse(PROGRAM)?.data_section(".rodata").ok_or("no .rodata")?.contents()?;
     let rodata = rodata::read_from(&contents.ok_or("no contents")?).ok_or("a short .rodata")?;
     let mut settings = rodata.settings;

@@ -1,4 +1,4 @@
-//! `events [COMMAND]`: runs a command, and prints which programs this user has started
+//! `events [COMMAND]`: runs a command, and prints the programs that this user starts
 //! meanwhile. `events --records FILE` prints the records of a file.
 
 #![forbid(unsafe_code)]

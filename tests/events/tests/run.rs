@@ -1,10 +1,10 @@
-//! The example on a record as the kernel would deliver it, and on those of a kernel.
+//! Test of the example with a record in the kernel's format, and with real records.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{fs, process::Command};
 
-/// The bytes of a `struct event`, one member after the other.
+/// Returns the bytes of a `struct event`.
 fn record(tgid: u32, uid: u32, origin: u32, bits: u32, comm: &[u8]) -> Vec<u8> {
     let mut bytes = 123_456_789_u64.to_ne_bytes().to_vec();
     for number in [tgid, uid, origin, bits] {

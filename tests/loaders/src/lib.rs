@@ -1,11 +1,11 @@
-//! Two loaders that take the BTF of a kernel from an archive: how a program does
-//! it that has to run on kernels without BTF. And the same loaders with objects
-//! that were relocated before, see [`programs`].
+//! Two loaders that take the BTF of a kernel from an archive, as programs do that
+//! must run on kernels without BTF. The same loaders also load objects that were
+//! relocated before, see [`programs`].
 //!
-//! Each loads `fixtures/bpf/core_real.bpf.c`, attaches its program `on_exec`,
-//! which writes to a global variable how large `struct task_struct` is *on this
-//! kernel*, runs a command so that it is run, and reads the variable. The number
-//! comes from a CO-RE relocation, and so from the BTF that was selected.
+//! Each loads `fixtures/bpf/core_real.bpf.c`, and attaches its program `on_exec`,
+//! which writes the size of `struct task_struct` *on this kernel* to a global
+//! variable. It then runs a command to trigger the program, and reads the variable.
+//! The size comes from a CO-RE relocation, and so from the selected BTF.
 
 #![forbid(unsafe_code)]
 
@@ -22,14 +22,14 @@ use btf_elf::BpfObject;
 /// Result of a loader.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// The program.
+/// Returns the object file of the program.
 #[must_use]
 pub fn object() -> Vec<u8> {
     let order = if cfg!(target_endian = "little") { "el" } else { "eb" };
     btf_tests::fixtures::read(&format!("bpf/clang-22/core_real-{order}.bpf.o"))
 }
 
-/// Offset in `.bss` at which the program writes the size: `bits[0]`.
+/// Returns the offset in `.bss` at which the program writes the size: `bits[0]`.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub fn offset_of_result(object: &[u8]) -> Result<usize> {
     Ok(bits.offset() as usize)
 }
 
-/// The results that the program has written to `.bss`: the numbers of `bits`.
+/// Returns the results that the program has written to `.bss`: the numbers of `bits`.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! Programs of several types, from `fixtures/bpf/core_load.bpf.c`: where a loader
-//! attaches each of them, and what makes the kernel run it.
+//! Programs of several types, from `fixtures/bpf/core_load.bpf.c`: their attach
+//! targets, and the actions that trigger them.
 
 use std::{
     fs::File,
@@ -10,57 +10,57 @@ use std::{
 
 use crate::Result;
 
-/// The function that the program `on_uprobe` is attached to: of the C library,
-/// its first argument is a file descriptor.
+/// Function to which the program `on_uprobe` is attached. It is in the C library,
+/// and its first argument is a file descriptor.
 pub const PROBED: &str = "ftruncate64";
 
-/// Numbers that a program writes.
+/// Numbers written by a program.
 pub type Row = [u64; 16];
 
-/// The rows of all programs; the first number of the last one is the process that
-/// they watch.
+/// Rows of all programs. The first number of the last row is the id of the process
+/// that they watch.
 pub type Results = [Row; 8];
 
-/// Length of `.bss`, which is nothing but the results, in bytes.
+/// Size of `.bss`, which contains only the results, in bytes.
 pub const BSS: usize = size_of::<Results>();
 
-/// The type of a program, by what it is attached to.
+/// Program type, by attach target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
-    /// A raw tracepoint.
+    /// Raw tracepoint.
     RawTp,
-    /// A tracepoint whose arguments have types.
+    /// BTF-enabled raw tracepoint, whose arguments have types.
     TpBtf,
-    /// A function of the kernel.
+    /// Entry of a kernel function.
     Fentry,
-    /// A hook of the kernel's security modules.
+    /// Hook of the kernel's security modules.
     Lsm,
     /// Packets of the loopback device.
     Xdp,
-    /// A function of the C library.
+    /// Function of the C library.
     Uprobe,
-    /// An instruction of the kernel.
+    /// Kernel function, by a kprobe.
     Kprobe,
 }
 
 impl Program {
-    /// All of them, in the order of their rows.
+    /// All programs, in the order of their rows.
     pub const ALL: [Self; 7] =
         [Self::RawTp, Self::TpBtf, Self::Fentry, Self::Lsm, Self::Xdp, Self::Uprobe, Self::Kprobe];
 
-    /// Number of its row.
+    /// Returns the index of the row of a program.
     #[must_use]
     pub fn row(self) -> usize {
         self as usize
     }
 
-    /// The name of the program that has relocations.
+    /// Returns the name of the program with relocations.
     #[must_use]
     pub fn relocated(self) -> String {
         format!("on_{}", self.suffix())
     }
 
-    /// The name of the program that has none.
+    /// Returns the name of the program without relocations.
     #[must_use]
     pub fn plain(self) -> String {
         format!("plain_{}", self.suffix())
@@ -78,7 +78,7 @@ impl Program {
         }
     }
 
-    /// The tracepoint, function or hook of the kernel.
+    /// Returns the attach target: a tracepoint, function, hook or network device.
     #[must_use]
     pub fn target(self) -> &'static str {
         match self {
@@ -90,7 +90,7 @@ impl Program {
         }
     }
 
-    /// Makes the kernel run it.
+    /// Makes the kernel run the program.
     ///
     /// # Errors
     ///
@@ -116,7 +116,7 @@ impl Program {
                 let direct = match self {
                     Self::RawTp => 0,
                     Self::TpBtf => process.into(),
-                    // Number of arguments.
+                    // `argc`.
                     _ => 1,
                 };
                 Ok(Triggered { process, direct })
@@ -128,20 +128,20 @@ impl Program {
 /// Trigger that made the kernel run a program.
 #[derive(Debug, Clone, Copy)]
 pub struct Triggered {
-    /// The process in whose place it ran.
+    /// Id of the process in whose context it ran.
     pub process: u32,
-    /// The number that it loads directly.
+    /// Number that the program reads from its arguments; 0 if it reads none.
     pub direct: u64,
 }
 
-/// The object with all programs.
+/// Returns the object file with all programs.
 #[must_use]
 pub fn object() -> Vec<u8> {
     let order = if cfg!(target_endian = "little") { "el" } else { "eb" };
     btf_tests::fixtures::read(&format!("bpf/clang-22/core_load-{order}.bpf.o"))
 }
 
-/// `.bss` before a program runs: it watches this process.
+/// Returns the initial contents of `.bss`, with this process as the watched one.
 #[must_use]
 pub fn watch() -> [u8; BSS] {
     let mut bytes = [0; BSS];
@@ -152,7 +152,7 @@ pub fn watch() -> [u8; BSS] {
     bytes
 }
 
-/// The row of a program in `.bss`.
+/// Returns the row of a program in `.bss`.
 #[must_use]
 pub fn row(program: Program, bss: &[u8]) -> Row {
     let bytes = bss.get(program.row() * size_of::<Row>()..).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! aya.
+//! Loader with aya.
 
 use aya::{
     Btf, Ebpf, EbpfLoader, Endianness,
@@ -14,11 +14,11 @@ use crate::{
     results,
 };
 
-/// Bytes of the object's `.bss`, which aya wants to know from the type.
+/// Size of the object's `.bss` in bytes. aya needs it as part of a type.
 const BSS: usize = 200;
 
-/// Loads the program with the BTF of this system's kernel from an archive;
-/// returns what it found `struct task_struct` to have as its size, in bytes.
+/// Loads the program with the BTF of this system's kernel from an archive. Returns
+/// the size of `struct task_struct` that the program saw, in bytes.
 ///
 /// # Errors
 ///
@@ -29,8 +29,7 @@ pub fn size_of_task_struct(archive: &Archive, host: &Host, object: &[u8]) -> Res
     run(EbpfLoader::new().btf(Some(&btf)), object)?.first().copied().ok_or_else(|| "no result".into())
 }
 
-/// Loads an object that has no CO-RE relocations any more; returns the results
-/// of its program.
+/// Loads an object that was relocated before. Returns the results of its program.
 ///
 /// # Errors
 ///
@@ -49,8 +48,8 @@ fn run(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Vec<u64>> {
     results(object, &bss.get(&0, 0)?)
 }
 
-/// Loads one program of [`programs::object`], which was relocated; attaches it,
-/// and makes the kernel run it. Returns what it wrote.
+/// Loads and attaches one program of a relocated [`programs::object`], and triggers
+/// it. Returns the row that it wrote.
 ///
 /// # Errors
 ///
@@ -64,7 +63,7 @@ pub fn run_program(object: &[u8], program: Program, name: &str) -> Result<(Row, 
     Ok((programs::row(program, &bss.get(&0, 0)?), triggered))
 }
 
-/// Loads and attaches a program. It stays attached as long as `ebpf` lives.
+/// Loads and attaches a program, until `ebpf` is dropped.
 fn attach(ebpf: &mut Ebpf, program: Program, name: &str) -> Result<()> {
     let loaded = ebpf.program_mut(name).ok_or_else(|| format!("no program {name}"))?;
     let target = program.target();

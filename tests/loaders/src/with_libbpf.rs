@@ -1,4 +1,4 @@
-//! libbpf-rs, which takes BTF as the path of a file.
+//! Loader with libbpf-rs, which takes BTF as the path of a file.
 
 use btf_archive::Archive;
 use btf_kernel::Host;
@@ -10,8 +10,8 @@ use crate::{
     results,
 };
 
-/// Loads the program with the BTF of this system's kernel from an archive;
-/// returns what it found `struct task_struct` to have as its size, in bytes.
+/// Loads the program with the BTF of this system's kernel from an archive. Returns
+/// the size of `struct task_struct` that the program saw, in bytes.
 ///
 /// # Errors
 ///
@@ -26,8 +26,7 @@ pub fn size_of_task_struct(archive: &Archive, host: &Host, object: &[u8]) -> Res
     run(&mut builder, object)?.first().copied().ok_or_else(|| "no result".into())
 }
 
-/// Loads an object that has no CO-RE relocations any more; returns the results
-/// of its program.
+/// Loads an object that was relocated before. Returns the results of its program.
 ///
 /// # Errors
 ///
@@ -53,8 +52,8 @@ fn run(builder: &mut ObjectBuilder, object: &[u8]) -> Result<Vec<u64>> {
     results(object, &value)
 }
 
-/// Loads one program of [`programs::object`], which was relocated; attaches it,
-/// and makes the kernel run it. Returns what it wrote.
+/// Loads and attaches one program of a relocated [`programs::object`], and triggers
+/// it. Returns the row that it wrote.
 ///
 /// # Errors
 ///
@@ -79,7 +78,7 @@ pub fn run_program(object: &[u8], program: Program, name: &str) -> Result<(Row, 
 
 /// Attaches a program until the link is dropped.
 fn attach(loaded: &ProgramMut<'_>, program: Program) -> Result<Link> {
-    /// Number of the loopback device.
+    /// Interface index of the loopback device.
     const LOOPBACK: i32 = 1;
     let target = program.target();
     Ok(match program {

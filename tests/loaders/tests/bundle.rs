@@ -1,5 +1,5 @@
 //! From a repository to a running program: kernels are fetched, packed, embedded
-//! and selected, and a loader takes what was selected.
+//! and selected, and a loader uses the selected BTF.
 
 #![cfg(any(feature = "aya", feature = "libbpf"))]
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
@@ -14,7 +14,7 @@ use btf_kernel::{Host, Kernel};
 use btf_tests::packed;
 use btf_types::Struct;
 
-/// The release of a kernel that does not exist.
+/// Release of a kernel that does not exist.
 const RELEASE: &str = "5.4.0-made-up-amd64";
 
 fn git(folder: &Path, arguments: &[&str]) {
@@ -23,7 +23,7 @@ fn git(folder: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A repository like btfhub-archive, with BTF for the made-up kernel.
+/// Makes a repository like btfhub-archive, with BTF for the made-up kernel.
 fn hub(folder: &Path, btf: &[u8]) -> String {
     let hub = folder.join("hub");
     let kernels = hub.join("debian/10/x86_64");
@@ -38,7 +38,7 @@ fn hub(folder: &Path, btf: &[u8]) -> String {
     hub.to_str().unwrap().into()
 }
 
-/// A system whose kernel has no BTF.
+/// Makes a system whose kernel has no BTF.
 fn system(folder: &Path) -> Kernel {
     let root = folder.join("root");
     for (path, text) in [
@@ -53,8 +53,8 @@ fn system(folder: &Path) -> Kernel {
     Kernel::of(root)
 }
 
-/// Runs a loader with a bundle; it returns the size of `struct task_struct` that the
-/// program saw.
+/// Runs a loader with a bundle. `size_of` returns the size of `struct task_struct` that
+/// the program saw.
 fn run(name: &str, size_of: impl Fn(&Archive, &Host, &[u8]) -> btf_loaders::Result<u64>) {
     let Some(own) = own::btf() else { return };
     if let Err(error) = Command::new("git").arg("--version").output() {
@@ -71,7 +71,7 @@ fn run(name: &str, size_of: impl Fn(&Archive, &Host, &[u8]) -> btf_loaders::Resu
     let pack = Pack::new().trim(&trim).compression(Compression::Gzip);
     let packed = pack.write_file(&fetched.archive, &bundle).unwrap();
     assert!(packed.kernels == 1 && packed.left_out.is_empty());
-    // As `include_bytes!` has it.
+    // Stands for `include_bytes!`.
     let embedded: &'static [u8] = fs::read(&bundle).unwrap().leak();
     assert!(embedded.len() < 20_000, "{}", embedded.len());
 

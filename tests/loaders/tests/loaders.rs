@@ -1,5 +1,5 @@
-//! Both loaders on the running kernel, with an archive that has its BTF, and one
-//! that has it changed: the program must find what the *archive* says.
+//! Both loaders on the running kernel, with an archive that has its BTF, and with
+//! one that has modified BTF: the program must see the sizes of the *archive*.
 
 #![cfg(any(feature = "aya", feature = "libbpf"))]
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
@@ -13,7 +13,7 @@ use btf_kernel::{Host, Kernel, LoadedBtf};
 use btf_relocate::{Relocator, Targets};
 use btf_types::{Enum, Struct, Type};
 
-/// An archive with this BTF for this system.
+/// Makes an archive with this BTF for this system.
 fn archive(host: &Host, btf: &[u8]) -> (tempfile::TempDir, Archive) {
     let folder = tempfile::tempdir().unwrap();
     let version = host.version.as_deref().or(host.codename.as_deref()).unwrap_or("1");
@@ -50,8 +50,8 @@ fn libbpf() {
     run("libbpf", btf_loaders::with_libbpf::size_of_task_struct);
 }
 
-/// A program that aya has loaded: which BTF it has, and that descriptors of
-/// programs and maps are not taken for BTF.
+/// A program loaded by aya has its BTF, and descriptors of programs and maps are
+/// not accepted as BTF.
 #[cfg(feature = "aya")]
 #[test]
 fn a_program_its_btf_and_descriptors_that_are_not() {
@@ -75,7 +75,7 @@ fn a_program_its_btf_and_descriptors_that_are_not() {
     assert_eq!(Some(of_program.info().unwrap().id), user.btf_id);
     let btf = Kernel::running().read_loaded(&of_program).unwrap();
     assert!(btf.base().is_none() && btf.find::<btf_types::Func<'_>>("on_exec").is_ok());
-    // aya makes maps of data sections without BTF.
+    // aya creates the maps of data sections without BTF.
     let map = BtfUser::maps().map(Result::unwrap).find(|map| map.name == ".bss" && map.btf_id.is_none()).unwrap();
     let error = LoadedBtf::of_map(map.id).unwrap_err();
     assert!(matches!(error, Error::WithoutBtf { .. }), "{error}");
@@ -89,7 +89,7 @@ fn a_program_its_btf_and_descriptors_that_are_not() {
     }
 }
 
-/// libbpf gives its maps the BTF of the program.
+/// libbpf creates maps with the BTF of the program.
 #[cfg(feature = "libbpf")]
 #[test]
 fn a_map_and_its_btf() {
@@ -116,8 +116,8 @@ fn a_map_and_its_btf() {
     assert!(BtfUser::programs().map(Result::unwrap).any(|user| has_it(&user)));
 }
 
-/// An object that was relocated here is loaded by a loader that has nothing left
-/// to relocate; its program finds what the kernel's BTF says.
+/// Relocates an object, and runs it with a loader that has nothing left to relocate.
+/// The program must see the values of the kernel's BTF.
 fn run_relocated(name: &str, results: impl Fn(&[u8]) -> btf_loaders::Result<Vec<u64>>) {
     let Some(own) = own::btf() else { return };
     let size_of = |name: &str| u64::from(own.find::<Struct<'_>>(name).unwrap().size());
@@ -135,7 +135,7 @@ fn run_relocated(name: &str, results: impl Fn(&[u8]) -> btf_loaders::Result<Vec<
         value_of("pid_type", "PIDTYPE_MAX"),
         size_of("file"),
         task.find_member("comm").unwrap().0.ty().size_of().unwrap(),
-        // `prev` is the second pointer of a list_head.
+        // `prev` is the second pointer in a list_head.
         children.1 / 8 + 8,
         u64::from(own.find::<Struct<'_>>("file").unwrap().id()),
     ];

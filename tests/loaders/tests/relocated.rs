@@ -1,4 +1,4 @@
-//! Programs of several types that were relocated here, and are loaded and run by
+//! Programs of several types, relocated by btf-relocate, then loaded and run by
 //! loaders that have nothing left to relocate.
 
 #![cfg(any(feature = "aya", feature = "libbpf"))]
@@ -15,8 +15,8 @@ use rustix::process::{getpid, set_child_subreaper};
 
 type Run = fn(&[u8], Program, &str) -> btf_loaders::Result<(Row, Triggered)>;
 
-/// Returns the numbers that a program must have written, but for those that depend
-/// on the process: from `at` on.
+/// Returns the numbers 7 to 13 that a program must write, which do not depend on the
+/// process.
 fn constants(own: &Btf) -> [u64; 7] {
     let task = Type::from(own.find::<Struct<'_>>("task_struct").unwrap());
     let has = |member| u64::from(task.find_member(member).is_some());
@@ -35,7 +35,7 @@ fn constants(own: &Btf) -> [u64; 7] {
     ]
 }
 
-/// Children of one test are not to be seen by the program of another.
+/// Lock held by each test, so that its program does not see the children of another.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn run(loader: &str, run: Run) {
@@ -43,18 +43,18 @@ fn run(loader: &str, run: Run) {
     let Some(own) = own::btf() else { return };
     let relocator = Relocator::new(Targets::kernel(&own));
     let object = relocator.relocate_object(programs::object()).unwrap();
-    // Without relocation nothing would be right: most numbers change.
+    // The results depend on relocation, as it changes most numbers.
     let original = btf_elf::BpfObject::parse(programs::object()).unwrap();
     let relocated = relocator.relocate(original.btf_ext().unwrap().unwrap());
     let changes = |outcome| matches!(outcome, Outcome::Value { local, target, .. } if local != target);
     assert!(relocated.iter().filter(|relocation| changes(relocation.outcome())).count() > 50);
 
-    // Something to be read from a bitfield.
+    // Sets a bitfield for the programs to read.
     set_child_subreaper(Some(getpid())).unwrap();
     let mut ran = Vec::new();
     for program in Program::ALL {
-        // Not for lack of anything on this machine is a program skipped, but if the
-        // kernel refuses one of its type that has no relocations.
+        // A program is skipped only if the kernel also rejects the one of its type
+        // without relocations.
         if let Err(error) = run(&object, program, &program.plain()) {
             println!("{loader}: {program:?} skipped: the kernel refuses one without relocations, too: {error}");
             continue;
@@ -73,7 +73,7 @@ fn check(place: &str, own: &Btf, program: Program, row: &Row, triggered: Trigger
     assert_eq!(row[7..14], constants(own), "{place}");
     assert_eq!(row[14], triggered.direct, "{place}");
     assert_eq!(row[2], u64::from(triggered.process), "{place}: tgid");
-    // The leader of a group of threads has the number of the group.
+    // The id of the thread group leader is that of the group.
     assert_eq!(row[4], row[2], "{place}: the leader's pid");
     // This process is a subreaper, and its child has one.
     if triggered.process == std::process::id() {

@@ -1,5 +1,5 @@
-//! Generated types through the traits of zerocopy and aya, which the compiler finds for
-//! all of them: the libraries are the real ones.
+//! Generated types used through the traits of zerocopy and aya, which they must all
+//! implement. The libraries are the real ones.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(confusable_idents, reason = "of names in the derives of zerocopy")]
@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 include!(concat!(env!("OUT_DIR"), "/traits.rs"));
 
-/// Traits that each type has.
+/// Traits that each type implements.
 #[cfg(not(feature = "aya"))]
 trait All: FromBytes + IntoBytes + Immutable + KnownLayout + Copy {}
 #[cfg(not(feature = "aya"))]
@@ -18,7 +18,7 @@ trait All: FromBytes + IntoBytes + Immutable + KnownLayout + aya::Pod {}
 #[cfg(feature = "aya")]
 impl<T: FromBytes + IntoBytes + Immutable + KnownLayout + aya::Pod> All for T {}
 
-/// A check of a type.
+/// Check of a type, which returns its size.
 type Check = fn() -> usize;
 
 /// Reads a value from bytes and writes it. Returns its size.
@@ -46,7 +46,7 @@ fn all_types_are_bytes() {
 
 #[test]
 fn values_are_those_of_the_machine() {
-    // `struct wide_second { u32 a; u64 b; }`, as each has it.
+    // `struct wide_second { u32 a; u64 b; }` in several layouts.
     let bytes: [u8; 16] = std::array::from_fn(|index| index as u8);
     let b = if cfg!(target_endian = "little") { 0x0f0e_0d0c_0b0a_0908 } else { 0x0809_0a0b_0c0d_0e0f };
     #[cfg(target_endian = "little")]

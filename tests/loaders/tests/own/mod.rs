@@ -1,10 +1,10 @@
-//! The running kernel's BTF, and one like it.
+//! BTF of the running kernel, and a modified copy.
 
 use btf_kernel::{Kernel, LoadedBtf};
 use btf_types::{Btf, Struct};
 
-/// The BTF of the running kernel; without it, or the right to load programs, a test
-/// is skipped.
+/// Returns the BTF of the running kernel. Without it, or without the privilege to load
+/// programs, reports that the test is skipped.
 pub(crate) fn btf() -> Option<Btf> {
     let why: Box<dyn std::fmt::Display> = match (Kernel::running().btf(), LoadedBtf::all().next()) {
         (Ok(own), Some(Ok(_))) => return Some(own),
