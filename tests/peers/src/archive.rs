@@ -1,9 +1,9 @@
-//! A bundle of 3,000 trimmed kernels: selecting one, beside what has to be done
-//! anyway (reading it, decoding it), and beside unpacking it with `tar`.
+//! A bundle of 3,000 trimmed kernels: selecting one, compared with the unavoidable
+//! work (reading and decompressing it), and with unpacking it with `tar`.
 //!
 //!     cargo run --release -p btf-peers -- --archive
 //!
-//! Each cell is from processes of their own, the fastest of some; the files are in
+//! Each cell is the fastest of several runs in separate processes; the files are in
 //! the page cache.
 
 use std::{
@@ -78,8 +78,8 @@ pub fn one(way: &str, path: &Path) {
     cost.print();
 }
 
-/// Moves members of BTF to other offsets, as in another kernel: three thousand equal
-/// copies would be decoded in no time.
+/// Moves members to other offsets, as in another kernel: three thousand equal copies
+/// would compress, and decompress, too well.
 fn with_other_offsets(btf: &[u8], number: u32) -> Vec<u8> {
     let mut bytes = btf.to_vec();
     let mut state = number;

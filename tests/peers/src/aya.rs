@@ -1,5 +1,5 @@
-//! aya-obj, which opens BTF and finds an id by name; a caller cannot get at
-//! more of the types.
+//! aya-obj, which opens BTF and finds an id by name. Its API gives no other access
+//! to types.
 
 use std::path::Path;
 

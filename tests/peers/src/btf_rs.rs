@@ -1,4 +1,4 @@
-//! btf-rs, by its documented API, with both of its backends.
+//! btf-rs, used through its documented API, with both of its backends.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::measure::Peer;
 /// BTF with one of the two backends.
 pub struct Backed<const MAPPED: bool>(Btf);
 
-/// All types decoded when opened.
+/// Backend that decodes all types on opening.
 pub type Cache = Backed<false>;
 
-/// Types decoded from the mapped file when asked for.
+/// Backend that decodes types from the mapped file on demand.
 pub type Mmap = Backed<true>;
 
 impl<const MAPPED: bool> Peer for Backed<MAPPED> {
@@ -60,7 +60,7 @@ impl<const MAPPED: bool> Peer for Backed<MAPPED> {
     }
 }
 
-/// All ids of the name, which is one.
+/// Returns the sum of all ids with these names.
 fn find(btf: &Btf, names: &[&str]) -> u64 {
     let id = |name: &str| btf.resolve_ids_by_name(name).map_or(0, |ids| ids.into_iter().map(u64::from).sum());
     names.iter().map(|name| -> u64 { id(name) }).sum()

@@ -2,9 +2,9 @@
 //!
 //!     cargo run --release -p btf-peers --features peers,peers-c -- --build [VMLINUX [MODULE]]
 //!
-//! Every cell is from processes of their own, the fastest of some, and is the time
-//! on a CPU, so that it does not depend on what else the machine does; the files
-//! are in the page cache, and opened before.
+//! Each cell is the fastest of several runs in separate processes, in CPU time, which
+//! depends little on the load of the machine. The files are in the page cache, and are
+//! opened before the measurement.
 
 use std::{
     env,
@@ -25,7 +25,7 @@ use crate::cost::{Cost, Least};
 
 const ROUNDS: usize = 7;
 
-/// Operations; of the last ones, libbpf has none.
+/// Operations. libbpf does not have the last ones.
 const OPERATIONS: [(&str, &str); 12] = [
     ("append", "append vmlinux to an empty BTF"),
     ("encode", "encode vmlinux to the other byte order"),
@@ -141,7 +141,7 @@ fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
     use libbpf_sys as sys;
 
     let read = |path: &Path| fs::read(path).expect("the file can be read");
-    // The bytes of a BTF, made as they are asked for.
+    // Length of the bytes of a BTF, which libbpf makes on demand.
     let raw = |btf: *mut sys::btf| {
         let mut size = 0;
         // SAFETY: the BTF is alive.
@@ -149,8 +149,8 @@ fn libbpf(operation: &str, vmlinux: &Path, module: &Path) -> usize {
         assert!(!data.is_null());
         size as usize
     };
-    // SAFETY: libbpf copies the bytes, nothing is freed, and bases live as long
-    // as all else.
+    // SAFETY: libbpf copies the bytes, and nothing is freed, so bases outlive the
+    // BTF that is split from them.
     unsafe {
         sys::libbpf_set_print(None);
         let mut bytes = read(vmlinux);
@@ -256,7 +256,7 @@ pub fn print(files: &[String]) {
         path
     };
     let vmlinux = files.first().map_or_else(|| fixture("vmlinux"), PathBuf::from);
-    // The module of the fixtures has no other base than the kernel of the fixtures.
+    // The module of the fixtures only fits the kernel of the fixtures.
     let module = match files {
         [] => Some(fixture("openvswitch")),
         [_, rest @ ..] => rest.first().map(PathBuf::from),

@@ -22,7 +22,7 @@ const THEMES: [Theme; 2] = [
     Theme { file: "dark.svg", text: "#f0f6fc", muted: "#9198a1", ours: "#4493f8", others: "#656c76" },
 ];
 
-/// One bar.
+/// Bar of the chart.
 struct Bar {
     name: &'static str,
     milliseconds: f64,
@@ -47,7 +47,7 @@ pub fn draw(folder: &Path, peers: &[Entry]) {
 fn bar(name: &'static str, cells: &Cells) -> Option<Bar> {
     let value = |key: &str| cells.get(key).map(|&(value, _)| value as f64);
     let name = match name {
-        // A loop that nobody can use is not a library.
+        // The floor is only a loop, not a usable library.
         "floor" => return None,
         "btf-types" => "this workspace",
         name => name,

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Begun before something, printed after it.
+/// Measurement of the cost of some work in this process.
 pub struct Cost {
     before: u64,
     start: Instant,
@@ -16,26 +16,26 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// From here on. What was opened before does not count.
+    /// Starts the measurement. Memory that is already in use does not count.
     pub fn start() -> Self {
-        // The most so far becomes what there is now.
+        // Reset the peak (VmHWM) to the current use.
         let _ = fs::write("/proc/self/clear_refs", "5");
         Self { before: peak(), start: Instant::now(), start_cpu: cpu() }
     }
 
-    /// The time since in ns.
+    /// Returns the elapsed time in ns.
     pub fn nanos(&self) -> u128 {
         self.start.elapsed().as_nanos()
     }
 
-    /// Prints the time since in ns, and in KiB the most memory that there was at
-    /// one time, less what there was at the start.
+    /// Prints the elapsed time in ns, and the peak memory since the start in KiB,
+    /// less the memory at the start.
     pub fn print(&self) {
         self.print_with(self.nanos());
     }
 
-    /// Prints the cost, with the time that this process was on a CPU, which is the time
-    /// of one thread on an idle machine.
+    /// Prints the cost with the CPU time of this process instead of the elapsed time. For
+    /// one thread on an idle machine, they are equal.
     pub fn print_cpu(&self) {
         self.print_with((cpu() - self.start_cpu).as_nanos());
     }
@@ -45,34 +45,34 @@ impl Cost {
     }
 }
 
-/// The time that this process was on a CPU.
+/// Returns the CPU time of this process.
 pub fn cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     time.try_into().unwrap_or_default()
 }
 
-/// The time that the processes which this one started were on a CPU, to a hundredth of a second.
+/// Returns the CPU time of the finished child processes, with a resolution of 10 ms.
 pub fn children() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").expect("/proc is there");
-    // Behind the name, which may have spaces in it: `cutime` and `cstime`, in ticks.
+    // After the name, which may contain spaces: `cutime` and `cstime`, in ticks.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
     let ticks: u64 = fields.skip(13).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     Duration::from_millis(10 * ticks)
 }
 
-/// The least that something cost of several times.
+/// Minimum cost of several runs.
 #[derive(Clone, Copy)]
 pub struct Least {
     nanos: u64,
-    /// `None` where it was not measured.
+    /// `None` if it was not measured.
     kibibytes: Option<u64>,
-    /// The number printed behind the cost, of things done; 0 if there is none.
+    /// Number of items that the last run printed after its cost; 0 if there is none.
     pub count: u64,
 }
 
 impl Least {
-    /// Calls this program with these arguments, some times; `None` if it does not
-    /// say what that costs.
+    /// Runs this program several times with these arguments; `None` if a run does
+    /// not print a cost.
     pub fn of(rounds: usize, arguments: &[&OsStr]) -> Option<Self> {
         let one = || {
             let program = env::current_exe().expect("the program knows where it is");
@@ -89,19 +89,19 @@ impl Least {
         })
     }
 
-    /// Milliseconds, with some decimals.
+    /// Returns the time in milliseconds, with a number of decimals.
     pub fn time(&self, decimals: usize) -> String {
         let milliseconds = self.nanos as f64 / 1e6;
         format!("{milliseconds:.decimals$} ms")
     }
 
-    /// Megabytes; `-` where they were not measured.
+    /// Returns the memory in megabytes; `-` if it was not measured.
     pub fn memory(&self) -> String {
         self.kibibytes.map_or("-".into(), |kibibytes| format!("{:.1} MB", kibibytes as f64 / 1e3))
     }
 }
 
-/// The most memory that this process had at one time, in KiB.
+/// Returns the peak memory of this process in KiB.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();

@@ -1,10 +1,9 @@
-//! BTF out of files that are not raw BTF: how long it takes until types can be
-//! asked for, and how much memory.
+//! BTF from files that are not raw BTF: time and memory until types can be queried.
 //!
 //!     cargo run --release -p btf-peers --features peers,peers-c -- --extract [FILE]...
 //!
-//! Every cell is from processes of their own, the fastest of some; the files are
-//! in the page cache.
+//! Each cell is the fastest of several runs in separate processes; the files are in
+//! the page cache.
 
 use std::{
     env,
@@ -17,8 +16,8 @@ use btf_tests::fixtures;
 
 use crate::cost::{Cost, Least};
 
-/// A library: its name, and what opens a file, on raw BTF as its base, and
-/// returns the number of types; `None` if it cannot.
+/// Library: its name, and a function that opens a file, with raw BTF as its base if
+/// given, and returns the number of types; `None` if it fails.
 type Extractor = (&'static str, fn(&Path, Option<&Path>) -> Option<u64>);
 
 const ROUNDS: usize = 5;
@@ -44,7 +43,8 @@ fn ours(path: &Path, base: Option<&Path>) -> Option<u64> {
     Some(count.into())
 }
 
-/// By its documented API. (Its decoders of xz, zstd and bzip2 are C.)
+/// Opens a file with btf-rs through its documented API. (Its decoders of xz, zstd and
+/// bzip2 are in C.)
 #[cfg(feature = "peers-c")]
 fn btf_rs(path: &Path, base: Option<&Path>) -> Option<u64> {
     use fallible_iterator::FallibleIterator;
@@ -92,7 +92,7 @@ pub fn one(name: &str, path: &Path, base: Option<&Path>) {
     extract(path, base);
 }
 
-/// Prints the table, of these files, or of what the fixtures have.
+/// Prints the table for these files, or for the fixtures.
 pub fn print(files: &[String]) {
     let folder = env::temp_dir().join(format!("btf-peers-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("the temporary folder can be written to");
@@ -118,7 +118,7 @@ pub fn print(files: &[String]) {
     fs::remove_dir_all(&folder).expect("what was written can be removed");
 }
 
-/// Kernel images that were fetched.
+/// Returns the fetched kernel images.
 fn images() -> Vec<PathBuf> {
     let mut images = Vec::new();
     for name in

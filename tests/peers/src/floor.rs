@@ -1,4 +1,4 @@
-//! The floor: a walk that checks nothing but slice bounds.
+//! The floor: a walk without any checks but slice bounds.
 
 use std::{
     cell::OnceCell,
@@ -25,9 +25,9 @@ impl Bytes {
     }
 }
 
-/// The bytes, where types and strings begin, and the offset of each type.
+/// BTF as bytes, with the offsets of the sections and of each type.
 pub struct Floor {
-    /// Made when first used.
+    /// Index of names, made on first use.
     table: OnceCell<Table>,
     bytes: Bytes,
     types: usize,
@@ -35,7 +35,7 @@ pub struct Floor {
     offsets: Vec<u32>,
 }
 
-/// Maps a file privately, which sysfs wants.
+/// Maps a file privately, as sysfs requires.
 pub fn map(path: &Path) -> Mmap {
     let file = File::open(path).expect("the file can be opened");
     let len = file.metadata().expect("it has a size").len() as usize;
@@ -107,7 +107,7 @@ impl Floor {
     }
 }
 
-/// Ids by the hash of their name, each in the first free slot.
+/// Hash table of ids by name, with linear probing.
 struct Table {
     slots: Vec<u32>,
 }
@@ -130,8 +130,8 @@ impl Peer for Floor {
     }
 
     fn open_split(&self, bytes: Vec<u8>) -> Option<Self> {
-        // The same walk: what it does not check, it need not be told. (And so
-        // it cannot be asked for names.)
+        // The walk is the same, as it does not need the base. (Without the base,
+        // names cannot be looked up.)
         Some(Self::open(Bytes::Owned(bytes)))
     }
 

@@ -18,15 +18,15 @@ pub struct Libbpf(NonNull<btf>);
 
 impl Drop for Libbpf {
     fn drop(&mut self) {
-        // SAFETY: it came from libbpf, and nobody else has it.
+        // SAFETY: libbpf returned the pointer, and there is no other owner.
         unsafe { btf__free(self.0.as_ptr()) }
     }
 }
 
 impl Libbpf {
     fn record(&self, id: u32) -> &btf_type {
-        // SAFETY: the record lives as long as the BTF, and each id that is
-        // asked for exists.
+        // SAFETY: the record lives as long as the BTF, and callers pass only ids
+        // that exist.
         unsafe { btf__type_by_id(self.0.as_ptr(), id).as_ref() }.expect("it exists")
     }
 
@@ -53,8 +53,8 @@ fn size_or_type(record: &btf_type) -> u32 {
 impl Peer for Libbpf {
     fn open_file(path: &Path) -> Self {
         let btf = if path == Path::new(crate::SYSFS) {
-            // It maps the file, if the kernel lets it.
-            // SAFETY: nothing is asked of the caller.
+            // It maps the file if the kernel supports that.
+            // SAFETY: the function has no preconditions.
             unsafe { btf__load_vmlinux_btf() }
         } else {
             let path = CString::new(path.as_os_str().as_encoded_bytes()).expect("no NUL");
@@ -70,8 +70,8 @@ impl Peer for Libbpf {
     }
 
     fn open_split(&self, bytes: Vec<u8>) -> Option<Self> {
-        // SAFETY: libbpf copies the bytes; whoever asks for this drops it
-        // before the base.
+        // SAFETY: libbpf copies the bytes; callers drop the result before the
+        // base.
         NonNull::new(unsafe { btf__new_split(bytes.as_ptr().cast(), bytes.len() as u32, self.0.as_ptr()) }).map(Self)
     }
 

@@ -1,12 +1,11 @@
-//! Measures this workspace beside other BTF libraries, in one run.
+//! Compares this workspace with other BTF libraries, in one run.
 //!
 //!     cargo run --release -p btf-peers --features peers,peers-c
 //!
-//! Every library runs in a process of its own, three times; each cell of the
-//! table is the fastest. "floor" is a loop that does only what cannot be
-//! avoided: one walk over the records that keeps an offset a type, without a
-//! single check. All answers are summed up and compared, so that no library is
-//! fast by doing less.
+//! Each library runs three times in a separate process; each cell of the table is
+//! the fastest. "floor" is a loop that does only the unavoidable: one walk over the
+//! records that stores one offset per type, without any checks. Checksums of all
+//! answers are compared, so that no library is fast by doing less.
 
 #![allow(
     clippy::expect_used,
@@ -51,7 +50,7 @@ static COUNTING: CountingAllocator = CountingAllocator;
 
 const SYSFS: &str = "/sys/kernel/btf/vmlinux";
 
-/// A library, and what measures it.
+/// Library: its name, and the function that measures it.
 type Entry = (&'static str, fn(&Path, Option<&Path>));
 
 fn peers() -> Vec<Entry> {
@@ -75,7 +74,7 @@ fn run<P: Peer>(path: &Path, module: Option<&Path>) {
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        // What the table calls this program with, once a cell.
+        // Arguments with which the table runs this program, once per library and round.
         ["--measure", name, path, module @ ..] => {
             let Some((_, measure)) = peers().into_iter().find(|(peer, _)| peer == name) else {
                 eprintln!("no peer {name}");

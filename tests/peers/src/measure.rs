@@ -1,4 +1,4 @@
-//! Measurements, inside the process of one library.
+//! Measurements in the process of one library.
 
 use std::{
     fs,
@@ -9,21 +9,22 @@ use std::{
 
 use btf_tests::memory;
 
-/// A library. Each question returns a sum that all libraries agree on, `None`
-/// if it cannot be asked.
+/// Library to measure. Each query returns a checksum, which is the same for all
+/// libraries; `None` if the library does not support it.
 pub trait Peer: Sized {
-    /// Opens a file of raw BTF in whatever way suits the library best.
+    /// Opens a file of raw BTF in the way that is fastest for the library.
     fn open_file(path: &Path) -> Self;
 
-    /// Opens BTF that is in memory already; the bytes may be kept.
+    /// Opens BTF that is already in memory. The library may keep the bytes.
     fn open_bytes(bytes: Vec<u8>) -> Option<Self>;
 
-    /// Opens split BTF that is in memory on this base; the bytes may be kept.
+    /// Opens split BTF that is already in memory on this base. The library may keep the
+    /// bytes.
     fn open_split(&self, _bytes: Vec<u8>) -> Option<Self> {
         None
     }
 
-    /// For each name, the id of the struct of that name, 0 if there is none.
+    /// Sums, for each name, the id of the struct with that name, or 0 if there is none.
     fn find(&self, _names: &[&str]) -> Option<u64> {
         None
     }
@@ -33,59 +34,59 @@ pub trait Peer: Sized {
         self.find(names)
     }
 
-    /// Looks up names that nothing has, by the fastest way.
+    /// Looks up names that do not exist, in the fastest way.
     fn find_none(&self, names: &[&str]) -> Option<u64> {
         self.find(names)
     }
 
-    /// Time to make the index that [`Peer::find`] uses for many names, if it is not
-    /// made by opening.
+    /// Returns the time to make the index that [`Peer::find`] uses for many names, if it
+    /// is not made on opening.
     fn make_index(&self) -> Option<Duration> {
         None
     }
 
-    /// The ids of all types of these names, of whatever kind.
+    /// Sums the ids of all types with these names, of any kind.
     fn find_all(&self, _names: &[&str]) -> Option<u64> {
         None
     }
 
-    /// The ids of all types whose essential name is one of these.
+    /// Sums the ids of all types whose essential name is one of these.
     fn find_flavors(&self, _names: &[&str]) -> Option<u64> {
         None
     }
 
-    /// The ids of all types whose name matches a regular expression.
+    /// Sums the ids of all types whose name matches a regular expression.
     fn matching(&self, _regex: &str) -> Option<u64> {
         None
     }
 
-    /// For each id, the size if it is a struct, else 1.
+    /// Sums, for each id, the size if it is a struct, else 1.
     fn by_id(&self, _ids: &[u32]) -> Option<u64> {
         None
     }
 
-    /// For each type, the number of the kind.
+    /// Sums, for each type, the number of the kind.
     fn types(&self) -> Option<u64> {
         None
     }
 
-    /// For each type, the length of the name.
+    /// Sums, for each type, the length of the name.
     fn names(&self) -> Option<u64> {
         None
     }
 
-    /// For each member of each struct and union, the offset in bits.
+    /// Sums, for each member of each struct and union, the offset in bits.
     fn members(&self) -> Option<u64> {
         None
     }
 
-    /// For each FUNC, the number of parameters of its FUNC_PROTO.
+    /// Sums, for each FUNC, the number of parameters of its FUNC_PROTO.
     fn protos(&self) -> Option<u64> {
         None
     }
 }
 
-/// Lines of the table: what is printed for a key.
+/// Rows of the table: the key, and the printed text.
 pub const ROWS: [(&str, &str); 21] = [
     ("first", "open the file, first in process"),
     ("warm", "open the file, warm"),
@@ -110,14 +111,14 @@ pub const ROWS: [(&str, &str); 21] = [
     ("allocations", "heap allocations to open"),
 ];
 
-/// The variable that names a file with names to look for.
+/// Environment variable with the path of a file of names to look up.
 pub const NAMES: &str = "BTF_PEERS_NAMES";
 
-/// Measures everything, and prints `key<TAB>value<TAB>sum` a line: times in
-/// picoseconds, memory in bytes. With a module, that on the file as its base.
+/// Measures everything, and prints one line `key<TAB>value<TAB>sum` per result: times
+/// in picoseconds, memory in bytes. A module is measured with the file as its base.
 pub fn run<P: Peer>(path: &Path, module: Option<&Path>) {
-    // First of all, so that nothing is warm: and without even a look at what
-    // there is to ask for.
+    // The first measurement, so that nothing is warm: the names come from a file, not
+    // from the BTF.
     let ten = std::env::var_os(NAMES).and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
     let ten: Vec<&str> = ten.lines().collect();
     let resident_before = resident();
@@ -170,7 +171,7 @@ pub fn run<P: Peer>(path: &Path, module: Option<&Path>) {
     question("matching", 1, || peer.matching("^tcp_.*sock$"));
 }
 
-/// The least time of some rounds, what `prepare` takes not counted.
+/// Prints the shortest time of several rounds, without the time of `prepare`.
 fn best<I, T>(key: &str, rounds: usize, mut prepare: impl FnMut() -> I, mut work: impl FnMut(I) -> Option<T>) {
     let times = (0..rounds).map_while(|_| {
         let input = prepare();
@@ -184,7 +185,7 @@ fn best<I, T>(key: &str, rounds: usize, mut prepare: impl FnMut() -> I, mut work
     }
 }
 
-/// Names of own structs that no other type has, all over the file.
+/// Returns unique names of own structs, spread over the file.
 pub fn names(btf: &btf_types::Btf, count: usize) -> Vec<String> {
     let names: Vec<String> = btf
         .types()
@@ -210,7 +211,7 @@ fn print(key: &str, time: Duration, sum: u64) {
     println!("{key}\t{}\t{sum}", time.as_nanos() * 1000);
 }
 
-/// 100,000 ids that exist, the same in every process.
+/// Returns 100,000 pseudorandom valid ids, the same in every process.
 fn random_ids(btf: &btf_types::Btf) -> Vec<u32> {
     let count = btf.type_count();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -223,7 +224,7 @@ fn random_ids(btf: &btf_types::Btf) -> Vec<u32> {
     (0..100_000).map(|_| (next() % u64::from(count - 1)) as u32 + 1).collect()
 }
 
-/// Memory that only this process has, in bytes: pages of mapped files, which
+/// Returns the private memory of this process in bytes. Pages of mapped files, which
 /// all processes share, are not counted.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -2,10 +2,10 @@
 //!
 //!     cargo run --release -p btf-peers --features peers,peers-c -- --modules DIR RELEASE
 //!
-//! DIR is a system's tree, such as `fixtures/fetched/amd64-trixie`. Its kernel is
-//! put beside its modules as an ELF file, as it lies in a folder where a kernel
-//! was built, which is what btf-rs takes. Every library runs in a process of its
-//! own, the fastest of some; the files are in the page cache.
+//! DIR is the file tree of a system, such as `fixtures/fetched/amd64-trixie`. Its
+//! kernel is stored as an ELF file next to its modules, as in a build folder, which
+//! btf-rs requires. Each result is the fastest of several runs in separate
+//! processes; the files are in the page cache.
 
 use std::{
     env,
@@ -21,7 +21,7 @@ use crate::cost::{Cost, Least};
 
 const ROUNDS: usize = 3;
 
-/// The processes.
+/// Processes to run, by name.
 const WAYS: [(&str, &str); 3] =
     [("ours", "btf-kernel, all modules"), ("btf-rs", "btf-rs, all modules"), ("one", "btf-kernel, one module")];
 
@@ -91,7 +91,8 @@ pub fn print(root: &Path, release: &str) {
     fs::remove_dir_all(&folder).expect("what was written can be removed");
 }
 
-/// An ELF file with the kernel's BTF: the one in its image, if it is one.
+/// Returns an ELF file with the kernel's BTF. The machine is that of the image, if it is
+/// an ELF file.
 fn vmlinux(image: &Path, btf: &btf_types::Btf) -> Vec<u8> {
     let file = BtfFile::open(image).expect("it was opened before");
     let machine = file.elf().map_or(Machine::AARCH64, Elf::machine).e_machine();
@@ -101,7 +102,7 @@ fn vmlinux(image: &Path, btf: &btf_types::Btf) -> Vec<u8> {
     elf.build()
 }
 
-/// The modules of a folder and what tells of them.
+/// Copies the modules of a folder and their lists.
 fn copy(from: &Path, to: &PathBuf) {
     fs::create_dir_all(to).expect("the folder can be written to");
     for entry in fs::read_dir(from).expect("the folder can be listed") {

@@ -31,7 +31,7 @@ impl Peer for Ours {
     }
 
     fn find_none(&self, names: &[&str]) -> Option<u64> {
-        // `find` would make an error that has the name.
+        // `find` would allocate an error with the name.
         Some(names.iter().map(|name| self.0.find_first::<Struct<'_>>(name).map_or(0, |s| u64::from(s.id()))).sum())
     }
 

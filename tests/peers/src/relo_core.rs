@@ -1,7 +1,7 @@
 //! libbpf's own functions for CO-RE, called one relocation at a time.
 //!
-//! They are not in its public header. Given raw sections they work for any
-//! kernel's BTF and without any right, where `bpf_object__prepare` wants the
+//! They are not in its public header. They take raw sections, and so work for any
+//! kernel's BTF and without privileges, whereas `bpf_object__prepare` needs the
 //! running kernel's maps, symbols and capabilities. The declarations are those of
 //! `relo_core.h` and `libbpf_internal.h` in libbpf 1.7.
 
@@ -56,7 +56,7 @@ struct CandList {
 pub struct Relo {
     /// Offset of the instruction in bytes.
     pub insn_off: u32,
-    /// The local type.
+    /// Id of the local type.
     pub type_id: u32,
     /// Offset of the access string in the local strings.
     pub access_str_off: u32,
@@ -68,23 +68,23 @@ pub struct Relo {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Res {
-    /// The value in the local types.
+    /// Value for the local types.
     pub orig_val: u64,
-    /// The value in the target's types.
+    /// Value for the target's types.
     pub new_val: u64,
-    /// The instruction is made invalid.
+    /// True if the instruction must be poisoned.
     pub poison: bool,
-    /// The instruction must have the local value.
+    /// True if the instruction must contain the local value.
     pub validate: bool,
-    /// The sizes differ, and a load cannot be changed.
+    /// True if the sizes differ, and the size of the load cannot be adjusted.
     pub fail_memsz_adjust: bool,
-    /// Size of the field in bytes, local types.
+    /// Size of the field in the local types, in bytes.
     pub orig_sz: u32,
-    /// The field's type, local types.
+    /// Type id of the field in the local types.
     pub orig_type_id: u32,
-    /// Size of the field in bytes, target's types.
+    /// Size of the field in the target's types, in bytes.
     pub new_sz: u32,
-    /// The field's type, target's types.
+    /// Type id of the field in the target's types.
     pub new_type_id: u32,
 }
 
@@ -128,22 +128,22 @@ unsafe extern "C" {
     fn free(pointer: *mut c_void);
 }
 
-/// A `struct btf *`, and for a module's that of its base before it.
+/// A `struct btf *`.
 pub struct Btf(NonNull<sys::btf>);
 
 impl Drop for Btf {
     fn drop(&mut self) {
-        // SAFETY: it came from libbpf, and nothing else has it.
+        // SAFETY: libbpf returned the pointer, and there is no other owner.
         unsafe { sys::btf__free(self.0.as_ptr()) }
     }
 }
 
 impl Btf {
-    /// Opens BTF of either byte order; on a base if there is one, which must
-    /// outlive it.
+    /// Opens BTF of either byte order, with an optional base, which must outlive
+    /// the result.
     pub fn open(bytes: &[u8], base: Option<&Self>) -> Option<Self> {
         let len = u32::try_from(bytes.len()).ok()?;
-        // SAFETY: libbpf copies the bytes; a null base is none.
+        // SAFETY: libbpf copies the bytes; a null pointer means no base.
         let btf = unsafe {
             sys::libbpf_set_print(None);
             sys::btf__new_split(bytes.as_ptr().cast(), len, base.map_or(ptr::null_mut(), |base| base.0.as_ptr()))
@@ -157,19 +157,19 @@ impl Btf {
     }
 }
 
-/// The result of a relocation.
+/// Result of a relocation.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
-    /// Values, or the number of the error.
+    /// Values, or the errno.
     pub result: Result<Res, i32>,
-    /// The candidates that remain.
+    /// Number of remaining candidates.
     pub candidates: u32,
 }
 
 /// libbpf's state for one object.
 pub struct Object<'a> {
     local: &'a Btf,
-    /// The kernel's BTF or custom one, and then the modules'.
+    /// BTF of the kernel, or custom BTF, then BTF of the modules.
     targets: Vec<&'a Btf>,
     lists: HashMap<u32, CandList>,
     scratch: Box<[Spec; 3]>,
@@ -185,14 +185,14 @@ impl Drop for Object<'_> {
 }
 
 impl<'a> Object<'a> {
-    /// An object with this BTF, for these targets.
+    /// Creates the state for an object with this BTF and these targets.
     pub fn new(local: &'a Btf, targets: Vec<&'a Btf>) -> Self {
-        // SAFETY: pointers and numbers may be zero.
+        // SAFETY: all fields are pointers and numbers, for which zero is valid.
         let scratch = Box::new(unsafe { std::mem::zeroed() });
         Self { local, targets, lists: HashMap::new(), scratch }
     }
 
-    /// Resolves a relocation, after those before it.
+    /// Resolves a relocation. Previous ones have pruned its candidates.
     pub fn resolve(&mut self, relo: &Relo) -> Answer {
         let (local, targets) = (self.local, &self.targets);
         let list = if relo.kind == kinds::TYPE_ID_LOCAL {
@@ -204,19 +204,19 @@ impl<'a> Object<'a> {
         let before = unsafe { copy(list) };
         let result = calculate(local, relo, list, &mut self.scratch);
         if result.is_err() {
-            // A list is half pruned when an error ends it.
+            // On an error, the list may be partly pruned; restore it.
             for (index, cand) in before.iter().enumerate() {
-                // SAFETY: there were as many.
+                // SAFETY: the list had as many elements.
                 unsafe { *list.cands.add(index) = *cand }
             }
         }
         Answer { result, candidates: list.len as u32 }
     }
 
-    /// Resolves a `lshift_u64` of an object that is not in this machine's byte
-    /// order. libbpf shifts by the formula of the machine that it runs on; from
-    /// that, the other shift and the size that is loaded, all of them libbpf's,
-    /// the shift of the other byte order follows.
+    /// Resolves a `lshift_u64` of an object in the other byte order. libbpf
+    /// computes the shift for the byte order of the machine that it runs on. From
+    /// its left shift, right shift and load size follows the left shift for the
+    /// other byte order.
     pub fn resolve_foreign_lshift(&mut self, relo: &Relo) -> Answer {
         let (local, targets) = (self.local, &self.targets);
         let list = self.lists.entry(relo.type_id).or_insert_with(|| candidates(local, relo.type_id, targets));
@@ -254,11 +254,11 @@ impl<'a> Object<'a> {
             Some(first) if results.iter().all(|res| res.new_val == first.new_val) => Ok(*first),
             Some(_) => Err(22),
         };
-        // That a field exists is ambiguous only if its offset is.
+        // The existence of a field is ambiguous only if its offset is.
         let result = ask(kinds::FIELD_EXISTS, &mut all).and(result);
         if result.is_ok() && !matched.is_empty() {
             for (index, cand) in matched.iter().enumerate() {
-                // SAFETY: they are no more than there were.
+                // SAFETY: there are no more of them than elements of the list.
                 unsafe { *list.cands.add(index) = *cand }
             }
             list.len = matched.len() as c_int;
@@ -276,7 +276,7 @@ mod kinds {
     pub const TYPE_ID_LOCAL: u32 = 6;
 }
 
-/// The result of a relocation, or the number of the error.
+/// Returns the result of a relocation, or the errno.
 fn calculate(local: &Btf, relo: &Relo, list: &mut CandList, scratch: &mut [Spec; 3]) -> Result<Res, i32> {
     let mut res = Res::default();
     // SAFETY: the ids exist, the scratch space has three specs, and libbpf only
@@ -288,12 +288,12 @@ fn calculate(local: &Btf, relo: &Relo, list: &mut CandList, scratch: &mut [Spec;
     if error == 0 { Ok(res) } else { Err(-error) }
 }
 
-/// The elements of a list.
+/// Returns a copy of the elements of a list.
 unsafe fn copy(list: &CandList) -> Vec<Cand> {
     if list.cands.is_null() {
         return Vec::new();
     }
-    // SAFETY: the caller says that it has `len` elements.
+    // SAFETY: the caller guarantees that the list has `len` elements.
     unsafe { std::slice::from_raw_parts(list.cands, list.len as usize).to_vec() }
 }
 
@@ -320,8 +320,8 @@ fn candidates(local: &Btf, id: u32, targets: &[&Btf]) -> CandList {
     list
 }
 
-/// Patches the instruction at an offset into a section, as libbpf does; the
-/// number of the error if it refuses.
+/// Patches the instruction of a relocation with libbpf; the errno if libbpf rejects
+/// it.
 ///
 /// # Panics
 ///
@@ -334,9 +334,9 @@ pub fn patch(code: &mut [u8], order: ByteOrder, relo: &Relo, res: &Res) -> Resul
     };
     let read = |at| Instruction::read(code, at, order);
     let first = read(offset).expect("the instruction is there");
-    // What is behind the last one is of no matter.
+    // After the last instruction, zeros do.
     let mut insns = [native(first), native(read(offset + 8).unwrap_or_default())];
-    // SAFETY: libbpf looks at two instructions at most.
+    // SAFETY: libbpf reads and writes at most two instructions.
     let error = unsafe { bpf_core_patch_insn(c"prog".as_ptr(), insns.as_mut_ptr(), 0, relo, 0, res) };
     for (number, insn) in insns.iter().enumerate() {
         let [off0, off1] = insn.off.to_ne_bytes();
@@ -347,8 +347,8 @@ pub fn patch(code: &mut [u8], order: ByteOrder, relo: &Relo, res: &Res) -> Resul
     if error == 0 { Ok(()) } else { Err(-error) }
 }
 
-/// The relocations of `.BTF.ext` in native byte order, each with the offset of
-/// its section's name.
+/// Returns the relocations of `.BTF.ext` in native byte order, each with the offset
+/// of the name of its section.
 pub fn relos(ext: &[u8]) -> Vec<(u32, Relo)> {
     let raw = RawBtfExt::parse(ext).expect("it is sound");
     let mut relos = Vec::new();

@@ -2,11 +2,11 @@
 //!
 //!     cargo run --release -p btf-peers --features peers,peers-c -- --relocate [OBJECT [VMLINUX]]
 //!
-//! The object and the kernel's BTF are open and in memory; nothing was looked up
-//! in them before. libbpf is called as it calls itself: candidates once for each
-//! local type, then each relocation and each instruction. Every cell is from
-//! processes of their own, the fastest of some. The last lines are of whole
-//! processes: to read and open both files, and to relocate as well.
+//! The object and the kernel's BTF are already open and in memory; nothing was looked
+//! up in them before. libbpf's functions are called like in libbpf: candidates once
+//! per local type, then each relocation and each instruction. Each cell is the fastest
+//! of several runs in separate processes. The last rows are for whole processes: to
+//! read and open both files, and to relocate as well.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +24,7 @@ use crate::cost::{Cost, Least};
 
 const ROUNDS: usize = 11;
 
-/// Code of the program sections by their names.
+/// Code of the program sections, by name.
 type Code = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn read(path: &Path) -> Vec<u8> {
@@ -43,7 +43,7 @@ fn code(object: &BpfObject) -> Code {
         .collect()
 }
 
-/// Prints number and sum of what was patched, so that no library is fast by doing less.
+/// Prints the number of changed instructions, so that no library is fast by doing less.
 fn print_sum(before: &Code, after: &Code) {
     let changed = |(before, after): (&Vec<u8>, &Vec<u8>)| {
         before.chunks(8).zip(after.chunks(8)).filter(|(before, after)| before != after).count()

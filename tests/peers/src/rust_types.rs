@@ -1,18 +1,19 @@
-//! Rust types: which generator's text compiles, which layouts are right, and what it costs.
+//! Rust types: whether the text of each generator compiles, whether its layouts are right,
+//! and its cost.
 //!
 //!     cargo install libbpf-cargo@0.27.2 bindgen-cli@0.73.2
 //!     cargo run --release -p btf-peers -- --rust
 //!
-//! Needs clang, bpftool and rustc; a generator that is missing says so in its row. Each is
-//! given the same BPF objects. aya-tool is not in the registry: its two steps are run here,
-//! bpftool, and bindgen with the flags that aya-tool gives. Of the skeletons of
-//! libbpf-cargo, only the module with the types is compiled. Times are those on a CPU, of
-//! all processes, from the object to the text and from the text to a library that is not
-//! optimized; the least of some.
+//! Needs clang, bpftool and rustc; the row of a missing generator says so. All are given
+//! the same BPF objects. aya-tool is not in the registry, so its two steps are run here:
+//! bpftool, then bindgen with the flags of aya-tool. Only the module with the types is
+//! compiled of the skeletons of libbpf-cargo. Times are the CPU time of all processes,
+//! from the object to the text and from the text to an unoptimized library; the minimum
+//! of several runs.
 //!
-//! rustc is asked for the size of each named type that the text has, and for the offset of
-//! each of its public fields that is a member in the BTF. All that are not those of the BTF
-//! are printed to stderr.
+//! rustc prints the size of each named type in the text, and the offset of each of its
+//! public fields that is a member in the BTF. Those that differ from the BTF are printed
+//! to stderr.
 
 use std::{
     collections::BTreeMap,
@@ -42,22 +43,22 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 struct Input {
     name: &'static str,
     object: PathBuf,
-    /// After its fix-up.
+    /// BTF with its DATASECs fixed up.
     btf: Btf,
-    /// Types that are wanted.
+    /// Requested types.
     roots: Vec<String>,
-    /// True if the globals are wanted, too.
+    /// True if the globals are requested, too.
     globals: bool,
 }
 
-/// Something that makes Rust of an object.
+/// Generator of Rust types for an object.
 struct Generator {
     name: &'static str,
     /// Makes a crate, with the types in its module `types`.
     generate: fn(&Input, &Path) -> Result<Text>,
 }
 
-/// A crate.
+/// Source of a crate.
 struct Text {
     /// Text before the generated one.
     prelude: &'static str,
@@ -118,7 +119,7 @@ fn row(input: &Input, generator: &Generator, folder: &Path) {
     layouts.wrong.iter().for_each(|wrong| eprintln!("{}: {}: {wrong}", input.name, generator.name));
 }
 
-/// A time; those of other processes are known to 10 ms.
+/// Formats a time. Times of other processes have a resolution of 10 ms.
 fn milliseconds(time: Duration) -> String {
     let milliseconds = time.as_secs_f64() * 1e3;
     if milliseconds < 10.0 { format!("{milliseconds:.1} ms") } else { format!("{milliseconds:.0} ms") }
@@ -166,7 +167,7 @@ fn ours(input: &Input, _: &Path) -> Result<Text> {
 
 fn libbpf_cargo(input: &Input, _: &Path) -> Result<Text> {
     let skeleton = run(Command::new("cargo-libbpf").args(["libbpf", "gen", "--object"]).arg(&input.object))?;
-    // The module is indented, and ends where its indentation does.
+    // The module ends at the closing brace with its indentation.
     let start = skeleton.find("    pub mod types {\n").ok_or("no types in the skeleton")?;
     let end = skeleton[start..].find("\n    }\n").ok_or("types without end")?;
     Ok(Text { prelude: "", generated: skeleton[start..start + end + 7].to_owned() })
@@ -183,14 +184,14 @@ fn aya_tool(input: &Input, folder: &Path) -> Result<Text> {
     bindgen.arg(&path).args(["--default-enum-style", "moduleconsts", "--no-layout-tests", "--no-doc-comments"]);
     bindgen.args(["--no-prepend-enum-name", "--use-core", "--ctypes-prefix", "::aya_ebpf::cty"]);
     bindgen.arg("--clang-macro-fallback");
-    // It knows keywords by the names that it gives them.
+    // bindgen matches names that are keywords only with the `_` that it appends.
     bindgen.args(input.roots.iter().flat_map(|root| ["--allowlist-type".into(), format!("{root}_?")]));
     bindgen.args(["--", "-Wno-unknown-attributes"]);
     let prelude = "extern crate self as aya_ebpf;\npub mod cty { pub use core::ffi::*; }\n";
     Ok(Text { prelude, generated: format!("pub mod types {{\n{}}}\n", run(&mut bindgen)?) })
 }
 
-/// Returns the output of a program; fails with the first line of its complaint.
+/// Returns the output of a program; fails with its first line with an error.
 fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|error| format!("{name}: {error}"))?;
@@ -215,7 +216,7 @@ fn compile(source: &str, arguments: &[&str], out: &Path, folder: &Path) -> Resul
     run(Command::new(rustc).args(["--edition", "2021"]).args(arguments).arg("-o").args([out, &path])).map(drop)
 }
 
-/// Sizes, and offsets: how many rustc was asked for, and how many are those of the BTF.
+/// Numbers of sizes, and of offsets: found by rustc, and equal to those of the BTF.
 #[derive(Default)]
 struct Layouts {
     found: [usize; 2],
@@ -223,7 +224,7 @@ struct Layouts {
     wrong: Vec<String>,
 }
 
-/// Asks rustc for the layout of all named types that the text has.
+/// Compiles a program that prints the layout of all named types in the text.
 fn probe(input: &Input, text: &Text, folder: &Path) -> Result<Layouts> {
     let fields = fields(&text.generated);
     let mut expected = Vec::new();
@@ -272,24 +273,25 @@ fn probe(input: &Input, text: &Text, folder: &Path) -> Result<Layouts> {
     Ok(layouts)
 }
 
-/// Ways of writing a name of C.
+/// Returns the possible Rust spellings of a C name.
 fn written(name: &str) -> impl Iterator<Item = String> {
     [name.to_owned(), format!("r#{name}"), format!("{name}_")].into_iter()
 }
 
-/// Members that are no bitfields, and their offsets in bytes.
+/// Returns the members that are not bitfields, with their offsets in bytes.
 fn members(ty: Composite<'_>) -> Vec<(String, u64)> {
     let members = ty.members().filter(|member| member.bitfield_size().is_none());
     members.map(|member| (member.name().to_string(), u64::from(member.bit_offset()) / 8)).collect()
 }
 
-/// Variables of a section, and their offsets.
+/// Returns the variables of a section, with their offsets in bytes.
 fn variables(section: Datasec<'_>) -> Vec<(String, u64)> {
     let entries = section.entries().filter(|entry| matches!(entry.ty(), Type::Var(_)));
     entries.map(|entry| (entry.ty().name().to_string(), entry.offset().into())).collect()
 }
 
-/// The public fields of all structs and unions of a text, one on a line.
+/// Returns the public fields of all structs and unions in a text that has one field per
+/// line.
 fn fields(text: &str) -> BTreeMap<&str, Vec<&str>> {
     let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut current = None;

@@ -9,7 +9,7 @@ use crate::{
 
 const ROUNDS: usize = 3;
 
-/// Results of one library by row: the least of all rounds, and the sum.
+/// Results of one library by row: the minimum of all rounds, and the checksum.
 pub type Cells = HashMap<String, (u64, u64)>;
 
 /// Measures all libraries on a file and prints a table in Markdown.
@@ -46,7 +46,7 @@ pub fn columns(path: &Path, module: Option<&Path>, peers: &[Entry], folder: &Pat
 
 fn cell(name: &str, key: &str, cells: &Cells, floor: Option<(u64, u64)>) -> String {
     let Some(&(value, sum)) = cells.get(key) else { return "-".into() };
-    // What C takes from malloc is not seen by Rust's allocator.
+    // Rust's allocator does not see allocations with C's malloc.
     if name == "libbpf" && matches!(key, "peak" | "allocations") {
         return "-".into();
     }

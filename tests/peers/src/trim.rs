@@ -1,11 +1,11 @@
-//! BTF trimmed for a program, beside bpftool; and an archive of kernels packed,
-//! beside decoding it, which has to be done anyway.
+//! BTF trimmed for a program, compared with bpftool; and an archive of kernels packed,
+//! compared with decompressing it, which is unavoidable.
 //!
 //!     cargo build --release -p btf-cli
 //!     cargo run --release -p btf-peers -- --trim
 //!
-//! Each cell is from processes of their own, the fastest of some; the files are in
-//! the page cache.
+//! Each cell is the fastest of several runs in separate processes; the files are in the
+//! page cache.
 
 use std::{
     env,
@@ -27,7 +27,8 @@ use crate::cost::{Cost, Least};
 
 const ROUNDS: usize = 15;
 const PACK_ROUNDS: usize = 5;
-/// Kernels of the archive; whether memory grows with them shows beside half of them.
+/// Number of kernels in the archive. Half as many are measured too, to show whether memory
+/// grows with the number.
 const KERNELS: usize = 64;
 
 const OBJECT: &str = "bpf/clang-22/core_real-el.bpf.o";

@@ -1,6 +1,6 @@
-//! Writes the BTF that libbpf makes of an object's for a kernel that lacks
-//! features: loads the object, answering libbpf's own probes with "no" for those
-//! features, and writes the BTF that the kernel then has to standard output.
+//! Writes the BTF of an object as libbpf sanitizes it for a kernel that lacks
+//! features: loads the object, with libbpf's own probes failing for those features,
+//! and writes the BTF that was loaded into the kernel to standard output.
 //!
 //!     libbpf-sanitizes OBJECT FEATURE...
 //!
@@ -28,11 +28,11 @@ unsafe extern "C" {
     fn __real_feat_supported(cache: *mut c_void, feature: u32) -> bool;
 }
 
-/// Replaces libbpf's function, by an option of the linker.
+/// Replaces libbpf's function, by the linker option `--wrap`.
 ///
 /// # Safety
 ///
-/// That of libbpf's function.
+/// Same as for libbpf's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __wrap_feat_supported(cache: *mut c_void, feature: u32) -> bool {
     let is_missing = MISSING.get().is_some_and(|missing| missing.contains(&feature));
