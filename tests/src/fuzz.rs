@@ -531,8 +531,14 @@ pub(crate) fn within<T>(entry: &str, len: usize, call: impl FnOnce() -> T) -> T 
 /// Runs an entry point as [`within`] does, but allows the constant part of [`MOST`] in
 /// addition, for tables.
 pub(crate) fn within_tables<T>(entry: &str, len: usize, call: impl FnOnce() -> T) -> T {
+    within_tables_with(entry, call, |_| len)
+}
+
+/// Runs an entry point as [`within_tables`] does. `len` computes the number of bytes read and
+/// written from the result.
+pub(crate) fn within_tables_with<T>(entry: &str, call: impl FnOnce() -> T, len: impl FnOnce(&T) -> usize) -> T {
     let (result, heap) = memory::measure(call);
-    let cost = costs::of(entry);
+    let (len, cost) = (len(&result), costs::of(entry));
     let most = |cost: u64| len as u64 * cost + MOST.1;
     assert!(heap.bytes <= most(cost.allocated) && heap.peak <= most(cost.held), "{entry}: {heap:?} for {len} bytes");
     result

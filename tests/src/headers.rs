@@ -5,7 +5,7 @@ use std::fmt;
 use btf_codegen::{Error, c::Header};
 use btf_types::Btf;
 
-use crate::fuzz::{bounded_with, len_of};
+use crate::fuzz::{bounded_with, len_of, within_tables_with};
 
 /// Writes C headers for the input, if it is BTF.
 pub fn c_header(input: &[u8]) {
@@ -44,8 +44,8 @@ pub fn check(btf: &Btf) {
     for ty in btf.types().take(4) {
         for header in [Header::new(), Header::new().unsorted(true)] {
             let len = |text: &Result<String, Error>| len_of(btf) + text.as_ref().map_or(0, String::len);
-            let _ = bounded_with("definition", || header.definition(ty), len);
-            let _ = bounded_with("declaration", || header.declaration(ty, "name"), len);
+            let _ = within_tables_with("c::Header::definition", || header.definition(ty), len);
+            let _ = within_tables_with("c::Header::definition", || header.declaration(ty, "name"), len);
         }
     }
 }

@@ -86,6 +86,72 @@ fn check_asserts(clang: &str, btf: &Btf, targets: &[&str], what: &str) {
     }
 }
 
+/// Names that compilers reserve, of each sort.
+const RESERVED: [&str; 32] = [
+    "_Bool",
+    "_Decimal32",
+    "_Float16",
+    "_Nullable",
+    "__BPF__",
+    "__FILE__",
+    "__LITTLE_ENDIAN__",
+    "__alignof",
+    "__asm__",
+    "__attribute__",
+    "__auto_type",
+    "__bf16",
+    "__bpf__",
+    "__builtin_bit_cast",
+    "__builtin_offsetof",
+    "__cdecl",
+    "__clang__",
+    "__extension__",
+    "__fp16",
+    "__has_attribute",
+    "__has_include",
+    "__int128",
+    "__linux__",
+    "__objc_yes",
+    "__real",
+    "__thread",
+    "__typeof_unqual__",
+    "__volatile__",
+    "asm",
+    "register",
+    "typeof",
+    "while",
+];
+
+#[test]
+fn names_that_compilers_reserve_are_changed() {
+    let Some(clang) = clang() else { return };
+    let mut b = Builder::new();
+    let int = b.int("int", 4, IntEncoding::SIGNED).unwrap();
+    for (at, name) in RESERVED.into_iter().enumerate() {
+        let class = b.structure(name, 4).member(name, int, 0).finish().unwrap();
+        match at % 2 {
+            0 => _ = b.typedef(name, class).unwrap(),
+            _ => _ = b.enumeration("", 4).value(name, at as i128).finish().unwrap(),
+        }
+    }
+    let btf = b.finish().unwrap();
+    check_asserts(clang, &btf, &["x86_64-linux-gnu", "bpfel", "bpfeb"], "reserved names");
+    let header = write(&Header::new(), &btf);
+    for name in RESERVED {
+        assert!(header.contains(&format!("struct {name}_ {{\n\tint {name}_; /* {name} */\n}};")), "{name}\n{header}");
+    }
+    // Names that only look alike stay, so that CO-RE finds the types.
+    let mut b = Builder::new();
+    let alike = ["__init__", "__", "____", "_Boolean", "__builtin", "__FILE", "__foo__bar"];
+    for name in alike {
+        b.structure(name, 0).finish().unwrap();
+    }
+    let header = write(&Header::new(), &b.finish().unwrap());
+    for name in alike {
+        assert!(header.contains(&format!("\nstruct {name} {{}};\n")), "{name}\n{header}");
+    }
+}
+
 #[test]
 fn sizes_and_offsets_are_what_compilers_make_of_it() {
     let Some(clang) = clang() else { return };

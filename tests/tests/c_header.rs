@@ -92,6 +92,21 @@ fn root_types_are_bpftools() {
 }
 
 /// The definitions of a header.
+/// libbpf numbers a struct whose tag is the name of an INT that precedes it. Rust has such
+/// structs, and so has 32-bit code that `pahole -J` described.
+#[test]
+fn structs_named_like_an_integer_are_numbered_as_by_libbpf() {
+    let mut b = Builder::new();
+    let int = b.int("u8", 1, IntEncoding::NONE).unwrap();
+    b.structure("u8", 1).member("value", int, 0).finish().unwrap();
+    b.structure("other", 1).member("value", int, 0).finish().unwrap();
+    let btf = b.finish().unwrap();
+    let unsorted = write(&Header::new().unsorted(true), &btf);
+    assert!(unsorted.contains("struct u8___2 {\n\tu8 value;\n};\n\nstruct other {"), "{unsorted}");
+    let sorted = write(&Header::new(), &btf);
+    assert!(sorted.contains("struct u8 {\n\tunsigned char value;\n};"), "{sorted}");
+}
+
 /// The turn of an INT comes before that of what has a higher id: from then on, typedefs of
 /// it are defined where they are met behind a pointer.
 #[test]

@@ -43,6 +43,10 @@ impl<'btf> Printer<'btf, '_> {
         let hops = self.hop(ty, hops)?;
         match ty {
             Type::Int(_) => {
+                if self.form.exact {
+                    // libbpf numbers structs as if the name of an INT were a tag.
+                    self.claim_as_tag(ty);
+                }
                 self.emit_alias(ty)?;
                 self.set(id, state::EMITTED);
             }

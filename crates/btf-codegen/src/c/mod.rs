@@ -21,7 +21,7 @@
 //! `BPF_NO_PRESERVE_ACCESS_INDEX` is defined or
 //! [`Header::preserve_access_index`] is `false`. Prototypes of the kfuncs
 //! follow the types, unless `BPF_NO_KFUNC_PROTOTYPES` is defined. Headers are
-//! for clang and GCC, in C11 or later with GNU extensions.
+//! for clang and GCC, in C11 or C17 with GNU extensions.
 //!
 //! # Layout
 //!

@@ -172,77 +172,164 @@ pub(super) fn is_identifier(name: Name<'_>) -> bool {
     name.is_c_identifier() && !is_keyword(name.as_bytes())
 }
 
-/// Returns `true` for words with a meaning to compilers: keywords of C17 and of
-/// GNU C. (`bool`, `true` and `false` are the kernel's own.)
+/// Prefixes of the names of macros and built-in functions that compilers define.
+const PREFIXES: [&[u8]; 9] = [
+    b"__builtin_",
+    b"__has_",
+    b"__is_target_",
+    b"__ATOMIC_",
+    b"__BPF_FEATURE_",
+    b"__FPCLASS_",
+    b"__GCC_",
+    b"__MEMORY_SCOPE_",
+    b"__OPENCL_MEMORY_SCOPE_",
+];
+
+/// Returns `true` for a name that compilers define: by its prefix, or of the form
+/// `__NAME__`, which predefined macros have.
+fn is_predefined(word: &[u8]) -> bool {
+    let is_macro = || {
+        let name = word.strip_prefix(b"__").and_then(|rest| rest.strip_suffix(b"__")).unwrap_or_default();
+        !name.is_empty() && !name.iter().any(u8::is_ascii_lowercase)
+    };
+    word.starts_with(b"__") && (PREFIXES.iter().any(|prefix| word.starts_with(prefix)) || is_macro())
+}
+
+/// Returns `true` for words that C compilers reserve: keywords of C17, GNU C and clang, and
+/// predefined macros. (`bool`, `true` and `false` are the kernel's own.)
 fn is_keyword(word: &[u8]) -> bool {
     if word.first() == Some(&b'_') {
-        return matches!(
-            word,
-            b"_Alignas"
-                | b"_Alignof"
-                | b"_Atomic"
-                | b"_Bool"
-                | b"_Complex"
-                | b"_Generic"
-                | b"_Imaginary"
-                | b"_Noreturn"
-                | b"_Static_assert"
-                | b"_Thread_local"
-                | b"_Float16"
-                | b"_Accum"
-                | b"_Fract"
-                | b"_Sat"
-                | b"_BitInt"
-                | b"_ExtInt"
-                | b"__alignof"
-                | b"__alignof__"
-                | b"__asm"
-                | b"__asm__"
-                | b"__attribute"
-                | b"__attribute__"
-                | b"__auto_type"
-                | b"__bf16"
-                | b"__complex"
-                | b"__complex__"
-                | b"__const"
-                | b"__const__"
-                | b"__extension__"
-                | b"__float128"
-                | b"__func__"
-                | b"__FUNCTION__"
-                | b"__PRETTY_FUNCTION__"
-                | b"__imag"
-                | b"__imag__"
-                | b"__inline"
-                | b"__inline__"
-                | b"__int128"
-                | b"__label__"
-                | b"__null"
-                | b"__nullptr"
-                | b"__real"
-                | b"__real__"
-                | b"__restrict"
-                | b"__restrict__"
-                | b"__signed"
-                | b"__signed__"
-                | b"__thread"
-                | b"__typeof"
-                | b"__typeof__"
-                | b"__volatile"
-                | b"__volatile__"
-                | b"__builtin_offsetof"
-                | b"__builtin_va_list"
-                | b"__builtin_va_arg"
-                | b"__builtin_types_compatible_p"
-                | b"__builtin_choose_expr"
-                | b"__FILE__"
-                | b"__LINE__"
-                | b"__DATE__"
-                | b"__TIME__"
-                | b"__COUNTER__"
-                | b"__BASE_FILE__"
-                | b"__INCLUDE_LEVEL__"
-        );
+        return is_predefined(word)
+            || matches!(
+                word,
+                b"_Accum"
+                    | b"_Alignas"
+                    | b"_Alignof"
+                    | b"_Atomic"
+                    | b"_BitInt"
+                    | b"_Bool"
+                    | b"_Complex"
+                    | b"_Countof"
+                    | b"_Decimal128"
+                    | b"_Decimal32"
+                    | b"_Decimal64"
+                    | b"_ExtInt"
+                    | b"_Float128x"
+                    | b"_Float16"
+                    | b"_Float32"
+                    | b"_Float32x"
+                    | b"_Float64"
+                    | b"_Float64x"
+                    | b"_Fract"
+                    | b"_Generic"
+                    | b"_Imaginary"
+                    | b"_Nonnull"
+                    | b"_Noreturn"
+                    | b"_Null_unspecified"
+                    | b"_Nullable"
+                    | b"_Nullable_result"
+                    | b"_Pragma"
+                    | b"_Sat"
+                    | b"_Static_assert"
+                    | b"_Thread_local"
+                    | b"__GXX_ABI_VERSION"
+                    | b"__NO_MATH_INLINES"
+                    | b"__NSConstantString"
+                    | b"__OBJC_BOOL_IS_BOOL"
+                    | b"__PRAGMA_REDEFINE_EXTNAME"
+                    | b"__SEG_FS"
+                    | b"__SEG_GS"
+                    | b"__aarch64__"
+                    | b"__alignof"
+                    | b"__alignof__"
+                    | b"__amd64__"
+                    | b"__arm__"
+                    | b"__arm_agnostic"
+                    | b"__arm_in"
+                    | b"__arm_inout"
+                    | b"__arm_locally_streaming"
+                    | b"__arm_new"
+                    | b"__arm_out"
+                    | b"__arm_preserves"
+                    | b"__arm_streaming"
+                    | b"__arm_streaming_compatible"
+                    | b"__asm"
+                    | b"__asm__"
+                    | b"__attribute"
+                    | b"__attribute__"
+                    | b"__auto_type"
+                    | b"__bf16"
+                    | b"__bpf__"
+                    | b"__cdecl"
+                    | b"__clang__"
+                    | b"__clang_major__"
+                    | b"__clang_minor__"
+                    | b"__clang_patchlevel__"
+                    | b"__clang_version__"
+                    | b"__complex"
+                    | b"__complex__"
+                    | b"__const"
+                    | b"__const__"
+                    | b"__extension__"
+                    | b"__fastcall"
+                    | b"__float128"
+                    | b"__fp16"
+                    | b"__func__"
+                    | b"__funcref"
+                    | b"__gnu_linux__"
+                    | b"__i386__"
+                    | b"__ibm128"
+                    | b"__imag"
+                    | b"__imag__"
+                    | b"__inline"
+                    | b"__inline__"
+                    | b"__int128"
+                    | b"__is_bitwise_cloneable"
+                    | b"__is_destructible"
+                    | b"__is_identifier"
+                    | b"__is_nothrow_destructible"
+                    | b"__label__"
+                    | b"__linux__"
+                    | b"__llvm__"
+                    | b"__mips__"
+                    | b"__module_private__"
+                    | b"__null"
+                    | b"__nullptr"
+                    | b"__objc_no"
+                    | b"__objc_yes"
+                    | b"__pascal"
+                    | b"__pic__"
+                    | b"__pie__"
+                    | b"__powerpc64__"
+                    | b"__powerpc__"
+                    | b"__private_extern__"
+                    | b"__ptrauth"
+                    | b"__real"
+                    | b"__real__"
+                    | b"__regcall"
+                    | b"__restrict"
+                    | b"__restrict__"
+                    | b"__riscv"
+                    | b"__s390__"
+                    | b"__s390x__"
+                    | b"__seg_fs"
+                    | b"__seg_gs"
+                    | b"__signed"
+                    | b"__signed__"
+                    | b"__stdcall"
+                    | b"__thiscall"
+                    | b"__thread"
+                    | b"__typeof"
+                    | b"__typeof__"
+                    | b"__typeof_unqual"
+                    | b"__typeof_unqual__"
+                    | b"__unix__"
+                    | b"__vectorcall"
+                    | b"__volatile"
+                    | b"__volatile__"
+                    | b"__x86_64"
+                    | b"__x86_64__"
+            );
     }
     matches!(
         word,
@@ -341,6 +428,15 @@ impl<'btf> Printer<'btf, '_> {
         let mut numbered = with_number(name.get(..LIBBPF_NAME).unwrap_or(&name), number);
         numbered.truncate(LIBBPF_NAME);
         Cow::Owned(numbered)
+    }
+
+    /// Counts the name of a type among the tags of structs, unions and enums.
+    pub(super) fn claim_as_tag(&mut self, ty: Type<'btf>) {
+        let name = ty.name();
+        if !name.is_empty() {
+            self.spend_name(name.as_bytes().len());
+            self.tags.next(Cow::Borrowed(name.as_bytes()));
+        }
     }
 
     /// Writes the name of a type.
