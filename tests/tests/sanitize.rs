@@ -64,6 +64,8 @@ fn every_kernel_accepts_objects_that_are_sanitized_for_it() {
             rewritten += usize::from(plain.as_bytes() != btf.as_bytes());
             let encoded = Encode::new().for_kernel(version).sanitize(true).encode(&btf).unwrap();
             assert_eq!(verify(&encoded, version), Ok(()), "{name} for {version}");
+            let again = Encode::new().for_kernel(version).encode(&Btf::parse(encoded.clone()).unwrap());
+            assert!(again.unwrap() == encoded, "{name} for {version}: nothing is left to be sanitized");
         }
     }
     assert!(rewritten > 200, "{rewritten}");
@@ -221,6 +223,48 @@ fn what_cannot_be_rewritten_is_an_error_that_names_it() {
         error.to_string(),
         "type 1 (ENUM large) cannot be read by the kernel: vlen of more than 16 bits came with Linux 7.2"
     );
+}
+
+/// Limits of kernels that are not features are errors without sanitizing, too.
+#[test]
+fn what_would_be_rewritten_is_refused_without_sanitizing() {
+    let rejected = |blob: &Blob, (major, minor): (u16, u16)| {
+        let (btf, version) = (Btf::parse(blob.build()).unwrap(), KernelVersion::new(major, minor));
+        let encode = Encode::new().for_kernel(version);
+        let plain = encode.sanitize(true).encode(&btf).unwrap();
+        assert_eq!(verify(&plain, version), Ok(()));
+        match encode.encode(&btf) {
+            Ok(bytes) => {
+                assert!(bytes == plain);
+                None
+            }
+            Err(Error::Rejected { id, what, .. }) => Some((id, what)),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let mut blob = Blob::new();
+    let name = blob.string("state");
+    blob.int().record(name, 6, 1, false, 8, &[name, 1]);
+    assert_eq!(rejected(&blob, (5, 4)), Some((2, "its size: not 4 bytes")));
+    assert_eq!(rejected(&blob, (5, 5)), None);
+    let mut blob = Blob::new();
+    let name = blob.string("__int128");
+    blob.int().record(name, 1, 0, false, 16, &[128]);
+    assert_eq!(rejected(&blob, (4, 20)), Some((2, "its size: more than 64 bits")));
+    assert_eq!(rejected(&blob, (5, 0)), None);
+    let mut blob = Blob::new();
+    let (plain, name) = (blob.string("plain"), blob.string("vec<f64>"));
+    blob.int().record(plain, 4, 1, false, 4, &[name, 1, 0]).record(name, 4, 0, false, 0, &[]);
+    assert_eq!(rejected(&blob, (6, 18)), Some((2, "the name of an element: not an identifier, or too long")));
+    let mut blob = Blob::new();
+    let name = blob.string("vec<f64>");
+    blob.int().record(name, 4, 0, false, 0, &[]);
+    assert_eq!(rejected(&blob, (6, 18)), Some((2, "its name: not an identifier, or too long")));
+    let mut blob = Blob::new();
+    let name = blob.string("a.b");
+    blob.int().record(name, 4, 0, false, 0, &[]);
+    assert_eq!(rejected(&blob, (6, 3)), Some((2, "its name: not an identifier, or too long")));
+    assert_eq!(rejected(&blob, (6, 4)), None);
 }
 
 #[test]

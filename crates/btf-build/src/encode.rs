@@ -8,7 +8,7 @@ use btf_types::{
 use crate::{
     Error,
     layers::{name_of, own_layout, own_records, own_strings},
-    sanitize::sanitize_within,
+    sanitize::{first_rewritten, sanitize_within},
     verify::{LOCATIONS, Limits},
 };
 
@@ -83,8 +83,8 @@ impl Encode {
         Self { layout: Some(layout), ..self }
     }
 
-    /// Encodes for a kernel of this version: types that it cannot read are
-    /// errors.
+    /// Encodes for a kernel of this version: types that it cannot read or does
+    /// not accept, and that [`sanitize`](Self::sanitize) would rewrite, are errors.
     ///
     /// Distributions backport features: for the running kernel, probe, and use
     /// [`Encode::for_features`].
@@ -128,6 +128,7 @@ impl Encode {
     ///
     /// [`Error::Unreadable`], [`Error::UnknownKind`] and
     /// [`Error::UnreadableHeader`] if the kernel cannot read the BTF;
+    /// [`Error::Rejected`] if it does not accept the size or name of a type;
     /// [`Error::LayoutNeeded`] if the layout section cannot be omitted;
     /// [`Error::HeaderSize`]; [`Error::Format`] if a type has a kind, or the
     /// header has fields, that cannot be converted to the other byte order.
@@ -244,7 +245,14 @@ impl Target {
                 return Err(Error::Unreadable { id, kind: record.kind(), name: name_of(btf, id), what, since });
             }
         }
-        Ok(())
+        // Sanitizing also rewrites for limits that are not features.
+        match first_rewritten(btf, &self.limits())? {
+            Some((id, what)) => {
+                let kind = btf.type_by_id(id).ok().and_then(btf_types::Type::kind);
+                Err(Error::Rejected { id, kind, name: name_of(btf, id), what })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Returns the part of a record that the kernel cannot read, and the first

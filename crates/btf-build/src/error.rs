@@ -237,6 +237,20 @@ pub enum Error {
         /// The first kernel that supports it.
         since: KernelVersion,
     },
+    /// The kernel that BTF is encoded for does not accept a type that it can
+    /// read, which sanitizing would rewrite.
+    #[error("type {id} ({}{}{name}) is rejected by the kernel for {what}", kind_or_unknown(.kind), if .name.as_ref().is_empty() { "" } else { " " })]
+    #[non_exhaustive]
+    Rejected {
+        /// The id of the first such type.
+        id: u32,
+        /// Kind of the type; `None` if this library does not model it.
+        kind: Option<Kind>,
+        /// Name of the type.
+        name: OwnedName,
+        /// The part that is not accepted.
+        what: &'static str,
+    },
     /// The kernel that BTF is encoded for cannot read its header.
     #[error("the BTF cannot be read by the kernel: {what} came with Linux {since}")]
     #[non_exhaustive]
@@ -385,6 +399,12 @@ mod tests {
                 name: "flags".into(),
                 what: "its kind",
                 since: KernelVersion::new(6, 0),
+            },
+            Rejected => Error::Rejected {
+                id: 3,
+                kind: Some(Kind::Enum),
+                name: "state".into(),
+                what: "its size: not 4 bytes",
             },
             UnreadableHeader => Error::UnreadableHeader { what: "split BTF", since: KernelVersion::new(5, 11) },
             UnknownKind => Error::UnknownKind { id: 3, kind: 30, name: name() },

@@ -79,6 +79,35 @@ pub(crate) fn sanitize_within(btf: &Btf, limits: &Limits) -> Result<Btf, Error> 
     rewriter.finish()
 }
 
+/// Returns the first own type that sanitizing rewrites for a kernel that has
+/// these limits, with the part that the kernel does not accept.
+pub(crate) fn first_rewritten(btf: &Btf, limits: &Limits) -> Result<Option<(u32, &'static str)>, Error> {
+    let mut rewriter = Rewriter::new(btf, limits);
+    let start = rewriter.blob.len();
+    for (id, record) in own_records(btf) {
+        rewriter.record(id, &record)?;
+        let written = rewriter.blob.get(start..).unwrap_or_default();
+        if written != record.as_bytes() {
+            return Ok(Some((id, rewritten_part(&record, written))));
+        }
+        rewriter.blob.truncate(start);
+    }
+    Ok(None)
+}
+
+/// Returns the part of a record for which another was written.
+fn rewritten_part(record: &Record<'_>, written: &[u8]) -> &'static str {
+    let word = |bytes: &[u8], index: usize| bytes.get(4 * index..4 * index + 4).map(<[u8]>::to_vec);
+    let is_same = |index| word(record.as_bytes(), index) == word(written, index);
+    match record.kind() {
+        Some(Kind::Int) if !is_same(1) => "its size: more than 64 bits",
+        Some(Kind::Enum) if !is_same(1) => "its size: not 4 bytes",
+        Some(Kind::Func) if !is_same(1) => "its linkage",
+        _ if is_same(0) => "the name of an element: not an identifier, or too long",
+        _ => "its name: not an identifier, or too long",
+    }
+}
+
 /// Words that all records begin with.
 const HEAD: usize = 3;
 /// Size in bytes of an INT that replaces a VAR or DECL_TAG.

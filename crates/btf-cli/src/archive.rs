@@ -16,9 +16,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::{
-    Result,
-    source::System,
-    target::{in_object, open_object},
+    Result, escaped_lines,
+    source::{System, in_file},
+    target::open_object,
+    with_causes,
 };
 
 /// Arguments of `btf archive`.
@@ -514,7 +515,7 @@ fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
     let json = files.package_json.as_deref().map(package_json).transpose()?;
     let mut trim = Trim::new();
     for path in &files.programs {
-        trim = trim.object(&open_object(path)?).map_err(|error| in_object(path, &error))?;
+        trim = trim.object(&open_object(path)?).map_err(|error| in_file(path, &error))?;
     }
     trim = arguments.keep.iter().fold(trim, Trim::keep);
     let archive = open(&files.source)?;
@@ -542,7 +543,10 @@ fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
     let text = match files.is_json {
         true => packed_json(&files.out, compression, &packed).to_string(),
         false => {
-            packed.left_out.iter().for_each(|left_out| eprintln!("btf: left out {left_out}"));
+            packed
+                .left_out
+                .iter()
+                .for_each(|left_out| eprintln!("btf: left out: {}", escaped_lines(&with_causes(&left_out.reason))));
             let way = compression.map_or("tar", Compression::as_str);
             let left_out = packed.left_out.iter().filter(|left_out| left_out.module.is_none()).count();
             let but = if left_out == 0 { String::new() } else { format!(", {left_out} left out") };

@@ -56,7 +56,8 @@ enum Command {
         json: bool,
     },
     /// Loads BTF into the running kernel to test whether it is accepted. BPF
-    /// objects have their DATASECs fixed up, as by a loader.
+    /// objects have their DATASECs fixed up, as by a loader. BTF of the other
+    /// byte order is converted.
     Load {
         #[command(flatten)]
         source: Source,
@@ -241,7 +242,16 @@ fn load(source: &Source, as_is: bool, is_rewritten: bool, whole_log: bool, out: 
     match result {
         Ok(loaded) => {
             let info = loaded.info()?;
-            writeln!(out, "{}", fault(format!("the kernel accepts it (id {}, {} bytes)", info.id, info.size)))?;
+            let converted = if btf.byte_order().is_native() {
+                String::new()
+            } else {
+                format!(", converted from {}", btf.byte_order())
+            };
+            writeln!(
+                out,
+                "{}",
+                fault(format!("the kernel accepts it (id {}, {} bytes{converted})", info.id, info.size))
+            )?;
             Ok(())
         }
         Err(Error::Rejected { error, log, .. }) if whole_log && !log.is_empty() => {

@@ -163,10 +163,11 @@ fn run(command: Command, color: Color) -> Result<bool> {
     result.map(|()| is_fine)
 }
 
-/// Prints an error. As it may contain text from files, all control characters
+/// Prints an error. An I/O error without a path is one of standard output. As it may contain text from files, all control characters
 /// other than line ends are escaped.
 fn report(error: &(dyn Error + 'static)) {
-    eprintln!("btf: {}", escaped_lines(&with_causes(error)));
+    let place = if error.is::<io::Error>() { "cannot write to standard output: " } else { "" };
+    eprintln!("btf: {place}{}", escaped_lines(&with_causes(error)));
 }
 
 /// Prints a warning.

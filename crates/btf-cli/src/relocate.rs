@@ -8,8 +8,8 @@ use clap::Args;
 use crate::{
     Result,
     output::write_file,
-    source,
-    target::{Target, in_object},
+    source::{self, in_file},
+    target::Target,
 };
 
 /// Arguments of `btf relocate`.
@@ -29,6 +29,6 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let object = source::read(&arguments.object)?;
     let relocator = Relocator::new(arguments.target.open()?);
-    let relocated = relocator.relocate_object(object).map_err(|error| in_object(&arguments.object, &error))?;
+    let relocated = relocator.relocate_object(object).map_err(|error| in_file(&arguments.object, &error))?;
     write_file(&arguments.out, &relocated)
 }

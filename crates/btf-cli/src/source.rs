@@ -1,6 +1,7 @@
 //! Sources of BTF: a file, the running kernel, or one of its modules.
 
 use std::{
+    error::Error,
     fmt,
     fs::File,
     io::{self, Read},
@@ -16,6 +17,7 @@ use clap::{Args, ValueHint};
 use crate::{
     hint::{KernelError, similar_modules},
     output::is_dash,
+    with_causes,
 };
 
 /// Maximum number of modules in a hint.
@@ -61,6 +63,11 @@ impl Options {
     /// Returns `true` if any option selects BTF.
     pub(crate) fn is_given(&self) -> bool {
         self.is_not_kernel() || self.member.is_some() || self.system.root.is_some() || self.system.release.is_some()
+    }
+
+    /// Rejects a base for the kernel's BTF.
+    pub(crate) fn refuse_base(&self) -> Result<(), SourceError> {
+        if self.base.is_empty() { Ok(()) } else { Err(SourceError::BaseWithoutFile) }
     }
 
     /// Returns the system of the kernel.
@@ -246,7 +253,10 @@ impl Source {
     pub(crate) fn open_modules(&self) -> Result<Modules, SourceError> {
         match &self.source {
             Some(source) => Err(SourceError::FileAndKernel(source.clone())),
-            None => Ok(self.options.system.kernel().open_all_modules()?),
+            None => {
+                self.options.refuse_base()?;
+                Ok(self.options.system.kernel().open_all_modules()?)
+            }
         }
     }
 
@@ -269,6 +279,7 @@ impl Source {
         if let Some(member) = &self.options.member {
             return Err(SourceError::NoArchive(member.clone()));
         }
+        self.options.refuse_base()?;
         let kernel = self.options.system.kernel();
         if let Some((loaded, name)) = self.options.loaded.open()? {
             return Ok(Opened { btf: kernel.read_loaded(&loaded)?, file: None, name: SourceName(name) });
@@ -367,7 +378,10 @@ impl From<SourceError> for Box<Unopened> {
 pub(crate) fn open_bases(paths: &[PathBuf]) -> Result<Option<Btf>, SourceError> {
     let mut base: Option<Btf> = None;
     for path in paths {
-        base = Some(open_on(path, base.as_ref())?);
+        base = Some(match &base {
+            Some(below) => open_split_on(path, below)?,
+            None => open_on(path, None)?,
+        });
     }
     Ok(base)
 }
@@ -375,6 +389,22 @@ pub(crate) fn open_bases(paths: &[PathBuf]) -> Result<Option<Btf>, SourceError> 
 /// Opens a file with its base.
 pub(crate) fn open_on(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
     open_btf(&open_file(path)?, path, base)
+}
+
+/// Opens a file with its base; of a BPF object, the BTF as a loader computes it.
+pub(crate) fn open_fixed_up_on(path: &Path, base: Option<&Btf>) -> Result<Btf, SourceError> {
+    let file = open_file(path)?;
+    let btf = open_btf(&file, path, base)?;
+    let fixed = fixed_up(file).map_err(|error| SourceError::Btf(path.into(), error))?;
+    Ok(fixed.unwrap_or(btf))
+}
+
+/// Opens a file that must be split BTF.
+pub(crate) fn open_split_on(path: &Path, base: &Btf) -> Result<Btf, SourceError> {
+    open_on(path, Some(base)).map_err(|error| match error {
+        SourceError::NotSplit(path) => SourceError::NeedsSplit(path),
+        error => error,
+    })
 }
 
 /// Opens a file: a copy of the base or of a layer below it, BTF that is split
@@ -425,6 +455,11 @@ fn open_file(path: &Path) -> Result<BtfFile, SourceError> {
     BtfFile::parse(read(path)?).map_err(|error| SourceError::Btf(path.into(), error))
 }
 
+/// Adds the name of a file to an error.
+pub(crate) fn in_file(path: &Path, error: &(dyn Error + 'static)) -> Box<dyn Error> {
+    format!("{}: {}", SourceName::of(path), with_causes(error)).into()
+}
+
 /// Reads a whole file; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
     let error = |error| SourceError::Read(path.into(), error);
@@ -461,6 +496,10 @@ pub(crate) enum SourceError {
     Btf(PathBuf, btf_elf::Error),
     /// A base was given for BTF that is not split.
     NotSplit(PathBuf),
+    /// BTF that must be split is not.
+    NeedsSplit(PathBuf),
+    /// A base was given without a file.
+    BaseWithoutFile,
     /// A file, or standard input, cannot be read.
     Read(PathBuf, io::Error),
     /// The file is larger than any kernel image.
@@ -523,6 +562,12 @@ impl fmt::Display for SourceError {
             Self::NotSplit(path) => {
                 write!(f, "{}: this is not split BTF, and has no base; leave out --base", SourceName::of(path))
             }
+            Self::NeedsSplit(path) => {
+                write!(f, "{}: this is not split BTF, such as a module's, and has no base", SourceName::of(path))
+            }
+            Self::BaseWithoutFile => {
+                f.write_str("--base needs a file with BTF that is split from it; the running kernel's BTF has no base")
+            }
             Self::Read(path, _) => write!(f, "cannot read {}", SourceName::of(path)),
             Self::TooLong { path, limit } => write!(f, "{} has more than {limit} bytes", SourceName::of(path)),
             Self::Kernel(error) => KernelError::new(error).fmt(f),
@@ -536,8 +581,8 @@ impl fmt::Display for SourceError {
     }
 }
 
-impl std::error::Error for SourceError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for SourceError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::File(error) => error.source(),
             Self::Btf(_, error) if lacks_base(error) => None,
@@ -546,7 +591,12 @@ impl std::error::Error for SourceError {
             Self::Kernel(error) => error.source(),
             Self::Module(error, _) => error.source(),
             Self::Archive(error) => error.source(),
-            Self::NoArchive(_) | Self::NotSplit(_) | Self::TooLong { .. } | Self::FileAndKernel(_) => None,
+            Self::NoArchive(_)
+            | Self::NotSplit(_)
+            | Self::NeedsSplit(_)
+            | Self::BaseWithoutFile
+            | Self::TooLong { .. }
+            | Self::FileAndKernel(_) => None,
         }
     }
 }

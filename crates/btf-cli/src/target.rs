@@ -1,9 +1,6 @@
 //! Target BTF for relocations: a file, or a kernel with its modules.
 
-use std::{
-    error::Error,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use btf_elf::BpfObject;
 use btf_relocate::{Relocated, Relocator, Targets};
@@ -11,8 +8,7 @@ use clap::Args;
 
 use crate::{
     Result,
-    source::{self, Options, Source, SourceName},
-    with_causes,
+    source::{self, Options, Source, in_file},
 };
 
 /// Target given on the command line.
@@ -33,6 +29,7 @@ impl Target {
             let btf = Source::of(self.target.as_deref(), &self.options).open()?;
             return Ok(Targets::custom(&btf));
         }
+        self.options.refuse_base()?;
         let kernel = self.options.system().kernel();
         let modules = kernel.open_all_modules()?;
         Ok(Targets::kernel(&kernel.btf()?).modules(modules.collection()))
@@ -47,10 +44,5 @@ impl Target {
 
 /// Opens a BPF object; `-` is standard input.
 pub(crate) fn open_object(path: &Path) -> Result<BpfObject> {
-    BpfObject::parse(source::read(path)?).map_err(|error| in_object(path, &error))
-}
-
-/// Adds the path of an object file to an error.
-pub(crate) fn in_object(path: &Path, error: &(dyn Error + 'static)) -> Box<dyn Error> {
-    format!("{}: {}", SourceName::of(path), with_causes(error)).into()
+    BpfObject::parse(source::read(path)?).map_err(|error| in_file(path, &error))
 }

@@ -87,11 +87,16 @@ fn probed(version: KernelVersion) -> std::result::Result<Verify, btf_kernel::Err
 }
 
 /// Returns a hint for BTF of another byte order than the kernel's.
-fn hint(bytes: &[u8], kernel: ByteOrder) -> &'static str {
+fn hint(bytes: &[u8], kernel: ByteOrder) -> String {
+    let option = |order| if order == ByteOrder::Big { "be" } else { "le" };
     match bytes.first_chunk().and_then(|magic| ByteOrder::of_magic(*magic)) {
-        Some(ByteOrder::Big) if kernel != ByteOrder::Big => "; it is big-endian, see --byte-order be",
-        Some(ByteOrder::Little) if kernel != ByteOrder::Little => "; it is little-endian, see --byte-order le",
-        _ => "",
+        Some(order) if order != kernel => format!(
+            "; it is {order}: `btf encode --byte-order {}` converts it, as `btf kernel load` does; \
+            --byte-order {} verifies it for a kernel of its byte order",
+            option(kernel),
+            option(order)
+        ),
+        _ => String::new(),
     }
 }
 

@@ -156,3 +156,12 @@ fn what_doubles_without_end_is_shown_to_an_end() {
         assert!(btf(&arguments).status.success(), "{arguments:?}");
     }
 }
+
+#[test]
+fn an_option_of_another_format_is_named() {
+    let object = command::fixture("bpf/clang-22/core_real-el.bpf.o");
+    for (format, option, other) in [("rust", "--unsorted", "c"), ("c", "--globals", "rust"), ("raw", "--own", "c")] {
+        let error = command::failed(&["dump", "--format", format, option, &object]);
+        assert_eq!(error, format!("btf: {option} needs --format {other}\n"));
+    }
+}

@@ -56,7 +56,7 @@ fn kernels_are_trimmed_and_those_left_out_are_told() {
         let output = btf(&[&["archive", "pack"], &arguments[..]].concat());
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
         assert_eq!(text(&output.stdout), format!("{path}: 1 kernel, 1 left out (gzip)\n"));
-        let expected = "btf: left out debian/12/x86_64/6.1.0-damaged.btf: no kernel BTF in debian/12/x86_64/6.1.0-damaged.btf: neither BTF nor a tar of it, packed or not\n";
+        let expected = "btf: left out: no kernel BTF in debian/12/x86_64/6.1.0-damaged.btf: neither BTF nor a tar of it, packed or not\n";
         assert_eq!(text(&output.stderr), expected);
         let bundle = Archive::open(&out).unwrap();
         let has_json = arguments.iter().any(|argument| argument.contains("json"));

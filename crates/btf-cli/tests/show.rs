@@ -168,7 +168,7 @@ fn all_that_is_asked_for_is_answered() {
     let (shown, said) = with(&various(), &["show", "nosuch", "long", "top.q", "top->p", "top.p->z.y"]);
     assert_eq!(
         said,
-        "btf: no type is named nosuch\n\
+        "btf: no type is named nosuch in FILE\n\
          top.q: struct top has no .q\n\
          top.p->z.y: struct {...} has no ->z.y\n"
     );
@@ -181,7 +181,7 @@ fn all_that_is_asked_for_is_answered() {
     assert!(shown.starts_with("struct top {\n") && shown.ends_with("} alias_t;\n"), "{shown}");
     assert_eq!(said, "");
     let (_, said) = with(&various(), &["show", "union top"]);
-    assert_eq!(said, "btf: no type is named union top; there is struct top\n");
+    assert_eq!(said, "btf: no type is named union top in FILE; there is struct top\n");
 }
 
 #[test]
@@ -194,16 +194,16 @@ fn members_are_suggested() {
     let said = |path: &str| with(&blob, &["show", path]).1;
     assert_eq!(said("top.mn"), "btf: top.mn: struct top has no .mn; there is mm\n");
     assert_eq!(said("top.parent_pip"), "btf: top.parent_pip: struct top has no .parent_pip; there is parent_pid\n");
-    assert_eq!(said("tpo.mm"), "btf: no type is named tpo; there is top\n");
+    assert_eq!(said("tpo.mm"), "btf: no type is named tpo in FILE; there is top\n");
 }
 
 /// A name that is one of something else says of what.
 #[test]
 fn what_is_no_type_or_has_no_members_is_said() {
     let said = |arguments: &[&str]| with(&various(), &[&["show"], arguments].concat()).1;
-    assert_eq!(said(&["TWO"]), "btf: no type is named TWO; there is an enumerator of enum {...}, '#5'\n");
-    assert_eq!(said(&["6"]), "btf: no type is named 6; the type with this id is '#6'\n");
-    assert_eq!(said(&["TOP"]), "btf: no type is named TOP; there is top\n");
+    assert_eq!(said(&["TWO"]), "btf: no type is named TWO in FILE; there is an enumerator of enum {...}, '#5'\n");
+    assert_eq!(said(&["6"]), "btf: no type is named 6 in FILE; the type with this id is '#6'\n");
+    assert_eq!(said(&["TOP"]), "btf: no type is named TOP in FILE; there is top\n");
     assert_eq!(said(&["func.skb"]), "btf: func.skb: func is of kind FUNC, which has no members\n");
     assert_eq!(said(&["top."]), "btf: top.: expected the name of a member of struct top at the end\n");
     assert_eq!(said(&["top", "struct"]), "btf: struct: expected the name of a type after it\n");
@@ -220,7 +220,7 @@ fn patterns_show_all_that_they_match() {
     let (shown, _) = with(&various(), &["show", "struct *"]);
     assert!(shown.starts_with("struct top {\n") && !shown.contains("alias_t"), "{shown}");
     let (_, said) = with(&various(), &["show", "union *"]);
-    assert_eq!(said, "btf: no type is named union *\n");
+    assert_eq!(said, "btf: no type is named union * in FILE\n");
     let (shown, _) = with(&various(), &["show", "--hex", "top"]);
     assert!(shown.contains("c;                    /*   0x8   0x8 */"), "{shown}");
     assert!(shown.contains("/* size: 0x20, cachelines: 1, members: 5 */"), "{shown}");
@@ -251,7 +251,7 @@ fn an_offset_shows_the_members_that_hold_it() {
 fn json_is_what_the_text_says() {
     let (json, said) =
         with(&various(), &["show", "--json", "top", "func", "alias_t", "tagged", "nosuch", "top->p", "var"]);
-    assert_eq!(said, "btf: no type is named nosuch\n");
+    assert_eq!(said, "btf: no type is named nosuch in FILE\n");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let top = &json[0];
     assert_eq!((&top["kind"], &top["size"], &top["padding_bits"]), (&"STRUCT".into(), &32.into(), &32.into()));

@@ -30,6 +30,13 @@ fn a_base_is_for_split_btf() {
         // (What the file is, is told all the same.)
         assert!(output.stdout.is_empty() || arguments == ["info"]);
     }
+    // The running kernel's BTF has no base.
+    let object = fixtures::folder().join("bpf/clang-22/core_real-el.bpf.o").display().to_string();
+    for arguments in [&["dump"][..], &["info"], &["find", "x"], &["show", "x"], &["verify"], &["relocs", &object]] {
+        let output = btf(&[arguments, &["--base", &vmlinux]].concat());
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(text(&output.stderr).starts_with("btf: --base needs a file"), "{}", text(&output.stderr));
+    }
     let output = btf(&["dump", &module]);
     assert_eq!(output.status.code(), Some(1));
     let expected = format!("btf: {module}: this is split BTF, such as a module's; give its base with --base FILE\n");

@@ -80,7 +80,8 @@ fn another_byte_order_is_rejected_unless_asked_for() {
     let path = path.to_str().unwrap();
     let (status, out) = verify(&[path]);
     assert_eq!(status, Some(1));
-    assert!(out.contains("--byte-order"), "{out}");
-    let order = if cfg!(target_endian = "little") { "be" } else { "le" };
+    let (native, order) = if cfg!(target_endian = "little") { ("le", "be") } else { ("be", "le") };
+    assert!(out.contains(&format!("`btf encode --byte-order {native}` converts it")), "{out}");
+    assert!(out.contains(&format!("--byte-order {order} verifies it")), "{out}");
     assert_eq!(verify(&[path, "--byte-order", order]).0, Some(0));
 }

@@ -4,9 +4,9 @@
 
 mod command;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
-use btf_tests::fixtures;
+use btf_tests::{blob::Blob, fixtures};
 use btf_types::{Btf, ByteOrder, Type};
 use command::{btf, failed, fixture, text};
 
@@ -52,7 +52,7 @@ fn a_kernel_and_its_modules_are_merged_with_their_base_or_on_it() {
     assert!(error.contains("give its base with --base FILE"), "{error}");
     let big = kernel(fixtures::BIG_ENDIAN, "vmlinux");
     let error = failed(&["merge", path, &vmlinux, &big]);
-    assert_eq!(error, "btf: cannot add big-endian BTF to little-endian BTF\n");
+    assert_eq!(error, format!("btf: {big}: cannot add big-endian BTF to little-endian BTF\n"));
     assert!(fs::read(&out).unwrap() == output.stdout, "what was there is as it was");
     assert_eq!(btf(&["merge", path]).status.code(), Some(2));
 }
@@ -125,6 +125,11 @@ fn distilled_as_libbpf_does_and_rebased_again() {
     let other = kernel(fixtures::UNSORTED, "vmlinux");
     failed(&["rebase", out, "--distilled-base", out_base, "--base", &other, again]);
     assert_eq!(btf(&["distill", &fixture(&module), out, out_base]).status.code(), Some(2), "a base is needed");
+    // The base is mandatory, so leaving it out is no advice.
+    let expected = format!("btf: {other}: this is not split BTF, such as a module's, and has no base\n");
+    assert_eq!(failed(&["distill", &other, "--base", &other, out, out_base]), expected);
+    assert_eq!(failed(&["rebase", &other, "--distilled-base", out_base, "--base", &base, again]), expected);
+    assert_eq!(failed(&["sort", out, again, "--base", &base, "--base", &other]), expected);
 }
 
 #[test]
@@ -146,4 +151,72 @@ fn encoded_for_a_byte_order_or_a_kernel() {
     assert!(fs::read(&out).unwrap() == fixtures::read(&name));
     assert_eq!(btf(&["encode", &source, path, "--kernel", "six"]).status.code(), Some(2));
     assert_eq!(btf(&["encode", &source, path, "--byte-order", "middle"]).status.code(), Some(2));
+}
+
+/// Kernels reject the DATASECs that a compiler writes.
+#[test]
+fn for_a_kernel_an_object_is_encoded_as_a_loader_fixes_it_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.btf");
+    let path = out.to_str().unwrap();
+    for name in ["maps", "tags", "core_real", "enum64", "struct_ops"] {
+        let object = fixture(&format!("bpf/clang-22/{name}-el.bpf.o"));
+        for version in ["4.18", "5.0", "5.4", "5.11", "6.1", "6.18"] {
+            let verify = ["verify", path, "--kernel", version];
+            done(&["encode", "--kernel", version, "--sanitize", &object, path]);
+            let output = btf(&verify);
+            assert!(output.status.success(), "{name} for {version}: {}", text(&output.stdout));
+        }
+    }
+    let object = fixture("bpf/clang-22/core_real-el.bpf.o");
+    let stored = btf(&["extract", &object, "-"]).stdout;
+    done(&["encode", "--kernel", "6.18", "--as-is", &object, path]);
+    assert!(fs::read(&out).unwrap() == stored, "as stored in the file");
+    assert!(!btf(&["verify", path, "--kernel", "6.18"]).status.success());
+    done(&["encode", &object, path]);
+    assert!(fs::read(&out).unwrap() == stored, "without a kernel");
+    assert_eq!(btf(&["encode", "--as-is", &object, path]).status.code(), Some(2));
+}
+
+#[test]
+fn what_a_kernel_does_not_accept_is_refused_with_the_option_that_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, out] = ["in.btf", "out.btf"].map(|name| folder.path().join(name));
+    let [path, out] = [&file, &out].map(|path| path.to_str().unwrap());
+    let mut blob = Blob::new();
+    let name = blob.string("state");
+    fs::write(&file, blob.record(name, 6, 1, false, 8, &[name, 1]).build()).unwrap();
+    let expected = format!(
+        "btf: {path}: cannot encode for Linux 4.20: type 1 (ENUM state) is rejected by the kernel for its size: not 4 bytes; --sanitize rewrites such types\n"
+    );
+    assert_eq!(failed(&["encode", "--kernel", "4.20", path, out]), expected);
+    done(&["encode", "--kernel", "4.20", "--sanitize", path, out]);
+    done(&["encode", "--kernel", "5.5", path, out]);
+}
+
+#[test]
+fn files_are_named_by_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in.btf");
+    let path = file.to_str().unwrap();
+    let mut blob = Blob::new();
+    let name = blob.string("loop");
+    fs::write(&file, blob.record(name, 4, 1, false, 4, &[name, 1, 0]).build()).unwrap();
+    for format in ["c", "rust"] {
+        let output = btf(&["dump", "--format", format, path]);
+        let error = text(&output.stderr);
+        assert!(!output.status.success() && error.starts_with(&format!("btf: {path}: ")), "{error}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_standard_output_is_named() {
+    let object = fixture("bpf/clang-22/core_real-el.bpf.o");
+    for arguments in [&["dump", &object][..], &["extract", &object, "-"], &["completions", "bash"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_btf")).args(arguments).stdout(full).output().unwrap();
+        let error = text(&output.stderr);
+        assert!(error.starts_with("btf: cannot write to standard output: No space left on device"), "{error}");
+    }
 }

@@ -1,11 +1,10 @@
 //! C headers, which BPF programs include.
 
 use btf_codegen::c::Header;
-use btf_types::Btf;
 use clap::Args;
 
-use super::code::{Code, RootType, code};
-use crate::{Result, output::Stdout};
+use super::code::{Code, RootType, code, refuse_given};
+use crate::{Result, output::Stdout, source::Opened};
 
 /// Options for headers.
 #[derive(Args)]
@@ -33,13 +32,23 @@ pub(super) struct HeaderArguments {
 impl HeaderArguments {
     /// Rejects options that are only for headers.
     pub(super) fn check_unused(&self) -> Result {
-        let is_used =
-            self.unsorted || self.own || self.static_asserts || self.no_preserve_access_index || self.guard.is_some();
-        if is_used { Err("this option needs --format c".into()) } else { Ok(()) }
+        let options = [
+            ("--unsorted", self.unsorted),
+            ("--own", self.own),
+            ("--static-asserts", self.static_asserts),
+            ("--no-preserve-access-index", self.no_preserve_access_index),
+            ("--guard", self.guard.is_some()),
+        ];
+        refuse_given(options, "c")
     }
 }
 
-pub(super) fn write(arguments: &HeaderArguments, roots: &[RootType], btf: &Btf, out: &mut Stdout) -> Result {
+pub(super) fn write(
+    arguments: &HeaderArguments,
+    roots: &[RootType],
+    Opened { btf, name, .. }: &Opened,
+    out: &mut Stdout,
+) -> Result {
     let mut header = Header::new()
         .unsorted(arguments.unsorted)
         .own(arguments.own)
@@ -54,5 +63,5 @@ pub(super) fn write(arguments: &HeaderArguments, roots: &[RootType], btf: &Btf, 
             RootType::Name(name) => header.root(name),
         };
     }
-    code(header.write_to(btf, &mut Code(out)))
+    code(name, header.write_to(btf, &mut Code(out)))
 }

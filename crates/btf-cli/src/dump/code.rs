@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, io, str::FromStr};
 
-use crate::{Result, output::Stdout};
+use crate::{Result, output::Stdout, source::SourceName, with_causes};
 
 /// Requested type, by name or id.
 #[derive(Debug, Clone)]
@@ -17,6 +17,14 @@ impl FromStr for RootType {
     fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
         let id = text.strip_prefix('#').unwrap_or(text).parse();
         Ok(id.map_or_else(|_| Self::Name(text.into()), Self::Id))
+    }
+}
+
+/// Rejects the first option that is given, as it is for another format.
+pub(super) fn refuse_given<const N: usize>(options: [(&str, bool); N], format: &str) -> Result {
+    match options.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(format!("{option} needs --format {format}").into()),
+        None => Ok(()),
     }
 }
 
@@ -35,9 +43,9 @@ impl io::Write for Code<'_> {
 }
 
 /// Result of writing code. A closed pipe is an error of the output, not of the code.
-pub(super) fn code(result: std::result::Result<(), btf_codegen::Error>) -> Result {
-    match result {
-        Err(btf_codegen::Error::Output(error)) => Err(error.into()),
-        result => Ok(result?),
-    }
+pub(super) fn code(name: &SourceName, result: std::result::Result<(), btf_codegen::Error>) -> Result {
+    result.map_err(|error| match error {
+        btf_codegen::Error::Output(error) => error.into(),
+        error => format!("{name}: {}", with_causes(&error)).into(),
+    })
 }

@@ -76,16 +76,15 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result {
         // not matter.
         opened.btf = if arguments.types.globals { fixups.btf_lenient()? } else { fixups.btf()? };
     }
-    let btf = opened.btf;
     match arguments.format {
-        Format::Raw => write(&btf, &mut raw::Raw::new(out))?,
+        Format::Raw => write(&opened.btf, &mut raw::Raw::new(out))?,
         Format::Json => {
             let mut json = Json::new(out);
-            write(&btf, &mut json)?;
+            write(&opened.btf, &mut json)?;
             json.end()?;
         }
-        Format::C => c::write(&arguments.header, roots, &btf, out)?,
-        Format::Rust => rust::write(&arguments.types, roots, &btf, out)?,
+        Format::C => c::write(&arguments.header, roots, &opened, out)?,
+        Format::Rust => rust::write(&arguments.types, roots, &opened, out)?,
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Rust types, for programs that read kernel data or BPF maps.
 
 use btf_codegen::rust::{Traits, Types};
-use btf_types::{Btf, ByteOrder};
+use btf_types::ByteOrder;
 use clap::{Args, ValueEnum};
 
-use super::code::{Code, RootType, code};
-use crate::{Result, output::Stdout, write::encode::Order};
+use super::code::{Code, RootType, code, refuse_given};
+use crate::{Result, output::Stdout, source::Opened, write::encode::Order};
 
 /// Options for Rust types.
 #[derive(Args)]
@@ -34,12 +34,21 @@ enum Crate {
 impl TypesArguments {
     /// Rejects options that are only for Rust.
     pub(super) fn check_unused(&self) -> Result {
-        let is_used = self.globals || self.code_order.is_some() || !self.implement.is_empty();
-        if is_used { Err("this option needs --format rust".into()) } else { Ok(()) }
+        let options = [
+            ("--globals", self.globals),
+            ("--code-order", self.code_order.is_some()),
+            ("--implement", !self.implement.is_empty()),
+        ];
+        refuse_given(options, "rust")
     }
 }
 
-pub(super) fn write(arguments: &TypesArguments, roots: &[RootType], btf: &Btf, out: &mut Stdout) -> Result {
+pub(super) fn write(
+    arguments: &TypesArguments,
+    roots: &[RootType],
+    Opened { btf, name, .. }: &Opened,
+    out: &mut Stdout,
+) -> Result {
     let order = arguments.code_order.map_or(ByteOrder::Little, ByteOrder::from);
     let mut types = Types::new().globals(arguments.globals).byte_order(order);
     for implement in &arguments.implement {
@@ -54,5 +63,5 @@ pub(super) fn write(arguments: &TypesArguments, roots: &[RootType], btf: &Btf, o
             RootType::Name(name) => types.root(name),
         };
     }
-    code(types.write_to(btf, &mut Code(out)))
+    code(name, types.write_to(btf, &mut Code(out)))
 }

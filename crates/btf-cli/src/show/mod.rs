@@ -105,7 +105,8 @@ impl<'a, F: Form> Lookup<'a, F> {
         for name in name::joined(names) {
             match self.show(&name) {
                 Ok(()) => {}
-                Err(error) if crate::is_closed_pipe(&*error) => return Err(error),
+                // Of the output, not of the name.
+                Err(error) if error.is::<io::Error>() => return Err(error),
                 Err(error) => failed.push(error),
             }
         }
@@ -151,7 +152,7 @@ impl<'a, F: Form> Lookup<'a, F> {
             }
             self.form.ty(self.btf, ty)?;
         }
-        if is_first { Err(format!("no type is named {name}").into()) } else { Ok(()) }
+        if is_first { Err(format!("no type is named {name}{}", self.place()).into()) } else { Ok(()) }
     }
 
     /// Shows the members at an offset of a type, or of the target of a path.
@@ -179,7 +180,15 @@ impl<'a, F: Form> Lookup<'a, F> {
             [] => self.what_else(bare),
             others => format!("; there is {}", others.join(", ")),
         };
-        format!("no type is named {name}{hint}")
+        format!("no type is named {name}{}{hint}", self.place())
+    }
+
+    /// Returns ` in FILE`; nothing for the kernel.
+    fn place(&self) -> String {
+        match self.source.name() {
+            name if name.as_str().is_empty() => String::new(),
+            name => format!(" in {name}"),
+        }
     }
 
     /// Returns a hint: another item of this name, or types with similar names.

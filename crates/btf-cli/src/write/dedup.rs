@@ -19,6 +19,6 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
-    let (small, _) = btf_build::dedup(&arguments.input.open()?)?;
+    let (small, _) = btf_build::dedup(&arguments.input.open()?).map_err(|error| arguments.input.fault(&error))?;
     super::write(&arguments.out, &small)
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     Result,
-    source::{open_bases, open_on},
+    source::{in_file, open_bases, open_split_on},
 };
 
 #[derive(Args, Debug)]
@@ -26,8 +26,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     if [&arguments.out, &arguments.out_base].contains(&&PathBuf::from("-")) {
         return Err("two files are written: standard output cannot take both".into());
     }
-    let base = open_bases(&arguments.base)?;
-    let distilled = btf_build::distill(&open_on(&arguments.source, base.as_ref())?)?;
+    let Some(base) = open_bases(&arguments.base)? else { return Err("no base was given".into()) };
+    let split = open_split_on(&arguments.source, &base)?;
+    let distilled = btf_build::distill(&split).map_err(|error| in_file(&arguments.source, &error))?;
     super::write(&arguments.out_base, &distilled.base)?;
     super::write(Path::new(&arguments.out), &distilled.split)
 }

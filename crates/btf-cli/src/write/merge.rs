@@ -1,6 +1,6 @@
 //! `btf merge`: merges a kernel and its modules, or any BTF.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use btf_build::Merge;
 use btf_types::Btf;
@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::{
     Result,
-    source::{open_any_on, open_bases},
+    source::{in_file, open_any_on, open_bases},
 };
 
 #[derive(Args, Debug)]
@@ -31,15 +31,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     let base = open_bases(&arguments.base)?;
     let mut sources = Vec::new();
     for path in &arguments.sources {
-        sources.push(open_any_on(path, base.as_ref())?);
+        sources.push((path.as_path(), open_any_on(path, base.as_ref())?));
     }
-    super::write(&arguments.out, &merged(base.as_ref(), sources)?)
+    super::write(&arguments.out, &merged(base.as_ref(), &sources)?)
 }
 
-fn merged(base: Option<&Btf>, sources: Vec<Btf>) -> Result<Btf> {
+fn merged(base: Option<&Btf>, sources: &[(&Path, Btf)]) -> Result<Btf> {
     // Layers of the base that are among the sources, lowest first.
-    let mut included: Vec<&Btf> =
-        base.into_iter().flat_map(Btf::layers).filter(|layer| sources.iter().any(|btf| btf.is_same(layer))).collect();
+    let mut included: Vec<&Btf> = base
+        .into_iter()
+        .flat_map(Btf::layers)
+        .filter(|layer| sources.iter().any(|(_, btf)| btf.is_same(layer)))
+        .collect();
     included.reverse();
     let left_below = match included.first() {
         Some(lowest) => lowest.base(),
@@ -49,8 +52,8 @@ fn merged(base: Option<&Btf>, sources: Vec<Btf>) -> Result<Btf> {
     for layer in &included {
         merge.add(layer)?;
     }
-    for btf in sources.iter().filter(|btf| !included.iter().any(|layer| layer.is_same(btf))) {
-        merge.add(btf)?;
+    for (path, btf) in sources.iter().filter(|(_, btf)| !included.iter().any(|layer| layer.is_same(btf))) {
+        merge.add(btf).map_err(|error| in_file(path, &error))?;
     }
     Ok(merge.finish()?)
 }

@@ -11,8 +11,8 @@ use crate::{
     Result,
     output::is_dash,
     similar,
-    source::SourceName,
-    target::{in_object, open_object},
+    source::{SourceName, in_file},
+    target::open_object,
 };
 
 #[derive(Args, Debug)]
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     }
     let mut trim = Trim::new();
     for path in programs {
-        trim = trim.object(&open_object(path)?).map_err(|error| in_object(path, &error))?;
+        trim = trim.object(&open_object(path)?).map_err(|error| in_file(path, &error))?;
     }
     let btf = input.open()?;
     for name in keep {
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         }
         trim = trim.keep(name);
     }
-    let trimmed = trim.trim(&btf)?;
+    let trimmed = trim.trim(&btf).map_err(|error| input.fault(&error))?;
     if trimmed.layers().all(|layer| layer.types().len() == 0) {
         let source = SourceName::of(&input.source);
         eprintln!("btf: the programs need no type of {source}: what is written has none, and no kernel loads it");

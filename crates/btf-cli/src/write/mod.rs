@@ -9,7 +9,10 @@ pub(crate) mod min;
 pub(crate) mod rebase;
 pub(crate) mod sort;
 
-use std::path::{Path, PathBuf};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
 
 use btf_build::Encode;
 use btf_types::Btf;
@@ -18,7 +21,7 @@ use clap::Args;
 use crate::{
     Result,
     output::write_file,
-    source::{SourceError, open_bases, open_on},
+    source::{SourceError, in_file, open_bases, open_fixed_up_on, open_on},
 };
 
 /// File with BTF to rewrite, with its base.
@@ -35,6 +38,16 @@ pub(crate) struct Input {
 impl Input {
     fn open(&self) -> std::result::Result<Btf, SourceError> {
         open_on(&self.source, open_bases(&self.base)?.as_ref())
+    }
+
+    /// Opens the BTF; of a BPF object, as a loader computes it.
+    fn open_fixed_up(&self) -> std::result::Result<Btf, SourceError> {
+        open_fixed_up_on(&self.source, open_bases(&self.base)?.as_ref())
+    }
+
+    /// Adds the name of the file to an error.
+    fn fault(&self, error: &(dyn Error + 'static)) -> Box<dyn Error> {
+        in_file(&self.source, error)
     }
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     Result,
-    source::{open_bases, open_on},
+    source::{in_file, open_bases, open_on, open_split_on},
 };
 
 #[derive(Args, Debug)]
@@ -26,7 +26,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let distilled = open_on(&arguments.distilled_base, None)?;
-    let split = open_on(&arguments.split, Some(&distilled))?;
+    let split = open_split_on(&arguments.split, &distilled)?;
     let Some(base) = open_bases(&arguments.base)? else { return Err("no base was given".into()) };
-    super::write(&arguments.out, &split.rebase(&base)?)
+    let rebased = split.rebase(&base).map_err(|error| in_file(&arguments.split, &error))?;
+    super::write(&arguments.out, &rebased)
 }

@@ -16,6 +16,6 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
-    let (sorted, _) = btf_build::sort(&arguments.input.open()?)?;
+    let (sorted, _) = btf_build::sort(&arguments.input.open()?).map_err(|error| arguments.input.fault(&error))?;
     super::write(&arguments.out, &sorted)
 }
