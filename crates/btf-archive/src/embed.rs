@@ -7,6 +7,7 @@ use std::{
 
 use btf_elf::BpfObject;
 use btf_relocate::{Trim, TrimError};
+use btf_types::format::Escaped;
 
 use crate::{Archive, Error, Pack, Packed};
 
@@ -63,6 +64,9 @@ impl Pack<'_> {
         let packed = self.trim(&trim).write_file(&Archive::open(archive)?, out)?;
         for left_out in &packed.left_out {
             println!("cargo::warning=left out of {name}: {left_out}");
+        }
+        for path in &packed.without_types {
+            println!("cargo::warning={name}: the programs need no type of {}", Escaped::new(path));
         }
         Ok(packed)
     }

@@ -316,7 +316,7 @@ impl<'a> Pack<'a> {
         if let Some(json) = self.package_json {
             append(&mut builder, PACKAGE_JSON, json).map_err(failed)?;
         }
-        let mut packed = Packed { kernels: 0, left_out: Vec::new() };
+        let mut packed = Packed { kernels: 0, left_out: Vec::new(), without_types: Vec::new() };
         let mut done = 0;
         let make = |(_, listed): &(String, Listed)| self.make(archive, listed.file(), &budget);
         in_order(&wanted, make, |(name, listed), made| {
@@ -335,6 +335,9 @@ impl<'a> Pack<'a> {
                     let faults = made.faults.into_iter();
                     packed.left_out.extend(faults.map(|(module, reason)| left_out(Some(module), reason)));
                     packed.kernels += 1;
+                    if !made.has_types {
+                        packed.without_types.push(listed.file().into());
+                    }
                 }
                 Err(reason) if reason.is_of_one_file() => packed.left_out.push(left_out(None, reason)),
                 Err(error) => return Err(error),
@@ -354,11 +357,11 @@ impl<'a> Pack<'a> {
         let Content { vmlinux, modules, .. } = archive.content(file, budget)?;
         let btf = Btf::parse(vmlinux.clone()).map_err(|reason| Error::Btf { member: file.into(), reason })?;
         match &self.work {
-            Work::Whole => Ok(Made { vmlinux, modules, faults: Vec::new() }),
+            Work::Whole => Ok(Made { vmlinux, modules, faults: Vec::new(), has_types: true }),
             Work::Transformed(transform) => {
                 let transformed = transform(&btf);
                 let vmlinux = transformed.map_err(|reason| Error::Transform { member: file.into(), reason })?;
-                Ok(Made { vmlinux: vmlinux.into(), modules: Vec::new(), faults: Vec::new() })
+                Ok(Made { vmlinux: vmlinux.into(), modules: Vec::new(), faults: Vec::new(), has_types: true })
             }
             #[cfg(feature = "trim")]
             Work::Trimmed(trim) => trimmed(file, trim, btf, modules),
@@ -384,8 +387,9 @@ fn trimmed(file: &str, trim: &Trim, btf: Btf, modules: Vec<(String, Bytes)>) -> 
         let bytes = btf.to_bytes(btf.byte_order());
         bytes.map(Bytes::from).map_err(|reason| Error::Btf { member: file.into(), reason })
     };
+    let has_types = trimmed.objects().any(|object| object.btf().types().len() != 0);
     let modules = trimmed.objects().skip(1).map(|object| Ok((object.name().into(), bytes(object.btf())?)));
-    Ok(Made { vmlinux: bytes(trimmed.base())?, modules: modules.collect::<Result<_, Error>>()?, faults })
+    Ok(Made { vmlinux: bytes(trimmed.base())?, modules: modules.collect::<Result<_, Error>>()?, faults, has_types })
 }
 
 /// Packed files of a kernel.
@@ -395,6 +399,8 @@ struct Made {
     modules: Vec<(String, Bytes)>,
     /// Modules that are left out.
     faults: Vec<(String, Error)>,
+    /// `false` if trimming left no types.
+    has_types: bool,
 }
 
 /// Adds a file to a tar, with a constant header.

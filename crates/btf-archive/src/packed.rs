@@ -15,6 +15,9 @@ pub struct Packed {
     /// Kernels that were left out, and modules of packed kernels that were,
     /// sorted by path.
     pub left_out: Vec<LeftOut>,
+    /// Paths in the archive of packed kernels of which the programs need no
+    /// type: no kernel loads the BTF in the bundle, which has no types.
+    pub without_types: Vec<String>,
 }
 
 /// Kernel or module that was left out of a bundle.

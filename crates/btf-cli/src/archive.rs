@@ -547,6 +547,10 @@ fn pack(arguments: &PackArguments, out: &mut impl Write) -> Result {
                 .left_out
                 .iter()
                 .for_each(|left_out| eprintln!("btf: left out: {}", escaped_lines(&with_causes(&left_out.reason))));
+            for path in &packed.without_types {
+                let path = shown(path);
+                eprintln!("btf: the programs need no type of {path}: what is packed has none, and no kernel loads it");
+            }
             let way = compression.map_or("tar", Compression::as_str);
             let left_out = packed.left_out.iter().filter(|left_out| left_out.module.is_none()).count();
             let but = if left_out == 0 { String::new() } else { format!(", {left_out} left out") };
@@ -569,6 +573,7 @@ fn packed_json(path: &Path, compression: Option<Compression>, packed: &Packed) -
         "kernels": packed.kernels,
         "compression": compression.map(Compression::as_str),
         "left_out": left_out.collect::<Vec<_>>(),
+        "without_types": packed.without_types,
     })
 }
 

@@ -12,6 +12,10 @@ const LIKENESS: f64 = 0.9;
 /// Similarity of names that differ by one letter: added, missing, changed or
 /// swapped with the next.
 const ONE_OFF: f64 = 0.91;
+/// Similarity of names that differ by two letters, of `TWO_OFF_LEN` or more
+/// bytes each.
+const TWO_OFF: f64 = 0.905;
+const TWO_OFF_LEN: usize = 5;
 /// Similarity of names that differ in case.
 const OTHER_CASE: f64 = 0.99;
 /// Maximum number of suggestions.
@@ -54,6 +58,9 @@ impl<'n> Similar<'n> {
         let likeness = match strsim::osa_distance(self.name, &other) {
             _ if self.name.eq_ignore_ascii_case(&other) => OTHER_CASE,
             1 if self.name.len() > 1 => ONE_OFF,
+            2 if is_long(self.name.as_bytes()) && is_long(bytes) => TWO_OFF,
+            // As `state`, mistyped, for `__state`.
+            _ if is_one_off_without_underscores(self.name, &other) => TWO_OFF,
             _ => 0.0,
         };
         let likeness = strsim::jaro_winkler(self.name, &other).max(likeness);
@@ -75,7 +82,10 @@ impl<'n> Similar<'n> {
         let part = |len: usize| f64::from(shared) / len.max(1) as f64;
         let jaro = (part(self.name.len()) + part(other.len()) + 1.0) / 3.0;
         // Winkler's maximum bonus, for a common prefix of four bytes.
-        jaro + 0.4 * (1.0 - jaro) > LIKENESS || shared as usize + 1 >= longer
+        jaro + 0.4 * (1.0 - jaro) > LIKENESS
+            || shared as usize + 1 >= longer
+            || longer >= TWO_OFF_LEN && shared as usize + 2 >= longer
+            || shared as usize + 1 >= without_underscores(other).max(without_underscores(self.name.as_bytes()))
     }
 
     /// Returns the names, most similar first.
@@ -90,6 +100,22 @@ impl<'n> Similar<'n> {
             names => format!("; there is {}", names.join(", ")),
         }
     }
+}
+
+fn is_long(name: &[u8]) -> bool {
+    name.len() >= TWO_OFF_LEN
+}
+
+/// Returns the length of a name without the underscores that it begins with.
+fn without_underscores(name: &[u8]) -> usize {
+    name.iter().skip_while(|&&byte| byte == b'_').count()
+}
+
+/// Returns `true` if names differ by at most one letter, other than in the
+/// underscores that they begin with.
+fn is_one_off_without_underscores(one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(|name| name.trim_start_matches('_'));
+    one.len().min(other.len()) > 2 && strsim::osa_distance(one, other) <= 1
 }
 
 fn count(bytes: &[u8]) -> [u8; 256] {

@@ -16,6 +16,10 @@ use crate::{
     write::encode::Order,
 };
 
+/// Maximum number of characters of a name in a message. Kernels accept names of
+/// up to 511 bytes.
+const NAME: usize = 512;
+
 /// Arguments of `btf verify`.
 #[derive(Args)]
 #[command(
@@ -61,10 +65,21 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Stdout) -> Result<bool> {
     match &verdict {
         Ok(()) => writeln!(out, "{name}: Linux {version} accepts the BTF{unproved}")?,
         Err(reject) => {
+            let reject = with_short_name(reject);
             writeln!(out, "{name}: Linux {version} rejects the BTF{unproved}: {reject}{}", hint(&bytes, order))?;
         }
     }
     Ok(verdict.is_ok())
+}
+
+/// Returns the text of a rejection, with the name cut if it is very long.
+fn with_short_name(reject: &Reject) -> String {
+    let text = reject.to_string();
+    let name = reject.name().to_string();
+    match name.char_indices().nth(NAME) {
+        Some((cut, _)) => text.replacen(&name, &format!("{}...", name.get(..cut).unwrap_or_default()), 1),
+        None => text,
+    }
 }
 
 /// Returns the prediction for the kernel of the source, or the running one.

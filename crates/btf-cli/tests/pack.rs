@@ -179,3 +179,23 @@ fn what_is_interrupted_leaves_nothing_half() {
         assert!(path == out || fs::read_dir(&path).unwrap().count() == 0, "{}", path.display());
     }
 }
+
+#[test]
+fn kernels_of_which_programs_need_no_type_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let kernels = folder.path().join("archive/debian/12/x86_64");
+    fs::create_dir_all(&kernels).unwrap();
+    fs::write(kernels.join("6.1.0-other.btf"), btf_tests::blob::Blob::new().int().build()).unwrap();
+    let archive = folder.path().join("archive").display().to_string();
+    let out = folder.path().join("bundle.tar").display().to_string();
+    let program = fixtures::folder().join("bpf/clang-22/core_type-el.bpf.o").display().to_string();
+    let output = btf(&["archive", "pack", "--programs", &program, "--", &archive, &out]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let path = "debian/12/x86_64/6.1.0-other.btf";
+    let expected =
+        format!("btf: the programs need no type of {path}: what is packed has none, and no kernel loads it\n");
+    assert_eq!(text(&output.stderr), expected);
+    let output = btf(&["archive", "pack", "--json", "--programs", &program, "--", &archive, &out]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["without_types"], serde_json::json!([path]));
+}

@@ -197,6 +197,23 @@ fn members_are_suggested() {
     assert_eq!(said("tpo.mm"), "btf: no type is named tpo in FILE; there is top\n");
 }
 
+#[test]
+fn names_with_two_wrong_letters_are_suggested() {
+    let mut blob = Blob::new();
+    blob.int();
+    let [task, state, comm] = ["task_struct", "__state", "prio_list"].map(|name| blob.string(name));
+    blob.record(task, 4, 2, false, 8, &[state, 1, 0, comm, 1, 32]);
+    let said = |path: &str| with(&blob, &["show", path]).1;
+    for (typo, name) in
+        [("sate", "__state"), ("state", "__state"), ("proi_lst", "prio_list"), ("prio_lsit", "prio_list")]
+    {
+        let expected = format!("btf: task_struct.{typo}: struct task_struct has no .{typo}; there is {name}\n");
+        assert_eq!(said(&format!("task_struct.{typo}")), expected);
+    }
+    assert_eq!(said("task_struct.x"), "btf: task_struct.x: struct task_struct has no .x\n");
+    assert_eq!(said("tsk_strct"), "btf: no type is named tsk_strct in FILE; there is task_struct\n");
+}
+
 /// A name that is one of something else says of what.
 #[test]
 fn what_is_no_type_or_has_no_members_is_said() {

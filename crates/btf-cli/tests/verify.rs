@@ -85,3 +85,16 @@ fn another_byte_order_is_rejected_unless_asked_for() {
     assert!(out.contains(&format!("--byte-order {order} verifies it")), "{out}");
     assert_eq!(verify(&[path, "--byte-order", order]).0, Some(0));
 }
+
+#[test]
+fn long_names_are_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.btf");
+    let mut blob = Blob::new();
+    let name = blob.string("n".repeat(300_000));
+    std::fs::write(&path, blob.record(name, 4, 0, false, 0, &[]).build()).unwrap();
+    let (status, out) = verify(&[path.to_str().unwrap()]);
+    assert_eq!(status, Some(1));
+    let cut = format!("type 1 (STRUCT {}...): the kernel requires", "n".repeat(512));
+    assert!(out.contains(&cut) && out.len() < 2000, "{} bytes", out.len());
+}

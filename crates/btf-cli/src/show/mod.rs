@@ -28,7 +28,7 @@ use crate::{
 /// Arguments of `btf show`.
 #[derive(Args)]
 #[command(
-    after_help = "A NAME is one of\n  sk_buff, struct sk_buff    a type, of any kind or of this one\n  'tcp_*', 'struct *'        all types that a pattern matches\n  task_struct.mm->pgd        a member, through pointers and arrays\n  task_struct+0x7a8          the members that hold this byte\n  #1234                      the type with this id\n\nComments have offset and size of members in bytes, as pahole's do; of bitfields\nthe offset of the storage unit, the bit in it, and the size of the unit.\n\nExamples:\n  btf show sk_buff\n  btf show 'struct list_head' tcp_sendmsg\n  btf show task_struct.mm ./vmlinux.btf"
+    after_help = "A NAME is one of\n  sk_buff, struct sk_buff    a type, of any kind or of this one\n  'tcp_*', 'struct *'        all types that a pattern matches\n  task_struct.mm->pgd        a member, through pointers and arrays\n  task_struct+0x7a8          the members that hold this byte\n  #1234                      the type with this id\n\nComments have offset and size of members in bytes, as pahole's do; of bitfields the offset of the storage unit, the bit in it, and the size of the unit.\n\nExamples:\n  btf show sk_buff\n  btf show 'struct list_head' tcp_sendmsg\n  btf show task_struct.mm ./vmlinux.btf"
 )]
 pub(crate) struct Arguments {
     /// Names of types. The last one may be a file with BTF, if it contains a

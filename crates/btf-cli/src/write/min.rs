@@ -18,7 +18,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(
     override_usage = "btf min [OPTIONS] <SOURCE> <OUT> <PROG.o>...",
-    after_help = "Keeps what the CO-RE relocations of all programs need: the types and members that\n`bpftool gen min_core_btf` keeps. Loaders take the result where the kernel has no BTF\n(libbpf's btf_custom_path, aya's EbpfLoader::btf).\n\nExamples:\n  btf min vmlinux-5.4.btf min.btf prog.bpf.o other.bpf.o\n  btf min --keep task_struct /sys/kernel/btf/vmlinux min.btf prog.bpf.o\n  btf min veth.btf --base vmlinux.btf --out-base min-vmlinux.btf min-veth.btf prog.bpf.o"
+    after_help = "Keeps what the CO-RE relocations of all programs need: the types and members that `bpftool gen min_core_btf` keeps. Loaders take the result where the kernel has no BTF (libbpf's btf_custom_path, aya's EbpfLoader::btf).\n\nExamples:\n  btf min vmlinux-5.4.btf min.btf prog.bpf.o other.bpf.o\n  btf min --keep task_struct /sys/kernel/btf/vmlinux min.btf prog.bpf.o\n  btf min veth.btf --base vmlinux.btf --out-base min-vmlinux.btf min-veth.btf prog.bpf.o"
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
