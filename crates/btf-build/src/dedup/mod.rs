@@ -86,7 +86,8 @@ use crate::{Error, hash_table::Hash};
 /// it was compared with: where two types are equal, except that one refers to
 /// the declaration and the other to the definition. If there is no such
 /// comparison, it becomes the only struct or union of its name. A forward
-/// declaration of an enumeration becomes the first one of its name.
+/// declaration of an enumeration becomes the first one of its name. An anonymous
+/// enumeration without values is not a declaration, and remains.
 ///
 /// # Split BTF
 ///

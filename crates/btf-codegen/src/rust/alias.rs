@@ -39,6 +39,7 @@ impl<'btf> Generator<'btf, '_> {
     }
 
     fn refuse_cycle(&mut self, start: Type<'btf>, states: &mut [u8]) -> Result<(), Error> {
+        self.current = start;
         let mut open = vec![Visit::Enter(start)];
         while let Some(visit) = open.pop() {
             self.step()?;

@@ -36,6 +36,7 @@ impl<'btf> Generator<'btf, '_> {
     fn name_all(&mut self, types: &[Type<'btf>]) -> Result<(), Error> {
         let mut own: HashMap<String, Vec<Type<'btf>>> = HashMap::with_capacity(types.len());
         for ty in types.iter().filter(|ty| !ty.is_anonymous()) {
+            self.current = *ty;
             self.step()?;
             own.entry(type_identifier(ty.name_start(NAME))).or_default().push(*ty);
         }
@@ -67,6 +68,7 @@ impl<'btf> Generator<'btf, '_> {
             }
         }
         for parent in parents {
+            self.current = parent;
             self.name_inner(parent)?;
         }
         self.name_variables()?;

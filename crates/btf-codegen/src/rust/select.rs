@@ -79,6 +79,7 @@ impl<'btf> Generator<'btf, '_> {
             }
         }
         while let Some((ty, by_value)) = wanted.pop() {
+            self.current = ty;
             self.step()?;
             self.want(ty, by_value, &mut wanted)?;
         }
