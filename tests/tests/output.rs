@@ -15,7 +15,10 @@ use std::{
 
 use btf_archive::{Archive, Error, OutputFile};
 use btf_kernel::Host;
-use btf_tests::tars::{btf, tar};
+use btf_tests::{
+    skip,
+    tars::{btf, tar},
+};
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
@@ -29,20 +32,21 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn links_are_replaced_and_what_they_lead_to_stays() {
+fn links_are_followed_and_stay() {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
     fs::write(at("victim"), "victim").unwrap();
     symlink("victim", at("link")).unwrap();
     symlink("nowhere", at("dangling")).unwrap();
     symlink("link", at("twice")).unwrap();
-    for name in ["link", "dangling", "twice"] {
-        OutputFile::write_bytes(at(name), b"new").unwrap();
-        assert!(!at(name).is_symlink());
-        assert_eq!(fs::read(at(name)).unwrap(), b"new");
+    for (name, target) in [("link", "victim"), ("dangling", "nowhere"), ("twice", "victim")] {
+        OutputFile::write_bytes(at(name), name.as_bytes()).unwrap();
+        assert!(at(name).is_symlink() && !at(target).is_symlink());
+        assert_eq!(fs::read(at(target)).unwrap(), name.as_bytes());
     }
-    assert_eq!(fs::read(at("victim")).unwrap(), b"victim");
-    assert!(!at("nowhere").exists());
+    symlink("loop", at("loop")).unwrap();
+    OutputFile::write_bytes(at("loop"), b"new").unwrap_err();
+    fs::remove_file(at("loop")).unwrap();
     // Folders, also over links, are no files; and there is no file in a file.
     fs::create_dir(at("folder")).unwrap();
     symlink("folder", at("to-folder")).unwrap();
@@ -51,7 +55,7 @@ fn links_are_replaced_and_what_they_lead_to_stays() {
         assert!(matches!(&error, Error::Io { .. }), "{name}: {error}");
         assert!(error.to_string().starts_with("cannot create /"), "{error}");
     }
-    assert_eq!(names(place.path()), ["dangling", "folder", "link", "to-folder", "twice", "victim"]);
+    assert_eq!(names(place.path()), ["dangling", "folder", "link", "nowhere", "to-folder", "twice", "victim"]);
 }
 
 #[test]
@@ -85,11 +89,28 @@ fn what_is_not_a_file_is_written_to_as_it_comes() {
     OutputFile::write_bytes(format!("/dev/fd/{number}"), b"second, ").unwrap();
     OutputFile::write_bytes(format!("/proc/self/fd/{number}"), b"third").unwrap();
     assert_eq!(fs::read(&log).unwrap(), b"first, second, third");
-    // Not by a link that somebody has laid.
-    let laid = place.path().join("laid");
-    symlink(format!("/proc/self/fd/{number}"), &laid).unwrap();
-    OutputFile::write_bytes(&laid, b"fourth").unwrap();
-    assert!(!laid.is_symlink() && fs::read(&log).unwrap() == b"first, second, third");
+    // Also by a link of this user.
+    let link = place.path().join("to-descriptor");
+    symlink(format!("/proc/self/fd/{number}"), &link).unwrap();
+    OutputFile::write_bytes(&link, b", fourth").unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(fs::read(&log).unwrap(), b"first, second, third, fourth");
+}
+
+/// As by the kernel with `fs.protected_symlinks`.
+#[test]
+fn links_that_another_user_has_laid_are_not_followed() {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    let (victim, laid) = (place.path().join("victim"), place.path().join("laid"));
+    fs::write(&victim, "victim").unwrap();
+    symlink("victim", &laid).unwrap();
+    if lchown(&laid, Some(65534), None).is_err() {
+        return skip("only root can give a link to another user");
+    }
+    OutputFile::write_bytes(&laid, b"new").unwrap();
+    assert!(!laid.is_symlink() && fs::read(&laid).unwrap() == b"new");
+    assert_eq!(fs::read(&victim).unwrap(), b"victim");
 }
 
 #[test]

@@ -16,8 +16,10 @@ use crate::{
 /// disk. Until [`commit`](Self::commit), and without it, an existing file stays
 /// unchanged.
 ///
-/// A symbolic link at the path is replaced, not followed. A path that is not a
-/// regular file (a pipe, a terminal, `/dev/stdout`) is written directly.
+/// Symbolic links at the path are followed: the file appears where they lead,
+/// whether or not one exists there. A link of another user in a folder that
+/// everybody can write to is replaced instead. A path that is not a regular file
+/// (a pipe, a terminal, `/dev/stdout`) is written directly.
 ///
 /// The file belongs to the user who writes it. A new one has the default
 /// permissions. One that replaces a file of the same user keeps its permissions
@@ -41,6 +43,8 @@ use crate::{
 #[derive(Debug)]
 pub struct OutputFile {
     path: PathBuf,
+    /// The path, with symbolic links followed.
+    target: PathBuf,
     writer: BufWriter<File>,
     /// `None` if the path is written directly.
     partial: Option<Partial>,
@@ -55,8 +59,9 @@ impl OutputFile {
     /// is not writable.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
-        match Self::begin(&path) {
-            Ok((file, partial)) => Ok(Self { path, writer: BufWriter::new(file), partial }),
+        let begun = followed(&path).and_then(|target| Self::begin(&target).map(|begun| (target, begun)));
+        match begun {
+            Ok((target, (file, partial))) => Ok(Self { path, target, writer: BufWriter::new(file), partial }),
             Err(reason) => Err(Error::Io { operation: "create", path, reason }),
         }
     }
@@ -98,7 +103,7 @@ impl OutputFile {
         file.commit()
     }
 
-    /// Path of the file after the commit.
+    /// Path of the file after the commit, as given.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -110,15 +115,39 @@ impl OutputFile {
     ///
     /// [`Error::Io`]. An existing file is then unchanged.
     pub fn commit(self) -> Result<(), Error> {
-        let Self { path, writer, partial } = self;
+        let Self { path, target, writer, partial } = self;
         let finish = || -> io::Result<()> {
             let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
             let Some(partial) = partial else { return Ok(()) };
             file.sync_all()?;
-            partial.publish_as(path.file_name().map_or(Path::new(""), Path::new))
+            partial.publish_as(target.file_name().map_or(Path::new(""), Path::new))
         };
         finish().map_err(|reason| Error::Io { operation: "write", path: path.clone(), reason })
     }
+}
+
+/// Maximum number of symbolic links that are followed, as in Linux.
+const LINKS: u32 = 40;
+
+/// Follows the symbolic links at a path to a regular file or to nothing. The
+/// last link is returned if it leads to something else, or is not to be
+/// followed.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let folder = partial::folder_of(&path);
+        let is_followed = |link: &Metadata| {
+            link.is_symlink()
+                && fs::metadata(&path).map_or(true, |target| target.is_file())
+                && !platform::leads_to_own_descriptor(&path)
+                && platform::may_follow(link, folder)
+        };
+        if !fs::symlink_metadata(&path).is_ok_and(|metadata| is_followed(&metadata)) {
+            return Ok(path);
+        }
+        path = folder.join(fs::read_link(&path)?);
+    }
+    Err(io::Error::other("too many levels of symbolic links"))
 }
 
 /// Opens a pipe or a device. A path that has become a regular file meanwhile is

@@ -64,6 +64,10 @@ pub(crate) fn is_own(_: &Metadata) -> bool {
     true
 }
 
+pub(crate) fn may_follow(_: &Metadata, _: &Path) -> bool {
+    true
+}
+
 pub(crate) fn keep_permissions(_: &File, _: &Metadata) -> io::Result<()> {
     Ok(())
 }

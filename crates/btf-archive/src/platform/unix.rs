@@ -126,6 +126,14 @@ pub(crate) fn is_own(metadata: &Metadata) -> bool {
     metadata.uid() == process::geteuid().as_raw()
 }
 
+/// Returns `true` if a symbolic link in this folder may be followed. Where
+/// everybody can create one, it must belong to this user or to the owner of the
+/// folder, as Linux requires with `fs.protected_symlinks`.
+pub(crate) fn may_follow(link: &Metadata, folder: &Path) -> bool {
+    let is_trusted = |folder: Metadata| folder.mode() & 0o002 == 0 || is_own(link) || link.uid() == folder.uid();
+    std::fs::metadata(folder).is_ok_and(is_trusted)
+}
+
 /// Gives a new file or folder the permissions and the group of the one that it
 /// replaces. If that belonged to another user, permissions beyond the defaults
 /// are dropped: otherwise a user could prepare a file that everybody may write.
