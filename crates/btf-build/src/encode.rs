@@ -172,10 +172,18 @@ impl Encode {
         if let Some(target) = &self.target {
             if self.sanitize {
                 let plain = sanitize_within(btf, &target.limits())?;
-                return Self { sanitize: false, ..*self }.encode_to(&plain, put);
+                target.check_features(&plain)?;
+                return self.write(&plain, put);
             }
-            target.check(btf)?;
+            target.check_features(btf)?;
+            target.check_limits(btf)?;
         }
+        self.write(btf, put)
+    }
+
+    /// Writes BTF that the kernel can read.
+    fn write(&self, btf: &Btf, put: impl FnMut(&[u8])) -> Result<(), Error> {
+        let byte_order = self.byte_order.unwrap_or(btf.byte_order());
         btf.check_known_header()?;
         if !byte_order.is_native() {
             btf.check_known_kinds()?;
@@ -235,7 +243,7 @@ impl Target {
     }
 
     /// Checks that the kernel can read each own type.
-    fn check(&self, btf: &Btf) -> Result<(), Error> {
+    fn check_features(&self, btf: &Btf) -> Result<(), Error> {
         if btf.is_split() && !self.features.contains(Feature::ModuleBtf) {
             let since = Feature::ModuleBtf.since();
             return Err(Error::UnreadableHeader { what: "split BTF", since });
@@ -245,7 +253,12 @@ impl Target {
                 return Err(Error::Unreadable { id, kind: record.kind(), name: name_of(btf, id), what, since });
             }
         }
-        // Sanitizing also rewrites for limits that are not features.
+        Ok(())
+    }
+
+    /// Checks that no own type is one that sanitizing rewrites for a limit of
+    /// the kernel that is not a feature.
+    fn check_limits(&self, btf: &Btf) -> Result<(), Error> {
         match first_rewritten(btf, &self.limits())? {
             Some((id, what)) => {
                 let kind = btf.type_by_id(id).ok().and_then(btf_types::Type::kind);
