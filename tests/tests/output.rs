@@ -97,7 +97,7 @@ fn what_is_not_a_file_is_written_to_as_it_comes() {
     assert_eq!(fs::read(&log).unwrap(), b"first, second, third, fourth");
 }
 
-/// As by the kernel with `fs.protected_symlinks`.
+/// The rule of `fs.protected_symlinks`: links in folders that everybody can write to.
 #[test]
 fn links_that_another_user_has_laid_are_not_followed() {
     let place = tempfile::tempdir().unwrap();
