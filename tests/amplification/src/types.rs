@@ -22,9 +22,15 @@ pub(crate) const ENTRIES: &[Entry] = &[
     // Of types of 12 bytes each: the input, 4 bytes for each where it is, and while
     // they are indexed 8 more for each.
     alone("Btf::find_all", find_all, cost(24, 6, 3)),
-    // Of strings `a___b`, 8 bytes for each while their number is not known: allocated
-    // four times as they become more, and once as they are kept.
-    alone("Btf::find_flavors", find_flavors, cost(6, 8, 4)),
+    Entry {
+        name: "Btf::find_flavors",
+        shapes: &[btf::ALONE, btf::FLAVORS],
+        size: SIZE,
+        run: find_flavors,
+        // Of strings `a___b`, 8 bytes for each while their number is not known: allocated
+        // four times as they become more, and once as they are kept.
+        most: cost(6, 8, 4),
+    },
     alone("Btf::find_matching", find_matching, cost(12, 12, 10)),
     alone("Type Display", |input, meter| each(input, |ty| meter.show(ty)), cost(8, 8, 2)),
     alone("Type Debug", |input, meter| each(input, |ty| meter.show(format_args!("{ty:?}"))), cost(4, 2, 2)),

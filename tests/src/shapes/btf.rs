@@ -43,7 +43,6 @@ pub const ALONE: &[Shape] = shapes![
     flavors_that_collide,
     names_that_collide_in_part,
     flavors_of_one_name,
-    flavors_of_short_names,
     homonyms_sorted,
     structs_that_double,
     unions_of_anonymous_structs,
@@ -68,6 +67,9 @@ pub const ALONE: &[Shape] = shapes![
     forward_declarations,
     control_bytes_in_names,
 ];
+
+/// BTF of strings with flavors, which hardly any type has.
+pub const FLAVORS: &[Shape] = shapes![flavors_of_short_names];
 
 /// Types of about half of the bytes, of `each` bytes, and a name of the rest.
 fn halves(size: usize, each: usize) -> (u32, String) {
