@@ -297,7 +297,7 @@ pub fn query(input: &[u8]) {
     }
 }
 
-/// Opens the second part of the input as split BTF on the first; see [`halves`].
+/// Opens the second part of the input as split BTF on the first; see `halves`.
 pub fn split(input: &[u8]) {
     let Some((base, split)) = halves(input) else { return };
     let Ok(base) = Btf::parse(base.to_vec()) else { return };
@@ -341,7 +341,7 @@ pub(crate) fn halves(input: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u16::from_le_bytes(*at).into())
 }
 
-/// Joins two inputs for [`halves`].
+/// Joins two inputs for `halves`.
 ///
 /// # Panics
 ///
